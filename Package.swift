@@ -1,0 +1,71 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// One folder under kernels/ per op: op.json (the contract), cpu.c, vulkan.comp.
+let ops: [String] = []
+// Ops whose folder has a C kernel.
+let cpuKernels: [String] = []
+
+let package = Package(
+    name: "hadal",
+    products: [
+        .library(name: "Hadal", targets: ["Hadal"]),
+        .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
+        .executable(name: "hadal", targets: ["HadalCLI"]),
+        .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReference"]),
+        .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPU"]),
+        .library(name: "hadal-example", type: .dynamic, targets: ["CHadalExample"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        // The plugin ABI: one standalone C header.
+        .target(name: "CHadalPlugin"),
+        .target(name: "CHadalSystem"),
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
+
+        .target(name: "HadalCore", dependencies: ["CHadalSystem"]),
+        .target(
+            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", sources: ["KernelFolder.swift"],
+            resources: ops.map { .copy($0) }),
+        .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
+        .target(name: "HadalFormats", dependencies: ["HadalCore"]),
+        .target(
+            name: "HadalArchitecture", dependencies: ["HadalCore", "HadalGraph", "HadalFormats"],
+            resources: [.copy("Resources")]),
+        .target(name: "HadalBackend", dependencies: ["CHadalPlugin", "CHadalSystem", "HadalCore", "HadalGraph"]),
+        .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
+        .target(name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"]),
+        .target(
+            name: "HadalEngine",
+            dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine"]),
+        .executableTarget(
+            name: "HadalCLI",
+            dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+        // Plugins: each a shared library that exports hadal_plugin_query.
+        .target(
+            name: "CHadalKernels", path: "kernels", sources: ["include"] + cpuKernels.map { "\($0)/cpu.c" },
+            publicHeadersPath: "include"),
+        .target(name: "HadalReference", dependencies: ["HadalPluginKit"], path: "Plugins/Reference"),
+        .target(
+            name: "HadalCPU", dependencies: ["HadalPluginKit", "CHadalKernels", "CHadalSystem"], path: "Plugins/CPU"),
+        .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
+
+        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support"),
+        .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
+        .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),
+        .testTarget(name: "HadalFormatsTests", dependencies: ["HadalFormats", "TestSupport"]),
+        .testTarget(name: "HadalArchitectureTests", dependencies: ["HadalArchitecture", "TestSupport"]),
+        .testTarget(name: "HadalBackendTests", dependencies: ["HadalBackend", "CHadalPlugin", "TestSupport"]),
+        .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
+        .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),
+        .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
+        .testTarget(name: "HadalReferenceTests", dependencies: ["HadalReference", "TestSupport"]),
+        .testTarget(name: "HadalCPUTests", dependencies: ["HadalCPU", "CHadalKernels", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,27 @@
+/* The few system calls that Swift cannot reach through its C library overlay. */
+#ifndef HADAL_SYSTEM_H
+#define HADAL_SYSTEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Path of the binary image that contains `address`, or NULL. Borrowed from the loader. */
+const char *hadal_system_image_path(const void *address);
+
+/* dlopen flags that keep a plugin's symbols to itself and make it prefer its own copies. */
+int32_t hadal_system_plugin_dlopen_flags(void);
+
+/* Sleeps while *word == expected, until woken. May return early. */
+void hadal_system_futex_wait(const uint32_t *word, uint32_t expected);
+
+/* Wakes up to `count` sleepers on `word`. */
+void hadal_system_futex_wake(const uint32_t *word, int32_t count);
+
+/* Pins the calling thread to one processor. False when the system refuses. */
+bool hadal_system_pin_thread(uint32_t processor);
+
+/* One processor-relax hint (PAUSE or YIELD) for spin loops. */
+void hadal_system_relax(void);
+
+#endif

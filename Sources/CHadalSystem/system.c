@@ -1,0 +1,57 @@
+#define _GNU_SOURCE
+#include "hadal_system.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
+
+const char *hadal_system_image_path(const void *address) {
+    Dl_info info;
+    return dladdr(address, &info) != 0 ? info.dli_fname : NULL;
+}
+
+int32_t hadal_system_plugin_dlopen_flags(void) {
+    int flags = RTLD_NOW | RTLD_LOCAL;
+#ifdef RTLD_DEEPBIND
+    flags |= RTLD_DEEPBIND;
+#endif
+    return flags;
+}
+
+#ifdef __linux__
+void hadal_system_futex_wait(const uint32_t *word, uint32_t expected) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+void hadal_system_futex_wake(const uint32_t *word, int32_t count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+bool hadal_system_pin_thread(uint32_t processor) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    return pthread_setaffinity_np(pthread_self(), sizeof set, &set) == 0;
+}
+#else
+void hadal_system_futex_wait(const uint32_t *word, uint32_t expected) {
+    (void)word, (void)expected;
+    sched_yield();
+}
+void hadal_system_futex_wake(const uint32_t *word, int32_t count) { (void)word, (void)count; }
+bool hadal_system_pin_thread(uint32_t processor) { (void)processor; return false; }
+#endif
+
+void hadal_system_relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}

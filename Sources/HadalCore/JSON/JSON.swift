@@ -1,0 +1,89 @@
+/// A JSON value that remembers where it stood in its source.
+public struct JSON: Sendable {
+    public enum Content: Sendable {
+        case null
+        case bool(Bool)
+        /// A number written without fraction or exponent that fits 64 bits.
+        case int(Int64)
+        case double(Double)
+        case string(String)
+        case array([JSON])
+        case object(JSONObject)
+    }
+
+    public var value: Content
+    /// Byte offset of the value's first character in its source; 0 for values made in memory.
+    public var offset: Int
+
+    public init(_ value: Content, offset: Int = 0) {
+        self.value = value
+        self.offset = offset
+    }
+
+    public static let null = JSON(.null)
+}
+
+extension JSON {
+    public var isNull: Bool { if case .null = value { true } else { false } }
+    public var bool: Bool? { if case .bool(let b) = value { b } else { nil } }
+    public var string: String? { if case .string(let s) = value { s } else { nil } }
+    public var array: [JSON]? { if case .array(let a) = value { a } else { nil } }
+    public var object: JSONObject? { if case .object(let o) = value { o } else { nil } }
+    /// The number as a double, from either spelling.
+    public var double: Double? {
+        switch value {
+        case .int(let i): Double(i)
+        case .double(let d): d
+        default: nil
+        }
+    }
+    /// The number as an integer; a double counts when it is whole and exactly representable.
+    public var int: Int? {
+        switch value {
+        case .int(let i): Int(i)
+        case .double(let d): Int(exactly: d)
+        default: nil
+        }
+    }
+    public var kindName: String {
+        switch value {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .int: "an integer"
+        case .double: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+    /// Member of an object, or nil.
+    public subscript(key: String) -> JSON? { object?[key] }
+}
+
+extension JSON: Equatable {
+    /// Values alone are compared, not where they stood.
+    public static func == (a: JSON, b: JSON) -> Bool {
+        switch (a.value, b.value) {
+        case (.null, .null): true
+        case (.bool(let x), .bool(let y)): x == y
+        case (.string(let x), .string(let y)): ExactString(x) == ExactString(y)
+        case (.array(let x), .array(let y)): x == y
+        case (.object(let x), .object(let y)): x == y
+        case (.int(let x), .int(let y)): x == y
+        case (.int, .double), (.double, .int), (.double, .double): a.double == b.double
+        default: false
+        }
+    }
+}
+
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
+{
+    public init(stringLiteral value: String) { self.init(.string(value)) }
+    public init(integerLiteral value: Int64) { self.init(.int(value)) }
+    public init(booleanLiteral value: Bool) { self.init(.bool(value)) }
+    public init(floatLiteral value: Double) { self.init(.double(value)) }
+    public init(arrayLiteral elements: JSON...) { self.init(.array(elements)) }
+    public init(dictionaryLiteral elements: (String, JSON)...) { self.init(.object(JSONObject(elements))) }
+    public init(nilLiteral: ()) { self.init(.null) }
+}

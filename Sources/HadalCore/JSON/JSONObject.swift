@@ -1,0 +1,53 @@
+/// The members of a JSON object, in source order.
+public struct JSONObject: Sendable, Equatable {
+    public struct Member: Sendable, Equatable {
+        public var key: String
+        public var value: JSON
+        /// Byte offset of the key in the source.
+        public var keyOffset: Int
+        public static func == (a: Member, b: Member) -> Bool { a.key == b.key && a.value == b.value }
+    }
+
+    public private(set) var members: [Member]
+    private var index: [ExactString: Int]
+
+    public init() {
+        members = []
+        index = [:]
+    }
+
+    public init(_ pairs: [(String, JSON)]) {
+        self.init()
+        for (key, value) in pairs { self[key] = value }
+    }
+
+    /// Members must have distinct keys.
+    init(members: [Member], index: [ExactString: Int]) {
+        self.members = members
+        self.index = index
+    }
+
+    public var count: Int { members.count }
+    public var keys: [String] { members.map(\.key) }
+
+    public subscript(key: String) -> JSON? {
+        get { index[ExactString(key)].map { members[$0].value } }
+        set {
+            if let newValue {
+                if let at = index[ExactString(key)] {
+                    members[at].value = newValue
+                } else {
+                    index[ExactString(key)] = members.count
+                    members.append(Member(key: key, value: newValue, keyOffset: newValue.offset))
+                }
+            } else if let at = index.removeValue(forKey: ExactString(key)) {
+                members.remove(at: at)
+                for i in at..<members.count { index[ExactString(members[i].key)] = i }
+            }
+        }
+    }
+
+    public static func == (a: JSONObject, b: JSONObject) -> Bool {
+        a.count == b.count && a.members.allSatisfy { b[$0.key] == $0.value }
+    }
+}

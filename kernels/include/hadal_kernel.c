@@ -1,0 +1,1 @@
+#include "hadal_kernel.h"
