@@ -1,0 +1,75 @@
+/// What an expression evaluates to.
+public enum ExpressionValue: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    case int(Int)
+    case float(Double)
+    case string(String)
+    case array([ExpressionValue])
+
+    /// The value of a JSON scalar or array; nil for objects.
+    public init?(_ json: JSON) {
+        switch json.value {
+        case .null: self = .null
+        case .bool(let b): self = .bool(b)
+        case .int(let i): self = .int(Int(i))
+        case .double(let d): self = .float(d)
+        case .string(let s): self = .string(s)
+        case .array(let items):
+            var values: [ExpressionValue] = []
+            values.reserveCapacity(items.count)
+            for item in items {
+                guard let value = ExpressionValue(item) else { return nil }
+                values.append(value)
+            }
+            self = .array(values)
+        case .object: return nil
+        }
+    }
+
+    public var double: Double? {
+        switch self {
+        case .int(let i): Double(i)
+        case .float(let d): d
+        default: nil
+        }
+    }
+
+    /// The value as an integer: a float counts when it is whole.
+    public var int: Int? {
+        switch self {
+        case .int(let i): i
+        case .float(let d): Int(exactly: d)
+        default: nil
+        }
+    }
+
+    public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+    public var string: String? { if case .string(let s) = self { s } else { nil } }
+    public var array: [ExpressionValue]? { if case .array(let a) = self { a } else { nil } }
+    public var isNull: Bool { self == .null }
+
+    public var kindName: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .int: "an integer"
+        case .float: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        }
+    }
+}
+
+extension ExpressionValue: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .null: "null"
+        case .bool(let b): "\(b)"
+        case .int(let i): "\(i)"
+        case .float(let d): "\(d)"
+        case .string(let s): "'\(s)'"
+        case .array(let a): "[" + a.map(\.description).joined(separator: ", ") + "]"
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import HadalCore
+import HadalKernelFiles
+
+/// The ops that graphs may use, each with its contract.
+///
+/// Immutable; built once and shared. An op added in a folder of the user's own needs no rebuild.
+public struct OpCatalogue: Sendable {
+    public private(set) var contracts: [String: OpContract] = [:]
+
+    public init() {}
+
+    /// The installation's own ops, then those of `folders`, which replace ops of the same name.
+    ///
+    /// - Throws: when no kernel folder is found, or a contract does not parse.
+    public static func load(adding folders: [String] = []) throws -> OpCatalogue {
+        guard let own = KernelFolder.candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            throw HadalError(
+                .notFound, "the kernels folder of this installation is missing",
+                hint: "looked in \(KernelFolder.candidates.joined(separator: ", "))")
+        }
+        var catalogue = OpCatalogue()
+        for folder in [own] + folders { try catalogue.add(folder: folder) }
+        return catalogue
+    }
+
+    /// Adds every `<op>/op.json` under `folder`.
+    public mutating func add(folder: String) throws {
+        let entries: [String]
+        do { entries = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
+            throw HadalError(.notFound, "cannot list the kernel folder", at: Place(folder))
+        }
+        for entry in entries.sorted() {
+            let path = "\(folder)/\(entry)/op.json"
+            guard FileManager.default.fileExists(atPath: path) else { continue }
+            let contract = try OpContract(contentsOf: path)
+            guard contract.name == entry else {
+                throw HadalError(.mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: Place(path))
+            }
+            contracts[contract.name] = contract
+        }
+    }
+
+    public func contract(for op: String) throws -> OpContract {
+        if let contract = contracts[op] { return contract }
+        throw HadalError(.notFound, "unknown op '\(op)'", hint: "known ops: \(contracts.keys.sorted().joined(separator: ", "))")
+    }
+}

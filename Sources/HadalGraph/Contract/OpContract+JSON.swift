@@ -1,0 +1,193 @@
+import HadalCore
+
+extension OpContract {
+    /// Reads `op.json`. Unknown keys, wrong types and expressions that do not parse are errors with line and column.
+    public init(contentsOf path: String) throws {
+        let document = try JSONDocument(contentsOf: path, rejectDuplicateKeys: true)
+        try self.init(document, folder: path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
+    }
+
+    init(_ document: JSONDocument, folder: String) throws {
+        var fields = try JSONFields(document.root, in: document, what: "op contract")
+        guard try fields.string("hadal") == "op/1" else { throw fields.fail("'hadal' must be \"op/1\"") }
+        name = try fields.string("op")
+        summary = try fields.string("summary")
+        source = try fields.optionalString("source") ?? ""
+        inputs = try fields.array("inputs").map { try Input($0, document) }
+        outputs = try fields.array("outputs").map { try Output($0, document) }
+        attributes = try (fields.optionalArray("attributes") ?? []).map { try AttributeSpec($0, document) }
+        states = try (fields.optionalArray("states") ?? []).map { try State($0, document) }
+        require = try (fields.optionalArray("require") ?? []).map { try Self.expression($0, document) }
+        tolerance = try Tolerance(fields.required("tolerance"), document)
+        let specs = attributes
+        cases = try (fields.optionalArray("cases") ?? []).map { try TestCase($0, document, specs) }
+        self.folder = folder
+        try fields.finish()
+        for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
+    }
+
+    static func expression(_ json: JSON, _ document: JSONDocument) throws -> Expression {
+        do {
+            switch json.value {
+            case .string(let text): return try Expression(parsing: text)
+            case .int(let i): return try Expression(parsing: "\(i)")
+            default: throw HadalError(.malformed, "expected an expression, not \(json.kindName)")
+            }
+        } catch let error as HadalError { throw error.located(at: document.place(of: json)) }
+    }
+
+    static func dtype(_ json: JSON, _ document: JSONDocument) throws -> DType {
+        guard let text = json.string, let dtype = DType(name: text) else {
+            throw HadalError(.malformed, "unknown dtype \(json.text())", at: document.place(of: json))
+        }
+        return dtype
+    }
+
+    static func list(_ json: JSON) -> [JSON] { json.array ?? [json] }
+}
+
+extension OpContract.Input {
+    init(_ json: JSON, _ document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "input")
+        name = try fields.string("name")
+        guard let kind = Kind(rawValue: try fields.string("kind")) else { throw fields.fail("'kind' must be value or weight") }
+        self.kind = kind
+        dims = try fields.array("dims").map { try OpContract.expression($0, document) }
+        dtypes = try (fields.optionalArray("dtypes") ?? (kind == .value ? ["f32"] : [])).map { try OpContract.dtype($0, document) }
+        optional = try fields.optionalBool("optional") ?? false
+        variadic = try fields.optionalBool("variadic") ?? false
+        help = try fields.optionalString("help") ?? ""
+        try fields.finish()
+    }
+}
+
+extension OpContract.Output {
+    init(_ json: JSON, _ document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "output")
+        name = try fields.string("name")
+        dims = try fields.array("dims").map { try OpContract.expression($0, document) }
+        dtype = try fields.optional("dtype").map { try OpContract.dtype($0, document) } ?? .f32
+        count = try fields.optional("count").map { try OpContract.expression($0, document) }
+        help = try fields.optionalString("help") ?? ""
+        try fields.finish()
+    }
+}
+
+extension OpContract.AttributeSpec {
+    init(_ json: JSON, _ document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "attribute")
+        name = try fields.string("name")
+        guard let kind = Kind(rawValue: try fields.string("type")) else {
+            throw fields.fail("'type' must be bool, int, float, string, ints or floats")
+        }
+        self.kind = kind
+        minimum = try fields.optionalDouble("minimum")
+        maximum = try fields.optionalDouble("maximum")
+        choices = try (fields.optionalArray("choices") ?? []).map { json in
+            guard let text = json.string else { throw fields.fail("'choices' are strings", at: json) }
+            return text
+        }
+        help = try fields.optionalString("help") ?? ""
+        let defaultJSON = fields.optional("default")
+        try fields.finish()
+        if let defaultJSON {
+            guard let value = ExpressionValue(defaultJSON) else { throw fields.fail("bad default", at: defaultJSON) }
+            do { defaultValue = try attribute(from: value) } catch let error as HadalError {
+                throw error.located(at: document.place(of: defaultJSON))
+            }
+        }
+    }
+
+    /// Converts and range-checks a value for this attribute.
+    public func attribute(from value: ExpressionValue) throws -> Attribute {
+        func bad(_ wanted: String) -> HadalError {
+            HadalError(.mismatch, "attribute '\(name)' wants \(wanted), not \(value)")
+        }
+        func check(_ number: Double) throws {
+            if let minimum, number < minimum { throw bad("at least \(minimum)") }
+            if let maximum, number > maximum { throw bad("at most \(maximum)") }
+        }
+        switch kind {
+        case .bool:
+            guard let b = value.bool else { throw bad("true or false") }
+            return .bool(b)
+        case .int:
+            guard let i = value.int else { throw bad("an integer") }
+            try check(Double(i))
+            return .int(i)
+        case .float:
+            guard let d = value.double, d.isFinite else { throw bad("a number") }
+            try check(d)
+            return .float(d)
+        case .string:
+            guard let s = value.string else { throw bad("a string") }
+            guard choices.isEmpty || choices.contains(s) else { throw bad("one of \(choices.joined(separator: ", "))") }
+            return .string(s)
+        case .ints:
+            let items = (value.array ?? []).compactMap(\.int)
+            guard let a = value.array, items.count == a.count else { throw bad("a list of integers") }
+            for i in items { try check(Double(i)) }
+            return .ints(items)
+        case .floats:
+            let items = (value.array ?? []).compactMap(\.double)
+            guard let a = value.array, items.count == a.count else { throw bad("a list of numbers") }
+            for d in items { try check(d) }
+            return .floats(items)
+        }
+    }
+}
+
+extension OpContract.State {
+    init(_ json: JSON, _ document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "state")
+        name = try fields.string("name")
+        heads = try OpContract.expression(fields.required("heads"), document)
+        width = try OpContract.expression(fields.required("width"), document)
+        help = try fields.optionalString("help") ?? ""
+        try fields.finish()
+    }
+}
+
+extension OpContract.Tolerance {
+    init(_ json: JSON, _ document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "tolerance")
+        absolute = try fields.optionalDouble("absolute") ?? 0
+        relative = try fields.optionalDouble("relative") ?? 0
+        quantised = try fields.optionalDouble("quantised") ?? 0
+        try fields.finish()
+    }
+}
+
+extension OpContract.TestCase {
+    init(_ json: JSON, _ document: JSONDocument, _ specs: [OpContract.AttributeSpec]) throws {
+        var fields = try JSONFields(json, in: document, what: "case")
+        dims = try (fields.optionalObject("dims")?.members ?? []).map { member in
+            let values = OpContract.list(member.value).compactMap(\.int)
+            guard !values.isEmpty, values.allSatisfy({ $0 > 0 }) else { throw fields.fail("bad extent", at: member.value) }
+            return (member.key, values)
+        }
+        attributes = try (fields.optionalObject("attributes")?.members ?? []).map { member in
+            guard let spec = specs.first(where: { $0.name == member.key }) else {
+                throw fields.fail("no attribute '\(member.key)'", at: member.value)
+            }
+            // A list-valued attribute is given as a list of lists.
+            return (member.key, try OpContract.list(member.value).map { item in
+                guard let value = ExpressionValue(item) else { throw fields.fail("bad value", at: item) }
+                return try spec.attribute(from: value)
+            })
+        }
+        dtypes = try (fields.optionalObject("dtypes")?.members ?? []).map { member in
+            (member.key, try OpContract.list(member.value).map { try OpContract.dtype($0, document) })
+        }
+        present = (try fields.optionalArray("present") ?? []).compactMap(\.string)
+        steps = try (fields.optionalArray("steps") ?? []).map { step in
+            try (step.array ?? []).map { pair in
+                guard let numbers = pair.array?.compactMap(\.int), numbers.count == 2, numbers[0] >= 0, numbers[1] > 0 else {
+                    throw fields.fail("a step is a list of [past, new]", at: step)
+                }
+                return (numbers[0], numbers[1])
+            }
+        }
+        try fields.finish()
+    }
+}

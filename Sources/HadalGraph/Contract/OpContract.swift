@@ -1,0 +1,86 @@
+import HadalCore
+
+/// What an op is: its inputs, outputs, attributes, state and shape rule, as `kernels/<op>/op.json` states them.
+public struct OpContract: Sendable {
+    public struct Input: Sendable {
+        public enum Kind: String, Sendable {
+            /// An activation.
+            case value
+            /// A constant tensor.
+            case weight
+        }
+        public var name: String
+        public var kind: Kind
+        /// One entry a dimension: a bare name binds the extent (or must equal it), anything else is evaluated.
+        public var dims: [Expression]
+        /// Legal element types; empty means any type that can be decoded.
+        public var dtypes: [DType]
+        public var optional: Bool
+        /// The last input may repeat; names bound by its dims become arrays.
+        public var variadic: Bool
+        public var help: String
+    }
+
+    public struct Output: Sendable {
+        public var name: String
+        public var dims: [Expression]
+        public var dtype: DType
+        /// How many outputs there are, when their number depends on attributes; `i` counts them in `dims`.
+        public var count: Expression?
+        public var help: String
+    }
+
+    public struct AttributeSpec: Sendable {
+        public enum Kind: String, Sendable { case bool, int, float, string, ints, floats }
+        public var name: String
+        public var kind: Kind
+        public var defaultValue: Attribute?
+        public var minimum: Double?
+        public var maximum: Double?
+        public var choices: [String]
+        public var help: String
+    }
+
+    /// A cache that the op appends this step's rows to, then reads.
+    public struct State: Sendable {
+        public var name: String
+        public var heads: Expression
+        public var width: Expression
+        public var help: String
+    }
+
+    /// How far a backend's result may lie from the reference: |a - b| <= absolute + relative * |b|.
+    public struct Tolerance: Sendable, Equatable {
+        public var absolute: Double
+        public var relative: Double
+        /// For weights that are quantised, where a backend may quantise activations too: bound on
+        /// sqrt(mean (a - b)^2) / sqrt(mean b^2).
+        public var quantised: Double
+    }
+
+    /// One point or box of the space of test shapes. Lists mean "each of".
+    public struct TestCase: Sendable {
+        public var dims: [(name: String, values: [Int])]
+        public var attributes: [(name: String, values: [Attribute])]
+        /// Element types for named inputs.
+        public var dtypes: [(name: String, values: [DType])]
+        /// Optional inputs that are present.
+        public var present: [String]
+        /// For ops with state: each entry a step, as (tokens already cached, new tokens) per sequence.
+        public var steps: [[(past: Int, new: Int)]]
+    }
+
+    public var name: String
+    public var summary: String
+    public var source: String
+    public var inputs: [Input]
+    public var outputs: [Output]
+    public var attributes: [AttributeSpec]
+    public var states: [State]
+    /// Conditions over attributes and extents that must hold.
+    public var require: [Expression]
+    public var tolerance: Tolerance
+    public var cases: [TestCase]
+    /// The folder the contract came from.
+    public var folder: String
+}
