@@ -1,0 +1,106 @@
+import HadalCore
+
+/// A model on disk: its configuration, metadata and tensor directory, whatever its format.
+///
+/// Files are mapped and checked at once; tensor data are read only through `bytes(of:)`. Thread safety: immutable.
+public final class ModelFiles: Sendable {
+    public enum Kind: String, Sendable { case gguf, huggingFace }
+
+    private enum Contents: Sendable {
+        case gguf(GGUFShards)
+        case huggingFace(HuggingFaceDirectory)
+    }
+
+    public let kind: Kind
+    /// The path that was opened.
+    public let path: String
+    /// The weight files; `TensorInfo.shard` counts them.
+    public let sources: [ByteSource]
+    /// All readable tensors in file order.
+    public let tensors: [TensorInfo]
+    /// Tensors in types that are not read.
+    public let unreadable: [UnreadableTensor]
+    private let contents: Contents
+    private let index: [ExactString: Int]
+    private let unreadableIndex: [ExactString: Int]
+
+    public convenience init(gguf: GGUFShards, path: String) throws {
+        let tensors = gguf.files.enumerated().flatMap { number, file in file.tensors.map { $0.inShard(number) } }
+        try self.init(.gguf(gguf), path, gguf.files.map(\.source), tensors, [])
+    }
+
+    public convenience init(huggingFace directory: HuggingFaceDirectory) throws {
+        try self.init(
+            .huggingFace(directory), directory.provider.directory, directory.shards.map(\.source), directory.tensors,
+            directory.unreadable)
+    }
+
+    private init(
+        _ contents: Contents, _ path: String, _ sources: [ByteSource], _ tensors: [TensorInfo], _ unreadable: [UnreadableTensor]
+    ) throws {
+        var index: [ExactString: Int] = [:]
+        index.reserveCapacity(tensors.count)
+        for (i, tensor) in tensors.enumerated() {
+            if let other = index.updateValue(i, forKey: ExactString(tensor.name)) {
+                throw HadalError(
+                    .malformed, "the tensor is in two files: \(tensors[other].file) and \(tensor.file)", at: tensor.place)
+            }
+        }
+        self.contents = contents
+        self.path = path
+        self.sources = sources
+        self.tensors = tensors
+        self.unreadable = unreadable
+        self.index = index
+        unreadableIndex = Dictionary(
+            unreadable.enumerated().map { (ExactString($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+        if case .gguf = contents { kind = .gguf } else { kind = .huggingFace }
+    }
+
+    /// The parsed GGUF files, if this is a GGUF model.
+    public var gguf: GGUFShards? { if case .gguf(let shards) = contents { shards } else { nil } }
+
+    /// The directory, if this is a Hugging Face model.
+    public var huggingFace: HuggingFaceDirectory? { if case .huggingFace(let directory) = contents { directory } else { nil } }
+
+    /// `config.json` with the places of its values; nil for GGUF.
+    public var configDocument: JSONDocument? { huggingFace?.config }
+
+    /// The root object of `config.json`; nil for GGUF.
+    public var config: JSON? { configDocument?.root }
+
+    /// A GGUF metadata value; nil when absent, and always for a Hugging Face directory.
+    public func metadata(_ key: String) -> MetadataValue? { gguf?.metadata(key) }
+
+    /// Every GGUF metadata key in file order; empty for a Hugging Face directory.
+    public var metadataKeys: [String] { gguf?.files.first?.entries.map(\.key) ?? [] }
+
+    public var tensorNames: [String] { tensors.map(\.name) }
+
+    /// A tensor's entry; nil if there is none of that name.
+    /// - Throws: `unsupported`, naming the type, for a tensor in a type that is not read.
+    public func tensor(named name: String) throws -> TensorInfo? {
+        if let at = index[ExactString(name)] { return tensors[at] }
+        if let at = unreadableIndex[ExactString(name)] { throw unreadable[at].error }
+        return nil
+    }
+
+    /// A tensor's data in place, in its stored type. Valid as long as this object lives.
+    /// - Precondition: `tensor` comes from this model.
+    public func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: sources[tensor.shard].bytes[tensor.range])
+    }
+
+    /// The same data as a range of an open file; nil for a model in memory.
+    public func fileRange(of tensor: TensorInfo) -> FileRange? {
+        sources[tensor.shard].descriptor.map {
+            FileRange(descriptor: $0, offset: tensor.range.lowerBound, count: tensor.range.count)
+        }
+    }
+
+    /// Tells the system that a tensor's data will not be read again soon.
+    public func discard(_ tensor: TensorInfo) { sources[tensor.shard].discard(tensor.range) }
+
+    /// Bytes of all readable tensors together, as stored.
+    public var totalBytes: Int { tensors.reduce(0) { $0 + $1.byteCount } }
+}
