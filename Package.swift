@@ -54,7 +54,10 @@ let package = Package(
         .target(
             name: "CHadalKernels", path: "kernels", sources: ["include"] + cpuKernels.map { "\($0)/cpu.c" },
             publicHeadersPath: "include"),
-        .target(name: "HadalReference", dependencies: ["HadalPluginKit"], path: "Plugins/Reference"),
+        .target(
+            name: "HadalReference",
+            dependencies: ["HadalPluginKit", "HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
+            path: "Plugins/Reference"),
         .target(
             name: "HadalCPU", dependencies: ["HadalPluginKit", "CHadalKernels", "CHadalSystem"], path: "Plugins/CPU"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
@@ -64,11 +67,15 @@ let package = Package(
         .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),
         .testTarget(name: "HadalFormatsTests", dependencies: ["HadalFormats", "TestSupport"]),
         .testTarget(name: "HadalArchitectureTests", dependencies: ["HadalArchitecture", "TestSupport"]),
-        .testTarget(name: "HadalBackendTests", dependencies: ["HadalBackend", "CHadalPlugin", "TestSupport"]),
+        .testTarget(
+            name: "HadalBackendTests",
+            dependencies: ["HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
         .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
-        .testTarget(name: "HadalReferenceTests", dependencies: ["HadalReference", "TestSupport"]),
+        .testTarget(
+            name: "HadalReferenceTests",
+            dependencies: ["HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalCPUTests", dependencies: ["HadalCPU", "CHadalKernels", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
