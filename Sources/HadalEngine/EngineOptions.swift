@@ -9,14 +9,10 @@ public struct EngineOptions: Sendable {
     public var fallback = FallbackPolicy.error
     /// `backend.option` to value, as `--set` gives them.
     public var settings: [String: String] = [:]
-    /// Directories searched for plugins before the installation's own.
-    public var pluginPaths: [String] = []
-    /// Directories searched for architecture descriptions before the built-in ones.
-    public var architecturePaths: [String] = []
+    /// Where plugins, architectures and kernels are looked for.
+    public var environment = EngineEnvironment()
     /// An architecture file that overrides detection.
     public var architecture: String?
-    /// Directories with op folders of the user's own.
-    public var kernelPaths: [String] = []
     /// Most tokens a session may hold; nil: the model's own limit, at most 32768.
     public var contextLength: Int?
     /// Tokens that all sessions together may hold; nil: twice the context.
