@@ -62,6 +62,8 @@ extension JSON {
 
 extension JSON: Equatable {
     /// Values alone are compared, not where they stood.
+    // Inlined into comparisons of arrays and objects, this recursion crashes the optimizer of Swift 6.3.1.
+    @inline(never)
     public static func == (a: JSON, b: JSON) -> Bool {
         switch (a.value, b.value) {
         case (.null, .null): true
