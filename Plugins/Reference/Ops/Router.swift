@@ -48,7 +48,7 @@ struct Router: Operator {
         for n in 0..<x.count {
             let logits = rows.indices.map { e in dot(x[n], rows[e], x.width) + (bias.map { Double($0[e]) } ?? 0) }
             let scores = score(logits)
-            var choice = scores.indices.map { scores[$0] + (selectionBias.map { b in Double(b[$0]) } ?? 0) }
+            var choice = scores.indices.map { e in scores[e] + (selectionBias.map { Double($0[e]) } ?? 0) }
             let kept = keptExperts(choice)
             for e in 0..<experts where !kept[e] { choice[e] = dropped == .zero ? 0 : -.infinity }
             let chosen = Array(Self.descending(choice)[..<topK])
