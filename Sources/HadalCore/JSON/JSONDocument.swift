@@ -3,6 +3,10 @@ public struct JSONDocument: Sendable {
     public let file: String
     public let root: JSON
     private let lineStarts: [Int]
+    /// The documents that a merged one was made of; empty for one that was parsed.
+    private let parts: [JSONDocument]
+    /// Offsets of part i start at i << 40.
+    private static let partShift = 40
 
     /// Parses UTF-8 JSON (RFC 8259). `file` names the source in errors.
     ///
@@ -15,6 +19,23 @@ public struct JSONDocument: Sendable {
         root = try parser.parseDocument()
         self.file = file
         lineStarts = JSONDocument.lineStarts(of: bytes)
+        parts = []
+    }
+
+    /// Applies documents to each other in order, each as a merge patch (RFC 7396) on the result so far.
+    ///
+    /// A place of the result names the file that its value came from. The last document names the whole.
+    public init(merging documents: [JSONDocument]) {
+        var root = JSON(.object(JSONObject()))
+        for (i, document) in documents.enumerated() {
+            root = root.mergePatched(with: document.root.shifted(by: i << Self.partShift))
+        }
+        // The whole stands where the last document begins.
+        let last = max(documents.count - 1, 0)
+        self.root = JSON(root.value, offset: last << Self.partShift + (documents.last?.root.offset ?? 0))
+        file = documents.last?.file ?? ""
+        lineStarts = []
+        parts = documents
     }
 
     public init(parsing text: String, file: String, rejectDuplicateKeys: Bool = false) throws {
@@ -29,6 +50,11 @@ public struct JSONDocument: Sendable {
 
     /// Line and column of a byte offset.
     public func place(at offset: Int) -> Place {
+        if !parts.isEmpty {
+            let part = offset >> Self.partShift
+            guard parts.indices.contains(part) else { return Place(file) }
+            return parts[part].place(at: offset & (1 << Self.partShift - 1))
+        }
         var low = 0
         var high = lineStarts.count
         while high - low > 1 {

@@ -47,6 +47,17 @@ public struct JSONObject: Sendable, Equatable {
         }
     }
 
+    /// Sets a member and where its key was written.
+    mutating func set(_ key: String, _ value: JSON, keyOffset: Int) {
+        self[key] = value
+        if let at = index[ExactString(key)] { members[at].keyOffset = keyOffset }
+    }
+
+    func shifted(by distance: Int) -> JSONObject {
+        let moved = members.map { Member(key: $0.key, value: $0.value.shifted(by: distance), keyOffset: $0.keyOffset + distance) }
+        return JSONObject(members: moved, index: index)
+    }
+
     public static func == (a: JSONObject, b: JSONObject) -> Bool {
         a.count == b.count && a.members.allSatisfy { b[$0.key] == $0.value }
     }

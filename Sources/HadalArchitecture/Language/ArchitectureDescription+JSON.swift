@@ -1,0 +1,118 @@
+import HadalCore
+
+extension ArchitectureDescription {
+    /// Keys of a description, for the parser, the schema and its test.
+    static let keys = [
+        "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "aliases", "params", "require",
+        "model", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore",
+    ]
+    /// Keys that a file says of itself alone: a description does not inherit them.
+    static let ownKeys = ["$schema", "name", "summary", "extends", "match"]
+
+    /// Parses a merged document.
+    init(_ document: JSONDocument, files: [String]) throws {
+        var fields = try JSONFields(document.root, in: document, what: "architecture")
+        self.document = document
+        self.files = files
+        json = document.root
+        let version = try fields.string("hadal")
+        guard version == "architecture/1" else {
+            throw fields.fail("'hadal' must be \"architecture/1\", not \"\(version)\"", at: document.root["hadal"], code: .unsupported)
+        }
+        name = try fields.string("name")
+        _ = fields.optional("$schema")
+        _ = fields.optional("extends")
+        summary = try fields.optionalString("summary") ?? ""
+        matches = try fields.optional("match").map { json in try (json.array ?? [json]).map { try MatchRule($0, in: document) } } ?? []
+        variants = try (fields.optionalObject("variants")?.members ?? []).map { try Variant($0, in: document) }
+        configRoots = try ParameterSpec.strings("config_root", &fields)
+        aliases = try (fields.optionalObject("aliases")?.members ?? []).map { member in
+            let values = (member.value.array ?? [member.value]).compactMap(\.string)
+            guard !values.isEmpty, values.count <= 16, values.count == (member.value.array?.count ?? 1), Identifier.isValid(member.key) else {
+                throw fields.fail("alias '\(member.key)' is a string or a list of up to 16 strings", at: member.value)
+            }
+            return (member.key, values)
+        }
+        func members(_ key: String) throws -> [JSONObject.Member] {
+            let members = try fields.optionalObject(key)?.members ?? []
+            for member in members where !Identifier.isValid(member.key) || Identifier.reserved.contains(member.key) {
+                throw HadalError(.malformed, "'\(member.key)' cannot be a name in '\(key)'", at: document.place(at: member.keyOffset))
+            }
+            return members
+        }
+        parameters = try members("params").map { try ParameterSpec(name: $0.key, $0.value, in: document) }
+        require = try (fields.optionalArray("require") ?? []).map { try Requirement($0, in: document) }
+        facts = try fields.optional("model").map { try ModelFacts($0, in: document) }
+        weights = try members("weights").map { try WeightSpec(name: $0.key, $0.value, in: document) }
+        states = try members("state").map { try StateSpec(name: $0.key, $0.value, in: document) }
+        rope = try members("rope").map { try RopeSpec(name: $0.key, $0.value, in: document) }
+        blocks = try members("blocks").map { member in
+            (member.key, try Statement.list(member.value, in: document, what: "block '\(member.key)'"))
+        }
+        var graphs: [GraphSpec] = []
+        if let main = fields.optional("graph") { graphs.append(try GraphSpec(main: main, in: document)) }
+        for member in try members("graphs") {
+            if member.key == "main" { throw fields.fail("the main graph is written as 'graph'", at: member.value) }
+            graphs.append(try GraphSpec(name: member.key, member.value, in: document))
+        }
+        self.graphs = graphs
+        ignore = try (fields.optionalObject("ignore")?.members ?? []).map { member in
+            guard let format = ModelFormat(rawValue: member.key) else {
+                throw fields.fail("'ignore' has the keys safetensors and gguf", at: member.value)
+            }
+            let patterns = (member.value.array ?? []).compactMap(\.string)
+            guard patterns.count == member.value.array?.count else {
+                throw fields.fail("'ignore.\(member.key)' is a list of strings", at: member.value)
+            }
+            return (format, patterns)
+        }
+        do { try fields.finish() } catch let error as HadalError {
+            let unknown = fields.object.keys.first { !Self.keys.contains($0) } ?? ""
+            throw HadalError(error.code, error.message, at: error.place, hint: Suggestion.hint(for: unknown, among: Self.keys))
+        }
+        parameterIndex = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { ($1.name, $0) })
+        weightIndex = Dictionary(uniqueKeysWithValues: weights.enumerated().map { ($1.name, $0) })
+        for weight in weights where parameterIndex[weight.name] != nil {
+            throw HadalError(.malformed, "'\(weight.name)' is both a parameter and a weight", at: weight.place)
+        }
+    }
+}
+
+extension ArchitectureDescription.Requirement {
+    init(_ json: JSON, in document: JSONDocument) throws {
+        guard json.object != nil else {
+            condition = try Formula(json, in: document)
+            return
+        }
+        var fields = try JSONFields(json, in: document, what: "requirement")
+        condition = try Formula(fields.required("that"), in: document)
+        message = try fields.string("else")
+        try fields.finish()
+    }
+}
+
+extension ArchitectureDescription.Variant {
+    init(_ member: JSONObject.Member, in document: JSONDocument) throws {
+        name = member.key
+        var fields = try JSONFields(member.value, in: document, what: "variant '\(member.key)'")
+        when = try Formula(fields.required("when"), in: document)
+        patch = fields.optional("patch")
+        try fields.finish()
+        if let patch {
+            guard let object = patch.object else { throw fields.fail("'patch' is an object", at: patch) }
+            let own = ArchitectureDescription.ownKeys + ["hadal", "variants"]
+            for key in object.keys where own.contains(key) { throw fields.fail("a patch cannot change '\(key)'", at: patch) }
+        }
+    }
+}
+
+extension ArchitectureDescription.ModelFacts {
+    init(_ json: JSON, in document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "model")
+        layers = try Formula(fields.required("layers"), in: document)
+        width = try Formula(fields.required("width"), in: document)
+        contextLength = try Formula(fields.required("context_length"), in: document)
+        vocabularySize = try Formula(fields.required("vocabulary_size"), in: document)
+        try fields.finish()
+    }
+}

@@ -1,0 +1,59 @@
+import HadalCore
+
+/// A model family as its JSON file describes it, with everything it extends merged in and every expression parsed.
+///
+/// Immutable; holds nothing of any model.
+public struct ArchitectureDescription: Sendable {
+    struct Requirement: Sendable {
+        var condition: Formula
+        var message: String?
+    }
+
+    /// A named special case of the family.
+    struct Variant: Sendable {
+        var name: String
+        var when: Formula
+        /// Applied to the description as a merge patch.
+        var patch: JSON?
+    }
+
+    /// What the engine asks of every model.
+    struct ModelFacts: Sendable {
+        var layers: Formula
+        var width: Formula
+        var contextLength: Formula
+        var vocabularySize: Formula
+    }
+
+    public let name: String
+    public let summary: String
+    /// The files it was read from, the most basic first.
+    public let files: [String]
+    /// The description with all that it extends merged in.
+    public let json: JSON
+
+    let document: JSONDocument
+    let matches: [MatchRule]
+    let variants: [Variant]
+    let configRoots: [String]
+    let aliases: [(name: String, values: [String])]
+    let parameters: [ParameterSpec]
+    let require: [Requirement]
+    let facts: ModelFacts?
+    let weights: [WeightSpec]
+    let states: [StateSpec]
+    let rope: [RopeSpec]
+    let blocks: [(name: String, body: [Statement])]
+    let graphs: [GraphSpec]
+    let ignore: [(format: ModelFormat, patterns: [String])]
+
+    /// Whether it can be built, or is only there to be extended.
+    public var isAbstract: Bool { graphs.isEmpty }
+
+    let parameterIndex: [String: Int]
+    let weightIndex: [String: Int]
+
+    func weight(_ name: String) -> WeightSpec? { weightIndex[name].map { weights[$0] } }
+    func parameter(_ name: String) -> ParameterSpec? { parameterIndex[name].map { parameters[$0] } }
+    func block(_ name: String) -> [Statement]? { blocks.first { $0.name == name }?.body }
+}

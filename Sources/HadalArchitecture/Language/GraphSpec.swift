@@ -1,0 +1,50 @@
+import HadalCore
+import HadalGraph
+
+/// A named graph of a description.
+struct GraphSpec: Sendable {
+    struct Input: Sendable {
+        var name: String
+        var dtype: DType
+        /// T, R, or a formula.
+        var dims: [Formula]
+    }
+
+    var name: String
+    var inputs: [Input]
+    var outputs: [String]
+    var when: Formula?
+    var body: [Statement]
+    var place: Place
+
+    /// What every graph may read: token ids and positions of the step, and the rows whose logits are wanted.
+    static let standardInputs: [(name: String, dim: Dim)] = [("tokens", .tokens), ("positions", .tokens), ("rows", .rows)]
+
+    /// `graph`: the main one.
+    init(main json: JSON, in document: JSONDocument) throws {
+        name = "main"
+        inputs = []
+        outputs = ["logits"]
+        place = document.place(of: json)
+        body = try Statement.list(json, in: document, what: "graph 'main'")
+    }
+
+    /// An entry of `graphs`.
+    init(name: String, _ json: JSON, in document: JSONDocument) throws {
+        self.name = name
+        place = document.place(of: json)
+        var fields = try JSONFields(json, in: document, what: "graph '\(name)'")
+        inputs = try (fields.optionalObject("inputs")?.members ?? []).map { member in
+            guard Identifier.isValid(member.key) else { throw fields.fail("'\(member.key)' is not a name", at: member.value) }
+            guard let dims = member.value.array, (1...2).contains(dims.count) else {
+                throw fields.fail("an input is given by its extents, such as [\"T\", \"d_model\"]", at: member.value)
+            }
+            return Input(name: member.key, dtype: .f32, dims: try dims.map { try Formula($0, in: document) })
+        }
+        outputs = try ParameterSpec.strings("outputs", &fields)
+        when = try fields.optional("when").map { try Formula($0, in: document) }
+        body = try Statement.list(fields.required("body"), in: document, what: "graph '\(name)'")
+        try fields.finish()
+        guard !outputs.isEmpty else { throw fields.fail("'outputs' names what the graph makes") }
+    }
+}

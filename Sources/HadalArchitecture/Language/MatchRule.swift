@@ -1,0 +1,63 @@
+import HadalCore
+
+/// Conditions on a model's own description of itself; all that apply to its format must hold.
+struct MatchRule: Sendable {
+    struct Condition: Sendable {
+        /// `config.` and a dotted path, or a GGUF metadata key.
+        var key: String
+        var values: [ExpressionValue]
+    }
+
+    var conditions: [Condition]
+    var place: Place
+
+    init(_ json: JSON, in document: JSONDocument) throws {
+        place = document.place(of: json)
+        let fields = try JSONFields(json, in: document, what: "match rule")
+        conditions = try fields.object.members.map { member in
+            let values = (member.value.array ?? [member.value]).map { ExpressionValue($0) }
+            let scalars = values.compactMap { $0 }.filter { $0.array == nil }
+            guard !scalars.isEmpty, scalars.count == values.count else {
+                throw fields.fail("'\(member.key)' is matched with a value or a list of values", at: member.value)
+            }
+            return Condition(key: member.key, values: scalars)
+        }
+        guard !conditions.isEmpty else { throw fields.fail("an empty rule would match everything") }
+    }
+
+    /// The conditions that held, as text; nil when one of them did not hold or none applies.
+    func reasons(_ source: some ModelSource) -> [String]? {
+        var held: [String] = []
+        for condition in conditions {
+            let found: ExpressionValue?
+            if condition.key.hasPrefix("config.") {
+                guard source.format == .safetensors else { continue }
+                let path = condition.key.dropFirst("config.".count)
+                found = ConfigLookup.value(String(path), in: source.configuration?.root).flatMap { ExpressionValue($0) }
+            } else {
+                guard source.format == .gguf else { continue }
+                found = source.metadataValue(condition.key)
+            }
+            // A list matches by any of its entries, as `architectures` in config.json is meant.
+            let candidates = found.map { $0.array ?? [$0] } ?? []
+            guard let hit = condition.values.first(where: { candidates.contains($0) }) else { return nil }
+            held.append("\(condition.key) is \(MatchRule.text(hit))")
+        }
+        return held.isEmpty ? nil : held
+    }
+
+    static func text(_ value: ExpressionValue) -> String { value.string.map { "\"\($0)\"" } ?? "\(value)" }
+}
+
+/// Dotted paths into config.json.
+enum ConfigLookup {
+    /// The value at a path; null counts as absent.
+    static func value(_ path: String, in root: JSON?) -> JSON? {
+        guard var at = root else { return nil }
+        for key in path.split(separator: ".", omittingEmptySubsequences: false) {
+            guard let next = at[String(key)] else { return nil }
+            at = next
+        }
+        return at.isNull ? nil : at
+    }
+}

@@ -1,0 +1,93 @@
+import HadalCore
+
+/// Where a parameter's value comes from and what it may be.
+struct ParameterSpec: Sendable {
+    enum Kind: String, Sendable, CaseIterable { case int, float, bool, string, any }
+
+    var name: String
+    var kind: Kind
+    /// Dotted paths into config.json, tried in order.
+    var config: [String]
+    /// GGUF metadata keys, tried in order; `{arch}` stands for general.architecture.
+    var gguf: [String]
+    /// An extent of a weight's stored tensor: weight and axis.
+    var extent: (weight: String, axis: Int)?
+    /// For a parameter that no file gives: derived.
+    var value: Formula?
+    /// When no source has it.
+    var fallback: Formula?
+    /// The number of entries of an array parameter.
+    var per: Formula?
+    var index: String
+    /// Whether the value is an array of any length.
+    var isList: Bool
+    var minimum: Double?
+    var maximum: Double?
+    var choices: [ExpressionValue]
+    /// Translation of strings.
+    var map: [(from: String, to: ExpressionValue)]
+    var help: String
+    var place: Place
+}
+
+extension ParameterSpec {
+    init(name: String, _ json: JSON, in document: JSONDocument) throws {
+        self.name = name
+        place = document.place(of: json)
+        (kind, config, gguf, index, isList, choices, map, help) = (.any, [], [], "layer", false, [], [], "")
+        guard json.object != nil else {
+            value = try Formula(json, in: document)
+            return
+        }
+        var fields = try JSONFields(json, in: document, what: "parameter '\(name)'")
+        if let type = try fields.optionalString("type") {
+            isList = type.hasSuffix("[]")
+            guard let kind = Kind(rawValue: isList ? String(type.dropLast(2)) : type) else {
+                throw fields.fail("'type' must be int, float, bool, string or any, with [] for a list, not '\(type)'", at: json["type"])
+            }
+            self.kind = kind
+        }
+        config = try Self.strings("config", &fields)
+        gguf = try Self.strings("gguf", &fields)
+        if let of = fields.optional("extent") {
+            guard let pair = of.array, pair.count == 2, let weight = pair[0].string, let axis = pair[1].int, axis >= 0, axis < 8 else {
+                throw fields.fail("'extent' is [weight, axis]", at: of)
+            }
+            extent = (weight, axis)
+        }
+        value = try fields.optional("value").map { try Formula($0, in: document) }
+        fallback = try fields.optional("default").map { try Formula($0, in: document) }
+        per = try fields.optional("per").map { try Formula($0, in: document) }
+        index = try fields.optionalString("index") ?? "layer"
+        minimum = try fields.optionalDouble("minimum")
+        maximum = try fields.optionalDouble("maximum")
+        choices = try (fields.optionalArray("choices") ?? []).map { item in
+            guard let value = ExpressionValue(item), value.array == nil else { throw fields.fail("'choices' are scalars", at: item) }
+            return value
+        }
+        map = try (fields.optionalObject("map")?.members ?? []).map { member in
+            guard let value = ExpressionValue(member.value), value.array == nil else {
+                throw fields.fail("'map' gives scalars", at: member.value)
+            }
+            return (member.key, value)
+        }
+        help = try fields.optionalString("help") ?? ""
+        try fields.finish()
+        let hasSource = !config.isEmpty || !gguf.isEmpty || extent != nil
+        if value != nil, hasSource || fallback != nil {
+            throw fields.fail("a derived parameter ('value') has no other source and no 'default'")
+        }
+        if value == nil, !hasSource, fallback == nil {
+            throw fields.fail("needs 'config', 'gguf', 'extent', 'default' or 'value'")
+        }
+        if per != nil, isList { throw fields.fail("'per' makes a list of its own; write the type of one entry") }
+    }
+
+    static func strings(_ key: String, _ fields: inout JSONFields) throws -> [String] {
+        guard let json = fields.optional(key) else { return [] }
+        return try (json.array ?? [json]).map { item in
+            guard let text = item.string, !text.isEmpty else { throw fields.fail("'\(key)' is a string or a list of strings", at: item) }
+            return text
+        }
+    }
+}

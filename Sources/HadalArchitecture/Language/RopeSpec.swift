@@ -1,0 +1,26 @@
+import HadalCore
+
+/// A table of rotary frequencies.
+struct RopeSpec: Sendable {
+    static let keys = [
+        "type", "dim", "theta", "factor", "low_freq_factor", "high_freq_factor", "original_length", "max_length", "beta_fast",
+        "beta_slow", "truncate", "mscale", "mscale_all_dim", "attention_factor", "short_factors", "long_factors", "factors",
+    ]
+
+    var name: String
+    var fields: [String: Formula]
+    var place: Place
+
+    init(name: String, _ json: JSON, in document: JSONDocument) throws {
+        self.name = name
+        place = document.place(of: json)
+        var object = try JSONFields(json, in: document, what: "rope table '\(name)'")
+        fields = [:]
+        for key in Self.keys { fields[key] = try object.optional(key).map { try Formula($0, in: document) } }
+        _ = object.optional("help")
+        try object.finish()
+        for key in ["dim", "theta"] where fields[key] == nil { throw object.fail("key '\(key)' is missing") }
+    }
+
+    var names: Set<String> { fields.values.reduce(into: []) { $0.formUnion($1.names) } }
+}

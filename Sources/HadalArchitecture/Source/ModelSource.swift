@@ -1,0 +1,69 @@
+import HadalCore
+import HadalFormats
+
+/// What a description needs to know of a model: its configuration and its tensor directory.
+///
+/// Only `bytes(of:)` reads tensor data, so that a graph can be built for a model whose data are absent.
+public protocol ModelSource: Sendable {
+    var format: ModelFormat { get }
+    /// The model's path, for messages.
+    var name: String { get }
+    /// `config.json`; nil for GGUF.
+    var configuration: JSONDocument? { get }
+    /// A GGUF metadata value; nil when absent, or when it is no scalar and no array of scalars.
+    func metadataValue(_ key: String) -> ExpressionValue?
+    var tensorNames: [String] { get }
+    /// - Throws: for a tensor in a type that is not read.
+    func tensorInfo(_ name: String) throws -> TensorInfo?
+    /// A tensor's data as stored, valid while `self` lives.
+    func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer
+    /// A tensor made up as it is asked for, when a model is planned from its configuration alone; nil: tensors are found in files.
+    func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo?
+}
+
+extension ModelSource {
+    public func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? { nil }
+}
+
+extension ModelFiles: ModelSource {
+    public var format: ModelFormat { kind == .gguf ? .gguf : .safetensors }
+    public var name: String { path }
+    public var configuration: JSONDocument? { configDocument }
+
+    public func metadataValue(_ key: String) -> ExpressionValue? { metadata(key).flatMap { ExpressionValue($0) } }
+
+    public func tensorInfo(_ name: String) throws -> TensorInfo? { try tensor(named: name) }
+
+    public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer { bytes(of: tensor) }
+}
+
+extension ExpressionValue {
+    /// Arrays longer than this are vocabulary, not configuration.
+    private static let maximumMetadataArray = 65_536
+
+    init?(_ metadata: MetadataValue) {
+        switch metadata {
+        case .bool(let b): self = .bool(b)
+        case .string(let s):
+            guard let text = s.text else { return nil }
+            self = .string(text)
+        case .float32(let f): self = .float(Self.shortest(f))
+        case .float64(let d): self = .float(d)
+        case .array(let array):
+            guard array.count <= Self.maximumMetadataArray else { return nil }
+            var items: [ExpressionValue] = []
+            for i in 0..<array.count {
+                if case .array = array[i] { return nil }
+                guard let item = ExpressionValue(array[i]) else { return nil }
+                items.append(item)
+            }
+            self = .array(items)
+        default:
+            guard let i = metadata.int else { return nil }
+            self = .int(i)
+        }
+    }
+
+    /// The double that is written as the float is: 1e-5 stored as a float is meant to be 1e-5.
+    private static func shortest(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
+}

@@ -1,0 +1,57 @@
+import HadalCore
+import HadalFormats
+
+/// How a weight is made from stored tensors. Nothing is read until it is materialised.
+public indirect enum WeightRecipe: Sendable, Equatable {
+    case tensor(TensorInfo)
+    /// Indices `from ..< to` of an axis.
+    case slice(WeightRecipe, axis: Int, from: Int, to: Int)
+    /// Indices from, from + step, ... of an axis.
+    case every(WeightRecipe, axis: Int, from: Int, step: Int)
+    /// Axis i of the result is axis `axes[i]` of the source.
+    case transpose(WeightRecipe, axes: [Int])
+    case reshape(WeightRecipe, dims: [Int])
+    case concat([WeightRecipe], axis: Int)
+    /// Parts of one shape along a new first axis.
+    case stack([WeightRecipe])
+    /// The first axis holds `heads` heads; in each, `dim` rows from `offset` are reordered between pairs (k, k + dim/2) and (2k, 2k + 1).
+    case rotary(WeightRecipe, heads: Int, dim: Int, offset: Int, toHalf: Bool)
+    /// multiply * x + add, as float32.
+    case affine(WeightRecipe, multiply: Double, add: Double)
+    /// As float32.
+    case float(WeightRecipe)
+    /// A float8 matrix times a scale for each `block` x `block` square, as float32.
+    case blockScaled(WeightRecipe, scales: WeightRecipe, block: Int)
+
+    /// The stored tensor, when it is used as it is.
+    public var plainTensor: TensorInfo? { if case .tensor(let tensor) = self { tensor } else { nil } }
+
+    /// Every stored tensor that goes into the weight.
+    public var tensors: [TensorInfo] {
+        switch self {
+        case .tensor(let tensor): [tensor]
+        case .slice(let r, _, _, _), .every(let r, _, _, _), .transpose(let r, _), .reshape(let r, _), .rotary(let r, _, _, _, _),
+            .affine(let r, _, _), .float(let r):
+            r.tensors
+        case .blockScaled(let r, let scales, _): r.tensors + scales.tensors
+        case .concat(let parts, _), .stack(let parts): parts.flatMap(\.tensors)
+        }
+    }
+
+    /// What is done to the stored tensors, for `inspect`: "rows 0..<64 of qkv_proj".
+    public var summary: String {
+        switch self {
+        case .tensor(let tensor): tensor.name
+        case .slice(let r, let axis, let from, let to): "\(axis == 0 ? "rows" : "axis \(axis)") \(from)..<\(to) of \(r.summary)"
+        case .every(let r, let axis, let from, let step): "every \(step) of axis \(axis) from \(from) of \(r.summary)"
+        case .transpose(let r, let axes): "transpose \(axes) of \(r.summary)"
+        case .reshape(let r, let dims): "\(r.summary) as \(dims)"
+        case .concat(let parts, let axis): "concat(" + parts.map(\.summary).joined(separator: ", ") + ") on axis \(axis)"
+        case .stack(let parts): "stack of \(parts.count): \(parts.first?.summary ?? "") ..."
+        case .rotary(let r, _, _, _, let toHalf): "\(r.summary) with rotary pairs \(toHalf ? "half-split" : "adjacent")"
+        case .affine(let r, let multiply, let add): "\(multiply) * \(r.summary) + \(add)"
+        case .float(let r): "\(r.summary) as F32"
+        case .blockScaled(let r, _, _): "\(r.summary) times its block scales"
+        }
+    }
+}
