@@ -34,6 +34,7 @@ struct Router: Operator {
         try node.require(
             groups > 0 && experts % groups == 0 && (1...groups).contains(topGroups) && topK <= topGroups * (experts / groups),
             "top \(topK) of \(topGroups) of \(groups) groups of \(experts) experts")
+        try node.require(groups == 1 || scoring != .softmax_topk, "groups are chosen by scores, which softmax_topk has not")
         try node.require(groups == 1 || groupScore == .max || experts / groups >= 2, "groups of one have no two best")
         try node.requireSameRows([0])
         try node.require(
@@ -54,7 +55,7 @@ struct Router: Operator {
             let chosen = Array(Self.descending(choice)[..<topK])
 
             // An expert outside the kept groups has no weight, should it be chosen for want of a better one.
-            var chosenWeights = chosen.map { kept[$0] ? scores[$0] : (scoring == .softmax_topk ? -.infinity : 0) }
+            var chosenWeights = chosen.map { kept[$0] ? scores[$0] : 0 }
             if scoring == .softmax_topk { softmax(&chosenWeights) }
             let divisor = normalise ? chosenWeights.reduce(0, +) + 1e-20 : 1
             for k in 0..<topK {
