@@ -1,5 +1,6 @@
 import HadalBackend
 import HadalCore
+import HadalFormats
 
 #if canImport(Glibc)
 import Glibc
@@ -53,7 +54,7 @@ public struct ReferenceBackend: Backend {
         let free = total
         #endif
         info.heaps = [.init(bytesTotal: total, bytesFree: free, hostVisible: true, deviceLocal: true)]
-        info.dtypes = WeightMatrix.decodable
+        info.dtypes = BlockCodec.dtypes
         return info
     }
 }

@@ -42,7 +42,8 @@ struct Rope: Operator {
         let (x, positions, y) = (try call.rows(0), try call.integers(1), try call.output())
         let variants = (0..<(switchLength > 0 ? 2 : 1)).map { frequencies.vector(row: $0) }
         for n in 0..<x.count {
-            let variant = switchLength > 0 && (try call.step.sequence(ofToken: n)).plannedLength > switchLength ? 1 : 0
+            var variant = 0
+            if switchLength > 0, try call.step.sequence(ofToken: n).plannedLength > switchLength { variant = 1 }
             y[n].update(from: x[n], count: x.width)
             for k in 0..<rotary / 2 {
                 let angle = Double(positions.base[n]) * Double(variants[variant][k])

@@ -34,6 +34,7 @@ struct Router: Operator {
         try node.require(
             groups > 0 && experts % groups == 0 && (1...groups).contains(topGroups) && topK <= topGroups * (experts / groups),
             "top \(topK) of \(topGroups) of \(groups) groups of \(experts) experts")
+        try node.require(groups == 1 || scoring != .softmax_topk, "groups are chosen by scores, which softmax_topk has not")
         try node.require(groups == 1 || groupScore == .max || experts / groups >= 2, "groups of one have no two best")
         try node.requireSameRows([0])
         try node.require(
@@ -48,13 +49,13 @@ struct Router: Operator {
         for n in 0..<x.count {
             let logits = rows.indices.map { e in dot(x[n], rows[e], x.width) + (bias.map { Double($0[e]) } ?? 0) }
             let scores = score(logits)
-            var choice = scores.indices.map { scores[$0] + (selectionBias.map { b in Double(b[$0]) } ?? 0) }
+            var choice = scores.indices.map { e in scores[e] + (selectionBias.map { Double($0[e]) } ?? 0) }
             let kept = keptExperts(choice)
             for e in 0..<experts where !kept[e] { choice[e] = dropped == .zero ? 0 : -.infinity }
             let chosen = Array(Self.descending(choice)[..<topK])
 
             // An expert outside the kept groups has no weight, should it be chosen for want of a better one.
-            var chosenWeights = chosen.map { kept[$0] ? scores[$0] : (scoring == .softmax_topk ? -.infinity : 0) }
+            var chosenWeights = chosen.map { kept[$0] ? scores[$0] : 0 }
             if scoring == .softmax_topk { softmax(&chosenWeights) }
             let divisor = normalise ? chosenWeights.reduce(0, +) + 1e-20 : 1
             for k in 0..<topK {

@@ -3,7 +3,9 @@ import HadalCore
 import HadalGraph
 
 /// What an op gets for one run: its operands where they lie now, and the step.
-struct OperatorCall {
+///
+/// Sendable because ops hand disjoint rows to worker threads and wait for them.
+struct OperatorCall: @unchecked Sendable {
     let node: Graph.Node
     let tensors: [Tensor]
     let caches: [PagedCache]

@@ -1,6 +1,7 @@
 import CHadalPlugin
 import HadalBackend
 import HadalCore
+import HadalFormats
 import HadalGraph
 
 /// A state as bound for one step: page p, head h, token t of the page, then `width` contiguous elements.
@@ -57,7 +58,8 @@ struct PagedCache: @unchecked Sendable {
         _ sequence: StepLayout.Sequence, position: Int, head: Int, start: Int = 0, count: Int, into out: UnsafeMutablePointer<Float>
     ) {
         guard let row = row(sequence, position, head) else { return }
-        PlainElements.decode(dtype, row + start * dtype.blockBytes, count: count, into: out)
+        let source = UnsafeRawBufferPointer(start: row + start * dtype.blockBytes, count: count * dtype.blockBytes)
+        do { try BlockCodec.decode(dtype, from: source, into: out, count: count) } catch { out.update(repeating: .nan, count: count) }
     }
 
     /// Rounds `count` values to the cache's type, to nearest even, and writes them from column `start` on.
@@ -65,6 +67,8 @@ struct PagedCache: @unchecked Sendable {
         _ values: UnsafePointer<Float>, _ sequence: StepLayout.Sequence, position: Int, head: Int, start: Int = 0, count: Int
     ) {
         guard let row = row(sequence, position, head) else { return }
-        PlainElements.encode(dtype, values, count: count, into: row + start * dtype.blockBytes)
+        let target = UnsafeMutableRawBufferPointer(start: row + start * dtype.blockBytes, count: count * dtype.blockBytes)
+        // Only unknown types fail, and `dtypes` was checked when the node was made.
+        try? BlockCodec.encode(dtype, from: values, into: target, count: count)
     }
 }

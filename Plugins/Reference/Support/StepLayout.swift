@@ -5,7 +5,7 @@ import HadalGraph
 
 /// One step as the ops see it: how many tokens, and which sequence each belongs to. Checked against the bounds once.
 struct StepLayout: @unchecked Sendable {
-    struct Sequence {
+    struct Sequence: @unchecked Sendable {
         /// Index of its first new token in the step.
         var first: Int
         /// New tokens.

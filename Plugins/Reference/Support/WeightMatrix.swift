@@ -8,9 +8,6 @@ import HadalGraph
 /// A tensor of rank 1 is one row; of rank 3, the rows of all matrices one after the other. Rank-3 float8 weights carry
 /// their matrices' scales one after the other too.
 struct WeightMatrix: @unchecked Sendable {
-    static let decodable: [DType] =
-        PlainElements.decodable + DType.allCases.filter(\.isQuantised)
-
     let rows: Int
     let columns: Int
     private let dtype: DType
@@ -23,7 +20,7 @@ struct WeightMatrix: @unchecked Sendable {
 
     /// - Throws: `HadalError.unsupported` for a type that cannot be decoded, `mismatch` when shape, bytes or scales disagree.
     init(_ weight: Graph.Weight, _ data: Segment.WeightData) throws {
-        guard Self.decodable.contains(weight.dtype) else {
+        guard BlockCodec.dtypes.contains(weight.dtype) else {
             throw HadalError(.unsupported, "weight '\(weight.name)' is \(weight.dtype.name), which cannot be decoded")
         }
         guard !weight.dims.isEmpty, weight.dims.allSatisfy({ $0 > 0 }) else {
@@ -69,11 +66,10 @@ struct WeightMatrix: @unchecked Sendable {
     /// Writes row `row` as `columns` floats.
     func decode(row: Int, into out: UnsafeMutablePointer<Float>) {
         guard let base else { return }
-        let source = base + row * rowBytes
-        if dtype.isQuantised {
-            for i in 0..<columns { out[i] = .nan }
-        } else {
-            PlainElements.decode(dtype, source, count: columns, into: out)
+        let source = UnsafeRawBufferPointer(start: base + row * rowBytes, count: rowBytes)
+        // Type and length were checked when the matrix was made; a row that could not be decoded would be seen as NaN.
+        do { try BlockCodec.decode(dtype, from: source, into: out, count: columns) } catch {
+            out.update(repeating: .nan, count: columns)
         }
         guard let scales else { return }
         let scaleRow = row / matrixRows * matrixScaleRows + row % matrixRows / scales.block.rows
