@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Hadal
 
 @main
@@ -13,16 +14,15 @@ struct HadalCommand: ParsableCommand {
         version: HadalVersion.current,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
-            CommandGroup(name: "Models", subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self, SynthCommand.self]),
+            CommandGroup(name: "Models", subcommands: [InspectCommand.self]),
             CommandGroup(
                 name: "Looking inside",
                 subcommands: [
                     LogitsCommand.self, GenerateIDsCommand.self, TokenizeCommand.self, TemplateCommand.self, TraceCommand.self,
-                    BenchCommand.self,
                 ]),
             CommandGroup(
                 name: "The machine and its plugins",
-                subcommands: [PlanCommand.self, DoctorCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
+                subcommands: [PlanCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
         ])
 
     /// Errors of the model or the machine exit 1, mistakes on the command line 2.
@@ -33,6 +33,9 @@ struct HadalCommand: ParsableCommand {
             try command.run()
         } catch let error as HadalError {
             Terminal.error(error.description)
+            exit(1)
+        } catch let error as TemplateError {
+            Terminal.error(error.hadalError.description)
             exit(1)
         } catch let error as Failure {
             if let message = error.message { Terminal.error(message) }

@@ -33,6 +33,6 @@ public struct EngineEnvironment: Sendable {
     }
 
     public func backends() -> BackendRegistry {
-        BackendRegistry(directories: pluginPaths)
+        BackendRegistry(pluginPaths: pluginPaths)
     }
 }

@@ -9,7 +9,7 @@ public enum ProcessMemory {
     /// Most bytes that were resident at once, mapped files included.
     public static var peakBytes: Int {
         var usage = rusage()
-        guard getrusage(RUSAGE_SELF, &usage) == 0 else { return 0 }
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
         #if os(Linux)
         return Int(usage.ru_maxrss) * 1024
         #else

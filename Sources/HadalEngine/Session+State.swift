@@ -11,7 +11,7 @@ extension Session {
     /// Writes the session to a file, replacing it atomically.
     public func save(to path: String) throws {
         let length = count
-        var tensors: [SafetensorsWriter.Tensor] = []
+        var tensors: [TensorSource] = []
         let ids = tokens
         tensors.append(.init(
             name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
@@ -21,7 +21,7 @@ extension Session {
                 name: "state.\(index)", dtype: engine.cacheDType, shape: [state.heads, length, state.width], bytes: rows))
         }
         try SafetensorsWriter.write(
-            tensors, metadata: [("format", Self.version), ("fingerprint", engine.fingerprint)], to: path)
+            to: path, tensors: tensors, metadata: [("format", Self.version), ("fingerprint", engine.fingerprint)])
     }
 
     /// A session from a file that `save` wrote with the same model.
@@ -29,13 +29,27 @@ extension Session {
     /// - Throws: `mismatch` when the file belongs to another model or cache type, `contextFull` when it does not fit.
     public static func load(from path: String, engine: Engine) throws -> Session {
         let file = try SafetensorsFile(path: path)
-        guard file.metadata["format"] == version else {
+        func metadata(_ key: String) -> String? { file.metadata.first { $0.key == key }?.value }
+        guard metadata("format") == version else {
             throw HadalError(.malformed, "not a saved session", at: Place(path))
         }
-        guard file.metadata["fingerprint"] == engine.fingerprint else {
+        guard metadata("fingerprint") == engine.fingerprint else {
             throw HadalError(.mismatch, "the session was saved with another model", at: Place(path))
         }
-        let ids = try file.values(of: "tokens", as: Int32.self, dtype: .i32)
+        func bytes(_ name: String, _ dtype: DType, _ shape: [Int]?) throws -> UnsafeRawBufferPointer {
+            guard let tensor = file.tensors.first(where: { $0.name == name }) else {
+                throw HadalError(.malformed, "tensor '\(name)' is missing", at: Place(path))
+            }
+            guard tensor.dtype == dtype, shape == nil ? tensor.shape.count == 1 : tensor.shape == shape else {
+                throw HadalError(.mismatch, "tensor '\(name)' is \(tensor.dtype.name)\(tensor.shape), not \(dtype.name)\(shape ?? [])", at: Place(path))
+            }
+            return UnsafeRawBufferPointer(rebasing: file.source.bytes[tensor.range])
+        }
+        let stored = try bytes("tokens", .i32, nil)
+        let ids = [Int32](unsafeUninitializedCapacity: stored.count / 4) { buffer, count in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: stored)
+            count = stored.count / 4
+        }
         let session = engine.makeSession()
         guard ids.count <= session.contextLength else {
             throw HadalError(
@@ -46,10 +60,9 @@ extension Session {
             throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: Place(path))
         }
         for (index, state) in engine.program.graph.states.enumerated() {
-            let shape = [state.heads, ids.count, state.width]
-            let bytes = try file.bytes(of: "state.\(index)", dtype: engine.cacheDType, shape: shape)
+            let rows = try bytes("state.\(index)", engine.cacheDType, [state.heads, ids.count, state.width])
             try engine.lock.withLock { _ in
-                try session.writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: bytes)
+                try session.writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows)
             }
         }
         session.adopt(ids)

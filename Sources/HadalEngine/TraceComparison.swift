@@ -4,7 +4,6 @@ import Glibc
 import Darwin
 #endif
 import HadalCore
-import HadalFormats
 
 /// How far two backends' results lie apart, op by op in execution order.
 ///
@@ -26,7 +25,7 @@ public struct TraceComparison: Sendable {
     public let tolerance: Double
 
     public init(
-        names: (String, String), a: [SafetensorsWriter.Tensor], b: [SafetensorsWriter.Tensor], order: [(label: String, op: String)],
+        names: (String, String), a: [NamedTensor], b: [NamedTensor], order: [(label: String, op: String)],
         tolerance: Double
     ) {
         self.names = names
@@ -36,33 +35,28 @@ public struct TraceComparison: Sendable {
         var rows: [Row] = []
         for (label, op) in order {
             let keys = [label] + (0..<8).map { "\(label).\($0)" }
-            for key in keys { if let x = left[key], let y = right[key] { rows.append(Self.row(key, op, x.bytes, y.bytes)) } }
+            for key in keys { if let x = left[key], let y = right[key] { rows.append(Self.row(key, op, x.values, y.values)) } }
         }
-        if let x = left["logits"], let y = right["logits"] { rows.append(Self.row("logits", order.last?.op ?? "", x.bytes, y.bytes)) }
+        if let x = left["logits"], let y = right["logits"] { rows.append(Self.row("logits", order.last?.op ?? "", x.values, y.values)) }
         self.rows = rows
     }
 
     /// The first op beyond the tolerance.
     public var first: Row? { rows.first { !($0.relative <= tolerance) } }
 
-    private static func row(_ label: String, _ op: String, _ a: [UInt8], _ b: [UInt8]) -> Row {
+    private static func row(_ label: String, _ op: String, _ x: [Float], _ y: [Float]) -> Row {
         var row = Row(label: label, op: op, relative: 0, maximum: 0, worst: (0, 0, 0))
-        a.withUnsafeBytes { a in
-            b.withUnsafeBytes { b in
-                let (x, y) = (a.bindMemory(to: Float.self), b.bindMemory(to: Float.self))
-                var (difference, norm) = (0.0, 0.0)
-                for i in 0..<min(x.count, y.count) {
-                    let d = abs(Double(x[i]) - Double(y[i]))
-                    difference += d * d
-                    norm += Double(y[i]) * Double(y[i])
-                    if !(d <= row.maximum) {
-                        row.maximum = d
-                        row.worst = (i, x[i], y[i])
-                    }
-                }
-                row.relative = difference == 0 ? 0 : norm > 0 ? (difference / norm).squareRoot() : .infinity
+        var (difference, norm) = (0.0, 0.0)
+        for i in 0..<min(x.count, y.count) {
+            let d = abs(Double(x[i]) - Double(y[i]))
+            difference += d * d
+            norm += Double(y[i]) * Double(y[i])
+            if !(d <= row.maximum) {
+                row.maximum = d
+                row.worst = (i, x[i], y[i])
             }
         }
+        row.relative = difference == 0 ? 0 : norm > 0 ? (difference / norm).squareRoot() : .infinity
         return row
     }
 

@@ -25,7 +25,7 @@ struct TemplateCommand: ParsableCommand {
 
     func run() throws {
         let template = try Engine.chatTemplate(at: try ModelStore.resolve(model))
-        let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .system
+        let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .local()
         if jsonl { return try runRows(template, clock) }
         guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }
         let conversation = try Self.read(messages)
@@ -53,19 +53,8 @@ struct TemplateCommand: ParsableCommand {
         while let row = readLine() {
             number += 1
             guard !row.isEmpty else { continue }
-            let root = try JSONDocument(parsing: row, file: "row \(number)").root
-            var result = JSONObject()
-            do {
-                result["rendered"] = JSON(.string(try template.render(
-                    messages: root["messages"] ?? .null, tools: root["tools"], options: root["options"]?.object ?? JSONObject(), now: clock)))
-            } catch let error as TemplateError {
-                result["error"] = JSON(.string(error.message))
-                result["error_kind"] = JSON(.string(error.kind.rawValue))
-            } catch let error as HadalError {
-                result["error"] = JSON(.string(error.message))
-                result["error_kind"] = JSON(.string(error.code.rawValue))
-            }
-            Terminal.line(JSON(.object(result)).text())
+            let document = try JSONDocument(parsing: row, file: "row \(number)")
+            Terminal.line(try template.renderRow(document.root, now: clock).text())
         }
     }
 }

@@ -18,7 +18,7 @@ struct LogitsCommand: ParsableCommand {
     func run() throws {
         let engine = try model.load(observe: hidden ? .hidden : .allLogits)
         let tensors = try engine.evaluate(tokens.ids)
-        try SafetensorsWriter.write(tensors, to: output)
+        try SafetensorsWriter.write(to: output, tensors: tensors.map(\.source))
     }
 }
 

@@ -16,7 +16,7 @@ extension Session {
         guard hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
         if let limit = options.maxTokens, limit < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(limit)") }
         let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
-        var detokenizer = engine.tokenizer.map { IncrementalDetokenizer(tokenizer: $0) }
+        var detokenizer = engine.tokenizer.map { IncrementalDetokenizer($0, continuing: count > 0) }
         var stops = StopMatcher(options.stopStrings)
         let start = ContinuousClock.now
         var generated = 0
@@ -34,7 +34,7 @@ extension Session {
             if !options.ignoreEndOfText, engine.endTokens.contains(token) { reason = .endOfText; break }
             generated += 1
             live = try onEvent(.token(token)) && live
-            if let text = detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
+            if let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
             guard count < contextLength else { reason = .contextFull; break }
             do {
                 try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1)) }

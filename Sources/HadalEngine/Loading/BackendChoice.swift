@@ -13,17 +13,22 @@ struct BackendChoice {
 
     init(_ options: EngineOptions) throws {
         let registry = options.environment.backends()
-        let (preferred, index) = try registry.resolve(options.backend)
-        var opened = [(preferred, index)]
+        let selection = try registry.resolve(options.backend)
+        let preferred = selection.backend
+        var opened: [(any Backend, Int)] = [(preferred, selection.deviceIndex)]
+        var known = Set([preferred.name])
         if options.fallback != .error {
-            for backend in registry.backends where backend.name != preferred.name {
+            for backend in registry.list().available.map(\.backend) where backend.name != preferred.name {
+                known.insert(backend.name)
                 // The reference backend can run everything, so it comes after the others.
                 if backend.name == "reference" { opened.append((backend, 0)) } else { opened.insert((backend, 0), at: min(1, opened.count)) }
             }
         }
-        let known = Set(registry.backends.map(\.name))
         for key in options.settings.keys {
             let owner = String(key.prefix { $0 != "." })
+            // A setting for a backend that is not in use is fine, one for a backend that does not exist is a slip.
+            if known.contains(owner) { continue }
+            known.formUnion(registry.list().available.map(\.backend.name))
             guard known.contains(owner) else {
                 throw HadalError(.invalidArgument, "--set \(key): there is no backend '\(owner)'", hint: "backends: \(known.sorted().joined(separator: ", "))")
             }

@@ -10,7 +10,7 @@ enum ModelText {
         switch files.kind {
         case .gguf:
             guard files.metadata("tokenizer.ggml.model") != nil else { return nil }
-            return try Tokenizer(GGUFVocabulary(files))
+            return try Tokenizer(file: files.path, metadata: files.metadata)
         case .huggingFace:
             guard FileManager.default.fileExists(atPath: "\(files.path)/tokenizer.json") else { return nil }
             return try Tokenizer(directory: files.path)
@@ -30,7 +30,7 @@ enum ModelText {
     static func source(of files: ModelFiles) throws -> (String, String)? {
         switch files.kind {
         case .gguf:
-            return files.metadata("tokenizer.chat_template")?.string.flatMap { text in (text, "\(files.path): tokenizer.chat_template") }
+            return files.metadata("tokenizer.chat_template")?.string.map { ($0, "\(files.path): tokenizer.chat_template") }
         case .huggingFace:
             let path = "\(files.path)/chat_template.jinja"
             if let text = try? String(contentsOfFile: path, encoding: .utf8) { return (text, path) }

@@ -111,7 +111,9 @@ public final class Sampler {
         }
         if k == vocabulary {
             for i in 0..<vocabulary { order[i] = Int32(i) }
-            UnsafeMutableBufferPointer(start: order, count: vocabulary).sort(by: before)
+            let all = UnsafeMutableBufferPointer(start: order, count: vocabulary)
+            var sortable = all
+            sortable.sort(by: before)
             return
         }
         // A heap of the k best, its root the worst of them.
