@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Finds added tokens in a text.
 struct AddedTokenMatcher: Sendable {
     enum Order: Sendable {
@@ -45,8 +51,8 @@ struct AddedTokenMatcher: Sendable {
             at = longest.end
             if token.isSpecial, !parseSpecial { continue }
             if token.singleWord, Self.touchesWord(text, start, end) { continue }
-            guard start >= free else { continue }
-            if token.stripsLeft { start = UTF8Text.trailingSpaceStart(text, from: free, to: start) }
+            // A token inside the white space that the one before it took along still counts: as in the reference.
+            if token.stripsLeft { start = max(free, UTF8Text.trailingSpaceStart(text, from: 0, to: start)) }
             if token.stripsRight { end = UTF8Text.leadingSpaceEnd(text, from: end, to: text.count) }
             if start > free { fragments.append(.text(free..<start)) }
             fragments.append(.token(token.id))
@@ -73,58 +79,59 @@ struct AddedTokenMatcher: Sendable {
     }
 
     private func longestFirst(_ text: UnsafeBufferPointer<UInt8>, parseSpecial: Bool) -> [Fragment] {
-        struct Match {
-            var token: Int32
-            var start: Int
-            var end: Int
-        }
-        var matches: [Match] = []
-        for at in 0..<text.count {
-            trie.forEachMatch(in: text, at: at) { token, end in
-                if parseSpecial || !tokens[Int(token)].isSpecial { matches.append(Match(token: token, start: at, end: end)) }
+        var fragments: [Fragment] = [.text(0..<text.count)]
+        for index in occurring(in: text, parseSpecial: parseSpecial) {
+            let token = tokens[index]
+            var next: [Fragment] = []
+            next.reserveCapacity(fragments.count)
+            for fragment in fragments {
+                guard case .text(let range) = fragment else {
+                    next.append(fragment)
+                    continue
+                }
+                Self.cut(range, of: text, at: token, into: &next)
             }
-        }
-        if matches.isEmpty { return [.text(0..<text.count)] }
-        matches.sort { a, b in
-            let (x, y) = (a.end - a.start, b.end - b.start)
-            return x != y ? x > y : a.token != b.token ? a.token < b.token : a.start < b.start
-        }
-        // Taken bytes: 1 inside a token, 2 stripped beside one.
-        var taken = [UInt8](repeating: 0, count: text.count)
-        var accepted: [Match] = []
-        for match in matches where (match.start..<match.end).allSatisfy({ taken[$0] == 0 }) {
-            for i in match.start..<match.end { taken[i] = 1 }
-            accepted.append(match)
-            let token = tokens[Int(match.token)]
-            var at = match.start
-            while token.stripsLeft, at > 0, taken[at - 1] == 0, Self.isSpace(text[at - 1]) {
-                at -= 1
-                taken[at] = 2
-            }
-            at = match.end
-            while token.stripsRight, at < text.count, taken[at] == 0, Self.isSpace(text[at]) {
-                taken[at] = 2
-                at += 1
-            }
-        }
-        accepted.sort { $0.start < $1.start }
-        var fragments: [Fragment] = []
-        var next = accepted.startIndex
-        var at = 0
-        while at < text.count {
-            if next < accepted.endIndex, accepted[next].start == at {
-                fragments.append(.token(tokens[Int(accepted[next].token)].id))
-                at = accepted[next].end
-                next += 1
-            } else if taken[at] == 2 {
-                at += 1
-            } else {
-                let start = at
-                while at < text.count, taken[at] == 0 { at += 1 }
-                fragments.append(.text(start..<at))
-            }
+            fragments = next
         }
         return fragments
+    }
+
+    /// The tokens that occur anywhere in a text, the longest first.
+    private func occurring(in text: UnsafeBufferPointer<UInt8>, parseSpecial: Bool) -> [Int] {
+        var seen = Set<Int32>()
+        for at in 0..<text.count { trie.forEachMatch(in: text, at: at) { token, _ in seen.insert(token) } }
+        return seen.map(Int.init).filter { parseSpecial || !tokens[$0].isSpecial }.sorted {
+            let (a, b) = (tokens[$0].content.count, tokens[$1].content.count)
+            return a != b ? a > b : $0 < $1
+        }
+    }
+
+    /// Cuts a free stretch of text at every occurrence of a token.
+    private static func cut(
+        _ range: Range<Int>, of text: UnsafeBufferPointer<UInt8>, at token: AddedToken, into fragments: inout [Fragment]
+    ) {
+        var free = range.lowerBound
+        while let start = find(token.content, in: text, free..<range.upperBound) {
+            var end = start
+            while token.stripsLeft, end > free, isSpace(text[end - 1]) { end -= 1 }
+            if end > free { fragments.append(.text(free..<end)) }
+            fragments.append(.token(token.id))
+            free = start + token.content.count
+            while token.stripsRight, free < range.upperBound, isSpace(text[free]) { free += 1 }
+        }
+        if free < range.upperBound { fragments.append(.text(free..<range.upperBound)) }
+    }
+
+    private static func find(_ token: [UInt8], in text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> Int? {
+        guard let base = text.baseAddress, let first = token.first else { return nil }
+        var at = range.lowerBound
+        while range.upperBound - at >= token.count {
+            guard let hit = memchr(base + at, Int32(first), range.upperBound - at - token.count + 1) else { return nil }
+            at = UnsafeRawPointer(hit) - UnsafeRawPointer(base)
+            if memcmp(base + at, token, token.count) == 0 { return at }
+            at += 1
+        }
+        return nil
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
