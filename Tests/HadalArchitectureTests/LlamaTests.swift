@@ -5,8 +5,8 @@ import HadalGraph
 import Testing
 import TestSupport
 
-@Suite struct LlamaTests {
-    @Test(.enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: ["llama", "llama_untied", "llama_sharded"])
+@Suite struct FamTests {
+    @Test(.enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: ["llama", "llama_untied", "llama_sharded","mistral","qwen2","qwen3","gemma2","gemma3_text","phi3","phi3_longrope"])
     func golden(name: String) throws {
         let files = try ModelFiles.open(path: "\(Fixtures.goldens ?? "")/models/\(name)")
         let match = try ArchitectureLibrary().match(files)
@@ -17,8 +17,8 @@ import TestSupport
             #expect(data.dims == binding.dims)
         }
     }
-    @Test func smol() throws {
-        let files = try ModelFiles.open(path: "/tmp/models/smollm2.gguf")
+    @Test(arguments: ["smollm2", "gemma3"]) func smol(_ n: String) throws {
+        let files = try ModelFiles.open(path: "/tmp/models/\(n).gguf")
         let match = try ArchitectureLibrary().match(files)
         let model = try match.build(files, catalogue: OpCatalogue.load())
         print(model.reasons, model.warnings, model.main.nodes.count, model.weightBytes)

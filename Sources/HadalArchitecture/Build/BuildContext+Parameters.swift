@@ -24,6 +24,7 @@ extension BuildContext {
         if let formula = spec.value { return (try evaluate(formula, spec), formula.text, formula.place) }
         if source.format == .safetensors || source.configuration != nil {
             for path in spec.config {
+                if let null = spec.null, configSaysNull(path) { return (try evaluate(null, spec), "config.json \(path)", null.place) }
                 guard let json = config(path) else { continue }
                 let place = source.configuration?.place(of: json)
                 guard let value = ExpressionValue(json) else {

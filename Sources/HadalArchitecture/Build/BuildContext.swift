@@ -61,4 +61,11 @@ final class BuildContext {
         }
         return ConfigLookup.value(path, in: root)
     }
+
+    /// Whether the first of the description's roots that has a path gives it as null.
+    func configSaysNull(_ path: String) -> Bool {
+        guard config(path) == nil else { return false }
+        let root = source.configuration?.root
+        return (description.configRoots.map { "\($0).\(path)" } + [path]).contains { ConfigLookup.isNull($0, in: root) }
+    }
 }

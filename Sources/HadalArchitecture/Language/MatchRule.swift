@@ -48,16 +48,3 @@ struct MatchRule: Sendable {
 
     static func text(_ value: ExpressionValue) -> String { value.string.map { "\"\($0)\"" } ?? "\(value)" }
 }
-
-/// Dotted paths into config.json.
-enum ConfigLookup {
-    /// The value at a path; null counts as absent.
-    static func value(_ path: String, in root: JSON?) -> JSON? {
-        guard var at = root else { return nil }
-        for key in path.split(separator: ".", omittingEmptySubsequences: false) {
-            guard let next = at[String(key)] else { return nil }
-            at = next
-        }
-        return at.isNull ? nil : at
-    }
-}

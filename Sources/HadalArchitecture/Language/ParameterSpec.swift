@@ -14,6 +14,8 @@ struct ParameterSpec: Sendable {
     var extent: (weight: String, axis: Int)?
     /// For a parameter that no file gives: derived.
     var value: Formula?
+    /// When config.json says null; without it null counts as absent.
+    var null: Formula?
     /// When no source has it.
     var fallback: Formula?
     /// The number of entries of an array parameter.
@@ -56,6 +58,7 @@ extension ParameterSpec {
             extent = (weight, axis)
         }
         value = try fields.optional("value").map { try Formula($0, in: document) }
+        null = try fields.optional("null").map { try Formula($0, in: document) }
         fallback = try fields.optional("default").map { try Formula($0, in: document) }
         per = try fields.optional("per").map { try Formula($0, in: document) }
         index = try fields.optionalString("index") ?? "layer"
@@ -80,6 +83,7 @@ extension ParameterSpec {
         if value == nil, !hasSource, fallback == nil {
             throw fields.fail("needs 'config', 'gguf', 'extent', 'default' or 'value'")
         }
+        if null != nil, config.isEmpty { throw fields.fail("'null' needs 'config'") }
         if per != nil, isList { throw fields.fail("'per' makes a list of its own; write the type of one entry") }
     }
 

@@ -1,4 +1,5 @@
 import HadalCore
+import HadalGraph
 
 extension ArchitectureLibrary {
     /// Finds the description that fits a model.
@@ -75,5 +76,15 @@ extension ArchitectureLibrary {
 extension ArchitectureDescription {
     func patched(with patch: JSON) throws -> ArchitectureDescription {
         try ArchitectureDescription(document.replacing(root: json.mergePatched(with: patch)), files: files)
+    }
+}
+
+extension ArchitectureLibrary {
+    /// Checks a description without a model.
+    ///
+    /// - Throws: when the file does not parse as a description; faults of meaning are in the report.
+    public func check(file path: String, catalogue: OpCatalogue) throws -> CheckReport {
+        var check = StaticCheck(try description(file: path), catalogue)
+        return check.run()
     }
 }
