@@ -41,7 +41,11 @@ let package = Package(
             resources: [.copy("Resources")]),
         .target(name: "HadalBackend", dependencies: ["CHadalPlugin", "CHadalSystem", "HadalCore", "HadalGraph"]),
         .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
-        .target(name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"]),
+        .target(
+            name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"],
+            resources: [
+                .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
+            ]),
         .target(
             name: "HadalEngine",
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),

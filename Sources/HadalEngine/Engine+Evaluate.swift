@@ -11,7 +11,7 @@ extension Engine {
         guard options.observe != .none else {
             throw HadalError(.invalidArgument, "the engine was not loaded to give the logits of every token")
         }
-        let session = try makeSession()
+        let session = makeSession()
         var columns: [(name: String, value: Int, width: Int, bytes: [UInt8])] = []
         for (name, value) in model.observed {
             guard case .fixed(let width)? = model.graph.values[value].dims.last else { continue }

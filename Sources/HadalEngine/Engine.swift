@@ -95,7 +95,8 @@ public final class Engine: @unchecked Sendable {
     /// Memory of the compiled model.
     public var executableInfo: ExecutableInfo { program.info }
 
-    public func makeSession() throws -> Session { Session(engine: self, contextLength: contextLength) }
+    /// An empty session. Its memory is taken as it fills.
+    public func makeSession() -> Session { Session(engine: self, contextLength: contextLength) }
 
     /// Called with the lock held.
     func takePage() throws -> UInt32 {

@@ -36,7 +36,7 @@ extension Session {
             throw HadalError(.mismatch, "the session was saved with another model", at: Place(path))
         }
         let ids = try file.values(of: "tokens", as: Int32.self, dtype: .i32)
-        let session = try engine.makeSession()
+        let session = engine.makeSession()
         guard ids.count <= session.contextLength else {
             throw HadalError(
                 .contextFull, "the saved session has \(ids.count) tokens, the context holds \(session.contextLength)",

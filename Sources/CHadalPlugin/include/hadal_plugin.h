@@ -6,20 +6,23 @@
  *
  * Rules
  *  - Every struct starts with `size`, set by whoever fills it to sizeof as *they* know it. Structs only ever grow at the end.
- *    A reader uses a field only if it lies within `size`. Arrays of structs carry a stride.
+ *    A reader uses a field only if it lies within `size` (HADAL_HAS). Arrays of structs carry a stride, which may be larger than
+ *    the reader's sizeof (HADAL_AT). Four small structs have no `size` and never change: dim, operand, binding, heap.
  *  - A size says what was passed, not what is read. A field whose meaning a plugin must not ignore has a capability bit, and
  *    the host sends it only to a plugin that claims the bit.
  *  - A NULL function means "not supported". The least that a backend needs: supports, compile, execute, executable_release.
+ *  - Numbers in enums, bits and fields called `reserved` may be given a meaning later: fill reserved fields with 0 and do not
+ *    interpret values that are not listed here. A plugin answers "no" to an op, dtype or attribute value that it does not know.
  *  - Functions that can fail return NULL on success or an error object that the plugin allocates and the host releases.
  *    A plugin never aborts, never prints and never lets an exception cross.
  *  - Strings are UTF-8, end in NUL, and are borrowed for the duration of the call unless stated otherwise.
- *  - Threads: the query and list_devices may be called from any thread at any time. Calls on one device are made by one
- *    thread at a time, except `error.release` and buffer reads of buffers that no execution is using.
+ *  - Lifetimes: executables and buffers are released before their device is closed. Release and close cannot fail.
+ *  - Threads: the query and list_devices may be called from any thread at any time. Calls on one device, its buffers and its
+ *    executables are made by one thread at a time (any thread), except `error.release`.
  */
 #ifndef HADAL_PLUGIN_H
 #define HADAL_PLUGIN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +33,12 @@ extern "C" {
 #define HADAL_ABI_VERSION 1u
 #define HADAL_SYMBOL_QUERY "hadal_plugin_query"
 #define HADAL_MAX_DIMS 4u
+
+/* Whether `field` lies within the `size` that came with the struct. */
+#define HADAL_HAS(pointer, type, field) \
+    ((size_t)(pointer)->size >= offsetof(type, field) + sizeof(((type *)0)->field))
+/* Element `index` of an array of `type` whose elements are `stride` bytes apart. */
+#define HADAL_AT(type, base, stride, index) ((const type *)(const void *)((const char *)(base) + (size_t)(stride) * (index)))
 
 /* What a plugin claims to read or do, in hadal_plugin.capabilities. */
 enum {
@@ -61,7 +70,8 @@ enum {
 enum {
     HADAL_ERROR_INVALID_ARGUMENT = 1, HADAL_ERROR_NOT_FOUND = 2, HADAL_ERROR_UNSUPPORTED = 3,
     HADAL_ERROR_OUT_OF_MEMORY = 4, /* recoverable: the device remains usable */
-    HADAL_ERROR_DEVICE_LOST = 5, HADAL_ERROR_INTERNAL = 6, HADAL_ERROR_CANCELLED = 7
+    HADAL_ERROR_DEVICE_LOST = 5, HADAL_ERROR_INTERNAL = 6, HADAL_ERROR_CANCELLED = 7,
+    HADAL_ERROR_IO = 8, HADAL_ERROR_MISMATCH = 9, HADAL_ERROR_LIMIT = 10 /* others are read as INTERNAL */
 };
 
 typedef struct hadal_error {
@@ -120,9 +130,11 @@ typedef struct hadal_option {
 enum { HADAL_DEVICE_CPU = 0, HADAL_DEVICE_GPU = 1, HADAL_DEVICE_INTEGRATED_GPU = 2, HADAL_DEVICE_ACCELERATOR = 3,
        HADAL_DEVICE_SOFTWARE = 4 };
 
+enum { HADAL_HEAP_HOST_VISIBLE = 1, HADAL_HEAP_DEVICE_LOCAL = 2 };
+
 typedef struct hadal_heap {
-    uint32_t size;
-    uint32_t flags;              /* 1: host visible, 2: device local */
+    uint32_t flags;
+    uint32_t reserved;
     uint64_t bytes_total, bytes_free;
 } hadal_heap;
 
@@ -130,8 +142,8 @@ typedef struct hadal_heap {
 typedef struct hadal_device_info {
     uint32_t size;
     uint32_t kind;
-    const char *id;              /* stable: a bus address where there is one */
-    const char *name;
+    const char *id;              /* stable: a bus address where there is one; required */
+    const char *name;            /* required */
     const char *driver;          /* name and version; may be NULL */
     const char *features;        /* space-separated: instruction sets, matrix units; may be NULL */
     uint32_t heap_count;
@@ -149,6 +161,7 @@ typedef struct hadal_executable hadal_executable; /* the plugin's own */
 
 /* ---- graphs ---------------------------------------------------------------------------------------------------- */
 
+/* T: new tokens of the step. S: sequences of the step. R: rows whose logits are wanted. */
 enum { HADAL_SYMBOL_NONE = 0, HADAL_SYMBOL_TOKENS = 1, HADAL_SYMBOL_SEQUENCES = 2, HADAL_SYMBOL_ROWS = 3 };
 
 typedef struct hadal_dim {
@@ -233,11 +246,15 @@ typedef struct hadal_node {
     uint32_t output_count, state_count, attribute_count, reserved;
 } hadal_node;
 
-/* A part of a model, or all of it, in execution order. Pointers are borrowed for the duration of the call. */
+/* A part of a model, or all of it, in execution order. Pointers are borrowed for the duration of the call, but see
+ * hadal_weight.data. */
 typedef struct hadal_segment {
     uint32_t size;
     uint32_t value_count, weight_count, state_count, node_count, input_count, output_count;
     uint32_t value_stride, weight_stride, state_stride, node_stride, attribute_stride;
+    /* Upper bounds of T, S and R, whether or not a value names them. Without HADAL_CAPABILITY_SYMBOLIC_DIMS: their values. */
+    uint32_t tokens_bound, sequences_bound, rows_bound;
+    uint32_t reserved;
     const char *name;
     const hadal_value *values;
     const hadal_weight *weights;
@@ -257,7 +274,7 @@ typedef struct hadal_executable_info {
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
-/* Exactly one of `buffer` and `host` is set. */
+/* A plugin with buffer_allocate is given `buffer`, every other one `host`; the other of the two is NULL. */
 typedef struct hadal_binding {
     hadal_buffer *buffer;
     void *host;
@@ -322,19 +339,22 @@ typedef struct hadal_plugin {
     const hadal_option_spec *options;
     uint32_t option_count;
     uint32_t reserved;
+    void *context;                   /* passed to list_devices and open_device; may be NULL */
 
-    /* NULL: one device, named as the plugin, passed to open_device as index 0. `devices` has room for `capacity` structs, each
-     * with its size set; `count` receives how many there are. */
-    hadal_error *(*list_devices)(hadal_device_info *devices, uint32_t capacity, uint32_t *count);
+    /* NULL: one device, named as the plugin, passed to open_device as index 0. `devices` has room for `capacity` structs, zeroed
+     * but for their size, `stride` bytes apart; `count` receives how many there are, be it more than the capacity. */
+    hadal_error *(*list_devices)(void *context, hadal_device_info *devices, uint32_t stride, uint32_t capacity, uint32_t *count);
 
-    /* NULL: nothing to open; `device` is NULL in every call. */
-    hadal_error *(*open_device)(uint32_t index, const hadal_host *host, const hadal_option *options, uint32_t option_count,
-                                hadal_device **device);
+    /* NULL: nothing to open; `device` is NULL in every call. Options not given have their defaults; values given are of the
+     * published kind and in range. */
+    hadal_error *(*open_device)(void *context, uint32_t index, const hadal_host *host, const hadal_option *options,
+                                uint32_t option_stride, uint32_t option_count, hadal_device **device);
     void (*close_device)(hadal_device *device);
     /* Joins every thread that the device started; it may be used again. NULL: it has none. */
     void (*quiesce)(hadal_device *device);
 
-    /* Required. Whether the device can run one node of a segment whose weights may lack data. On NO, writes the reason. */
+    /* Required. Whether the device can run one node of a segment whose weights may lack data. On NO, writes the reason, ended by
+     * NUL, into `capacity` bytes. The segment may hold that node alone. */
     uint32_t (*supports)(hadal_device *device, const hadal_segment *segment, uint32_t node, char *reason, uint32_t capacity);
 
     /* Required. Does all the work that can be done once: packing weights, planning memory, building pipelines. */
@@ -345,8 +365,10 @@ typedef struct hadal_plugin {
     /* Required. Returns when the outputs can be read. */
     hadal_error *(*execute)(hadal_executable *executable, const hadal_execution *execution);
 
-    /* Buffers. All NULL: the plugin computes on host memory, and every binding has `host` set. */
+    /* Buffers. All NULL: the plugin computes on host memory. With buffer_allocate there must be buffer_release, and either
+     * buffer_write and buffer_read or buffer_host_pointer. New buffers hold zeros. */
     hadal_error *(*buffer_allocate)(hadal_device *device, uint64_t bytes, hadal_buffer **buffer);
+    /* Makes host memory, aligned to import_alignment, usable as a buffer. The host keeps it mapped until buffer_release. */
     hadal_error *(*buffer_import)(hadal_device *device, void *host, uint64_t bytes, hadal_buffer **buffer);
     void (*buffer_release)(hadal_buffer *buffer);
     hadal_error *(*buffer_write)(hadal_buffer *buffer, uint64_t offset, const void *source, uint64_t bytes);
@@ -354,11 +376,12 @@ typedef struct hadal_plugin {
     hadal_error *(*buffer_copy)(hadal_buffer *to, uint64_t to_offset, hadal_buffer *from, uint64_t from_offset, uint64_t bytes);
     /* Reads a range of a file straight into a buffer. NULL: the host reads and calls buffer_write. */
     hadal_error *(*buffer_upload)(hadal_buffer *buffer, uint64_t offset, int32_t file, uint64_t file_offset, uint64_t bytes);
-    /* Where the buffer is mapped in host memory, or NULL. */
+    /* Where the buffer is mapped in host memory, or NULL; the same answer as long as the buffer lives. */
     void *(*buffer_host_pointer)(hadal_buffer *buffer);
 } hadal_plugin;
 
-/* Filled in by both sides: the host sets size, host_abi_*; the plugin the rest, always, even when the ranges do not overlap. */
+/* Filled in by both sides: the host sets size and host_abi_*, zeros the rest; the plugin sets the rest, plugin_abi_* even when the
+ * ranges do not overlap. */
 typedef struct hadal_query {
     uint32_t size;
     uint32_t host_abi_minimum, host_abi_maximum;

@@ -11,12 +11,18 @@ public protocol Backend: Sendable {
     var summary: String { get }
     var capabilities: BackendCapabilities { get }
     var options: [OptionSpec] { get }
+    /// Whether devices own their memory (`Device.allocate` gives buffers). Otherwise they compute on host memory.
+    var hasBuffers: Bool { get }
 
     /// Touches no device for longer than it takes to describe it.
     func devices() throws -> [DeviceInfo]
 
     /// - Parameter options: parsed against `options`; those left out take their defaults.
     func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device
+}
+
+extension Backend {
+    public var hasBuffers: Bool { false }
 }
 
 /// What a backend claims to read or do. Raw values are those of the plugin ABI.
@@ -77,8 +83,14 @@ public protocol Device: AnyObject, Sendable {
     func compile(_ segment: Segment) throws -> any Executable
     /// nil when the device computes on host memory; then state and activations are `HostBuffer`s.
     func allocate(bytes: Int) throws -> (any Buffer)?
+    /// Makes host memory usable as a buffer without a copy; nil when the device cannot. The memory outlives the buffer.
+    func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)?
     /// Joins every thread the device started.
     func quiesce()
+}
+
+extension Device {
+    public func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? { nil }
 }
 
 /// Memory that a device owns.
@@ -92,6 +104,13 @@ public protocol Buffer: AnyObject, Sendable {
     func upload(offset: Int, file: Int32, fileOffset: UInt64, bytes: Int) throws
     /// Where the buffer is mapped in host memory, or nil. Valid while the buffer lives.
     var hostPointer: UnsafeMutableRawPointer? { get }
+    /// What `hadal_binding.buffer` holds for this buffer. A backend written in Swift keeps the default, the object itself unretained,
+    /// and reads it back with `Unmanaged<ItsBuffer>.fromOpaque`.
+    var handle: OpaquePointer { get }
+}
+
+extension Buffer {
+    public var handle: OpaquePointer { OpaquePointer(Unmanaged<AnyObject>.passUnretained(self).toOpaque()) }
 }
 
 /// A compiled segment.

@@ -39,7 +39,7 @@ struct RunCommand: ParsableCommand {
         }
         guard !ids.isEmpty else { throw HadalError(.invalidArgument, "the prompt is empty", hint: "give -p some text") }
         let options = try sampling.options(defaults: engine.recommendedSampling)
-        let session = try engine.makeSession()
+        let session = engine.makeSession()
         Interrupt.onInterrupt { session.cancel() }
 
         let prefillStart = ContinuousClock.now

@@ -1,7 +1,7 @@
 /// A parsed JSON text that can say where each of its values stands.
 public struct JSONDocument: Sendable {
     public let file: String
-    public let root: JSON
+    public private(set) var root: JSON
     private let lineStarts: [Int]
     /// The documents that a merged one was made of; empty for one that was parsed.
     private let parts: [JSONDocument]
@@ -36,6 +36,20 @@ public struct JSONDocument: Sendable {
         file = documents.last?.file ?? ""
         lineStarts = []
         parts = documents
+    }
+
+    /// The document with another root, made of values of its own: places still hold.
+    public func replacing(root: JSON) -> JSONDocument {
+        var copy = self
+        copy.root = root
+        return copy
+    }
+
+    /// The document without some members of its root object.
+    public func removing(_ keys: [String]) -> JSONDocument {
+        guard var object = root.object else { return self }
+        for key in keys { object[key] = nil }
+        return replacing(root: JSON(.object(object), offset: root.offset))
     }
 
     public init(parsing text: String, file: String, rejectDuplicateKeys: Bool = false) throws {

@@ -97,3 +97,28 @@ public final class LoadedModel: Sendable {
         return options
     }
 }
+
+extension LoadedModel {
+    public var hasQuantisedWeights: Bool { graph.weights.contains { $0.dtype.isQuantised } }
+
+    /// Bytes of weights that one decode step reads: every matrix once, of an embedding table one row.
+    public var decodeBytes: Int {
+        var used: Set<Int> = []
+        var tables: Set<Int> = []
+        for node in graph.nodes {
+            for case .weight(let w) in node.inputs { if node.op == "embedding" { tables.insert(w) } else { used.insert(w) } }
+        }
+        return used.reduce(0) { $0 + graph.weights[$1].bytes }
+            + tables.subtracting(used).reduce(0) { $0 + graph.weights[$1].bytes / max(1, graph.weights[$1].dims.first ?? 1) }
+    }
+
+    /// Multiplications by weights that one prefill token costs; the head counts for the last token only, so not at all.
+    public var prefillMultiplies: Int {
+        var total = 0
+        for node in graph.nodes where node.op == "linear" {
+            guard case .value(let x) = node.inputs[0], graph.values[x].dims.first == .tokens, case .weight(let w) = node.inputs[1] else { continue }
+            total += graph.weights[w].elements
+        }
+        return total
+    }
+}

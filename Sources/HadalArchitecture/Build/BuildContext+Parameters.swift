@@ -1,0 +1,168 @@
+import HadalCore
+
+extension BuildContext {
+    func parameter(_ spec: ParameterSpec) throws -> ResolvedParameter {
+        if let known = parameters[spec.name] { return known }
+        if let start = resolving.firstIndex(of: spec.name) {
+            let cycle = (resolving[start...] + [spec.name]).joined(separator: " -> ")
+            throw HadalError(.malformed, "parameters depend on each other: \(cycle)", at: spec.place)
+        }
+        guard resolving.count < Limits.parameterDepth else {
+            throw HadalError(.limitExceeded, "parameters depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place)
+        }
+        resolving.append(spec.name)
+        defer { resolving.removeLast() }
+        let (value, origin, place) = try find(spec)
+        let checked = try check(value, spec, origin: origin, place: place ?? spec.place)
+        let resolved = ResolvedParameter(name: spec.name, value: checked, origin: origin, help: spec.help)
+        parameters[spec.name] = resolved
+        return resolved
+    }
+
+    /// The raw value, what it came from, and where that stands.
+    private func find(_ spec: ParameterSpec) throws -> (ExpressionValue, String, Place?) {
+        if let formula = spec.value { return (try evaluate(formula, spec), formula.text, formula.place) }
+        if source.format == .safetensors || source.configuration != nil {
+            for path in spec.config {
+                guard let json = config(path) else { continue }
+                let place = source.configuration?.place(of: json)
+                guard let value = ExpressionValue(json) else {
+                    throw HadalError(
+                        .mismatch, "\(path) (parameter \(spec.name)) is an object, not \(Self.wanted(spec))", at: place)
+                }
+                return (value, "config.json \(path)", place)
+            }
+        }
+        if source.format == .gguf {
+            for pattern in spec.gguf {
+                let key = Self.replaceArch(pattern, arch)
+                guard let value = source.metadataValue(key) else { continue }
+                return (value, key, Place(source.name, .field(key)))
+            }
+        }
+        if let (weight, axis) = spec.extent, let extent = try storedExtent(weight, axis: axis) {
+            return (.int(extent), "extent \(axis) of \(weight)", nil)
+        }
+        if let formula = spec.fallback { return (try evaluate(formula, spec), "default: \(formula.text)", formula.place) }
+        throw missing(spec)
+    }
+
+    private func missing(_ spec: ParameterSpec) -> HadalError {
+        let wanted = spec.help.isEmpty ? "parameter \(spec.name)" : "parameter \(spec.name): \(spec.help)"
+        if source.format == .gguf {
+            guard let key = spec.gguf.first.map({ Self.replaceArch($0, arch) }) else {
+                return HadalError(
+                    .unsupported, "\(description.name) has no GGUF source for parameter \(spec.name)", at: Place(source.name), hint: wanted)
+            }
+            return HadalError(.notFound, "metadata key '\(key)' is missing", at: Place(source.name), hint: wanted)
+        }
+        let file = source.configuration.map { Place($0.file) } ?? Place(source.name)
+        guard let key = spec.config.first else {
+            return HadalError(.unsupported, "\(description.name) has no config.json source for parameter \(spec.name)", at: file, hint: wanted)
+        }
+        return HadalError(.notFound, "key '\(key)' is missing", at: file, hint: wanted)
+    }
+
+    static func replaceArch(_ pattern: String, _ arch: String?) -> String {
+        guard let open = pattern.firstRange(of: "{arch}") else { return pattern }
+        return pattern[..<open.lowerBound] + (arch ?? "") + pattern[open.upperBound...]
+    }
+
+    private func evaluate(_ formula: Formula, _ spec: ParameterSpec) throws -> ExpressionValue {
+        guard let per = spec.per else { return try formula.evaluate(scope()) }
+        let count = try per.int(scope(), "'per' of parameter \(spec.name)", in: 0...Limits.arrayLength)
+        // An expression that does not depend on the index may give the whole list at once.
+        if !formula.names.contains(spec.index) {
+            let value = try formula.evaluate(scope())
+            return value.array == nil && !value.isNull ? .array(Array(repeating: value, count: count)) : value
+        }
+        return .array(try (0..<count).map { try formula.evaluate(scope([spec.index: $0])) })
+    }
+
+    static func wanted(_ spec: ParameterSpec) -> String {
+        let one =
+            switch spec.kind {
+            case .int: "an integer"
+            case .float: "a number"
+            case .bool: "true or false"
+            case .string: "a string"
+            case .any: "a scalar"
+            }
+        return spec.isList ? "a list, each \(one)" : one
+    }
+
+    private func check(_ value: ExpressionValue, _ spec: ParameterSpec, origin: String, place: Place) throws -> ExpressionValue {
+        // Only a default or a derivation can say null; files that say null are passed over.
+        if value.isNull { return .null }
+        func bad(_ wanted: String, _ value: ExpressionValue) -> HadalError {
+            HadalError(.mismatch, "parameter \(spec.name) (\(origin)) must be \(wanted), not \(value)", at: place)
+        }
+        func one(_ value: ExpressionValue) throws -> ExpressionValue {
+            var value = value
+            if !spec.map.isEmpty, case .string(let text) = value {
+                guard let entry = spec.map.first(where: { $0.from == text }) else {
+                    throw HadalError(
+                        .unsupported, "\(origin) is '\(text)', which \(description.name) does not know", at: place,
+                        hint: Suggestion.hint(for: text, among: spec.map.map(\.from)))
+                }
+                value = entry.to
+            }
+            switch spec.kind {
+            case .int:
+                guard let i = value.int else { throw bad("an integer", value) }
+                value = .int(i)
+            case .float:
+                guard let d = value.double, d.isFinite else { throw bad("a number", value) }
+                value = .float(d)
+            case .bool: guard value.bool != nil else { throw bad("true or false", value) }
+            case .string: guard value.string != nil else { throw bad("a string", value) }
+            case .any:
+                if value.array != nil { throw bad("a scalar", value) }
+                if case .float(let d) = value, !d.isFinite { throw bad("a number", value) }
+            }
+            if let d = value.double {
+                if let minimum = spec.minimum, d < minimum { throw bad("at least \(Self.short(minimum))", value) }
+                if let maximum = spec.maximum, d > maximum { throw bad("at most \(Self.short(maximum))", value) }
+            }
+            if !spec.choices.isEmpty, !spec.choices.contains(value) {
+                throw bad("one of \(spec.choices.map(\.description).joined(separator: ", "))", value)
+            }
+            return value
+        }
+        if let per = spec.per {
+            let count = try per.int(scope(), "'per' of parameter \(spec.name)", in: 0...Limits.arrayLength)
+            guard let items = value.array else { return .array(Array(repeating: try one(value), count: count)) }
+            guard items.count == count else {
+                throw HadalError(
+                    .mismatch, "parameter \(spec.name) (\(origin)) has \(items.count) entries; \(per.text) is \(count)", at: place)
+            }
+            return .array(try items.map { $0.isNull ? .null : try one($0) })
+        }
+        if spec.isList {
+            guard let items = value.array, items.count <= Limits.arrayLength else { throw bad(Self.wanted(spec), value) }
+            return .array(try items.map(one))
+        }
+        if spec.kind == .any, let items = value.array {
+            guard items.count <= Limits.arrayLength else { throw bad("a shorter list", value) }
+            return .array(try items.map(one))
+        }
+        return try one(value)
+    }
+
+    static func short(_ number: Double) -> String { Int(exactly: number).map(String.init) ?? "\(number)" }
+
+    /// Resolves every parameter, then checks the description's requirements.
+    func resolveParameters() throws {
+        for spec in description.parameters { _ = try parameter(spec) }
+        for requirement in description.require {
+            guard try requirement.condition.bool(scope(), "requirement") else {
+                let values = requirement.condition.names.sorted().compactMap { name in
+                    parameters[name].map { "\(name) is \($0.value), from \($0.origin)" }
+                }.joined(separator: "; ")
+                let message = requirement.message ?? "\(description.name) requires \(requirement.condition.text)"
+                let place = source.configuration.map { Place($0.file) } ?? Place(source.name)
+                throw HadalError(.unsupported, message + (values.isEmpty ? "" : " (\(values))"), at: place)
+            }
+        }
+    }
+}

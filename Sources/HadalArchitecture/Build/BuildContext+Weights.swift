@@ -1,0 +1,246 @@
+import HadalCore
+import HadalFormats
+
+extension BuildContext {
+    /// Why a tensor is missing, before it is known whether that matters.
+    private struct Missing: Error {
+        var names: [String]
+    }
+
+    /// Whether a weight exists in this model.
+    func isPresent(_ spec: WeightSpec, _ indices: [String: Int]) throws -> Bool {
+        try guarded(spec) {
+            if let when = spec.when, try !when.bool(scope(indices), "'when' of weight \(spec.name)") { return false }
+            let tied = try tie(spec, indices)
+            if tied == true { return true }
+            if let part = spec.part(for: source.format), try found(part, indices, optional: spec.optional != nil) { return true }
+            return spec.tied != nil && tied == nil
+        }
+    }
+
+    /// Whether a weight is tied: true, false, or nil for "when its own tensor is missing".
+    private func tie(_ spec: WeightSpec, _ indices: [String: Int]) throws -> Bool? {
+        guard spec.tied != nil, let formula = spec.tiedWhen else { return nil }
+        if try formula.evaluate(scope(indices)).isNull { return nil }
+        return try formula.bool(scope(indices), "'tied_when' of weight \(spec.name)")
+    }
+
+    /// Keeps weights whose conditions ask for each other from going round in circles.
+    private func guarded<T>(_ spec: WeightSpec, _ body: () throws -> T) throws -> T {
+        let mark = "weight \(spec.name)"
+        if resolving.contains(mark) {
+            throw HadalError(.malformed, "the conditions of weight '\(spec.name)' depend on themselves", at: spec.place)
+        }
+        guard resolving.count < Limits.parameterDepth else {
+            throw HadalError(.limitExceeded, "names depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place)
+        }
+        resolving.append(mark)
+        defer { resolving.removeLast() }
+        return try body()
+    }
+
+    private func found(_ part: WeightSpec.Part, _ indices: [String: Int], optional: Bool) throws -> Bool {
+        switch part.source {
+        case .tensor(let patterns, let place):
+            if source.inventedTensor("", shape: []) != nil { return !optional }
+            return try candidates(patterns, indices, place).contains { try source.tensorInfo($0.name) != nil }
+        case .concat(let parts, _, _): return try parts.allSatisfy { try found($0, indices, optional: optional) }
+        case .stack(let inner, let index, let count, _):
+            guard try count.int(scope(indices), "'count'") > 0 else { return false }
+            return try found(inner, indices.merging([index: 0]) { $1 }, optional: optional)
+        }
+    }
+
+    /// An extent of the tensor that a weight is stored in; nil when there is none.
+    func storedExtent(_ name: String, axis: Int) throws -> Int? {
+        guard let spec = description.weight(name), let part = spec.part(for: source.format),
+            case .tensor(let patterns, let place) = part.source
+        else { return nil }
+        for candidate in try candidates(patterns, ["layer": 0], place) {
+            if let tensor = try source.tensorInfo(candidate.name), tensor.shape.indices.contains(axis) { return tensor.shape[axis] }
+        }
+        return nil
+    }
+
+    private struct Candidate {
+        var name: String
+        var choices: [String: String]
+    }
+
+    /// Tensor names that patterns may stand for, the likeliest first.
+    private func candidates(_ patterns: [NamePattern], _ indices: [String: Int], _ place: Place) throws -> [Candidate] {
+        var all: [Candidate] = []
+        for pattern in patterns {
+            var partial = [Candidate(name: "", choices: [:])]
+            for piece in pattern.pieces {
+                switch piece {
+                case .text(let text): for i in partial.indices { partial[i].name += text }
+                case .placeholder(let name):
+                    if let index = indices[name] {
+                        for i in partial.indices { partial[i].name += String(index) }
+                    } else if let values = aliases[name] {
+                        let chosen = aliasChoice[name]
+                        let ordered = chosen.map { first in [first] + values.filter { $0 != first } } ?? values
+                        partial = partial.flatMap { candidate in
+                            ordered.map { Candidate(name: candidate.name + $0, choices: candidate.choices.merging([name: $0]) { $1 }) }
+                        }
+                        guard partial.count <= 256 else {
+                            throw HadalError(.limitExceeded, "too many spellings of \"\(pattern.text)\"", at: place)
+                        }
+                    } else {
+                        throw HadalError(
+                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias", at: place,
+                            hint: Suggestion.hint(for: name, among: Array(aliases.keys) + indices.keys))
+                    }
+                }
+            }
+            all += partial
+        }
+        return all
+    }
+
+    /// Finds, checks and remembers a weight; nil when it is rightly absent.
+    ///
+    /// - Parameter wanted: the node that asks for it.
+    func weight(_ spec: WeightSpec, _ indices: [String: Int], wanted: String) throws -> ResolvedWeight? {
+        let used = spec.names
+        let key = spec.name + indices.filter { used.contains($0.key) }.sorted { $0.key < $1.key }.map { ".\($0.value)" }.joined()
+        if let known = weights[key] { return known }
+        let found = try resolve(spec, indices, key: key, wanted: wanted)
+        weights[key] = found
+        return found
+    }
+
+    private func resolve(_ spec: WeightSpec, _ indices: [String: Int], key: String, wanted: String) throws -> ResolvedWeight? {
+        let scope = scope(indices)
+        if let when = spec.when, try !when.bool(scope, "'when' of weight \(spec.name)") { return nil }
+        let tie = try tie(spec, indices)
+        if let tied = spec.tied, tie == true {
+            // The file may hold a copy all the same.
+            if let part = spec.part(for: source.format) { _ = try? recipe(part, spec, indices) }
+            return try follow(tied, spec, indices, wanted: wanted)
+        }
+        guard let part = spec.part(for: source.format) else {
+            if let tied = spec.tied, tie == nil { return try follow(tied, spec, indices, wanted: wanted) }
+            if let optional = spec.optional, try optional.bool(scope, "'optional' of weight \(spec.name)") { return nil }
+            throw HadalError(
+                .unsupported, "\(wanted): weight '\(spec.name)' has no source for \(source.format.rawValue) files", at: spec.place)
+        }
+        let mayMiss = try spec.optional.map { try $0.bool(scope, "'optional' of weight \(spec.name)") } ?? false
+        if mayMiss || (spec.tied != nil && tie == nil), try !found(part, indices, optional: true) {
+            if let tied = spec.tied, tie == nil { return try follow(tied, spec, indices, wanted: wanted) }
+            return nil
+        }
+        let recipe: WeightRecipe
+        do { recipe = try self.recipe(part, spec, indices) } catch let missing as Missing {
+            let others = missing.names.dropFirst().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+            throw HadalError(
+                .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) wants it", at: Place(source.name),
+                hint: "weight '\(spec.name)' of \(description.name)" + (others.isEmpty ? "" : "; also looked for \(others)"))
+        }
+        let dims = try extents(spec.shape, spec, scope)
+        let result: WeightRecipe.Shape
+        do { result = try recipe.shape() } catch let error as HadalError {
+            throw HadalError(error.code, "weight '\(spec.name)': \(error.message)", at: error.place, hint: error.hint)
+        }
+        guard result.dims == dims else {
+            let tensor = recipe.tensors.first
+            let what = recipe.plainTensor == nil ? "\(recipe.summary) comes to shape" : "tensor '\(tensor?.name ?? "?")' has shape"
+            throw HadalError(
+                .mismatch, "\(what) \(result.dims); weight '\(spec.name)' wants \(dims) ([\(spec.shape.map(\.text).joined(separator: ", "))])",
+                at: tensor?.place)
+        }
+        return ResolvedWeight(name: key, recipe: recipe, dtype: result.dtype, dims: dims)
+    }
+
+    private func follow(_ tied: String, _ spec: WeightSpec, _ indices: [String: Int], wanted: String) throws -> ResolvedWeight? {
+        guard let target = description.weight(tied) else {
+            throw HadalError(
+                .notFound, "weight '\(spec.name)' is tied to '\(tied)', which is no weight", at: spec.place,
+                hint: Suggestion.hint(for: tied, among: description.weights.map(\.name)))
+        }
+        return try guarded(spec) {
+            guard let weight = try weight(target, indices, wanted: wanted) else { return nil }
+            let dims = try extents(spec.shape, spec, scope(indices))
+            guard weight.dims == dims else {
+                throw HadalError(.mismatch, "weight '\(spec.name)' wants \(dims), but is tied to '\(tied)' of \(weight.dims)", at: spec.place)
+            }
+            return weight
+        }
+    }
+
+    private func extents(_ formulas: [Formula], _ spec: WeightSpec, _ scope: Scope) throws -> [Int] {
+        let dims = try formulas.map { try $0.int(scope, "shape of weight '\(spec.name)'", in: 1...(1 << 40)) }
+        guard WeightRecipe.product(dims) != nil else {
+            throw HadalError(.limitExceeded, "weight '\(spec.name)' of shape \(dims) is too large", at: spec.place)
+        }
+        return dims
+    }
+
+    /// - Throws: `Missing` when a tensor is not there.
+    private func recipe(_ part: WeightSpec.Part, _ spec: WeightSpec, _ indices: [String: Int]) throws -> WeightRecipe {
+        let scope = scope(indices)
+        let stored = try part.stored.map { try extents($0, spec, scope) }
+        var recipe: WeightRecipe
+        switch part.source {
+        case .tensor(let patterns, let place):
+            let invented = part.isPlain && stored == nil ? try extents(spec.shape, spec, scope) : stored
+            recipe = try tensor(candidates(patterns, indices, place), invented: invented)
+        case .concat(let parts, let axis, _):
+            recipe = .concat(try parts.map { try self.recipe($0, spec, indices) }, axis: axis)
+        case .stack(let inner, let index, let count, _):
+            let n = try count.int(scope, "'count' of weight '\(spec.name)'", in: 1...Limits.sourceParts)
+            recipe = .stack(try (0..<n).map { try self.recipe(inner, spec, indices.merging([index: $0]) { $1 }) })
+        }
+        if let stored {
+            let found = try recipe.shape().dims
+            guard found == stored else {
+                let texts = part.stored?.map(\.text).joined(separator: ", ") ?? ""
+                throw HadalError(
+                    .mismatch, "tensor '\(recipe.tensors.first?.name ?? "?")' has shape \(found); weight '\(spec.name)' wants \(stored) ([\(texts)])",
+                    at: recipe.tensors.first?.place)
+            }
+        }
+        for step in part.steps { recipe = try apply(step, to: recipe, spec, scope) }
+        return recipe
+    }
+
+    private func tensor(_ candidates: [Candidate], invented: [Int]?) throws -> WeightRecipe {
+        for candidate in candidates {
+            guard let tensor = try source.tensorInfo(candidate.name) else { continue }
+            for (name, value) in candidate.choices { aliasChoice[name] = value }
+            usedTensors.insert(ExactString(candidate.name))
+            if tensor.dtype == .f8_e4m3, let scales = try source.tensorInfo(candidate.name + "_scale_inv") {
+                usedTensors.insert(ExactString(scales.name))
+                return .blockScaled(.tensor(tensor), scales: .tensor(scales), block: 128)
+            }
+            return .tensor(tensor)
+        }
+        if let first = candidates.first, let invented, let tensor = source.inventedTensor(first.name, shape: invented) {
+            return .tensor(tensor)
+        }
+        throw Missing(names: candidates.map(\.name))
+    }
+
+    private func apply(_ step: TransformStep, to recipe: WeightRecipe, _ spec: WeightSpec, _ scope: Scope) throws -> WeightRecipe {
+        let what = "transform of weight '\(spec.name)'"
+        switch step {
+        case .rows(let from, let to):
+            return .slice(recipe, axis: 0, from: try from.int(scope, what), to: try to.int(scope, what))
+        case .columns(let from, let to):
+            let last = try recipe.shape().dims.count - 1
+            return .slice(recipe, axis: last, from: try from.int(scope, what), to: try to.int(scope, what))
+        case .every(let step, let from, let axis):
+            return .every(recipe, axis: axis, from: try from.int(scope, what), step: try step.int(scope, what))
+        case .transpose(let axes): return .transpose(recipe, axes: axes)
+        case .reshape(let dims): return .reshape(recipe, dims: try dims.map { try $0.int(scope, what, in: 1...(1 << 40)) })
+        case .rotary(let heads, let dim, let offset, let toHalf):
+            return .rotary(
+                recipe, heads: try heads.int(scope, what), dim: try dim.int(scope, what), offset: try offset.int(scope, what),
+                toHalf: toHalf)
+        case .add(let amount): return .affine(recipe, multiply: 1, add: try amount.double(scope, what))
+        case .scale(let factor): return .affine(recipe, multiply: try factor.double(scope, what), add: 0)
+        case .float: return .float(recipe)
+        }
+    }
+}

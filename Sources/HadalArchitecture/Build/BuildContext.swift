@@ -1,0 +1,64 @@
+import HadalCore
+import HadalFormats
+import HadalGraph
+
+/// One description applied to one model: parameters and weights, each resolved when first asked for.
+///
+/// Not thread-safe: made, used and dropped within one call.
+final class BuildContext {
+    let description: ArchitectureDescription
+    let source: any ModelSource
+    let aliases: [String: [String]]
+    let arch: String?
+    var parameters: [String: ResolvedParameter] = [:]
+    /// Names being resolved, outermost first.
+    var resolving: [String] = []
+    var weights: [String: ResolvedWeight?] = [:]
+    var usedTensors: Set<ExactString> = []
+    /// The alias values that last led to a tensor, to be tried first and named in messages.
+    var aliasChoice: [String: String] = [:]
+    var notes: [String] = []
+
+    init(_ description: ArchitectureDescription, _ source: any ModelSource) {
+        self.description = description
+        self.source = source
+        aliases = Dictionary(description.aliases.map { ($0.name, $0.values) }, uniquingKeysWith: { a, _ in a })
+        arch = source.format == .gguf ? source.metadataValue("general.architecture")?.string : nil
+    }
+
+    func scope(_ indices: [String: Int] = [:]) -> Scope { Scope(context: self, indices: indices) }
+
+    /// What the names in this model's formulas stand for.
+    struct Scope: NameScope {
+        let context: BuildContext
+        var indices: [String: Int]
+
+        func value(of name: String) throws -> ExpressionValue? {
+            if let index = indices[name] { return .int(index) }
+            if let spec = context.description.parameter(name) { return try context.parameter(spec).value }
+            if let spec = context.description.weight(name) {
+                return try context.isPresent(spec, indices) ? .bool(true) : .null
+            }
+            if name == "format" { return .string(context.source.format.rawValue) }
+            if name == "arch" { return context.arch.map { .string($0) } ?? .null }
+            if name.hasPrefix("config.") {
+                return context.config(String(name.dropFirst(7))).flatMap { ExpressionValue($0) } ?? .null
+            }
+            if name.hasPrefix("gguf.") { return context.source.metadataValue(String(name.dropFirst(5))) ?? .null }
+            throw HadalError(.notFound, "unknown name '\(name)'", hint: Suggestion.hint(for: name, among: context.names(indices)))
+        }
+    }
+
+    func names(_ indices: [String: Int]) -> [String] {
+        description.parameters.map(\.name) + description.weights.map(\.name) + indices.keys + ["format"]
+    }
+
+    /// A value of config.json by dotted path, looked for under each of the description's roots; null counts as absent.
+    func config(_ path: String) -> JSON? {
+        let root = source.configuration?.root
+        for prefix in description.configRoots {
+            if let value = ConfigLookup.value("\(prefix).\(path)", in: root) { return value }
+        }
+        return ConfigLookup.value(path, in: root)
+    }
+}

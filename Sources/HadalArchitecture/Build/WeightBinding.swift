@@ -1,0 +1,44 @@
+import HadalCore
+import HadalFormats
+
+/// What stands behind one weight of a graph.
+public struct WeightBinding: Sendable {
+    public enum Content: Sendable {
+        /// Made from tensors of the model.
+        case stored(WeightRecipe)
+        /// Calculated by the host.
+        case rope(RopeTable)
+    }
+
+    /// The name of the `Graph.Weight`.
+    public let name: String
+    public let dtype: DType
+    public let dims: [Int]
+    public let content: Content
+
+    /// The stored tensor, when the weight is exactly it: a backend may import or read its bytes as they lie in the file.
+    public var plainTensor: TensorInfo? { if case .stored(let recipe) = content { recipe.plainTensor } else { nil } }
+
+    /// What the weight is made of, for people.
+    public var summary: String {
+        switch content {
+        case .stored(let recipe): recipe.summary
+        case .rope(let table): "rope table '\(table.name)'"
+        }
+    }
+
+    /// Reads the weight: in place where the stored bytes serve as they are, else into new memory.
+    public func materialise(from source: any ModelSource) throws -> WeightData {
+        let owner = SourceOwner(source)
+        do {
+            switch content {
+            case .stored(let recipe): return try recipe.materialise(from: source, owner: owner)
+            case .rope(let table):
+                let values = try table.inverseFrequencies { try $0.materialise(from: source, owner: owner).floats().map(Double.init) }
+                return WeightData(floats: values, dims: dims)
+            }
+        } catch let error as HadalError {
+            throw HadalError(error.code, "weight '\(name)': \(error.message)", at: error.place, hint: error.hint)
+        }
+    }
+}

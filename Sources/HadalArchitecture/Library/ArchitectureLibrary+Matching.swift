@@ -1,0 +1,79 @@
+import HadalCore
+
+extension ArchitectureLibrary {
+    /// Finds the description that fits a model.
+    ///
+    /// The rule with most conditions wins; two descriptions with equally many are an error.
+    /// - Throws: `unsupported` that lists the known families when none fits.
+    public func match(_ source: any ModelSource) throws -> Match {
+        var best: [(count: Int, description: ArchitectureDescription, reasons: [String])] = []
+        for entry in list {
+            // A description of the user's own that does not parse is an error only if it was meant.
+            let description = try description(named: entry.name)
+            let held = description.matches.compactMap { $0.reasons(source) }.max { $0.count < $1.count }
+            guard let held else { continue }
+            if let top = best.first?.count, held.count < top { continue }
+            if let top = best.first?.count, held.count > top { best = [] }
+            best.append((held.count, description, held))
+        }
+        guard let chosen = best.first else { throw noMatch(source) }
+        guard best.count == 1 else {
+            let names = best.map { "\($0.description.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
+            throw HadalError(.mismatch, "the model fits more than one architecture: \(names)", at: Place(source.name), hint: "choose one with --architecture")
+        }
+        let sentence = "matched \(chosen.description.name) because \(chosen.reasons.joined(separator: " and "))"
+        return try Self.match(chosen.description, source, reasons: [sentence])
+    }
+
+    /// Applies a description that the user chose.
+    public func match(_ source: any ModelSource, file: String) throws -> Match {
+        let description = try description(file: file)
+        return try Self.match(description, source, reasons: ["using \(description.name) because \(file) was given"])
+    }
+
+    /// Chooses the variant, if the description has any.
+    static func match(_ description: ArchitectureDescription, _ source: any ModelSource, reasons: [String]) throws -> Match {
+        guard !description.variants.isEmpty else { return Match(description: description, variant: nil, reasons: reasons) }
+        let context = BuildContext(description, source)
+        var fitting: [ArchitectureDescription.Variant] = []
+        for variant in description.variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") {
+            fitting.append(variant)
+        }
+        guard fitting.count <= 1 else {
+            let names = fitting.map { "\($0.name) (\($0.when.text))" }.joined(separator: " and ")
+            throw HadalError(.mismatch, "the model fits more than one variant of \(description.name): \(names)", at: Place(source.name))
+        }
+        guard let variant = fitting.first else { return Match(description: description, variant: nil, reasons: reasons) }
+        let values = try variant.when.names.sorted().map { "\($0) is \(try context.scope().value(of: $0) ?? .null)" }
+        let why = values.isEmpty ? "" : " (\(values.joined(separator: ", ")))"
+        let sentence = "variant \(variant.name) because \(variant.when.text)\(why)"
+        var chosen = description
+        if let patch = variant.patch { chosen = try description.patched(with: patch) }
+        return Match(description: chosen, variant: variant.name, reasons: reasons + [sentence])
+    }
+
+    private func noMatch(_ source: any ModelSource) -> HadalError {
+        let families = list.map(\.name).joined(separator: ", ")
+        let hint = "known architectures: \(families); describe another in JSON (docs/architectures.md) and give it with --architecture"
+        if source.format == .gguf {
+            let place = Place(source.name, .field("general.architecture"))
+            guard let name = source.metadataValue("general.architecture") else {
+                return HadalError(.notFound, "general.architecture is missing", at: place, hint: hint)
+            }
+            return HadalError(.unsupported, "unknown architecture \(MatchRule.text(name))", at: place, hint: hint)
+        }
+        guard let config = source.configuration else {
+            return HadalError(.notFound, "no config.json", at: Place(source.name), hint: hint)
+        }
+        guard let type = config.root["model_type"] else {
+            return HadalError(.notFound, "key 'model_type' is missing", at: Place(config.file), hint: hint)
+        }
+        return HadalError(.unsupported, "unknown model_type \(type.text())", at: config.place(of: type), hint: hint)
+    }
+}
+
+extension ArchitectureDescription {
+    func patched(with patch: JSON) throws -> ArchitectureDescription {
+        try ArchitectureDescription(document.replacing(root: json.mergePatched(with: patch)), files: files)
+    }
+}

@@ -1,0 +1,63 @@
+import HadalCore
+import HadalGraph
+
+/// A description chosen for a model, and why.
+public struct Match: Sendable {
+    public let description: ArchitectureDescription
+    public let variant: String?
+    /// One sentence: "matched qwen2 because config.model_type is "qwen2"".
+    public let reasons: [String]
+
+    /// Applies the description to a model.
+    ///
+    /// Parameters come first, then the tensor directory; tensor data are not read.
+    /// - Throws: `HadalError` that names the key, tensor or node at fault.
+    public func build(_ source: any ModelSource, catalogue: OpCatalogue) throws -> ModelGraph {
+        guard let facts = description.facts, description.graphs.contains(where: { $0.name == "main" }) else {
+            throw HadalError(
+                .unsupported, "description '\(description.name)' has no 'graph' and 'model': it is there to be extended",
+                at: description.files.last.map { Place($0) })
+        }
+        let context = BuildContext(description, source)
+        try context.resolveParameters()
+        let scope = context.scope()
+        let most = 1 << 31
+        let layers = try facts.layers.int(scope, "layers", in: 0...Limits.nodes)
+        let width = try facts.width.int(scope, "width", in: 1...most)
+        let contextLength = try facts.contextLength.int(scope, "context_length", in: 1...most)
+        let vocabulary = try facts.vocabularySize.int(scope, "vocabulary_size", in: 1...most)
+
+        var graphs: [String: Graph] = [:]
+        var hidden: [String: [String: Int]] = [:]
+        var bindings: [String: WeightBinding] = [:]
+        var states: [Graph.State] = []
+        for spec in description.graphs {
+            if let when = spec.when, try !when.bool(scope, "'when' of graph '\(spec.name)'") { continue }
+            var expansion = GraphExpansion(context, catalogue, spec)
+            let graph = try expansion.run()
+            graphs[spec.name] = graph
+            hidden[spec.name] = expansion.hidden
+            bindings.merge(expansion.bindings) { first, _ in first }
+            for state in graph.states where !states.contains(where: { $0.name == state.name }) { states.append(state) }
+        }
+        return ModelGraph(
+            architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden,
+            states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: layers,
+            width: width, contextLength: contextLength, vocabularySize: vocabulary, warnings: context.warnings())
+    }
+}
+
+extension BuildContext {
+    /// Tensors that nothing uses, less those that the description says may be ignored.
+    func warnings() -> [String] {
+        let patterns = description.ignore.filter { $0.format == source.format }.flatMap(\.patterns)
+        var unused: [String] = []
+        var more = 0
+        for name in source.tensorNames where !usedTensors.contains(ExactString(name)) {
+            if patterns.contains(where: { Glob.matches($0, name) }) { continue }
+            if unused.count < Limits.warnings { unused.append("tensor '\(name)' is not used by \(description.name)") } else { more += 1 }
+        }
+        if more > 0 { unused.append("\(more) more tensors are not used") }
+        return notes + unused
+    }
+}

@@ -1,0 +1,130 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+import HadalCore
+
+extension BuildContext {
+    /// Spellings of scaling types that checkpoints use.
+    private static let spellings: [String: String] = [
+        "plain": "plain", "default": "plain", "none": "plain", "linear": "linear", "llama3": "llama3", "yarn": "yarn",
+        "longrope": "longrope", "su": "longrope",
+    ]
+
+    /// Evaluates a table's fields.
+    func ropeTable(_ spec: RopeSpec, _ indices: [String: Int], wanted: String) throws -> RopeTable {
+        let scope = scope(indices)
+        func fail(_ message: String, _ code: HadalError.Code = .mismatch, hint: String? = nil) -> HadalError {
+            HadalError(code, "rope table '\(spec.name)': \(message)", at: spec.place, hint: hint)
+        }
+        func number(_ key: String, _ fallback: Double? = nil) throws -> Double? {
+            guard let formula = spec.fields[key] else { return fallback }
+            let value = try formula.evaluate(scope)
+            if value.isNull { return fallback }
+            guard let d = value.double, d.isFinite else { throw formula.fail("rope table '\(spec.name)': \(key) is \(value), not a number") }
+            return d
+        }
+        func positive(_ key: String, _ fallback: Double? = nil) throws -> Double {
+            guard let d = try number(key, fallback) else { throw fail("'\(key)' is missing") }
+            guard d > 0 else { throw fail("'\(key)' is \(d); it must be above 0") }
+            return d
+        }
+        func numbers(_ key: String) throws -> [Double]? {
+            guard let formula = spec.fields[key] else { return nil }
+            let value = try formula.evaluate(scope)
+            if value.isNull { return nil }
+            let items = (value.array ?? []).compactMap(\.double)
+            guard let list = value.array, items.count == list.count else {
+                throw formula.fail("rope table '\(spec.name)': \(key) is \(value), not a list of numbers")
+            }
+            return items
+        }
+
+        guard let dimFormula = spec.fields["dim"] else { throw fail("'dim' is missing") }
+        let dim = try dimFormula.int(scope, "dim of rope table '\(spec.name)'", in: 2...Limits.rotaryDimensions)
+        guard dim % 2 == 0 else { throw fail("dim is \(dim); it must be even") }
+        let theta = try positive("theta")
+        let typeValue = try spec.fields["type"]?.evaluate(scope) ?? .null
+        let typeName = typeValue.isNull ? "plain" : typeValue.string ?? ""
+        guard let type = Self.spellings[typeName] else {
+            throw HadalError(
+                .unsupported, "rope scaling type \(typeValue) is not known", at: spec.fields["type"]?.place ?? spec.place,
+                hint: "known types: \(Self.spellings.keys.sorted().joined(separator: ", "))")
+        }
+        var (scaling, scale, switchLength) = (RopeTable.Scaling.plain, 1.0, 0)
+        let attention = try number("attention_factor")
+        switch type {
+        case "linear": scaling = .linear(factor: try positive("factor"))
+        case "llama3":
+            let (low, high) = (try positive("low_freq_factor", 1), try positive("high_freq_factor", 4))
+            guard high > low else { throw fail("high_freq_factor (\(high)) must be above low_freq_factor (\(low))") }
+            scaling = .llama3(factor: try positive("factor"), low: low, high: high, original: try positive("original_length"))
+        case "yarn":
+            let factor = try positive("factor")
+            let truncate = try spec.fields["truncate"].map { try $0.evaluate(scope) }.flatMap { $0.isNull ? nil : $0 }
+            guard truncate == nil || truncate?.bool != nil else { throw fail("'truncate' is \(truncate ?? .null), not true or false") }
+            guard theta != 1 else { throw fail("theta may not be 1") }
+            scaling = .yarn(
+                factor: factor, betaFast: try positive("beta_fast", 32), betaSlow: try positive("beta_slow", 1),
+                original: try positive("original_length"), truncate: truncate?.bool ?? true)
+            func g(_ m: Double) -> Double { factor <= 1 ? 1 : 0.1 * m * log(factor) + 1 }
+            if let attention {
+                scale = attention
+            } else if let mscale = try number("mscale"), let all = try number("mscale_all_dim"), mscale != 0, all != 0 {
+                scale = g(mscale) / g(all)
+            } else {
+                scale = g(1)
+            }
+        case "longrope":
+            let original = try positive("original_length")
+            let longest = try positive("max_length")
+            func divisors(_ key: String) throws -> RopeTable.Divisors? {
+                if let given = try numbers(key) {
+                    guard given.count == dim / 2 else { throw fail("\(key) has \(given.count) numbers; dim / 2 is \(dim / 2)") }
+                    return .numbers(given)
+                }
+                return nil
+            }
+            let short = try divisors("short_factors") ?? divisorWeight(spec, "short_factors", indices, dim, wanted)
+            let long = try divisors("long_factors") ?? divisorWeight(spec, "long_factors", indices, dim, wanted)
+            guard let short else { throw fail("'short_factors' is missing") }
+            if longest > original {
+                guard let long else { throw fail("'long_factors' is missing") }
+                guard original < Double(Int32.max) else { throw fail("original_length is \(original)") }
+                switchLength = max(1, Int(original))
+                scaling = .divided(short: short, long: long)
+                scale = attention ?? (1 + log(longest / original) / log(original)).squareRoot()
+            } else {
+                scaling = .divided(short: short, long: nil)
+                scale = attention ?? 1
+            }
+        default: break
+        }
+        // Divisors stored beside the weights replace the calculation.
+        if let factors = try divisorWeight(spec, "factors", indices, dim, wanted), type == "plain" || type == "llama3" {
+            scaling = .divided(short: factors, long: nil)
+        }
+        guard scale.isFinite else { throw fail("the scale of cos and sin is \(scale)") }
+        return RopeTable(name: spec.name, dim: dim, theta: theta, scaling: scaling, scale: scale, switchLength: switchLength)
+    }
+
+    /// Divisors held in a tensor, where a field names a weight that is present.
+    private func divisorWeight(
+        _ spec: RopeSpec, _ key: String, _ indices: [String: Int], _ dim: Int, _ wanted: String
+    ) throws -> RopeTable.Divisors? {
+        guard let name = spec.fields["\(key)_weight"]?.bareName else { return nil }
+        guard let weight = description.weight(name) else {
+            throw HadalError(
+                .notFound, "rope table '\(spec.name)': no weight '\(name)'", at: spec.place,
+                hint: Suggestion.hint(for: name, among: description.weights.map(\.name)))
+        }
+        guard let resolved = try self.weight(weight, indices, wanted: wanted) else { return nil }
+        guard resolved.dims == [dim / 2] else {
+            throw HadalError(
+                .mismatch, "rope table '\(spec.name)': weight '\(name)' has shape \(resolved.dims), not [\(dim / 2)]",
+                at: resolved.recipe.tensors.first?.place)
+        }
+        return .weight(resolved.recipe)
+    }
+}
