@@ -22,7 +22,7 @@ struct HadalCommand: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "The machine and its plugins",
-                subcommands: [PlanCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
+                subcommands: [PlanCommand.self, BackendsCommand.self, ArchCommand.self]),
         ])
 
     /// Errors of the model or the machine exit 1, mistakes on the command line 2.
@@ -33,26 +33,26 @@ struct HadalCommand: ParsableCommand {
             try command.run()
         } catch let error as HadalError {
             Terminal.error(error.description)
-            exit(1)
+            Foundation.exit(1)
         } catch let error as TemplateError {
             Terminal.error(error.hadalError.description)
-            exit(1)
+            Foundation.exit(1)
         } catch let error as Failure {
             if let message = error.message { Terminal.error(message) }
-            exit(1)
+            Foundation.exit(1)
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if code == .success {
                 if !text.isEmpty { print(text) }
-                exit(0)
+                Foundation.exit(0)
             }
             if code == .validationFailure {
                 Terminal.write(text + "\n", to: .standardError)
-                exit(2)
+                Foundation.exit(2)
             }
             Terminal.error(text.isEmpty ? "\(error)" : text)
-            exit(1)
+            Foundation.exit(1)
         }
     }
 }

@@ -44,8 +44,8 @@ struct ArchCommand: ParsableCommand {
         @OptionGroup var search: SearchOptions
 
         func run() throws {
-            let description = try search.environment.architectures().check(file: file, catalogue: try search.environment.catalogue())
-            Terminal.line("\(file): \(description.name) is well formed")
+            let report = try search.environment.architectures().check(file: file, catalogue: try search.environment.catalogue())
+            Terminal.line("\(file): \(report)")
         }
     }
 
