@@ -16,7 +16,7 @@ let package = Package(
         .library(name: "Hadal", targets: ["Hadal"]),
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
         .executable(name: "hadal", targets: ["HadalCLI"]),
-        .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReference"]),
+        .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReferencePlugin"]),
         .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPU"]),
         .library(name: "hadal-example", type: .dynamic, targets: ["CHadalExample"]),
     ],
@@ -60,8 +60,11 @@ let package = Package(
             publicHeadersPath: "include"),
         .target(
             name: "HadalReference",
-            dependencies: ["HadalPluginKit", "HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
-            path: "Plugins/Reference"),
+            dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
+            path: "Plugins/Reference", exclude: ["Plugin"]),
+        .target(
+            name: "HadalReferencePlugin", dependencies: ["HadalReference", "HadalPluginKit", "CHadalPlugin"],
+            path: "Plugins/Reference/Plugin"),
         .target(
             name: "HadalCPU", dependencies: ["HadalPluginKit", "CHadalKernels", "CHadalSystem"], path: "Plugins/CPU"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),

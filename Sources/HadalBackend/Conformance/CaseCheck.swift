@@ -98,10 +98,12 @@ struct CaseCheck {
         for (index, (wanted, had)) in numbers.enumerated() {
             if comparisons.count <= index { comparisons.append(ConformanceComparison()) }
             let value = graph.values[graph.outputs[index]]
+            // Integers must be equal.
+            let (absolute, relative) = value.dtype == .f32 ? (contract.tolerance.absolute, contract.tolerance.relative) : (0, 0)
             let difference =
                 averaged && value.dtype == .f32
                 ? comparisons[index].add(expected: wanted, got: had, contract.tolerance)
-                : ConformanceComparison.elementwise(expected: wanted, got: had, value.dtype == .f32 ? contract.tolerance : .init(absolute: 0, relative: 0, quantised: 0))
+                : ConformanceComparison.elementwise(expected: wanted, got: had, absolute: absolute, relative: relative)
             if let difference {
                 let shape = value.dims.map { trial.extent($0) }
                 failures.append(
@@ -116,9 +118,8 @@ struct CaseCheck {
             guard wanted != had else { continue }
             // Rounding to 16 bits may differ by one unit; a 32-bit cache holds the very numbers that came in.
             let unit = dtype == .f32 ? 0 : (dtype == .f16 ? 0x1p-10 : 0x1p-7)
-            let tolerance = OpContract.Tolerance(absolute: unit * 0x1p-14, relative: unit, quantised: 0)
             let (a, b) = (PlainElement.decode(dtype, wanted), PlainElement.decode(dtype, had))
-            if let difference = ConformanceComparison.elementwise(expected: a, got: b, tolerance) {
+            if let difference = ConformanceComparison.elementwise(expected: a, got: b, absolute: unit * 0x1p-14, relative: unit) {
                 let shape = [a.count / max(state.heads * trial.segment.pageTokens * state.width, 1), state.heads, trial.segment.pageTokens, state.width]
                 failures.append(
                     failure(

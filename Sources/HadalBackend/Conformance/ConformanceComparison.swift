@@ -18,13 +18,13 @@ struct ConformanceComparison {
     private var worst: (index: Int, expected: Double, got: Double, error: Double)?
 
     /// The worst element beyond |a - b| <= absolute + relative |b|, or nil.
-    static func elementwise(expected: [Double], got: [Double], _ tolerance: OpContract.Tolerance) -> Difference? {
+    static func elementwise(expected: [Double], got: [Double], absolute: Double, relative: Double) -> Difference? {
         guard expected.count == got.count else {
             return Difference(index: min(expected.count, got.count), expected: .nan, got: .nan, bound: "\(expected.count) elements, not \(got.count)")
         }
         var worst: (index: Int, excess: Double)?
         for i in expected.indices where !same(expected[i], got[i]) {
-            let allowed = tolerance.absolute + tolerance.relative * abs(expected[i])
+            let allowed = absolute + relative * abs(expected[i])
             let error = abs(expected[i] - got[i])
             // Anything but a finite error is as bad as can be.
             if error <= allowed, expected[i].isFinite { continue }
@@ -34,7 +34,7 @@ struct ConformanceComparison {
         return worst.map {
             Difference(
                 index: $0.index, expected: expected[$0.index], got: got[$0.index],
-                bound: "tolerance \(tolerance.absolute) + \(tolerance.relative) |expected|")
+                bound: "tolerance \(absolute) + \(relative) |expected|")
         }
     }
 
