@@ -1,4 +1,4 @@
-import Dispatch
+@preconcurrency import Dispatch
 import Foundation
 import Synchronization
 
@@ -7,7 +7,7 @@ enum Interrupt {
     private static let count = Atomic<Int>(0)
     private static let action = Mutex<(@Sendable () -> Void)?>(nil)
     /// Lives as long as the program; made when first asked for.
-    private static let source: any DispatchSourceSignal = {
+    nonisolated(unsafe) private static let source: any DispatchSourceSignal = {
         signal(SIGINT, SIG_IGN)
         let handler = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
         handler.setEventHandler {
