@@ -1,3 +1,4 @@
+import Foundation
 import HadalCore
 import Testing
 
@@ -174,5 +175,36 @@ import Testing
         #expect(model.tensors.map(\.shape) == [[], [3, 0], [1]])
         #expect(model.tensors.map(\.byteCount) == [4, 0, 1])
         #expect(model.bytes(of: model.tensors[1]).isEmpty)
+    }
+
+    /// A sparse file claims any number of bytes that cost nothing.
+    @Test func sparseFilesStayBounded() throws {
+        let scratch = try Scratch()
+        let zeros: UInt64 = 1 << 35
+        func open(_ file: GGUFBytes) throws -> ModelFiles {
+            let path = try scratch.write("sparse.gguf", file.bytes)
+            let handle = try #require(FileHandle(forWritingAtPath: path))
+            try handle.truncate(atOffset: zeros)
+            try handle.close()
+            return try ModelFiles.open(path: path)
+        }
+        func array(_ type: UInt32, _ count: UInt64) -> GGUFBytes {
+            var file = GGUFBytes()
+            file.add("k", 9, GGUFBytes.little(type) + GGUFBytes.little(count))
+            return file
+        }
+        expectError(.limitExceeded, "'k' has 4000000000 elements", "16777216") { try open(array(8, 4_000_000_000)) }
+        expectError(.limitExceeded, "'k' has 30000000000 elements") { try open(array(7, 30_000_000_000)) }
+        expectError(.limitExceeded, "'k' has 2500000000 elements") { try open(array(9, 2_500_000_000)) }
+        #expect(try open(array(0, 30_000_000_000)).metadata("k")?.array?.count == 30_000_000_000)
+        var file = GGUFBytes()
+        file.add("k", 8, GGUFBytes.little(UInt64(100 << 20)))
+        expectError(.limitExceeded, "'k' is 104857600 bytes long") { try open(file) }
+        file = GGUFBytes()
+        file.tensorCount = 10_000_000
+        expectError(.limitExceeded, "claims 10000000 tensors", "1048576") { try open(file) }
+        file = GGUFBytes()
+        file.entryCount = 10_000_000
+        expectError(.limitExceeded, "claims 10000000 metadata entries") { try open(file) }
     }
 }
