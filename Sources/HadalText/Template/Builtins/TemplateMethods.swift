@@ -62,10 +62,12 @@ enum TemplateMethods {
         }
     }
 
-    private static func escaped(_ value: TemplateValue, _ run: TemplateRun) throws -> TemplateValue {
+    /// Text that is not marked, made safe to put into text that is.
+    static func escaped(_ value: TemplateValue, _ run: TemplateRun) throws -> TemplateValue {
         switch value {
         case .string(let s): .string(HTMLText.escaped(s))
-        case .list, .tuple: .list(try value.items(run).map { try escaped($0, run) })
+        case .list(let list): .list(try list.items.map { try escaped($0, run) })
+        case .tuple(let list): .tuple(try list.items.map { try escaped($0, run) })
         default: value
         }
     }

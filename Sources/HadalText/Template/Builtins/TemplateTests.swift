@@ -20,6 +20,13 @@ enum TemplateTests {
         try TemplateValue.arithmetic(.modulo, value, divisor, run)
     }
 
+    private static func remaining(_ wanted: Int) -> Test {
+        { value, arguments, run in
+            _ = try arguments.bound(to: [], of: "test")
+            return try remainder(value, .int(2), run).equals(.int(wanted))
+        }
+    }
+
     static let table: [String: Test] = [
         "defined": plain { !$0.isUndefined },
         "undefined": plain { $0.isUndefined },
@@ -49,8 +56,8 @@ enum TemplateTests {
             }
         },
         "escaped": plain { $0.isMarkup },
-        "odd": { value, _, run in try remainder(value, .int(2), run).equals(.int(1)) },
-        "even": { value, _, run in try remainder(value, .int(2), run).equals(.int(0)) },
+        "odd": remaining(1),
+        "even": remaining(0),
         "divisibleby": { value, arguments, run in
             let divisor = try arguments.bound(to: ["num"], required: 1, of: "divisibleby")[0] ?? .null
             return try remainder(value, divisor, run).equals(.int(0))

@@ -47,7 +47,9 @@ extension TemplateRun {
             return .normal
         case .callBlock(let function, let call, let line):
             self.line = line
-            try write(try evaluateCall(call, activation, caller: makeMacro(function, activation)).printed(self))
+            let result = try evaluateCall(call, activation, caller: makeMacro(function, activation))
+            guard let text = result.text else { throw TemplateError.type("expected str from a call block, \(result.typeName) found") }
+            try write(text)
             return .normal
         case .generation(let function, let line):
             self.line = line

@@ -5,7 +5,7 @@ final class TemplateLoop: TemplateObject {
     private let iterable: TemplateValue?
     private let level: Int
     private let sourceDepth: Int
-    private var index = -1
+    private(set) var index = -1
     private var knownLength: Int?
     private var current: TemplateValue?
     private var before: TemplateValue?
@@ -44,7 +44,7 @@ final class TemplateLoop: TemplateObject {
         return item
     }
 
-    private func length(_ run: TemplateRun) throws -> Int {
+    func length(_ run: TemplateRun) throws -> Int {
         if let knownLength { return knownLength }
         if let iterable, let length = try? iterable.length() {
             knownLength = length

@@ -18,7 +18,7 @@ final class TemplateMacro: TemplateObject {
         let scope = function.scope.compiled
         switch name {
         case "name": return function.name.map { .string($0) } ?? .null
-        case "arguments": return .list(function.parameters.map { .string($0.variable.name) })
+        case "arguments": return .tuple(function.parameters.map { .string($0.variable.name) })
         case "catch_kwargs": return .bool(scope.kwargsSlot != nil)
         case "catch_varargs": return .bool(scope.varargsSlot != nil)
         case "caller": return .bool(scope.callerSlot != nil)

@@ -42,6 +42,14 @@ final class TemplateRange: TemplateObject {
     }
     override func count() throws -> Int? { length }
     override var isSequence: Bool { true }
+    override func attribute(_ name: String) -> TemplateValue? {
+        switch name {
+        case "start": .int(start)
+        case "stop": .int(stop)
+        case "step": .int(step)
+        default: nil
+        }
+    }
     override func item(_ key: TemplateValue) throws -> TemplateValue? {
         guard let index = key.index else { return nil }
         let at = index < 0 ? index + length : index

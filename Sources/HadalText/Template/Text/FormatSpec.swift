@@ -66,7 +66,6 @@ struct FormatSpec {
             if sign != "-" || align == "=" { throw TemplateError.runtime("not allowed in a string format specifier") }
             return try padded(try cut(s), run)
         case .bool, .int:
-            if case .bool(let b) = value, type == nil { return try padded(b ? "True" : "False", run) }
             let number = value.index ?? 0
             var spec = self
             switch type {

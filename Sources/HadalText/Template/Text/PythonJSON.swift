@@ -88,8 +88,6 @@ struct PythonJSON {
         for scalar in quoted.unicodeScalars {
             if scalar.value < 0x7F {
                 out.unicodeScalars.append(scalar)
-            } else if scalar.value == 0x7F {
-                out += "\u{7F}"
             } else {
                 for unit in UTF16.encode(scalar) ?? UTF16.EncodedScalar() { out += "\\u" + PythonText.hex(UInt32(unit), digits: 4) }
             }

@@ -29,7 +29,7 @@ enum StringMethods {
             while at < scalars.endIndex, PythonText.isSpace(scalars[at]) { at = scalars.index(after: at) }
             guard at < scalars.endIndex else { return words }
             if let limit, words.count >= limit {
-                words.append(strip(String(scalars[at...]), nil, leading: false, trailing: true))
+                words.append(String(scalars[at...]))
                 return words
             }
             let start = at
@@ -46,7 +46,7 @@ enum StringMethods {
             while end > scalars.startIndex, PythonText.isSpace(scalars[scalars.index(before: end)]) { end = scalars.index(before: end) }
             guard end > scalars.startIndex else { break }
             if words.count >= limit {
-                words.append(strip(String(scalars[..<end]), nil, leading: true, trailing: false))
+                words.append(String(scalars[..<end]))
                 break
             }
             let stop = end

@@ -10,8 +10,8 @@ extension TemplateValue {
 
     static func arithmetic(_ op: TemplateExpression.Operator, _ a: TemplateValue, _ b: TemplateValue, _ run: TemplateRun) throws -> TemplateValue {
         if op == .modulo, let format = a.text {
-            let text = try PercentFormat.apply(format, b, run)
-            return a.isMarkup ? .markup(text) : .string(text)
+            guard a.isMarkup else { return .string(try PercentFormat.apply(format, b, run)) }
+            return .markup(try PercentFormat.apply(format, try TemplateMethods.escaped(b, run), run))
         }
         if case .undefined(let why) = a { throw why.error }
         if case .undefined(let why) = b { throw why.error }

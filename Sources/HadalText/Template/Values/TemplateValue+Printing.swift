@@ -44,6 +44,7 @@ extension TemplateValue {
                 out += view.typeName + "(["
                 try TemplateValue.represent(view.items, run, into: &out)
                 out += "])"
+            case let loop as TemplateLoop: out += "<LoopContext \(loop.index + 1)/\(try loop.length(run))>"
             case let group as TemplateGroup: try TemplateValue.representTuple([group.grouper, group.list], run, into: &out)
             default: out += object.text
             }
