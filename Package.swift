@@ -28,6 +28,7 @@ let package = Package(
         .target(name: "CHadalPlugin"),
         .target(name: "CHadalSystem"),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
 
         .target(name: "HadalCore", dependencies: ["CHadalSystem"]),
@@ -49,6 +50,8 @@ let package = Package(
         .target(
             name: "HadalEngine",
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
+        .target(
+            name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
         .target(name: "Hadal", dependencies: ["HadalEngine"]),
         .executableTarget(
             name: "HadalCLI",
@@ -78,6 +81,7 @@ let package = Package(
             name: "HadalBackendTests",
             dependencies: ["HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
+        .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
         .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
         .testTarget(

@@ -2,7 +2,7 @@
 struct ExpressionParser {
     static let maximumDepth = 64
     /// Operators in a row, `a + b + c`, make a tree as deep as there are of them.
-    static let maximumChain = 128
+    static let maximumOperators = 256
 
     private enum Token: Equatable {
         case number(ExpressionValue), string(String), name(String), symbol(String), end
@@ -21,6 +21,7 @@ struct ExpressionParser {
     private var at = 0
     private var token = Token.end
     private var tokenStart = 0
+    private var operators = 0
 
     init(text: String) {
         self.text = text
@@ -113,19 +114,18 @@ struct ExpressionParser {
 
     private mutating func binary(minimum: Int, depth: Int) throws -> Expression.Node {
         var left = try unary(depth: depth)
-        var chain = 0
         while case .symbol(let op) = token, let level = Self.precedence[op], level >= minimum {
-            try lengthen(&chain)
+            try countOperator()
             try advance()
             left = .binary(op, left, try binary(minimum: level + 1, depth: depth + 1))
         }
         return left
     }
 
-    private func lengthen(_ chain: inout Int) throws {
-        chain += 1
-        guard chain <= Self.maximumChain else {
-            throw HadalError(.limitExceeded, "more than \(Self.maximumChain) operators in a row in expression \"\(text)\"")
+    private mutating func countOperator() throws {
+        operators += 1
+        guard operators <= Self.maximumOperators else {
+            throw HadalError(.limitExceeded, "more than \(Self.maximumOperators) operators in expression \"\(text)\"")
         }
     }
 
@@ -136,9 +136,8 @@ struct ExpressionParser {
             return .unary(op, try unary(depth: depth + 1))
         }
         var node = try primary(depth: depth)
-        var chain = 0
         while token == .symbol("[") {
-            try lengthen(&chain)
+            try countOperator()
             try advance()
             let index = try conditional(depth: depth + 1)
             try take("]")
