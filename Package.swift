@@ -8,7 +8,10 @@ let ops: [String] = [
     "scale", "softcap", "split",
 ]
 // Ops whose folder has a C kernel.
-let cpuKernels: [String] = []
+let cpuKernels: [String] = [
+    "activation", "add", "attention", "clamp", "concat", "embedding", "gather_rows", "glu", "layer_norm", "linear",
+    "machine", "mul", "rms_norm", "rope", "scale", "softcap", "split",
+]
 
 let package = Package(
     name: "hadal",
@@ -33,7 +36,8 @@ let package = Package(
 
         .target(name: "HadalCore", dependencies: ["CHadalSystem"]),
         .target(
-            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", sources: ["KernelFolder.swift"],
+            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["include", "machine"],
+            sources: ["KernelFolder.swift"],
             resources: ops.map { .copy($0) }),
         .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
         .target(name: "HadalFormats", dependencies: ["HadalCore"]),
@@ -59,7 +63,7 @@ let package = Package(
 
         // Plugins: each a shared library that exports hadal_plugin_query.
         .target(
-            name: "CHadalKernels", path: "kernels", sources: ["include"] + cpuKernels.map { "\($0)/cpu.c" },
+            name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", sources: cpuKernels.map { "\($0)/cpu.c" },
             publicHeadersPath: "include"),
         .target(
             name: "HadalReference",
