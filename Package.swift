@@ -56,7 +56,7 @@ let package = Package(
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
         .target(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
-        .target(name: "Hadal", dependencies: ["HadalEngine"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -5,4 +5,5 @@
 @_exported import HadalEngine
 @_exported import HadalFormats
 @_exported import HadalGraph
+@_exported import HadalHub
 @_exported import HadalText

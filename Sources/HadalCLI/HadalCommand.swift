@@ -14,7 +14,7 @@ struct HadalCommand: ParsableCommand {
         version: HadalVersion.current,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
-            CommandGroup(name: "Models", subcommands: [InspectCommand.self]),
+            CommandGroup(name: "Models", subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self]),
             CommandGroup(
                 name: "Looking inside",
                 subcommands: [
@@ -22,7 +22,7 @@ struct HadalCommand: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "The machine and its plugins",
-                subcommands: [PlanCommand.self, BackendsCommand.self, ArchCommand.self]),
+                subcommands: [PlanCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
         ])
 
     /// Errors of the model or the machine exit 1, mistakes on the command line 2.

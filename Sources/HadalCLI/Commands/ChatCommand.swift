@@ -29,7 +29,7 @@ struct ChatCommand: ParsableCommand {
         }
         let options = try sampling.options(defaults: engine.recommendedSampling)
         var conversation = Conversation(engine: engine, system: system)
-        let editor = LineEditor(historyFile: ModelStore.directory + "/../chat-history")
+        let editor = LineEditor(historyFile: (try ModelStore.defaultDirectory()) + "/../chat-history")
         Terminal.note("\(engine.backendDescription), context \(engine.contextLength) tokens; /help for help")
         var figures = "nothing answered yet"
         while let line = editor.read(prompt: "> ") {

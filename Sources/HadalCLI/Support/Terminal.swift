@@ -43,26 +43,3 @@ enum Terminal {
         value.isFinite ? String(format: "%.\(digits)f", value) : "-"
     }
 }
-
-/// A progress bar on stderr: shown on a terminal only, and only once a second has passed.
-final class Progress {
-    private let title: String
-    private let start = ContinuousClock.now
-    private var shown = false
-    private var last = ContinuousClock.now
-
-    init(_ title: String) { self.title = title }
-
-    func update(_ fraction: Double, detail: String = "") {
-        let now = ContinuousClock.now
-        guard Terminal.standardErrorIsTerminal, now - start > .seconds(1), now - last > .milliseconds(100) || !shown else { return }
-        last = now
-        shown = true
-        let width = 30
-        let filled = Int((max(0, min(1, fraction)) * Double(width)).rounded())
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
-        Terminal.write("\r\(title) [\(bar)] \(Int(fraction * 100))% \(detail)\u{1B}[K", to: .standardError)
-    }
-
-    func finish() { if shown { Terminal.write("\r\u{1B}[K", to: .standardError) } }
-}
