@@ -64,15 +64,15 @@ struct Experts: Operator {
     }
 
     private struct Sums: @unchecked Sendable { let base: UnsafeMutableBufferPointer<Double> }
+    /// Between up and down: tokens that chose the expert x inner.
+    private struct Hidden: @unchecked Sendable { let base: UnsafeMutablePointer<Double> }
 
     /// Adds one expert's output for the tokens that chose it.
     private func add(_ expert: Int, _ tokens: [(token: Int, weight: Double)], _ x: Rows, _ sums: Sums, _ call: OperatorCall) {
         let (gateBias, upBias, downBias) = (
             gateBias?.vector(row: expert), upBias?.vector(row: expert), downBias?.vector(row: expert))
-        // The inner activations are rounded to float32, as those between ops are.
-        let storage = UnsafeMutablePointer<Float>.allocate(capacity: tokens.count * inner)
-        defer { storage.deallocate() }
-        let hidden = Rows(base: storage, count: tokens.count, width: inner)
+        let hidden = Hidden(base: .allocate(capacity: tokens.count * inner))
+        defer { hidden.base.deallocate() }
         let cost = tokens.count * inner * width
         call.pool.forEach(inner, cost: cost) { range in
             withScratch(width * 2) { rows in
@@ -83,7 +83,7 @@ struct Experts: Operator {
                     for (i, entry) in tokens.enumerated() {
                         let g = dot(x[entry.token], gateRow, width) + (gateBias.map { Double($0[f]) } ?? 0)
                         let u = dot(x[entry.token], upRow, width) + (upBias.map { Double($0[f]) } ?? 0)
-                        hidden[i][f] = Float(unit(gate: g, up: u))
+                        hidden.base[i * inner + f] = unit(gate: g, up: u)
                     }
                 }
             }
@@ -93,7 +93,7 @@ struct Experts: Operator {
                 for d in range {
                     down.decode(row: expert * width + d, into: row)
                     for (i, entry) in tokens.enumerated() {
-                        let value = dot(hidden[i], row, inner) + (downBias.map { Double($0[d]) } ?? 0)
+                        let value = dot(hidden.base + i * inner, row, inner) + (downBias.map { Double($0[d]) } ?? 0)
                         sums.base[entry.token * width + d] += entry.weight * value
                     }
                 }

@@ -19,6 +19,14 @@ func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> 
     return (s0 + s1) + (s2 + s3)
 }
 
+/// As above, for what an op has not rounded yet.
+@inline(__always)
+func dot(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
+    var sum = 0.0
+    for i in 0..<count { sum += a[i] * Double(b[i]) }
+    return sum
+}
+
 /// Turns `scores` into weights exp(score - m) / (sum + exp(extra - m)). All minus infinity and no `extra`: zeros.
 func softmax(_ scores: inout [Double], extra: Double? = nil) {
     var maximum = extra ?? -.infinity

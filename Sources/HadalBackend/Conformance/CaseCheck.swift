@@ -18,7 +18,7 @@ struct CaseCheck {
     let seed: UInt64
 
     /// Outputs that errors are averaged over where only their average is bounded.
-    private static let enoughOutputs = 256
+    private static let enoughOutputs = 96
 
     func run() throws -> Result {
         if point.step.count > 1, !capabilities.contains(.multiSequence) { return .unsupported("one sequence a step") }
