@@ -101,14 +101,12 @@ extension TemplateLexer {
     }
 
     private mutating func lexOperator() throws {
-        if let kind = at + 1 < bytes.count ? TemplateToken.Kind(rawValue: text(at..<at + 2)) : nil {
+        if let kind = twoByteOperator {
             append(kind)
             at += 2
             return
         }
-        guard byte() < 0x80, let kind = TemplateToken.Kind(rawValue: text(at..<at + 1)) else {
-            throw fail("unexpected char '\(text(at..<at + 1))'")
-        }
+        guard let kind = oneByteOperator else { throw fail("unexpected char '\(scalar(at: at).0)'") }
         switch byte() {
         case 0x7B: owed.append(0x7D)
         case 0x28: owed.append(0x29)
@@ -122,6 +120,44 @@ extension TemplateLexer {
         }
         append(kind)
         at += 1
+    }
+
+    private var twoByteOperator: TemplateToken.Kind? {
+        switch (byte(), byte(1)) {
+        case (0x2F, 0x2F): .floorDivide
+        case (0x2A, 0x2A): .power
+        case (0x3D, 0x3D): .equal
+        case (0x21, 0x3D): .notEqual
+        case (0x3E, 0x3D): .greaterOrEqual
+        case (0x3C, 0x3D): .lessOrEqual
+        default: nil
+        }
+    }
+
+    private var oneByteOperator: TemplateToken.Kind? {
+        switch Unicode.Scalar(byte()) {
+        case "+": .add
+        case "-": .subtract
+        case "/": .divide
+        case "*": .multiply
+        case "%": .modulo
+        case "~": .tilde
+        case "[": .leftBracket
+        case "]": .rightBracket
+        case "(": .leftParenthesis
+        case ")": .rightParenthesis
+        case "{": .leftBrace
+        case "}": .rightBrace
+        case ">": .greater
+        case "<": .less
+        case "=": .assign
+        case ".": .dot
+        case ":": .colon
+        case "|": .pipe
+        case ",": .comma
+        case ";": .semicolon
+        default: nil
+        }
     }
 
     private mutating func lexString(quote: UInt8) throws {
