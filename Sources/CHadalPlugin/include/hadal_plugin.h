@@ -274,7 +274,8 @@ typedef struct hadal_executable_info {
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
-/* A plugin with buffer_allocate is given `buffer`, every other one `host`; the other of the two is NULL. */
+/* A plugin with buffer_allocate is given `buffer`, every other one `host`; the other of the two is NULL. The data are `bytes` bytes
+ * from `offset` on. */
 typedef struct hadal_binding {
     hadal_buffer *buffer;
     void *host;
