@@ -215,9 +215,9 @@ static void *buffer_host_pointer(hadal_buffer *buffer) { return buffer->data; }
 
 static const char *const choices[] = {"low", "high"};
 static const hadal_option_spec options[] = {
-    {sizeof(hadal_option_spec), HADAL_OPTION_INT, "width", "how wide", 4, 0, NULL, 1, 0, 1, 16, NULL},
+    {sizeof(hadal_option_spec), HADAL_OPTION_INT, "width", "how wide", 4, 0, NULL, 3, 0, 1, 16, NULL},
 #ifdef BAD_OPTION
-    {sizeof(hadal_option_spec), HADAL_OPTION_INT, "depth", "how deep", 99, 0, NULL, 1, 0, 1, 16, NULL},
+    {sizeof(hadal_option_spec), HADAL_OPTION_INT, "depth", "how deep", 99, 0, NULL, 3, 0, 1, 16, NULL},
 #endif
     {sizeof(hadal_option_spec), HADAL_OPTION_STRING, "mode", "which way", 0, 0, "low", 0, 2, 0, 0, choices},
 };
