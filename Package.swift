@@ -76,14 +76,17 @@ let package = Package(
             name: "HadalCPU", dependencies: ["HadalPluginKit", "CHadalKernels", "CHadalSystem"], path: "Plugins/CPU"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
-        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
+        .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
         .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),
         .testTarget(name: "HadalFormatsTests", dependencies: ["HadalFormats", "TestSupport"]),
         .testTarget(name: "HadalArchitectureTests", dependencies: ["HadalArchitecture", "TestSupport"]),
         .testTarget(
             name: "HadalBackendTests",
-            dependencies: ["HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
+            dependencies: [
+                "HadalBackend", "HadalPluginKit", "HadalGraph", "HadalReference", "CHadalPlugin", "CAllocationCounter", "TestSupport",
+            ]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
         .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),

@@ -87,10 +87,13 @@ public final class PluginExport: @unchecked Sendable {
         case .float(let d): spec.default_float = d
         case .string(let s): spec.default_string = arena.string(s)
         }
-        if option.minimum != nil || option.maximum != nil {
-            spec.has_range = 1
-            spec.minimum = option.minimum ?? -.greatestFiniteMagnitude
-            spec.maximum = option.maximum ?? .greatestFiniteMagnitude
+        if let minimum = option.minimum {
+            spec.range |= UInt32(HADAL_RANGE_MINIMUM)
+            spec.minimum = minimum
+        }
+        if let maximum = option.maximum {
+            spec.range |= UInt32(HADAL_RANGE_MAXIMUM)
+            spec.maximum = maximum
         }
         let choices = option.choices.map { Optional(arena.string($0)) }
         spec.choice_count = UInt32(choices.count)

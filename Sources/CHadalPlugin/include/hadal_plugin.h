@@ -7,7 +7,8 @@
  * Rules
  *  - Every struct starts with `size`, set by whoever fills it to sizeof as *they* know it. Structs only ever grow at the end.
  *    A reader uses a field only if it lies within `size` (HADAL_HAS). Arrays of structs carry a stride, which may be larger than
- *    the reader's sizeof (HADAL_AT). Four small structs have no `size` and never change: dim, operand, binding, heap.
+ *    the reader's sizeof (HADAL_AT). A sequence has a stride alone. Four small structs have neither and never change: dim,
+ *    operand, binding, heap.
  *  - A size says what was passed, not what is read. A field whose meaning a plugin must not ignore has a capability bit, and
  *    the host sends it only to a plugin that claims the bit.
  *  - A NULL function means "not supported". The least that a backend needs: supports, compile, execute, executable_release.
@@ -101,6 +102,8 @@ typedef struct hadal_host {
 
 enum { HADAL_OPTION_BOOL = 0, HADAL_OPTION_INT = 1, HADAL_OPTION_FLOAT = 2, HADAL_OPTION_STRING = 3 };
 
+enum { HADAL_RANGE_MINIMUM = 1, HADAL_RANGE_MAXIMUM = 2 };
+
 /* A typed, published option. All strings live as long as the plugin is loaded. */
 typedef struct hadal_option_spec {
     uint32_t size;
@@ -110,7 +113,7 @@ typedef struct hadal_option_spec {
     int64_t default_int;         /* bool: 0 or 1 */
     double default_float;
     const char *default_string;
-    uint32_t has_range;          /* minimum and maximum hold, inclusive */
+    uint32_t range;              /* which of minimum and maximum, both inclusive, hold: HADAL_RANGE_* */
     uint32_t choice_count;       /* 0: any string */
     double minimum, maximum;
     const char *const *choices;
@@ -274,7 +277,8 @@ typedef struct hadal_executable_info {
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
-/* A plugin with buffer_allocate is given `buffer`, every other one `host`; the other of the two is NULL. */
+/* A plugin with buffer_allocate is given `buffer`, every other one `host`; the other of the two is NULL. The data are `bytes` bytes
+ * from `offset` on. */
 typedef struct hadal_binding {
     hadal_buffer *buffer;
     void *host;

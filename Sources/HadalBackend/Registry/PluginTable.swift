@@ -109,11 +109,13 @@ package struct PluginTable: @unchecked Sendable {
         case .float: value = .float(spec.default_float)
         case .string: value = .string(foreignString(spec.default_string) ?? "")
         }
-        let ranged = spec.has_range != 0 && (kind == .int || kind == .float)
-        if ranged, !(spec.minimum <= spec.maximum) { throw bad("has an empty range \(spec.minimum)...\(spec.maximum)") }
+        let ranged = kind == .int || kind == .float
+        let minimum = ranged && spec.range & UInt32(HADAL_RANGE_MINIMUM) != 0 ? spec.minimum : nil
+        let maximum = ranged && spec.range & UInt32(HADAL_RANGE_MAXIMUM) != 0 ? spec.maximum : nil
+        if let minimum, let maximum, !(minimum <= maximum) { throw bad("has an empty range \(minimum)...\(maximum)") }
         let result = OptionSpec(
-            name: name, kind: kind, defaultValue: value, minimum: ranged ? spec.minimum : nil, maximum: ranged ? spec.maximum : nil,
-            choices: choices, help: foreignString(spec.help) ?? "")
+            name: name, kind: kind, defaultValue: value, minimum: minimum, maximum: maximum, choices: choices,
+            help: foreignString(spec.help) ?? "")
         if let problem = result.problem(with: value) { throw bad("has a default that \(problem)") }
         return result
     }
