@@ -77,6 +77,8 @@ enum Families {
         let entry = document.root[name]
         var metadata: [String: ExpressionValue] = [:]
         for member in entry?["metadata"]?.object?.members ?? [] { metadata[member.key] = ExpressionValue(member.value) }
+        // The listing widened a float32.
+        for (key, value) in metadata { if case .float(let d) = value { metadata[key] = .float(Double("\(Float(d))") ?? d) } }
         let tensors = (entry?["tensors"]?.object?.members ?? []).compactMap { member -> (String, DType, [Int])? in
             guard let items = member.value.array, let dtype = items.first?.string.flatMap({ DType(name: $0) }) else { return nil }
             return (member.key, dtype, items.dropFirst().compactMap(\.int))

@@ -117,7 +117,7 @@ extension BuildContext {
         let tie = try tie(spec, indices)
         if let tied = spec.tied, tie == true {
             // The file may hold a copy all the same.
-            if let part = spec.part(for: source.format) { _ = try? recipe(part, spec, indices) }
+            if let part = spec.part(for: source.format) { _ = try? recipe(part, spec, indices, wanted: nil) }
             return try follow(tied, spec, indices, wanted: wanted)
         }
         guard let part = spec.part(for: source.format) else {
@@ -132,13 +132,13 @@ extension BuildContext {
             return nil
         }
         let recipe: WeightRecipe
-        do { recipe = try self.recipe(part, spec, indices) } catch let missing as Missing {
+        let dims = try extents(spec.shape, spec, scope)
+        do { recipe = try self.recipe(part, spec, indices, wanted: dims) } catch let missing as Missing {
             let others = missing.names.dropFirst().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
             throw HadalError(
                 .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) wants it", at: Place(source.name),
                 hint: "weight '\(spec.name)' of \(description.name)" + (others.isEmpty ? "" : "; also looked for \(others)"))
         }
-        let dims = try extents(spec.shape, spec, scope)
         let result: WeightRecipe.Shape
         do { result = try recipe.shape() } catch let error as HadalError {
             throw HadalError(error.code, "weight '\(spec.name)': \(error.message)", at: error.place, hint: error.hint)
@@ -177,20 +177,23 @@ extension BuildContext {
         return dims
     }
 
+    /// - Parameter wanted: the shape of the result, where that is known.
     /// - Throws: `Missing` when a tensor is not there.
-    private func recipe(_ part: WeightSpec.Part, _ spec: WeightSpec, _ indices: [String: Int]) throws -> WeightRecipe {
+    private func recipe(
+        _ part: WeightSpec.Part, _ spec: WeightSpec, _ indices: [String: Int], wanted: [Int]?
+    ) throws -> WeightRecipe {
         let scope = scope(indices)
         let stored = try part.stored.map { try extents($0, spec, scope) }
         var recipe: WeightRecipe
         switch part.source {
         case .tensor(let patterns, let place):
-            let invented = part.isPlain && stored == nil ? try extents(spec.shape, spec, scope) : stored
-            recipe = try tensor(candidates(patterns, indices, place), invented: invented)
+            recipe = try tensor(candidates(patterns, indices, place), shape: stored ?? (part.steps.isEmpty ? wanted : nil))
         case .concat(let parts, let axis, _):
-            recipe = .concat(try parts.map { try self.recipe($0, spec, indices) }, axis: axis)
+            recipe = .concat(try parts.map { try self.recipe($0, spec, indices, wanted: nil) }, axis: axis)
         case .stack(let inner, let index, let count, _):
             let n = try count.int(scope, "'count' of weight '\(spec.name)'", in: 1...Limits.sourceParts)
-            recipe = .stack(try (0..<n).map { try self.recipe(inner, spec, indices.merging([index: $0]) { $1 }) })
+            let one = (stored ?? (part.steps.isEmpty ? wanted : nil)).map { Array($0.dropFirst()) }
+            recipe = .stack(try (0..<n).map { try self.recipe(inner, spec, indices.merging([index: $0]) { $1 }, wanted: one) })
         }
         if let stored {
             let found = try recipe.shape().dims
@@ -205,7 +208,7 @@ extension BuildContext {
         return recipe
     }
 
-    private func tensor(_ candidates: [Candidate], invented: [Int]?) throws -> WeightRecipe {
+    private func tensor(_ candidates: [Candidate], shape: [Int]?) throws -> WeightRecipe {
         for candidate in candidates {
             guard let tensor = try source.tensorInfo(candidate.name) else { continue }
             for (name, value) in candidate.choices { aliasChoice[name] = value }
@@ -216,8 +219,18 @@ extension BuildContext {
             }
             return .tensor(tensor)
         }
-        if let first = candidates.first, let invented, let tensor = source.inventedTensor(first.name, shape: invented) {
-            return .tensor(tensor)
+        if let first = candidates.first {
+            // Parts of one tensor are parts of one made-up tensor.
+            if let known = inventedTensors[first.name] { return .tensor(known) }
+            if let shape, let tensor = source.inventedTensor(first.name, shape: shape) {
+                inventedTensors[first.name] = tensor
+                return .tensor(tensor)
+            }
+            if source.inventedTensor(first.name, shape: []) != nil {
+                throw HadalError(
+                    .unsupported, "the shape of tensor '\(first.name)' cannot be told from what is made of it",
+                    hint: "state it with 'stored' in the description")
+            }
         }
         throw Missing(names: candidates.map(\.name))
     }

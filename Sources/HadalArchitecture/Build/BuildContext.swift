@@ -17,7 +17,8 @@ final class BuildContext {
     var usedTensors: Set<ExactString> = []
     /// The alias values that last led to a tensor, to be tried first and named in messages.
     var aliasChoice: [String: String] = [:]
-    var notes: [String] = []
+    /// Tensors that a planned model has been asked for.
+    var inventedTensors: [String: TensorInfo] = [:]
 
     init(_ description: ArchitectureDescription, _ source: any ModelSource) {
         self.description = description

@@ -7,23 +7,36 @@ extension ArchitectureLibrary {
     /// The rule with most conditions wins; two descriptions with equally many are an error.
     /// - Throws: `unsupported` that lists the known families when none fits.
     public func match(_ source: any ModelSource) throws -> Match {
-        var best: [(count: Int, description: ArchitectureDescription, reasons: [String])] = []
+        var best: [(count: Int, entry: Entry, reasons: [String])] = []
+        var unreadable: [HadalError] = []
         for entry in list {
-            // A description of the user's own that does not parse is an error only if it was meant.
-            let description = try description(named: entry.name)
-            let held = description.matches.compactMap { $0.reasons(source) }.max { $0.count < $1.count }
-            guard let held else { continue }
+            let rules: [MatchRule]
+            do { rules = try Self.rules(entry.path) } catch let error as HadalError {
+                unreadable.append(error)
+                continue
+            }
+            guard let held = rules.compactMap({ $0.reasons(source) }).max(by: { $0.count < $1.count }) else { continue }
             if let top = best.first?.count, held.count < top { continue }
             if let top = best.first?.count, held.count > top { best = [] }
-            best.append((held.count, description, held))
+            best.append((held.count, entry, held))
         }
+        // A file that cannot be read may have been the one that was meant.
+        if best.isEmpty, let error = unreadable.first { throw error }
         guard let chosen = best.first else { throw noMatch(source) }
         guard best.count == 1 else {
-            let names = best.map { "\($0.description.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
+            let names = best.map { "\($0.entry.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
             throw HadalError(.mismatch, "the model fits more than one architecture: \(names)", at: Place(source.name), hint: "choose one with --architecture")
         }
-        let sentence = "matched \(chosen.description.name) because \(chosen.reasons.joined(separator: " and "))"
-        return try Self.match(chosen.description, source, reasons: [sentence])
+        let sentence = "matched \(chosen.entry.name) because \(chosen.reasons.joined(separator: " and "))"
+        let description = try description(named: chosen.entry.name)
+        return try Self.match(description, source, reasons: [sentence] + unreadable.map { "skipped a description: \($0)" })
+    }
+
+    /// The match rules of a file alone; nothing else of it is looked at.
+    private static func rules(_ path: String) throws -> [MatchRule] {
+        let document = try read(path)
+        guard let match = document.root["match"] else { return [] }
+        return try (match.array ?? [match]).map { try MatchRule($0, in: document) }
     }
 
     /// Applies a description that the user chose.

@@ -116,7 +116,7 @@ public struct ArchitectureLibrary: Sendable {
             .notFound, "no architecture '\(name)' to extend", at: place, hint: Suggestion.hint(for: name, among: list.map(\.name)))
     }
 
-    private static func read(_ path: String) throws -> JSONDocument {
+    static func read(_ path: String) throws -> JSONDocument {
         let file = try MappedFile(path: path)
         guard file.count <= Limits.descriptionBytes else {
             throw HadalError(.limitExceeded, "a description has at most \(Limits.descriptionBytes) bytes, this one \(file.count)", at: Place(path))

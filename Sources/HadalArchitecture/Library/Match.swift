@@ -58,6 +58,6 @@ extension BuildContext {
             if unused.count < Limits.warnings { unused.append("tensor '\(name)' is not used by \(description.name)") } else { more += 1 }
         }
         if more > 0 { unused.append("\(more) more tensors are not used") }
-        return notes + unused
+        return unused
     }
 }
