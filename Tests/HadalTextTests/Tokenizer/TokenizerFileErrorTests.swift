@@ -22,7 +22,7 @@ import Testing
         (#""decoder": {"type": "Nonsense"}"#, "unsupported decoder 'Nonsense'", "t.json:2:21"),
         (#""post_processor": {"type": "Nonsense"}"#, "unsupported post-processor 'Nonsense'", "t.json:2:28"),
         (#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}"#, "cannot compile the pattern '('", "t.json:2:57"),
-        (#""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, "unknown behavior 'Odd'", "t.json:2:77"),
+        (#""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, "unknown behavior 'Odd'", "t.json:2:76"),
         (#""pre_tokenizer": {"type": "Sequence"}"#, "pretokenizers is missing", "t.json:2:18"),
         (#""added_tokens": [{"id": -1, "content": "x"}]"#, "an added token's id is -1", "t.json:2:25"),
         (#""added_tokens": [{"id": 1, "content": "x"}]"#, "the added token 'x' has the id 1 of another token", "t.json:2:17"),
