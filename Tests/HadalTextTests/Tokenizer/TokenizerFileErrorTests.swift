@@ -6,7 +6,7 @@ import Testing
 @Suite struct TokenizerFileErrorTests {
     private static let model = #""model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}"#
 
-    private func error(_ members: String) -> HadalError? {
+    private func failure(of members: String) -> HadalError? {
         #expect(throws: HadalError.self) { try TokenizerFixtures.tokenizer(json: "{\n\(members)\n}") }
     }
 
@@ -22,14 +22,14 @@ import Testing
         (#""decoder": {"type": "Nonsense"}"#, "unsupported decoder 'Nonsense'", "t.json:2:21"),
         (#""post_processor": {"type": "Nonsense"}"#, "unsupported post-processor 'Nonsense'", "t.json:2:28"),
         (#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}"#, "cannot compile the pattern '('", "t.json:2:57"),
-        (#""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, "unknown behavior 'Odd'", "t.json:2:77"),
+        (#""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, "unknown behavior 'Odd'", "t.json:2:76"),
         (#""pre_tokenizer": {"type": "Sequence"}"#, "pretokenizers is missing", "t.json:2:18"),
         (#""added_tokens": [{"id": -1, "content": "x"}]"#, "an added token's id is -1", "t.json:2:25"),
         (#""added_tokens": [{"id": 1, "content": "x"}]"#, "the added token 'x' has the id 1 of another token", "t.json:2:17"),
         (#""added_tokens": [{"id": 99999999, "content": "x"}]"#, "an added token's id is 99999999", "t.json:2:25"),
     ])
     func componentsAreNamedWithTheirPlace(_ members: String, _ message: String, _ place: String) throws {
-        let error = try #require(error("\(members), \(Self.model)"))
+        let error = try #require(failure(of: "\(members), \(Self.model)"))
         #expect(error.message.hasPrefix(message), "\(error)")
         #expect(error.place?.description == place)
     }
@@ -49,7 +49,7 @@ import Testing
         (#""version": "1.0""#, "no \"model\" in the tokenizer"),
     ])
     func badModelsAreErrors(_ members: String, _ message: String) throws {
-        #expect(try #require(error(members)).message.hasPrefix(message), "\(String(describing: error(members)))")
+        #expect(try #require(failure(of: members)).message.hasPrefix(message), "\(members)")
     }
 
     @Test func badGGUFVocabulariesAreErrors() throws {

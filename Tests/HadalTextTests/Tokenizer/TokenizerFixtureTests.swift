@@ -39,12 +39,11 @@ import Testing
         #expect(reference.count > tokenizer.count)
     }
 
-    @Test(arguments: ["byte_level", "byte_digits", "byte_split"])
+    @Test(arguments: ["byte_level", "byte_split"])
     func decodesToTheText(_ name: String) throws {
         let tokenizer = try TokenizerFixtures.tokenizer(name)
         let text = "Héllo wörld, 你好 12345\n\n\tdon't\u{1F600}!"
-        let prefix = name == "byte_digits" ? " " : ""
-        #expect(try tokenizer.decode(tokenizer.encode(text)) == prefix + text)
+        #expect(try tokenizer.decode(tokenizer.encode(text)) == text)
     }
 
     @Test func userDefinedTokensMatchEvenInPlainText() throws {
