@@ -52,6 +52,8 @@ let package = Package(
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
         .target(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
+        .target(
+            name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
         .target(name: "Hadal", dependencies: ["HadalEngine"]),
         .executableTarget(
             name: "HadalCLI",
@@ -82,6 +84,9 @@ let package = Package(
             dependencies: ["HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
+        .testTarget(
+            name: "HadalSynthesisTests",
+            dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
         .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
         .testTarget(
