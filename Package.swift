@@ -56,7 +56,9 @@ let package = Package(
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
         .target(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
-        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub"]),
+        .target(
+            name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalSynthesis"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -89,7 +91,11 @@ let package = Package(
             ]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
-        .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),
+        .testTarget(
+            name: "HadalSynthesisTests",
+            dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
+        .testTarget(
+            name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
         .testTarget(
             name: "HadalReferenceTests",

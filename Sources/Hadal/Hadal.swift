@@ -6,4 +6,5 @@
 @_exported import HadalFormats
 @_exported import HadalGraph
 @_exported import HadalHub
+@_exported import HadalSynthesis
 @_exported import HadalText
