@@ -20,7 +20,7 @@ let package = Package(
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
         .executable(name: "hadal", targets: ["HadalCLI"]),
         .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReferencePlugin"]),
-        .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPU"]),
+        .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPUPlugin"]),
         .library(name: "hadal-example", type: .dynamic, targets: ["CHadalExample"]),
     ],
     dependencies: [
@@ -75,7 +75,11 @@ let package = Package(
             name: "HadalReferencePlugin", dependencies: ["HadalReference", "HadalPluginKit", "CHadalPlugin"],
             path: "Plugins/Reference/Plugin"),
         .target(
-            name: "HadalCPU", dependencies: ["HadalPluginKit", "CHadalKernels", "CHadalSystem"], path: "Plugins/CPU"),
+            name: "HadalCPU",
+            dependencies: ["HadalBackend", "HadalGraph", "HadalCore", "CHadalPlugin", "CHadalKernels", "CHadalSystem"],
+            path: "Plugins/CPU", exclude: ["Plugin"]),
+        .target(
+            name: "HadalCPUPlugin", dependencies: ["HadalCPU", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/CPU/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
         .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
@@ -100,7 +104,11 @@ let package = Package(
         .testTarget(
             name: "HadalReferenceTests",
             dependencies: ["HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),
-        .testTarget(name: "HadalCPUTests", dependencies: ["HadalCPU", "CHadalKernels", "TestSupport"]),
+        .testTarget(
+            name: "HadalCPUTests",
+            dependencies: [
+                "HadalCPU", "CHadalKernels", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

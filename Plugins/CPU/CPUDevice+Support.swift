@@ -30,7 +30,7 @@ extension CPUDevice {
             }
             return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
         case "attention":
-            guard segment.stateDType == .f32 || segment.stateDType == .f16 else { return "caches of type \(segment.stateDType.name)" }
+            guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
             return unsupported(parameters: node.inputs.dropFirst(3), of: graph)
         case "rope": return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
         default:

@@ -45,6 +45,13 @@ INLINE void HADAL_FN(store_row)(const hadal_kernel_state *state, char *to, const
         memcpy(to, from, (size_t)state->width * 4);
         return;
     }
+    if (state->dtype == HADAL_DTYPE_BF16) {
+        for (int64_t i = 0; i < state->width; i++) {
+            uint16_t h = f32_to_bf16(from[i]);
+            memcpy(to + 2 * i, &h, 2);
+        }
+        return;
+    }
     int64_t i = 0;
     for (; i + LANES <= state->width; i += LANES) v_store_f16(to + 2 * i, v_load(from + i));
     for (; i < state->width; i++) {

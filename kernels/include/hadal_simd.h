@@ -40,6 +40,7 @@
 #define v_sigmoid HADAL_FN(v_sigmoid)
 #define f16_to_f32 HADAL_FN(f16_to_f32)
 #define f32_to_f16 HADAL_FN(f32_to_f16)
+#define f32_to_bf16 HADAL_FN(f32_to_bf16)
 #define floats_from HADAL_FN(floats_from)
 #endif
 
@@ -106,6 +107,14 @@ INLINE uint16_t f32_to_f16(float value) {
     }
     magnitude += 0xfff + ((magnitude >> 13) & 1);
     return (uint16_t)(sign | ((magnitude - 0x38000000u) >> 13));
+}
+
+/* Rounds to nearest, ties to even. */
+INLINE uint16_t f32_to_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if (value != value) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 INLINE vf v_load_f16(const void *p) {
