@@ -48,7 +48,7 @@ import TestSupport
         var random = SeededGenerator(seed: 20_250_309)
         var rendered = 0
         var failed = 0
-        for _ in 0..<3_000 {
+        for _ in 0..<4_000 {
             let source = mutated(seeds.randomElement(using: &random) ?? [], seeds, &random)
             do {
                 let text = try ChatTemplate(source: source, name: "fuzz").render(variables: options, now: clock, limits: limits)
