@@ -18,6 +18,9 @@ let package = Package(
     products: [
         .library(name: "Hadal", targets: ["Hadal"]),
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
+        // Backends to link into an application, which then needs no plugin files.
+        .library(name: "HadalCPU", targets: ["HadalCPU"]),
+        .library(name: "HadalReference", targets: ["HadalReference"]),
         .executable(name: "hadal", targets: ["HadalCLI"]),
         .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReferencePlugin"]),
         .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPUPlugin"]),
@@ -58,7 +61,7 @@ let package = Package(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
         .target(
             name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
-        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalSynthesis"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalMachine", "HadalSynthesis"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),

@@ -6,5 +6,6 @@
 @_exported import HadalFormats
 @_exported import HadalGraph
 @_exported import HadalHub
+@_exported import HadalMachine
 @_exported import HadalSynthesis
 @_exported import HadalText

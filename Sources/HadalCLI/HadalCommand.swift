@@ -14,15 +14,16 @@ struct HadalCommand: ParsableCommand {
         version: HadalVersion.current,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
-            CommandGroup(name: "Models", subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self]),
+            CommandGroup(name: "Models", subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self, SynthCommand.self]),
             CommandGroup(
                 name: "Looking inside",
                 subcommands: [
                     LogitsCommand.self, GenerateIDsCommand.self, TokenizeCommand.self, TemplateCommand.self, TraceCommand.self,
+                    BenchCommand.self,
                 ]),
             CommandGroup(
                 name: "The machine and its plugins",
-                subcommands: [PlanCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
+                subcommands: [PlanCommand.self, DoctorCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
         ])
 
     /// Errors of the model or the machine exit 1, mistakes on the command line 2.

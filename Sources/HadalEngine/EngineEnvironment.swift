@@ -13,10 +13,16 @@ public struct EngineEnvironment: Sendable {
     /// Searched before `HADAL_KERNEL_PATH`; ops of the installation come last.
     public var kernelPaths: [String]
 
-    public init(pluginPaths: [String] = [], architecturePaths: [String] = [], kernelPaths: [String] = []) {
+    /// Backends linked into the program; they come before every plugin.
+    public var backends: [any Backend]
+
+    public init(
+        pluginPaths: [String] = [], architecturePaths: [String] = [], kernelPaths: [String] = [], backends: [any Backend] = []
+    ) {
         self.pluginPaths = pluginPaths
         self.architecturePaths = architecturePaths
         self.kernelPaths = kernelPaths
+        self.backends = backends
     }
 
     private static func list(_ variable: String) -> [String] {
@@ -32,7 +38,10 @@ public struct EngineEnvironment: Sendable {
         try ArchitectureLibrary(directories: architecturePaths + Self.list("HADAL_ARCHITECTURE_PATH"))
     }
 
-    public func backends() -> BackendRegistry {
-        BackendRegistry(pluginPaths: pluginPaths)
+    /// - Throws: `invalidArgument` when two of `backends` have one name.
+    public func registry() throws -> BackendRegistry {
+        let registry = BackendRegistry(pluginPaths: pluginPaths)
+        for backend in backends { try registry.register(backend) }
+        return registry
     }
 }

@@ -10,7 +10,7 @@ struct BackendsCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let registry = search.environment.backends()
+        let registry = try search.environment.registry()
         if json { return Terminal.json(registry.json()) }
         Terminal.line(BackendListing.text(registry))
     }

@@ -34,7 +34,7 @@ struct PluginCommand: ParsableCommand {
 
         func run() throws {
             let backend = PluginBackend(try PluginLoader.load(path: file))
-            let reference = try search.environment.backends().resolve("reference").open()
+            let reference = try search.environment.registry().resolve("reference").open()
             var options: [String: OptionValue] = [:]
             for setting in set {
                 let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)

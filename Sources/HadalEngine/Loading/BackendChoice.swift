@@ -12,7 +12,7 @@ struct BackendChoice {
     let summary: String
 
     init(_ options: EngineOptions) throws {
-        let registry = options.environment.backends()
+        let registry = try options.environment.registry()
         let selection = try registry.resolve(options.backend)
         let preferred = selection.backend
         var opened: [(any Backend, Int)] = [(preferred, selection.deviceIndex)]

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Hadal
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure prefill and decode speed.",
+        discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps.")
+
+    @OptionGroup var model: ModelOptions
+    @Option(name: .short, help: ArgumentHelp("Prompt tokens.", valueName: "n"))
+    var p = 512
+    @Option(name: .short, help: ArgumentHelp("Decode steps.", valueName: "n"))
+    var n = 128
+    @Option(name: .short, help: ArgumentHelp("Repetitions.", valueName: "n"))
+    var r = 5
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        guard p >= 1, n >= 1, r >= 1 else { throw ValidationError("-p, -n and -r must be 1 or more.") }
+    }
+
+    func run() throws {
+        let engine = try model.load()
+        guard max(p, n + 1) <= engine.contextLength else {
+            throw HadalError(.invalidArgument, "\(max(p, n + 1)) tokens do not fit a context of \(engine.contextLength)", hint: "raise --context")
+        }
+        var random = SystemRandomNumberGenerator()
+        let upper = Int32(engine.vocabularySize)
+        func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32.random(in: 0..<upper, using: &random) } }
+        var (prefill, decode): ([Double], [Double]) = ([], [])
+        let progress = Progress("bench")
+        for repetition in 0...r {
+            let session = engine.makeSession()
+            let prompt = tokens(p)
+            var start = ContinuousClock.now
+            try session.append(prompt)
+            let prefillSeconds = (ContinuousClock.now - start).seconds
+            try session.rollback(to: 0)
+            try session.append(tokens(1))
+            let steps = tokens(n)
+            start = .now
+            for token in steps { try session.append([token]) }
+            let decodeSeconds = (ContinuousClock.now - start).seconds
+            if repetition > 0 {
+                prefill.append(Double(p) / prefillSeconds)
+                decode.append(Double(n) / decodeSeconds)
+            }
+            progress.update(Double(repetition + 1) / Double(r + 1))
+        }
+        progress.finish()
+        let ceilings = try MachineCeilings.measure(threads: model.threads)
+        let weightBytes = engine.model.decodeBytes
+        let bandwidth = median(decode) * Double(weightBytes)
+        let operations = 2 * Double(engine.model.prefillMultiplies) * median(prefill)
+        if json {
+            func list(_ values: [Double]) -> JSON { JSON(.array(values.map { JSON(.double($0)) })) }
+            Terminal.json([
+                "model": JSON(.string(engine.model.description.files.path)), "backend": JSON(.string(engine.backendDescription)),
+                "prompt_tokens": JSON(.int(Int64(p))), "decode_tokens": JSON(.int(Int64(n))),
+                "prefill_tps": list(prefill), "decode_tps": list(decode),
+                "bytes_per_token": JSON(.int(Int64(weightBytes))), "decode_bytes_per_second": JSON(.double(bandwidth)),
+                "prefill_operations_per_second": JSON(.double(operations)),
+                "read_bytes_per_second": JSON(.double(ceilings.readBandwidth)),
+                "int8_operations_per_second": JSON(.double(ceilings.int8Operations)),
+                "float32_operations_per_second": JSON(.double(ceilings.floatOperations)),
+                "load_weight_bytes": JSON(.int(Int64(engine.executableInfo.weightBytes))),
+                "peak_memory_bytes": JSON(.int(Int64(ProcessMemory.peakBytes))),
+            ])
+            return
+        }
+        Terminal.line(engine.backendDescription)
+        Terminal.line(Terminal.table([
+            ["prefill \(p)", "\(Terminal.number(median(prefill), 1)) tokens/s", "\(Terminal.number(operations / 1e9, 0)) GOP/s",
+             "\(Terminal.number(100 * operations / ceilings.int8Operations, 1)) % of measured int8 arithmetic"],
+            ["decode \(n)", "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
+             "\(Terminal.number(100 * bandwidth / ceilings.readBandwidth, 1)) % of measured read bandwidth"],
+        ]))
+        Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a token, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
+    }
+
+    private func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        return sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+    }
+}

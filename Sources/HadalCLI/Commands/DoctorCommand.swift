@@ -1,0 +1,45 @@
+import ArgumentParser
+import Hadal
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Show devices, plugins, instruction sets and the machine's measured ceilings.",
+        discussion: "Measures for a second or two; other work on the machine lowers what is seen.")
+
+    @OptionGroup var search: SearchOptions
+    @Option(name: .shortAndLong, help: ArgumentHelp("Threads to measure with; default: all cores.", valueName: "n"))
+    var threads: Int?
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws { if let threads, threads < 1 { throw ValidationError("--threads must be 1 or more.") } }
+
+    func run() throws {
+        let registry = try search.environment.registry()
+        let ceilings = try MachineCeilings.measure(threads: threads)
+        let store = try ModelStore().list()
+        if json {
+            Terminal.json([
+                "version": JSON(.string(HadalVersion.current)),
+                "machine": [
+                    "threads": JSON(.int(Int64(ceilings.threads))), "instruction_set": JSON(.string(ceilings.instructionSet)),
+                    "read_bytes_per_second": JSON(.double(ceilings.readBandwidth)),
+                    "float32_operations_per_second": JSON(.double(ceilings.floatOperations)),
+                    "int8_operations_per_second": JSON(.double(ceilings.int8Operations)),
+                ],
+                "plugins": registry.json(), "models": store.json,
+            ])
+            return
+        }
+        Terminal.line("hadal \(HadalVersion.current), installed in \(Installation.directory)\n")
+        Terminal.line("machine, \(ceilings.threads) threads, \(ceilings.instructionSet)")
+        Terminal.line(Terminal.table([
+            ["  memory read", "\(Terminal.number(ceilings.readBandwidth / 1e9, 1)) GB/s", "bounds decode: tokens/s <= this / bytes of weights"],
+            ["  float32", "\(Terminal.number(ceilings.floatOperations / 1e9, 0)) GFLOP/s"],
+            ["  int8", "\(Terminal.number(ceilings.int8Operations / 1e9, 0)) GOP/s", "bounds prefill with quantised weights"],
+        ]))
+        Terminal.line("\nbackends")
+        Terminal.line(BackendListing.text(registry).split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }.joined(separator: "\n"))
+        Terminal.line("\nmodels in \(store.directory): \(store.installed.isEmpty ? "none (hadal pull smollm2)" : store.installed.map(\.name).joined(separator: ", "))")
+    }
+}
