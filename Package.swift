@@ -8,7 +8,10 @@ let ops: [String] = [
     "scale", "softcap", "split",
 ]
 // Ops whose folder has a C kernel.
-let cpuKernels: [String] = []
+let cpuKernels: [String] = [
+    "activation", "add", "attention", "clamp", "concat", "embedding", "gather_rows", "glu", "layer_norm", "linear",
+    "machine", "mul", "rms_norm", "rope", "scale", "softcap", "split",
+]
 
 let package = Package(
     name: "hadal",
@@ -16,8 +19,8 @@ let package = Package(
         .library(name: "Hadal", targets: ["Hadal"]),
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
         .executable(name: "hadal", targets: ["HadalCLI"]),
-        .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReference"]),
-        .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPU"]),
+        .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReferencePlugin"]),
+        .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPUPlugin"]),
         .library(name: "hadal-example", type: .dynamic, targets: ["CHadalExample"]),
     ],
     dependencies: [
@@ -28,11 +31,13 @@ let package = Package(
         .target(name: "CHadalPlugin"),
         .target(name: "CHadalSystem"),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
 
         .target(name: "HadalCore", dependencies: ["CHadalSystem"]),
         .target(
-            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", sources: ["KernelFolder.swift"],
+            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["include", "machine"],
+            sources: ["KernelFolder.swift"],
             resources: ops.map { .copy($0) }),
         .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
         .target(name: "HadalFormats", dependencies: ["HadalCore"]),
@@ -41,35 +46,69 @@ let package = Package(
             resources: [.copy("Resources")]),
         .target(name: "HadalBackend", dependencies: ["CHadalPlugin", "CHadalSystem", "HadalCore", "HadalGraph"]),
         .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
-        .target(name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"]),
+        .target(
+            name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"],
+            resources: [
+                .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
+            ]),
         .target(
             name: "HadalEngine",
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
-        .target(name: "Hadal", dependencies: ["HadalEngine"]),
+        .target(
+            name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
+        .target(
+            name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalSynthesis"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
         // Plugins: each a shared library that exports hadal_plugin_query.
         .target(
-            name: "CHadalKernels", path: "kernels", sources: ["include"] + cpuKernels.map { "\($0)/cpu.c" },
+            name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", sources: cpuKernels.map { "\($0)/cpu.c" },
             publicHeadersPath: "include"),
-        .target(name: "HadalReference", dependencies: ["HadalPluginKit"], path: "Plugins/Reference"),
         .target(
-            name: "HadalCPU", dependencies: ["HadalPluginKit", "CHadalKernels", "CHadalSystem"], path: "Plugins/CPU"),
+            name: "HadalReference",
+            dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
+            path: "Plugins/Reference", exclude: ["Plugin"]),
+        .target(
+            name: "HadalReferencePlugin", dependencies: ["HadalReference", "HadalPluginKit", "CHadalPlugin"],
+            path: "Plugins/Reference/Plugin"),
+        .target(
+            name: "HadalCPU",
+            dependencies: ["HadalBackend", "HadalGraph", "HadalCore", "CHadalPlugin", "CHadalKernels", "CHadalSystem"],
+            path: "Plugins/CPU", exclude: ["Plugin"]),
+        .target(
+            name: "HadalCPUPlugin", dependencies: ["HadalCPU", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/CPU/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
-        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support"),
+        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
+        .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
         .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),
         .testTarget(name: "HadalFormatsTests", dependencies: ["HadalFormats", "TestSupport"]),
         .testTarget(name: "HadalArchitectureTests", dependencies: ["HadalArchitecture", "TestSupport"]),
-        .testTarget(name: "HadalBackendTests", dependencies: ["HadalBackend", "CHadalPlugin", "TestSupport"]),
+        .testTarget(
+            name: "HadalBackendTests",
+            dependencies: [
+                "HadalBackend", "HadalPluginKit", "HadalGraph", "HadalReference", "CHadalPlugin", "CAllocationCounter", "TestSupport",
+            ]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
-        .testTarget(name: "HadalEngineTests", dependencies: ["HadalEngine", "TestSupport"]),
+        .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
+        .testTarget(
+            name: "HadalSynthesisTests",
+            dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
+        .testTarget(
+            name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
-        .testTarget(name: "HadalReferenceTests", dependencies: ["HadalReference", "TestSupport"]),
-        .testTarget(name: "HadalCPUTests", dependencies: ["HadalCPU", "CHadalKernels", "TestSupport"]),
+        .testTarget(
+            name: "HadalReferenceTests",
+            dependencies: ["HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),
+        .testTarget(
+            name: "HadalCPUTests",
+            dependencies: [
+                "HadalCPU", "CHadalKernels", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -48,6 +48,25 @@ void hadal_system_futex_wake(const uint32_t *word, int32_t count) { (void)word, 
 bool hadal_system_pin_thread(uint32_t processor) { (void)processor; return false; }
 #endif
 
+bool hadal_system_stack(uintptr_t *lowest, size_t *size) {
+#ifdef __linux__
+    pthread_attr_t attributes;
+    void *address = NULL;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
+    bool known = pthread_attr_getstack(&attributes, &address, size) == 0;
+    pthread_attr_destroy(&attributes);
+    *lowest = (uintptr_t)address;
+    return known;
+#elif defined(__APPLE__)
+    *size = pthread_get_stacksize_np(pthread_self());
+    *lowest = (uintptr_t)pthread_get_stackaddr_np(pthread_self()) - *size;
+    return true;
+#else
+    (void)lowest, (void)size;
+    return false;
+#endif
+}
+
 void hadal_system_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -1,1 +1,151 @@
-/* kernel ABI */
+/*
+ * The C kernel ABI: what a kernels/<op>/cpu.c is given and what it must provide. docs/kernels.md explains it.
+ *
+ * A kernel is a pure function of its arguments. It has no globals, allocates nothing, and calls nothing beyond memcpy, memset and the
+ * mathematics library, so that the same source can be compiled into the CPU plugin or into a shared object at run time.
+ */
+#ifndef HADAL_KERNEL_H
+#define HADAL_KERNEL_H
+
+#include "hadal_plugin.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Instruction sets that a source is compiled for, weakest first. Each includes those before it. */
+enum {
+    HADAL_ISA_BASELINE = 0,   /* what the compiler targets by default */
+    HADAL_ISA_AVX2 = 1,       /* AVX2, FMA, F16C */
+    HADAL_ISA_AVX512 = 2,     /* AVX-512 F, BW, DQ, VL */
+    HADAL_ISA_AVX512VNNI = 3, /* and VNNI */
+    HADAL_ISA_COUNT = 4
+};
+
+/* A matrix. Values of rank 1 are one column of `rows` elements. */
+typedef struct hadal_kernel_tensor {
+    void *data;               /* NULL: an optional input that is absent; aligned to its element only */
+    int64_t rows;             /* in this step */
+    int64_t columns;
+    int64_t stride;           /* bytes from row to row */
+    uint32_t dtype;           /* HADAL_DTYPE_*; vectors of parameters (norm weights, biases) are always F32 */
+    uint32_t packing;         /* HADAL_PACKED_*: how a weight is laid out; 0: row-major as stored */
+    uint32_t symbol;          /* HADAL_SYMBOL_*: what `rows` follows */
+    uint32_t reserved;
+} hadal_kernel_tensor;
+
+/* A paged cache: page, head, token in page, then `width` elements. */
+typedef struct hadal_kernel_state {
+    void *data;
+    uint32_t dtype;           /* F32, F16 or BF16 */
+    uint32_t heads;
+    uint32_t width;
+    uint32_t page_tokens;
+} hadal_kernel_state;
+
+/* Bools are 0 or 1; strings are the index of the choice in the contract's list. Lists are not passed: shapes show them. */
+typedef union hadal_kernel_attribute {
+    int64_t i;
+    double f;
+} hadal_kernel_attribute;
+
+/* One call, the same for all threads. */
+typedef struct hadal_kernel_args {
+    uint32_t size;
+    uint32_t input_count, output_count, state_count, attribute_count;
+    uint32_t reserved;
+    const hadal_kernel_tensor *inputs;          /* in the contract's order */
+    const hadal_kernel_tensor *outputs;
+    const hadal_kernel_state *states;
+    const hadal_kernel_attribute *attributes;   /* sorted by name */
+    const hadal_step *step;
+} hadal_kernel_args;
+
+/* C = A B^T in float32: A [m, k] with row stride lda, B [n, k] with ldb, C [m, n] with ldc (elements). */
+typedef void (*hadal_kernel_sgemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t ldb,
+                                   float *c, int64_t ldc);
+
+/* One thread's part in a call. Every thread of the pool makes the same call; the kernel shares the work out by index and count. */
+typedef struct hadal_kernel_thread {
+    uint32_t size;
+    uint32_t index, count;
+    uint32_t reserved;
+    void *scratch;            /* this thread's own, 64-byte aligned, as large as `scratch_bytes` of the kernel asked for */
+    uint64_t scratch_bytes;
+    hadal_kernel_sgemm sgemm; /* NULL: none at hand */
+} hadal_kernel_thread;
+
+typedef void (*hadal_kernel_function)(const hadal_kernel_args *args, const hadal_kernel_thread *thread);
+
+/* What a source exports, through `const hadal_kernel *hadal_kernel_<name>(void)`. */
+typedef struct hadal_kernel {
+    uint32_t size;
+    uint32_t abi_version;     /* HADAL_KERNEL_ABI_VERSION */
+    const char *name;
+    /* Scratch bytes that each thread needs, for tensors at their upper bounds. NULL: none. */
+    uint64_t (*scratch_bytes)(const hadal_kernel_args *args);
+    hadal_kernel_function variants[HADAL_ISA_COUNT]; /* NULL: the next weaker one serves */
+} hadal_kernel;
+
+#define HADAL_KERNEL_ABI_VERSION 1u
+
+/* The strongest instruction set that this processor and system can run. */
+uint32_t hadal_isa_available(void);
+
+/* The kernels of this build. */
+const hadal_kernel *hadal_kernel_activation(void);
+const hadal_kernel *hadal_kernel_add(void);
+const hadal_kernel *hadal_kernel_attention(void);
+const hadal_kernel *hadal_kernel_attention_append(void); /* writes the step's keys and values to the cache */
+const hadal_kernel *hadal_kernel_clamp(void);
+const hadal_kernel *hadal_kernel_concat(void);
+const hadal_kernel *hadal_kernel_embedding(void);
+const hadal_kernel *hadal_kernel_gather_rows(void);
+const hadal_kernel *hadal_kernel_glu(void);
+const hadal_kernel *hadal_kernel_layer_norm(void);
+const hadal_kernel *hadal_kernel_linear(void);
+const hadal_kernel *hadal_kernel_linear_pack(void);      /* stored blocks to a packed weight */
+const hadal_kernel *hadal_kernel_linear_quantise(void);  /* float rows to 8-bit rows */
+const hadal_kernel *hadal_kernel_mul(void);
+const hadal_kernel *hadal_kernel_rms_norm(void);
+const hadal_kernel *hadal_kernel_rope(void);
+const hadal_kernel *hadal_kernel_rope_table(void);       /* cos and sin of every token's angles */
+const hadal_kernel *hadal_kernel_scale(void);
+const hadal_kernel *hadal_kernel_softcap(void);
+const hadal_kernel *hadal_kernel_split(void);
+
+/* ---- for kernel sources ---------------------------------------------------------------------------------------- */
+
+#define HADAL_JOIN_(a, b) a##b
+#define HADAL_JOIN(a, b) HADAL_JOIN_(a, b)
+/* A name of this pass: HADAL_FN(helper) is helper_avx2 in the AVX2 pass. */
+#define HADAL_FN(name) HADAL_JOIN(name, HADAL_ISA_SUFFIX)
+/* Defines the kernel's function for this pass. */
+#define HADAL_KERNEL(name) static void HADAL_FN(name)(const hadal_kernel_args *args, const hadal_kernel_thread *thread)
+
+#if defined(__x86_64__)
+#define HADAL_VARIANTS(name) {name##_baseline, name##_avx2, name##_avx512, name##_avx512vnni}
+#else
+#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0}
+#endif
+/* After the passes: exports the kernel. */
+#define HADAL_EXPORT_KERNEL(name, scratch)                                                                                     \
+    HADAL_EXPORT const hadal_kernel *hadal_kernel_##name(void) {                                                               \
+        static const hadal_kernel kernel = {sizeof(hadal_kernel), HADAL_KERNEL_ABI_VERSION, #name, scratch,                    \
+                                            HADAL_VARIANTS(name)};                                                             \
+        return &kernel;                                                                                                        \
+    }
+
+/* This thread's share of `total` items, in runs of `granule`. */
+static inline void hadal_share(int64_t total, int64_t granule, const hadal_kernel_thread *thread, int64_t *begin, int64_t *end) {
+    int64_t runs = (total + granule - 1) / granule;
+    *begin = runs * thread->index / thread->count * granule;
+    *end = runs * (thread->index + 1) / thread->count * granule;
+    if (*begin > total) *begin = total;
+    if (*end > total) *end = total;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

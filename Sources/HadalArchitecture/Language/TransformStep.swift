@@ -23,6 +23,14 @@ enum TransformStep: Sendable {
         }
     }
 
+    /// Whether a tensor has the same shape after it.
+    var keepsShape: Bool {
+        switch self {
+        case .rotary, .add, .scale, .float: true
+        case .rows, .columns, .every, .transpose, .reshape: false
+        }
+    }
+
     static let names = ["rows", "columns", "every", "transpose", "reshape", "rotary", "add", "scale", "float"]
 
     init(_ json: JSON, in document: JSONDocument, what: String) throws {

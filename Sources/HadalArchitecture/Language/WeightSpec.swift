@@ -60,6 +60,14 @@ extension WeightSpec.Part {
         return found
     }
 
+    /// The same part, with its stored shape said where no step changes it: a model that is only planned has no other source of it.
+    func stored(as shape: [Formula]) -> Self {
+        guard stored == nil, !steps.isEmpty, case .tensor = source, steps.allSatisfy(\.keepsShape) else { return self }
+        var copy = self
+        copy.stored = shape
+        return copy
+    }
+
     /// Whether the stored tensor is used as it is.
     var isPlain: Bool {
         if case .tensor = source { return steps.isEmpty }
@@ -74,8 +82,9 @@ extension WeightSpec {
         var fields = try JSONFields(json, in: document, what: "weight '\(name)'")
         shape = try fields.array("shape").map { try Formula($0, in: document) }
         guard !shape.isEmpty, shape.count <= 4 else { throw fields.fail("'shape' has 1 to 4 extents", at: json["shape"]) }
-        safetensors = try fields.optional("safetensors").map { try Part($0, in: document, what: fields.what, depth: 0) }
-        gguf = try fields.optional("gguf").map { try Part($0, in: document, what: fields.what, depth: 0) }
+        let (what, shape) = (fields.what, shape)
+        safetensors = try fields.optional("safetensors").map { try Part($0, in: document, what: what, depth: 0).stored(as: shape) }
+        gguf = try fields.optional("gguf").map { try Part($0, in: document, what: what, depth: 0).stored(as: shape) }
         when = try fields.optional("when").map { try Formula($0, in: document) }
         optional = try fields.optional("optional").map { try Formula($0, in: document) }
         tied = try fields.optionalString("tied")

@@ -62,16 +62,20 @@ extension JSON {
 
 extension JSON: Equatable {
     /// Values alone are compared, not where they stood.
+    // Inlined into comparisons of arrays and objects, this recursion crashes the optimizer of Swift 6.3.1.
+    @inline(never)
     public static func == (a: JSON, b: JSON) -> Bool {
-        switch (a.value, b.value) {
-        case (.null, .null): true
-        case (.bool(let x), .bool(let y)): x == y
-        case (.string(let x), .string(let y)): ExactString(x) == ExactString(y)
-        case (.array(let x), .array(let y)): x == y
-        case (.object(let x), .object(let y)): x == y
-        case (.int(let x), .int(let y)): x == y
-        case (.int, .double), (.double, .int), (.double, .double): a.double == b.double
-        default: false
+        // One case at a time: switching over the pair crashes the optimiser of Swift 6.3.
+        switch a.value {
+        case .null: return b.isNull
+        case .bool(let x): return x == b.bool
+        case .string(let x): return b.string.map { ExactString(x) == ExactString($0) } ?? false
+        case .array(let x): return b.array.map { x == $0 } ?? false
+        case .object(let x): return b.object.map { x == $0 } ?? false
+        case .int(let x):
+            if case .int(let y) = b.value { return x == y }
+            return a.double == b.double
+        case .double(let x): return x == b.double
         }
     }
 }

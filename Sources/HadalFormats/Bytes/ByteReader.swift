@@ -7,6 +7,10 @@ struct ByteReader {
     let source: ByteSource
     private let bytes: UnsafeRawBufferPointer
     private(set) var offset: Int
+    /// Elements of variable size that may still be visited: a sparse file can claim any number of them at no cost.
+    private var elementsLeft = 1 << 24
+
+    static let maximumStringLength = 64 << 20
 
     /// `offset` may be anything in `0...source.count`.
     init(_ source: ByteSource, at offset: Int = 0) {
@@ -35,8 +39,21 @@ struct ByteReader {
 
     /// A string with a 64-bit length before it. Returns the range of its text.
     mutating func stringRange(_ field: @autoclosure () -> String) throws -> Range<Int> {
+        let start = offset
         let length = try integer(UInt64.self, "the length of \(field())")
-        return try skip(length, field())
+        let range = try skip(length, field())
+        guard range.count <= Self.maximumStringLength else {
+            throw fail(.limitExceeded, "\(field()) is \(length) bytes long; the limit is \(Self.maximumStringLength)", at: start)
+        }
+        return range
+    }
+
+    /// Takes `count` from the elements that may be visited one by one in this file.
+    mutating func visit(_ count: Int, _ field: @autoclosure () -> String) throws {
+        guard count <= elementsLeft else {
+            throw fail(.limitExceeded, "\(field()) has \(count) elements; \(elementsLeft) are left of the limit for all arrays of the file")
+        }
+        elementsLeft -= count
     }
 
     /// Like `stringRange`, for names: they must be UTF-8 and of a sane length.

@@ -31,7 +31,8 @@ extension IQ4_NLBlock {
 
     /// The nibbles of 32 elements.
     static func pack(_ values: UnsafePointer<Float>, inverse: Float, _ nibbles: UnsafeMutablePointer<UInt8>) {
-        let table = table
-        for i in 0..<16 { nibbles[i] = table.nearest(values[i] * inverse) | table.nearest(values[i + 16] * inverse) << 4 }
+        table.withCells { cells in
+            for i in 0..<16 { nibbles[i] = cells.index(values[i] * inverse) | cells.index(values[i + 16] * inverse) << 4 }
+        }
     }
 }

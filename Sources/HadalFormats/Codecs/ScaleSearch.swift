@@ -71,27 +71,29 @@ enum ScaleSearch {
         return best
     }
 
-    /// The signed scale for `x ~ s * levels[q]` with a table of levels in ascending order.
+    /// The signed scale for `x ~ s * levels[q]` with a table of levels.
     static func table(_ values: UnsafePointer<Float>, _ count: Int, _ table: LevelTable) -> Float {
         let peak = Rounding.signedPeak(values, count)
         guard peak.isFinite, abs(peak) > 1e-30 else { return 0 }
-        var (best, gain) = (Float(0), Float(-1))
-        // The two ends of the table differ, so that the peak may do better at either.
-        for end in [table.first, table.last] {
-            for trial in trials {
-                let inverse = end * (1 + 0.01 * Float(trial)) / peak
-                var (xq, qq) = (Float(0), Float(0))
-                for i in 0..<count {
-                    let q = table.level(at: table.nearest(values[i] * inverse))
-                    xq += values[i] * q
-                    qq += q * q
-                }
-                if qq > 0, xq * xq > gain * qq {
-                    gain = xq * xq / qq
-                    best = xq / qq
+        return table.withCells { cells in
+            var (best, gain) = (Float(0), Float(-1))
+            // The two ends of the table differ, so that the peak may do better at either.
+            for end in [table.first, table.last] {
+                for trial in trials {
+                    let inverse = end * (1 + 0.01 * Float(trial)) / peak
+                    var (xq, qq) = (Float(0), Float(0))
+                    for i in 0..<count {
+                        let q = cells.level(values[i] * inverse)
+                        xq += values[i] * q
+                        qq += q * q
+                    }
+                    if qq > 0, xq * xq > gain * qq {
+                        gain = xq * xq / qq
+                        best = xq / qq
+                    }
                 }
             }
+            return best
         }
-        return best
     }
 }

@@ -14,6 +14,8 @@ public struct GGUFFile: Sendable {
     static let maximumAlignment = 1 << 20
     static let maximumNameLength = 65_535
     static let maximumDimensions = 4
+    /// Of tensors and of metadata entries.
+    static let maximumCount = 1 << 20
 
     public let source: ByteSource
     public let version: UInt32
@@ -98,6 +100,9 @@ public struct GGUFFile: Sendable {
                     .malformed,
                     "the header claims \(count) \(what); the \(reader.source.count) bytes of the file hold at most \(most)",
                     at: at, hint: "the file is cut short or damaged")
+            }
+            guard count <= UInt64(maximumCount) else {
+                throw reader.fail(.limitExceeded, "the header claims \(count) \(what); the limit is \(maximumCount)", at: at)
             }
         }
         return (Int(tensorCount), Int(entryCount))

@@ -58,6 +58,8 @@ enum GGUFMetadataParser {
                 "the array '\(key)' claims \(count) elements of \(elementType); the \(reader.remaining) bytes left hold at most \(most)",
                 at: at, hint: "the file is cut short or damaged")
         }
+        // The others are passed over in one step.
+        if elementType.fixedSize == nil || elementType == .bool { try reader.visit(Int(count), "the array '\(key)'") }
         return (elementType, Int(count))
     }
 

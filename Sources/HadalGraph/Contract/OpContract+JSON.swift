@@ -56,6 +56,8 @@ extension OpContract.Input {
         dtypes = try (fields.optionalArray("dtypes") ?? (kind == .value ? ["f32"] : [])).map { try OpContract.dtype($0, document) }
         optional = try fields.optionalBool("optional") ?? false
         variadic = try fields.optionalBool("variadic") ?? false
+        minimum = try fields.optional("minimum").map { try OpContract.expression($0, document) }
+        below = try fields.optional("below").map { try OpContract.expression($0, document) }
         help = try fields.optionalString("help") ?? ""
         try fields.finish()
     }

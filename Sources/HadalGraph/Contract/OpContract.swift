@@ -18,6 +18,10 @@ public struct OpContract: Sendable {
         public var optional: Bool
         /// The last input may repeat; names bound by its dims become arrays.
         public var variadic: Bool
+        /// The range that tests draw elements from: at least `minimum` (0 when nil) and less than `below`. Integers have one; other
+        /// inputs may. Over attributes and extents, and `seen`: the tokens that the row's own token may see, itself included.
+        public var minimum: Expression?
+        public var below: Expression?
         public var help: String
     }
 

@@ -1,0 +1,38 @@
+# make run [PROMPT="…"] [BACKEND=cpu|reference] [MODEL=name or file] [ARGS="…"]
+# make test · make bench · make clean
+
+PROMPT  ?= Why is the sky blue? Answer in two sentences.
+BACKEND ?= cpu
+MODEL   ?= smollm2
+ARGS    ?=
+export PROMPT BACKEND MODEL
+
+HADAL := .build/release/hadal
+STAMP := .build/release/.hadal-built
+
+.PHONY: all run test bench deps clean
+
+all: $(STAMP)
+
+deps:
+	@.ci/install-dependencies
+
+# Builds only when a source is newer than the last good build.
+$(STAMP): $(shell find Package.swift Sources Plugins kernels -type f)
+	@.ci/install-dependencies
+	swift build -c release
+	@touch $@
+
+run: $(STAMP)
+	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
+	@$(HADAL) run "$$MODEL" --backend "$$BACKEND" -p "$$PROMPT" $(ARGS)
+
+test: deps
+	@.ci/test
+
+bench: $(STAMP)
+	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
+	$(HADAL) bench "$$MODEL" --backend "$$BACKEND" $(ARGS)
+
+clean:
+	rm -rf .build

@@ -1,0 +1,82 @@
+import CHadalKernels
+import HadalBackend
+import HadalCore
+
+/// The processor itself: SIMD kernels of `kernels/*/cpu.c`, chosen at run time, on a pool of threads.
+public struct CPUBackend: Backend {
+    public init() {}
+
+    public var name: String { "cpu" }
+    public var version: String { "1.0" }
+    public var summary: String { "SIMD kernels chosen at run time; OpenBLAS for large float products" }
+    public var capabilities: BackendCapabilities { [.trace, .multiNode, .state, .multiSequence, .symbolicDims] }
+
+    public var options: [OptionSpec] {
+        [
+            OptionSpec(
+                name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 1024,
+                help: "threads that compute; 0: one for each core this process may use"),
+            OptionSpec(
+                name: "isa", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + InstructionSet.allCases.map(\.name),
+                help: "instruction set; auto: the strongest that the processor has"),
+            OptionSpec(
+                name: "blas", kind: .string, defaultValue: .string("auto"), choices: ["auto", "off"],
+                help: "float products of many tokens through OpenBLAS when it is installed"),
+            OptionSpec(
+                name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "ask for 2 MiB pages for packed weights"),
+        ]
+    }
+
+    public func devices() throws -> [DeviceInfo] { [CPUDevice.describe(InstructionSet.available)] }
+
+    /// - Throws: for an instruction set that this machine lacks.
+    public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
+        guard index == 0 else {
+            throw HadalError(.notFound, "the cpu backend has one device, number 0, not \(index)")
+        }
+        var configuration = CPUConfiguration()
+        for (name, value) in options {
+            switch (name, value) {
+            case ("threads", .int(let n)) where n >= 0 && n <= 1024: if n > 0 { configuration.threads = Int(n) }
+            case ("isa", .string("auto")): break
+            case ("isa", .string(let text)):
+                guard let wanted = InstructionSet.allCases.first(where: { $0.name == text }) else {
+                    throw HadalError(.invalidArgument, "unknown instruction set '\(text)'")
+                }
+                guard wanted <= InstructionSet.available else {
+                    throw HadalError(
+                        .unsupported, "this processor cannot run '\(text)'",
+                        hint: "the strongest it has is \(InstructionSet.available.name)")
+                }
+                configuration.isa = wanted
+            case ("blas", .string(let text)) where text == "auto" || text == "off": configuration.usesBLAS = text == "auto"
+            case ("huge-pages", .bool(let wanted)): configuration.usesHugePages = wanted
+            default: throw HadalError(.invalidArgument, "the cpu backend does not take option \(name) with that value")
+            }
+        }
+        return CPUDevice(configuration, log: log)
+    }
+}
+
+/// What an opened CPU device was asked to use.
+struct CPUConfiguration: Sendable {
+    var threads = Processors.usable
+    var isa = InstructionSet.available
+    var usesBLAS = true
+    var usesHugePages = true
+}
+
+/// Instruction sets that kernels are compiled for, weakest first.
+public enum InstructionSet: UInt32, Sendable, CaseIterable, Comparable {
+    case baseline = 0
+    case avx2 = 1
+    case avx512 = 2
+    case avx512vnni = 3
+
+    public var name: String { "\(self)" }
+
+    /// The strongest that this machine can run.
+    public static let available = InstructionSet(rawValue: hadal_isa_available()) ?? .baseline
+
+    public static func < (a: InstructionSet, b: InstructionSet) -> Bool { a.rawValue < b.rawValue }
+}

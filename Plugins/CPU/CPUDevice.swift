@@ -1,0 +1,52 @@
+import CHadalKernels
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// An opened CPU device: its threads and its choice of kernels.
+///
+/// Thread safety: one thread at a time.
+final class CPUDevice: Device, @unchecked Sendable {
+    let info: DeviceInfo
+    let configuration: CPUConfiguration
+    let pool: ThreadPool
+
+    init(_ configuration: CPUConfiguration, log: LogSink) {
+        self.configuration = configuration
+        info = Self.describe(configuration.isa)
+        let blas = configuration.usesBLAS ? BLASLibrary.shared : nil
+        if configuration.usesBLAS, blas == nil { log.write(.debug, "cpu: no OpenBLAS; own kernels serve float products") }
+        pool = ThreadPool(threads: configuration.threads, sgemm: blas?.sgemm)
+    }
+
+    func compile(_ segment: Segment) throws -> any Executable { try CPUExecutable(segment, on: self) }
+
+    /// Computes on host memory.
+    func allocate(bytes: Int) throws -> (any Buffer)? { nil }
+
+    func quiesce() { pool.quiesce() }
+
+    static func describe(_ isa: InstructionSet) -> DeviceInfo {
+        var info = DeviceInfo(kind: .cpu, id: "cpu0", name: Processors.modelName, driver: "")
+        info.features = InstructionSet.allCases.filter { $0 <= isa }.map(\.name)
+        let page = UInt64(max(sysconf(Int32(_SC_PAGESIZE)), 0))
+        let total = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * page
+        info.heaps = [.init(bytesTotal: total, bytesFree: min(Processors.freeMemory ?? total, total), hostVisible: true, deviceLocal: true)]
+        info.dtypes = DType.allCases.filter(Self.computesOn)
+        return info
+    }
+
+    /// Weight types that linear and embedding take.
+    static func computesOn(_ dtype: DType) -> Bool {
+        switch dtype {
+        case .f32, .f16, .bf16: true
+        default: hadal_packing_of(dtype.rawValue) != UInt32(HADAL_PACKED_NONE)
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import CHadalKernels
+import CHadalPlugin
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+extension Lowering {
+    /// Kernel calls of one node.
+    mutating func lower(_ index: Int) throws {
+        let node = graph.nodes[index]
+        switch node.op {
+        case "linear": try lowerLinear(index, node)
+        case "rope": try lowerRope(index, node)
+        case "attention": try lowerAttention(index, node)
+        case "embedding":
+            let inputs = [try operand(node, 0), try matrix(node, 1)]
+            plan.append(
+                PlannedInstruction(kernel: hadal_kernel_embedding(), inputs: inputs, outputs: [try result(node.outputs[0])], node: index))
+        default:
+            guard let kernel = Self.simpleKernel(node.op) else { throw HadalError(.unsupported, "op '\(node.op)' has no cpu kernel") }
+            let inputs = try node.inputs.indices.map { try operand(node, $0) }
+            let outputs = try node.outputs.map { try result($0) }
+            plan.append(
+                PlannedInstruction(kernel: kernel, inputs: inputs, outputs: outputs, attributes: try Self.attributes(of: node), node: index))
+        }
+    }
+
+    /// Ops that are one call of one kernel, with float32 operands.
+    static func simpleKernel(_ op: String) -> UnsafePointer<hadal_kernel>? {
+        switch op {
+        case "activation": hadal_kernel_activation()
+        case "add": hadal_kernel_add()
+        case "clamp": hadal_kernel_clamp()
+        case "concat": hadal_kernel_concat()
+        case "gather_rows": hadal_kernel_gather_rows()
+        case "glu": hadal_kernel_glu()
+        case "layer_norm": hadal_kernel_layer_norm()
+        case "mul": hadal_kernel_mul()
+        case "rms_norm": hadal_kernel_rms_norm()
+        case "scale": hadal_kernel_scale()
+        case "softcap": hadal_kernel_softcap()
+        case "split": hadal_kernel_split()
+        default: nil
+        }
+    }
+
+    /// Attributes as kernels take them: sorted by name, lists left out, strings as their place among the choices.
+    static func attributes(of node: Graph.Node) throws -> [hadal_kernel_attribute] {
+        try node.attributes.sorted { $0.key < $1.key }.compactMap { name, value in
+            switch value {
+            case .bool(let b): return hadal_kernel_attribute(b ? 1 : 0)
+            case .int(let i): return hadal_kernel_attribute(i)
+            case .float(let d): return hadal_kernel_attribute(d)
+            case .string(let text):
+                guard let place = choices(node.op, name).firstIndex(of: text) else {
+                    throw HadalError(.unsupported, "\(node.op) with \(name) '\(text)'")
+                }
+                return hadal_kernel_attribute(place)
+            case .ints, .floats: return nil
+            }
+        }
+    }
+
+    /// The contract's choices, in its order: the kernels number them so.
+    static func choices(_ op: String, _ attribute: String) -> [String] {
+        switch (op, attribute) {
+        case ("activation", "kind"): ["silu", "gelu", "gelu_tanh", "relu", "sigmoid", "tanh", "softplus"]
+        case ("glu", "activation"), ("experts", "activation"): ["silu", "gelu", "gelu_tanh", "relu"]
+        case ("rope", "layout"): ["half", "adjacent"]
+        default: []
+        }
+    }
+
+    // MARK: Linear
+
+    private mutating func lowerLinear(_ index: Int, _ node: Graph.Node) throws {
+        let weight = try matrix(node, 1)
+        var x = try operand(node, 0)
+        if weight.packing != 0, case .value(let value) = node.inputs[0] { x = try quantise(value, x, for: index) }
+        let fused = residual(after: index, node)
+        let y = try result(fused.map { graph.nodes[$0.node].outputs[0] } ?? node.outputs[0])
+        if let fused { done.insert(fused.node) }
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_linear(),
+                inputs: [x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent], outputs: [y],
+                node: fused?.node ?? index))
+    }
+
+    /// The 8-bit form of a value, made once.
+    private mutating func quantise(_ value: Int, _ x: PlannedTensor, for node: Int) throws -> PlannedTensor {
+        if let known = quantised[value] { return known }
+        var q = x
+        q.stride = Int(hadal_quantised_stride(Int64(x.columns)))
+        q.dtype = DType.i8.rawValue
+        q.home = try newSlot(rows: x.rows, stride: q.stride)
+        plan.append(PlannedInstruction(kernel: hadal_kernel_linear_quantise(), inputs: [x], outputs: [q], node: node))
+        quantised[value] = q
+        return q
+    }
+
+    /// The `add` that is all that reads a linear's result, with its other operand, when that exists already.
+    private func residual(after index: Int, _ node: Graph.Node) -> (node: Int, value: Int)? {
+        let y = node.outputs[0]
+        guard graph.values.indices.contains(y), uses[y] == 1, !isOutput[y] else { return nil }
+        // Residual adds follow closely; a distant one is not worth a search that is quadratic in the graph.
+        for next in graph.nodes.indices[(index + 1)...].prefix(8) where graph.nodes[next].inputs.contains(.value(y)) {
+            let add = graph.nodes[next]
+            guard add.op == "add", add.inputs.count == 2 else { return nil }
+            let other = add.inputs[0] == .value(y) ? add.inputs[1] : add.inputs[0]
+            guard case .value(let value) = other, value != y, graph.values.indices.contains(value), isMade(value) else { return nil }
+            return (next, value)
+        }
+        return nil
+    }
+
+    /// Whether a call planned so far, or the host, writes the value.
+    private func isMade(_ value: Int) -> Bool {
+        guard let home = homes[value] else { return false }
+        if case .output = home { return plan.contains { $0.outputs.contains { $0.home == home } } }
+        return true
+    }
+
+    // MARK: Rope
+
+    private mutating func lowerRope(_ index: Int, _ node: Graph.Node) throws {
+        guard node.inputs.count == 3, case .value(let positions) = node.inputs[1], case .weight(let weight) = node.inputs[2] else {
+            throw HadalError(.invalidArgument, "rope wants x, positions and inv_freq")
+        }
+        let table = try ropeTable(index, node, positions: positions, weight: weight)
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_rope(), inputs: [try operand(node, 0), table], outputs: [try result(node.outputs[0])],
+                attributes: try Self.attributes(of: node), node: index))
+    }
+
+    /// Cosines and sines of every token's angles, made once for all layers that want the same.
+    private mutating func ropeTable(_ index: Int, _ node: Graph.Node, positions: Int, weight: Int) throws -> PlannedTensor {
+        let scale = node.float("scale"), limit = node.int("switch_length")
+        for known in tables where known.positions == positions && known.scale == scale && known.limit == limit {
+            if try sameParameters(known.weight, weight) { return known.table }
+        }
+        let frequencies = try operand(node, 2), tokens = try tensor(of: positions)
+        let columns = 2 * frequencies.columns
+        let table = PlannedTensor(
+            home: try newSlot(rows: tokens.rows, stride: columns * 4), rows: tokens.rows, columns: columns, stride: columns * 4,
+            dtype: DType.f32.rawValue)
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_rope_table(), inputs: [tokens, frequencies], outputs: [table],
+                attributes: [hadal_kernel_attribute(scale), hadal_kernel_attribute(limit)], node: index))
+        tables.append((positions, weight, scale, limit, table))
+        return table
+    }
+
+    private func sameParameters(_ a: Int, _ b: Int) throws -> Bool {
+        if a == b { return true }
+        let count = graph.weights[a].elements
+        guard graph.weights[a].dims == graph.weights[b].dims else { return false }
+        let first = try store.vector(a).assumingMemoryBound(to: Float.self)
+        let second = try store.vector(b).assumingMemoryBound(to: Float.self)
+        return (0..<count).allSatisfy { first[$0] == second[$0] }
+    }
+
+    // MARK: Attention
+
+    private mutating func lowerAttention(_ index: Int, _ node: Graph.Node) throws {
+        guard node.states.count == 2, node.states.allSatisfy(graph.states.indices.contains) else {
+            throw HadalError(.invalidArgument, "attention wants a key and a value cache")
+        }
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_attention_append(), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
+                states: node.states, writesStates: true, node: index))
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_attention(), inputs: [try operand(node, 0), try operand(node, 3)],
+                outputs: [try result(node.outputs[0])], states: node.states, attributes: try Self.attributes(of: node), node: index))
+    }
+}

@@ -1,0 +1,174 @@
+import CHadalKernels
+import CHadalPlugin
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// Planned instructions with their memory laid out: plain arrays that the pool runs through.
+final class Program: @unchecked Sendable {
+    /// A tensor whose pointer or rows change from run to run.
+    struct Patch {
+        enum Source { case input(Int), output(Int) }
+        var tensor: Int
+        var source: Source
+    }
+
+    let instructions: UnsafeBufferPointer<Instruction>
+    let tensors: UnsafeMutableBufferPointer<hadal_kernel_tensor>
+    let patches: [Patch]
+    /// Tensors whose rows follow a symbol.
+    let varying: [Int]
+    let states: UnsafeMutableBufferPointer<hadal_kernel_state>
+    /// Index of the graph's state, for each of `states`.
+    let stateSources: [Int]
+    let step: UnsafeMutablePointer<hadal_step>
+    let arenaBytes: Int
+    let scratchBytes: Int
+    let barriers: Int
+    private let arguments: UnsafeMutablePointer<hadal_kernel_args>
+    private let attributes: UnsafeMutableBufferPointer<hadal_kernel_attribute>
+    private let arena: HostMemory?
+
+    /// - Parameter slots: bytes of each arena slot.
+    init(
+        _ plan: [PlannedInstruction], slots: [Int], states stateSpecs: [hadal_kernel_state], bounds: Segment.Bounds, isa: InstructionSet
+    ) throws {
+        var lifetimes = [ClosedRange<Int>?](repeating: nil, count: slots.count)
+        for (index, instruction) in plan.enumerated() {
+            for tensor in instruction.inputs + instruction.outputs {
+                guard case .slot(let slot) = tensor.home else { continue }
+                lifetimes[slot] = (lifetimes[slot]?.lowerBound ?? index)...index
+            }
+        }
+        let layout = try Arena(sizes: slots, lifetimes: lifetimes)
+        arenaBytes = layout.bytes
+        let arena = layout.bytes > 0 ? try HostMemory(bytes: layout.bytes, huge: true) : nil
+        self.arena = arena
+
+        tensors = .allocate(capacity: plan.reduce(0) { $0 + $1.inputs.count + $1.outputs.count })
+        states = .allocate(capacity: plan.reduce(0) { $0 + $1.states.count })
+        attributes = .allocate(capacity: plan.reduce(0) { $0 + $1.attributes.count })
+        arguments = .allocate(capacity: max(plan.count, 1))
+        step = .allocate(capacity: 1)
+        step.initialize(to: hadal_step())
+        let list = UnsafeMutableBufferPointer<Instruction>.allocate(capacity: plan.count)
+
+        var patches: [Patch] = [], varying: [Int] = [], stateSources: [Int] = []
+        var nextTensor = 0, nextAttribute = 0, scratch = 0, barriers = 1
+        var hazards = Hazards()
+        for (index, planned) in plan.enumerated() {
+            let firstTensor = nextTensor, firstState = stateSources.count, firstAttribute = nextAttribute
+            for tensor in planned.inputs + planned.outputs {
+                var made = hadal_kernel_tensor()
+                made.columns = Int64(tensor.columns)
+                made.stride = Int64(tensor.stride)
+                made.dtype = tensor.dtype
+                made.packing = tensor.packing
+                switch tensor.rows {
+                case .fixed(let n): made.rows = Int64(n)
+                case .symbol(let symbol):
+                    made.rows = Int64(bounds[symbol])
+                    made.symbol = symbol.rawValue
+                    varying.append(nextTensor)
+                }
+                switch tensor.home {
+                case .slot(let slot): made.data = arena.map { $0.pointer + layout.offsets[slot] }
+                case .constant(let pointer): made.data = pointer
+                case .input(let i): patches.append(Patch(tensor: nextTensor, source: .input(i)))
+                case .output(let i): patches.append(Patch(tensor: nextTensor, source: .output(i)))
+                case .absent: break
+                }
+                tensors.initializeElement(at: nextTensor, to: made)
+                nextTensor += 1
+            }
+            for state in planned.states {
+                states.initializeElement(at: stateSources.count, to: stateSpecs[state])
+                stateSources.append(state)
+            }
+            for attribute in planned.attributes {
+                attributes.initializeElement(at: nextAttribute, to: attribute)
+                nextAttribute += 1
+            }
+            let call = hadal_kernel_args(
+                size: UInt32(MemoryLayout<hadal_kernel_args>.size), input_count: UInt32(planned.inputs.count),
+                output_count: UInt32(planned.outputs.count), state_count: UInt32(planned.states.count),
+                attribute_count: UInt32(planned.attributes.count), reserved: 0,
+                inputs: tensors.baseAddress.map { UnsafePointer($0 + firstTensor) },
+                outputs: tensors.baseAddress.map { UnsafePointer($0 + firstTensor + planned.inputs.count) },
+                states: states.baseAddress.map { UnsafePointer($0 + firstState) },
+                attributes: attributes.baseAddress.map { UnsafePointer($0 + firstAttribute) }, step: UnsafePointer(step))
+            (arguments + index).initialize(to: call)
+            if let wanted = planned.kernel.pointee.scratch_bytes { scratch = max(scratch, Int(wanted(arguments + index))) }
+
+            let needsBarrier = hazards.add(planned, layout, slots)
+            if needsBarrier { barriers += 1 }
+            list.initializeElement(
+                at: index,
+                to: Instruction(
+                    function: try Self.function(planned.kernel, isa), arguments: UnsafePointer(arguments + index),
+                    node: UInt32(planned.node), barrier: needsBarrier))
+        }
+        instructions = UnsafeBufferPointer(list)
+        self.patches = patches
+        self.varying = varying
+        self.stateSources = stateSources
+        scratchBytes = scratch
+        self.barriers = barriers
+    }
+
+    deinit {
+        instructions.deallocate()
+        tensors.deallocate()
+        states.deallocate()
+        attributes.deallocate()
+        arguments.deallocate()
+        step.deallocate()
+    }
+
+    /// The strongest variant that is not above `isa`.
+    private static func function(_ kernel: UnsafePointer<hadal_kernel>, _ isa: InstructionSet) throws -> Instruction.Function {
+        let variants = kernel.pointee.variants
+        let all = [variants.0, variants.1, variants.2, variants.3]
+        guard let function = all[...Int(isa.rawValue)].reversed().compactMap({ $0 }).first else {
+            throw HadalError(.unsupported, "kernel '\(String(cString: kernel.pointee.name))' has no variant for \(isa.name)")
+        }
+        return function
+    }
+}
+
+/// What has been read and written since the threads last met.
+private struct Hazards {
+    private enum Place: Hashable { case arena, input(Int), output(Int), state(Int) }
+    private struct Span {
+        var place: Place
+        var range: Range<Int>
+        func overlaps(_ other: Span) -> Bool { place == other.place && range.overlaps(other.range) }
+    }
+    private var reads: [Span] = []
+    private var writes: [Span] = []
+
+    /// Whether the instruction must wait for those before it: it touches what they write, or writes what they read.
+    mutating func add(_ instruction: PlannedInstruction, _ layout: Arena, _ slots: [Int]) -> Bool {
+        func span(_ tensor: PlannedTensor) -> Span? {
+            switch tensor.home {
+            case .slot(let slot): Span(place: .arena, range: layout.offsets[slot]..<layout.offsets[slot] + max(slots[slot], 1))
+            case .input(let i): Span(place: .input(i), range: 0..<1)
+            case .output(let i): Span(place: .output(i), range: 0..<1)
+            case .constant, .absent: nil
+            }
+        }
+        let states = instruction.states.map { Span(place: .state($0), range: 0..<1) }
+        let inputs = instruction.inputs.compactMap(span) + (instruction.writesStates ? [] : states)
+        let outputs = instruction.outputs.compactMap(span) + (instruction.writesStates ? states : [])
+        let conflict =
+            inputs.contains { input in writes.contains { $0.overlaps(input) } }
+            || outputs.contains { output in writes.contains { $0.overlaps(output) } || reads.contains { $0.overlaps(output) } }
+        if conflict {
+            reads = []
+            writes = []
+        }
+        reads += inputs
+        writes += outputs
+        return conflict
+    }
+}

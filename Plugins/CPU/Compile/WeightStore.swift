@@ -1,0 +1,151 @@
+import CHadalKernels
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// Weights as kernels want them: quantised matrices packed, parameter vectors widened, the rest in place or copied.
+final class WeightStore {
+    /// A matrix that linear or embedding reads.
+    struct Matrix {
+        var pointer: UnsafeMutableRawPointer
+        var packing: UInt32
+    }
+
+    /// One weight's bytes: the same bytes under two names (a tied head) are kept once.
+    private struct Identity: Hashable {
+        var address: UInt
+        var dtype: DType
+        var dims: [Int]
+    }
+
+    private let segment: Segment
+    private let device: CPUDevice
+    private(set) var memory: [HostMemory] = []
+    private(set) var bytes = 0
+    /// Some weight is read where the host mapped it.
+    private(set) var keepsWeights = false
+    /// Whether matrices that are not packed are copied, so that the host can drop its mapping.
+    private let copiesMatrices: Bool
+    private let packed: Set<Identity>
+    private var matrices: [Identity: Matrix] = [:]
+    private var vectors: [Int: UnsafeMutableRawPointer] = [:]
+
+    init(_ segment: Segment, on device: CPUDevice) throws {
+        self.segment = segment
+        self.device = device
+        var packed: Set<Identity> = [], loose: [Identity: Int] = [:]
+        for node in segment.graph.nodes where node.op == "linear" || node.op == "embedding" {
+            guard node.inputs.count > 1, case .weight(let index) = node.inputs[1] else { continue }
+            let identity = try Self.identity(index, segment)
+            if node.op == "linear", Self.packing(of: segment.graph.weights[index], device) != 0 {
+                packed.insert(identity)
+            } else {
+                loose[identity] = segment.graph.weights[index].bytes
+            }
+        }
+        self.packed = packed
+        let packedBytes = packed.reduce(0) { $0 + ($1.dtype.byteCount(elements: $1.dims.reduce(1, *)) ?? 0) }
+        let looseBytes = loose.reduce(0) { packed.contains($1.key) ? $0 : $0 + $1.value }
+        // A copy of little beside what is packed lets all of the mapping go; a float model is best read in place.
+        copiesMatrices = looseBytes <= packedBytes
+    }
+
+    static func packing(of weight: Graph.Weight, _ device: CPUDevice) -> UInt32 {
+        let packing = hadal_packing_of(weight.dtype.rawValue)
+        let signed = packing >= UInt32(HADAL_PACKED_8)
+        return signed && device.configuration.isa == .avx512vnni ? packing | UInt32(HADAL_PACKED_BIASED) : packing
+    }
+
+    private static func identity(_ index: Int, _ segment: Segment) throws -> Identity {
+        let data = try data(index, segment)
+        let weight = segment.graph.weights[index]
+        return Identity(address: UInt(bitPattern: data.baseAddress), dtype: weight.dtype, dims: weight.dims)
+    }
+
+    private static func data(_ index: Int, _ segment: Segment) throws -> UnsafeRawBufferPointer {
+        guard segment.graph.weights.indices.contains(index), segment.weights.indices.contains(index) else {
+            throw HadalError(.invalidArgument, "the segment has no weight \(index)")
+        }
+        let weight = segment.graph.weights[index]
+        guard let data = segment.weights[index].bytes, data.baseAddress != nil else {
+            throw HadalError(.invalidArgument, "weight '\(weight.name)' has no data")
+        }
+        var elements = 1
+        for dim in weight.dims {
+            let (product, overflow) = elements.multipliedReportingOverflow(by: dim)
+            guard dim > 0, !overflow else { throw HadalError(.malformed, "weight '\(weight.name)' has an impossible shape \(weight.dims)") }
+            elements = product
+        }
+        guard let wanted = weight.dtype.byteCount(elements: elements), data.count >= wanted else {
+            throw HadalError(.mismatch, "weight '\(weight.name)' has \(data.count) bytes, fewer than its shape \(weight.dims) needs")
+        }
+        return data
+    }
+
+    private func allocate(_ bytes: Int, huge: Bool = false) throws -> UnsafeMutableRawPointer {
+        let block = try HostMemory(bytes: bytes, huge: huge && device.configuration.usesHugePages)
+        memory.append(block)
+        self.bytes += bytes
+        return block.pointer
+    }
+
+    /// Parameters as float32, in the stored order.
+    func vector(_ index: Int) throws -> UnsafeMutableRawPointer {
+        if let known = vectors[index] { return known }
+        let data = try Self.data(index, segment)
+        let weight = segment.graph.weights[index]
+        let count = weight.elements
+        let pointer = try allocate(count * 4)
+        let floats = pointer.assumingMemoryBound(to: Float.self)
+        for i in 0..<count {
+            switch weight.dtype {
+            case .f32: floats[i] = data.loadUnaligned(fromByteOffset: 4 * i, as: Float.self)
+            case .f16: floats[i] = Float(Float16(bitPattern: data.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)))
+            case .bf16: floats[i] = Float(bitPattern: UInt32(data.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)) << 16)
+            default: throw HadalError(.unsupported, "parameters of type \(weight.dtype.name) ('\(weight.name)')")
+            }
+        }
+        vectors[index] = pointer
+        return pointer
+    }
+
+    /// A matrix `[rows, columns]` for linear, or for embedding, which takes a packed copy where linear has one.
+    func matrix(_ index: Int) throws -> Matrix {
+        let identity = try Self.identity(index, segment)
+        if let known = matrices[identity] { return known }
+        let data = try Self.data(index, segment)
+        let weight = segment.graph.weights[index]
+        let matrix: Matrix
+        if packed.contains(identity) {
+            matrix = try pack(weight, data)
+        } else if copiesMatrices {
+            let pointer = try allocate(weight.bytes, huge: true)
+            pointer.copyMemory(from: data.baseAddress!, byteCount: weight.bytes)
+            matrix = Matrix(pointer: pointer, packing: 0)
+        } else {
+            keepsWeights = true
+            matrix = Matrix(pointer: UnsafeMutableRawPointer(mutating: data.baseAddress!), packing: 0)
+        }
+        matrices[identity] = matrix
+        return matrix
+    }
+
+    private func pack(_ weight: Graph.Weight, _ data: UnsafeRawBufferPointer) throws -> Matrix {
+        let packing = Self.packing(of: weight, device)
+        let (rows, columns) = (weight.dims[0], weight.dims[1])
+        let size = Int(hadal_packed_bytes(packing, Int64(rows), Int64(columns)))
+        let pointer = try allocate(size, huge: true)
+        let stored = PlannedTensor(
+            home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!)), rows: .fixed(rows), columns: columns,
+            stride: weight.bytes / rows, dtype: weight.dtype.rawValue)
+        let target = PlannedTensor(
+            home: .constant(pointer), rows: .fixed(rows), columns: columns, stride: 0, dtype: weight.dtype.rawValue, packing: packing)
+        let program = try Program(
+            [PlannedInstruction(kernel: hadal_kernel_linear_pack(), inputs: [stored], outputs: [target], node: 0)],
+            slots: [], states: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), isa: device.configuration.isa)
+        guard device.pool.run(Run(instructions: program.instructions)) == .done else {
+            throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")
+        }
+        return Matrix(pointer: pointer, packing: packing)
+    }
+}

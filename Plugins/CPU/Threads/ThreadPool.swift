@@ -1,0 +1,202 @@
+import CHadalKernels
+import CHadalPlugin
+import CHadalSystem
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// One call of a kernel by all threads.
+struct Instruction {
+    typealias Function = @convention(c) (UnsafePointer<hadal_kernel_args>?, UnsafePointer<hadal_kernel_thread>?) -> Void
+    var function: Function
+    var arguments: UnsafePointer<hadal_kernel_args>
+    /// The graph's node that this is reported as.
+    var node: UInt32
+    /// All threads have to meet before this: it reads what others wrote, or writes where others read.
+    var barrier: Bool
+}
+
+/// A list of instructions and how to run it. Borrowed for the duration of `ThreadPool.run`.
+struct Run {
+    var instructions: UnsafeBufferPointer<Instruction>
+    var cancel: UnsafePointer<UInt32>?
+    var trace: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void)?
+    var traceContext: UnsafeMutableRawPointer?
+}
+
+/// Threads that run instruction lists together: each goes through the whole list and takes its share of every kernel.
+///
+/// The caller's thread is thread 0. The others start with the first run, wait spinning for a moment after each run and then
+/// sleep, and end with `quiesce`. Thread safety: one thread at a time.
+final class ThreadPool: @unchecked Sendable {
+    let threads: Int
+    private let barrier: Barrier
+    private let ticket = AtomicWord()
+    private let idle = AtomicWord()
+    /// Number of the barrier after which all threads stop; the largest number: none.
+    private let stop = AtomicWord(UInt32.max)
+    private let quit = AtomicWord()
+    private let run: UnsafeMutablePointer<Run>
+    private let contexts: UnsafeMutablePointer<hadal_kernel_thread>
+    private var handles: [pthread_t] = []
+
+    init(threads: Int, sgemm: hadal_kernel_sgemm?) {
+        self.threads = max(1, threads)
+        barrier = Barrier(threads: self.threads)
+        run = .allocate(capacity: 1)
+        run.initialize(to: Run(instructions: .init(start: nil, count: 0)))
+        contexts = .allocate(capacity: self.threads)
+        for index in 0..<self.threads {
+            contexts[index] = hadal_kernel_thread(
+                size: UInt32(MemoryLayout<hadal_kernel_thread>.size), index: UInt32(index), count: UInt32(self.threads), reserved: 0,
+                scratch: nil, scratch_bytes: 0, sgemm: sgemm)
+        }
+    }
+
+    deinit {
+        quiesce()
+        for index in 0..<threads { free(contexts[index].scratch) }
+        contexts.deallocate()
+        run.deallocate()
+    }
+
+    /// Makes each thread's scratch at least this large. Not during a run.
+    func reserve(scratch bytes: Int) -> Bool {
+        for index in 0..<threads where contexts[index].scratch_bytes < UInt64(bytes) {
+            var memory: UnsafeMutableRawPointer?
+            guard posix_memalign(&memory, 64, bytes) == 0 else { return false }
+            free(contexts[index].scratch)
+            contexts[index].scratch = memory
+            contexts[index].scratch_bytes = UInt64(bytes)
+        }
+        return true
+    }
+
+    enum Outcome { case done, cancelled, noThreads }
+
+    /// Runs the list to its end, or to where it was cancelled.
+    func run(_ list: Run) -> Outcome {
+        if handles.count < threads - 1, !start() {
+            quiesce()
+            return .noThreads
+        }
+        run.pointee = list
+        stop.set(UInt32.max)
+        if threads > 1 {
+            ticket.increment()
+            if idle.value > 0 { ticket.wakeAll() }
+        }
+        work(0)
+        return stop.relaxed == UInt32.max ? .done : .cancelled
+    }
+
+    /// Joins all threads. The next run starts them again.
+    func quiesce() {
+        guard !handles.isEmpty else { return }
+        quit.set(1)
+        ticket.increment()
+        ticket.wakeAll()
+        for handle in handles { pthread_join(handle, nil) }
+        handles = []
+        quit.set(0)
+    }
+
+    /// One thread's way through the list.
+    private func work(_ index: Int) {
+        let list = run.pointee
+        let context = UnsafePointer(contexts + index)
+        let tracing = list.trace != nil
+        var passed: UInt32 = 0
+        var begin = tracing ? Self.now() : 0
+        for position in 0..<list.instructions.count {
+            let instruction = list.instructions[position]
+            if instruction.barrier || tracing {
+                passed &+= 1
+                if index == 0, let cancel = list.cancel, Self.isSet(cancel), stop.relaxed == UInt32.max {
+                    stop.set(passed)
+                }
+                barrier.wait()
+                // Compared with the barrier's number: thread 0 may already have asked to stop after the next one.
+                if stop.relaxed <= passed { break }
+                if tracing, index == 0, position > 0, list.instructions[position - 1].node != instruction.node {
+                    begin = report(list, list.instructions[position - 1].node, since: begin)
+                }
+            }
+            instruction.function(instruction.arguments, context)
+        }
+        barrier.wait()
+        if tracing, index == 0, stop.relaxed == UInt32.max, let last = list.instructions.last {
+            _ = report(list, last.node, since: begin)
+        }
+    }
+
+    private func report(_ list: Run, _ node: UInt32, since begin: UInt64) -> UInt64 {
+        let end = Self.now()
+        var event = hadal_trace_event(
+            size: UInt32(MemoryLayout<hadal_trace_event>.size), node: node, start_ns: begin, duration_ns: end - begin, bytes: 0)
+        list.trace?(list.traceContext, &event)
+        return Self.now()
+    }
+
+    private func start() -> Bool {
+        for index in handles.count + 1..<threads {
+            let start = Unmanaged.passRetained(ThreadStart(pool: self, index: index, ticket: ticket.relaxed))
+            #if os(Linux)
+            var handle = pthread_t()
+            guard pthread_create(&handle, nil, { ThreadPool.main($0) }, start.toOpaque()) == 0 else {
+                start.release()
+                return false
+            }
+            #else
+            var created: pthread_t?
+            guard pthread_create(&created, nil, { ThreadPool.main($0) }, start.toOpaque()) == 0, let handle = created else {
+                start.release()
+                return false
+            }
+            #endif
+            handles.append(handle)
+        }
+        return true
+    }
+
+    private static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        guard let argument else { return nil }
+        let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+        // The pool joins its threads before it goes.
+        let pool = start.pool
+        var seen = start.ticket
+        while true {
+            pool.ticket.waitWhile(seen, sleepers: pool.idle)
+            seen &+= 1
+            if pool.quit.value != 0 { return nil }
+            pool.work(start.index)
+        }
+    }
+
+    /// The word is written by other threads: read it as an atomic.
+    @inline(__always) private static func isSet(_ word: UnsafePointer<UInt32>) -> Bool {
+        UnsafeRawPointer(word).assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .relaxed) != 0
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
+
+/// What a new thread is told. Does not keep the pool alive: the pool outlives its threads.
+private final class ThreadStart {
+    unowned(unsafe) let pool: ThreadPool
+    let index: Int
+    let ticket: UInt32
+    init(pool: ThreadPool, index: Int, ticket: UInt32) {
+        self.pool = pool
+        self.index = index
+        self.ticket = ticket
+    }
+}

@@ -1,0 +1,13 @@
+/// An elementwise function of x.
+struct Activation: Operator {
+    private let function: ElementwiseFunction
+
+    init(_ node: NodeView) throws {
+        function = try node.choice("kind", ElementwiseFunction.self)
+        try node.requireSameShape()
+    }
+
+    func run(_ call: OperatorCall) throws {
+        try call.map { Float(function(Double($0))) }
+    }
+}

@@ -1,0 +1,84 @@
+import HadalCore
+
+/// Appends this step's keys and values to the cache, then softmax(scale * q k^T) v over the cached tokens each query may see.
+struct Attention: Operator {
+    private let heads: Int
+    private let kvHeads: Int
+    private let headDim: Int
+    private let valueDim: Int
+    private let scale: Double
+    private let window: Int
+    private let cap: Double
+    private let sinks: WeightMatrix?
+
+    init(_ node: NodeView) throws {
+        heads = try node.int("heads")
+        kvHeads = try node.int("kv_heads")
+        headDim = try node.int("head_dim")
+        valueDim = try node.int("value_dim")
+        scale = try node.float("scale")
+        window = try node.int("window")
+        cap = try node.float("softcap")
+        try node.require(
+            heads > 0 && kvHeads > 0 && heads % kvHeads == 0 && headDim > 0 && valueDim > 0 && window >= 0 && cap >= 0,
+            "\(heads) heads over \(kvHeads) of \(headDim) and \(valueDim)")
+        try node.require(
+            try node.width(0) == heads * headDim && node.width(1) == kvHeads * headDim && node.width(2) == kvHeads * valueDim
+                && node.outputWidth() == heads * valueDim,
+            "widths do not fit \(heads) heads over \(kvHeads) of \(headDim) and \(valueDim)")
+        try node.requireSameRows([0, 1, 2])
+        sinks = try node.optionalVector(3, count: heads)
+        try node.state(0, heads: kvHeads, width: headDim)
+        try node.state(1, heads: kvHeads, width: valueDim)
+    }
+
+    func run(_ call: OperatorCall) throws {
+        let (q, k, v, y) = (try call.rows(0), try call.rows(1), try call.rows(2), try call.output())
+        let (keys, values, sinks) = (try call.cache(0), try call.cache(1), sinks?.vector())
+        try call.requireEveryToken(q.count)
+        for sequence in call.step.sequences {
+            for i in 0..<sequence.count {
+                let (token, position) = (sequence.first + i, sequence.past + i)
+                for head in 0..<kvHeads {
+                    keys.store(k[token] + head * headDim, sequence, position: position, head: head, count: headDim)
+                    values.store(v[token] + head * valueDim, sequence, position: position, head: head, count: valueDim)
+                }
+            }
+        }
+        for sequence in call.step.sequences {
+            let cost = sequence.count * heads * sequence.length * (headDim + valueDim)
+            // One query row of one head at a time.
+            call.pool.forEach(sequence.count * heads, cost: cost) { range in
+                withScratch(max(headDim, valueDim)) { row in
+                    for item in range where !call.cancel.isRequested {
+                        let (i, head) = (item / heads, item % heads)
+                        attend(
+                            query: q[sequence.first + i] + head * headDim, position: sequence.past + i, kvHead: head / (heads / kvHeads),
+                            sink: sinks.map { Double($0[head]) }, sequence, keys, values, row, y[sequence.first + i] + head * valueDim)
+                    }
+                }
+            }
+        }
+    }
+
+    private func attend(
+        query: UnsafePointer<Float>, position: Int, kvHead: Int, sink: Double?, _ sequence: StepLayout.Sequence, _ keys: PagedCache,
+        _ values: PagedCache, _ row: UnsafeMutablePointer<Float>, _ out: UnsafeMutablePointer<Float>
+    ) {
+        let first = window > 0 ? max(0, position - window + 1) : 0
+        var weights = [Double](repeating: 0, count: position + 1 - first)
+        for j in first...position {
+            keys.load(sequence, position: j, head: kvHead, count: headDim, into: row)
+            let score = scale * dot(query, row, headDim)
+            weights[j - first] = cap > 0 ? cap * hyperbolicTangent(score / cap) : score
+        }
+        softmax(&weights, extra: sink)
+        var sum = [Double](repeating: 0, count: valueDim)
+        for j in first...position {
+            values.load(sequence, position: j, head: kvHead, count: valueDim, into: row)
+            let weight = weights[j - first]
+            for d in 0..<valueDim { sum[d] += weight * Double(row[d]) }
+        }
+        for d in 0..<valueDim { out[d] = Float(sum[d]) }
+    }
+}

@@ -1,0 +1,60 @@
+import HadalBackend
+import HadalCore
+import HadalFormats
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The backend that defines what every op means: plain loops, accumulation in double precision, activations rounded to
+/// float32 between ops.
+///
+/// It computes on host memory, takes any number of sequences a step, and gives the same bits for any number of threads.
+public struct ReferenceBackend: Backend {
+    public init() {}
+
+    public let name = "reference"
+    public let version = "1.0"
+    public let summary = "every op in plain Swift with double-precision accumulation: slow, and what the others are checked against"
+    public let capabilities: BackendCapabilities = [
+        .blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims,
+    ]
+    public let options = [
+        OptionSpec(
+            name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 256,
+            help: "threads that share the rows of a matrix; 0: as many as there are processors")
+    ]
+
+    public func devices() throws -> [DeviceInfo] { [Self.deviceInfo()] }
+
+    public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
+        guard index == 0 else { throw HadalError(.invalidArgument, "the reference backend has one device, not a device \(index)") }
+        var threads = 0
+        for (key, value) in options {
+            guard key == "threads" else { throw HadalError(.invalidArgument, "unknown option '\(key)'", hint: "known: threads") }
+            guard case .int(let n) = value, (0...256).contains(n) else {
+                throw HadalError(.invalidArgument, "option threads wants a whole number from 0 to 256")
+            }
+            threads = Int(n)
+        }
+        return ReferenceDevice(info: Self.deviceInfo(), threads: threads == 0 ? Self.processors : threads)
+    }
+
+    private static var processors: Int { min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 256) }
+
+    private static func deviceInfo() -> DeviceInfo {
+        var info = DeviceInfo(kind: .cpu, id: "reference", name: "Reference")
+        let page = UInt64(max(sysconf(Int32(_SC_PAGESIZE)), 1))
+        let total = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * page
+        #if canImport(Glibc)
+        let free = UInt64(max(sysconf(Int32(_SC_AVPHYS_PAGES)), 0)) * page
+        #else
+        let free = total
+        #endif
+        info.heaps = [.init(bytesTotal: total, bytesFree: free, hostVisible: true, deviceLocal: true)]
+        info.dtypes = BlockCodec.dtypes
+        return info
+    }
+}

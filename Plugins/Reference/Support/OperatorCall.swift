@@ -1,0 +1,66 @@
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// What an op gets for one run: its operands where they lie now, and the step.
+///
+/// Sendable because ops hand disjoint rows to worker threads and wait for them.
+struct OperatorCall: @unchecked Sendable {
+    let node: Graph.Node
+    let tensors: [Tensor]
+    let caches: [PagedCache]
+    let step: StepLayout
+    let pool: WorkerPool
+    let cancel: Cancellation
+
+    private func tensor(_ index: Int, _ dtype: DType) throws -> (Tensor, UnsafeMutableRawPointer)? {
+        let tensor = tensors[index]
+        guard tensor.dtype == dtype else { throw HadalError(.mismatch, "an operand is \(tensor.dtype.name), not \(dtype.name)") }
+        // A step may have no rows at all; there is then nothing to point at.
+        return (tensor, tensor.base ?? Self.nowhere)
+    }
+
+    private nonisolated(unsafe) static let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+
+    func rows(_ input: Int) throws -> Rows {
+        guard input < node.inputs.count, case .value(let index) = node.inputs[input], let (tensor, base) = try tensor(index, .f32)
+        else { throw HadalError(.mismatch, "input \(input) is missing") }
+        return Rows(base: base.assumingMemoryBound(to: Float.self), count: tensor.rows, width: tensor.width)
+    }
+
+    func integers(_ input: Int) throws -> IntegerRows {
+        guard input < node.inputs.count, case .value(let index) = node.inputs[input], let (tensor, base) = try tensor(index, .i32)
+        else { throw HadalError(.mismatch, "input \(input) is missing") }
+        return IntegerRows(base: base.assumingMemoryBound(to: Int32.self), count: tensor.rows, width: tensor.width)
+    }
+
+    func output(_ output: Int = 0) throws -> Rows {
+        guard output < node.outputs.count, let (tensor, base) = try tensor(node.outputs[output], .f32) else {
+            throw HadalError(.mismatch, "output \(output) is missing")
+        }
+        return Rows(base: base.assumingMemoryBound(to: Float.self), count: tensor.rows, width: tensor.width)
+    }
+
+    func integerOutput(_ output: Int = 0) throws -> IntegerRows {
+        guard output < node.outputs.count, let (tensor, base) = try tensor(node.outputs[output], .i32) else {
+            throw HadalError(.mismatch, "output \(output) is missing")
+        }
+        return IntegerRows(base: base.assumingMemoryBound(to: Int32.self), count: tensor.rows, width: tensor.width)
+    }
+
+    /// The node's `index`th state, checked against the step's pages.
+    func cache(_ index: Int) throws -> PagedCache {
+        let cache = caches[node.states[index]]
+        try cache.check(step)
+        return cache
+    }
+}
+
+extension OperatorCall {
+    /// Ops with state need every row to be a token of some sequence.
+    func requireEveryToken(_ rows: Int) throws {
+        guard rows == step.tokens, !step.sequenceOfToken.contains(-1) else {
+            throw HadalError(.invalidArgument, "not each of \(rows) rows is a token of a sequence of the step")
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import HadalCore
+import HadalGraph
+
+/// One concrete case of an op: extents, attributes, element types, the operands that are there, and the step.
+public struct ConformancePoint: Sendable {
+    /// "linear/2.17": contract case 2, combination 17. With the seed, all that is needed to replay it.
+    public var id: String
+    public var op: String
+    public var dims: [String: Int]
+    public var attributes: [String: Attribute]
+    public var dtypes: [String: DType]
+    public var present: [String]
+    /// (tokens already cached, new tokens) for each sequence, for ops with state.
+    public var step: [(past: Int, new: Int)]
+
+    /// One line for a person: `N=5 D=64; eps=1e-05; weight f32`.
+    public var summary: String {
+        var parts: [String] = []
+        if !dims.isEmpty { parts.append(dims.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")) }
+        if !step.isEmpty { parts.append("step " + step.map { "\($0.past)+\($0.new)" }.joined(separator: ",")) }
+        if !attributes.isEmpty {
+            parts.append(attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.expressionValue)" }.joined(separator: " "))
+        }
+        if !dtypes.isEmpty { parts.append(dtypes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.name)" }.joined(separator: " ")) }
+        if !present.isEmpty { parts.append("with " + present.joined(separator: " ")) }
+        return parts.joined(separator: "; ")
+    }
+}

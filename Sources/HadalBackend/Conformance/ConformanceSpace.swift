@@ -1,0 +1,100 @@
+import HadalCore
+import HadalGraph
+
+/// The space of one contract case: the cartesian product of its lists.
+struct ConformanceSpace {
+    private enum Axis {
+        case dim(String, [Int])
+        case attribute(String, [Attribute])
+        case dtype(String, [DType])
+        case step([[(past: Int, new: Int)]])
+
+        var count: Int {
+            switch self {
+            case .dim(_, let values): values.count
+            case .attribute(_, let values): values.count
+            case .dtype(_, let values): values.count
+            case .step(let values): values.count
+            }
+        }
+    }
+
+    private let contract: OpContract
+    private let caseIndex: Int
+    private let present: [String]
+    private let axes: [Axis]
+    /// Combinations, legal or not.
+    let count: Int
+
+    /// - Throws: when the product is too large to be numbered.
+    init(_ contract: OpContract, case index: Int) throws {
+        let test = contract.cases[index]
+        self.contract = contract
+        caseIndex = index
+        present = test.present
+        var axes: [Axis] = test.dims.map { .dim($0.name, $0.values) }
+        axes += test.attributes.map { .attribute($0.name, $0.values) }
+        axes += test.dtypes.map { .dtype($0.name, $0.values) }
+        if !test.steps.isEmpty { axes.append(.step(test.steps)) }
+        self.axes = axes
+        var product = 1
+        for axis in axes {
+            let (next, overflow) = product.multipliedReportingOverflow(by: axis.count)
+            guard !overflow, axis.count > 0 else {
+                throw HadalError(.limitExceeded, "case \(index) of op '\(contract.name)' has too many combinations, or an empty list")
+            }
+            product = next
+        }
+        count = product
+    }
+
+    /// Which value of each axis a combination takes.
+    private func choices(_ combination: Int) -> [Int] {
+        var rest = combination
+        return axes.map { axis in
+            defer { rest /= axis.count }
+            return rest % axis.count
+        }
+    }
+
+    /// - Throws: when a required attribute is missing from the case.
+    func point(_ combination: Int) throws -> ConformancePoint {
+        var point = ConformancePoint(
+            id: "\(contract.name)/\(caseIndex).\(combination)", op: contract.name, dims: [:], attributes: [:], dtypes: [:],
+            present: present, step: [])
+        var given: [String: ExpressionValue] = [:]
+        for (axis, choice) in zip(axes, choices(combination)) {
+            switch axis {
+            case .dim(let name, let values): point.dims[name] = values[choice]
+            case .attribute(let name, let values): given[name] = values[choice].expressionValue
+            case .dtype(let name, let values): point.dtypes[name] = values[choice]
+            case .step(let values): point.step = values[choice]
+            }
+        }
+        point.attributes = try contract.completeAttributes(given)
+        return point
+    }
+
+    /// Up to `limit` legal combinations, chosen by `random`: first so that every listed value occurs, then at will.
+    func sample(limit: Int, _ random: inout ConformanceRandom, isLegal: (ConformancePoint) -> Bool) throws -> [ConformancePoint] {
+        let order: [Int]
+        if count <= 50_000 {
+            order = random.shuffled(Array(0..<count))
+        } else {
+            order = (0..<50_000).map { _ in random.below(count) }
+        }
+        var seen: Set<[Int]> = []
+        var first: [ConformancePoint] = []
+        var others: [ConformancePoint] = []
+        for combination in order {
+            let choices = choices(combination)
+            let covers = choices.enumerated().filter { !seen.contains([$0.offset, $0.element]) }
+            if covers.isEmpty, first.count + others.count >= limit { continue }
+            let point = try point(combination)
+            guard isLegal(point) else { continue }
+            for (axis, choice) in covers { seen.insert([axis, choice]) }
+            if covers.isEmpty { others.append(point) } else { first.append(point) }
+        }
+        return Array((first + others).prefix(max(limit, first.count)))
+    }
+}

@@ -1,0 +1,137 @@
+import HadalCore
+import HadalGraph
+
+/// A way to run graphs: found by name, lists its devices cheaply, opens one when asked.
+///
+/// Thread safety: any thread may list and open.
+public protocol Backend: Sendable {
+    /// What `--backend` takes.
+    var name: String { get }
+    var version: String { get }
+    var summary: String { get }
+    var capabilities: BackendCapabilities { get }
+    var options: [OptionSpec] { get }
+    /// Whether devices own their memory (`Device.allocate` gives buffers). Otherwise they compute on host memory.
+    var hasBuffers: Bool { get }
+
+    /// Touches no device for longer than it takes to describe it.
+    func devices() throws -> [DeviceInfo]
+
+    /// - Parameter options: parsed against `options`; those left out take their defaults.
+    func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device
+}
+
+extension Backend {
+    public var hasBuffers: Bool { false }
+}
+
+/// What a backend claims to read or do. Raw values are those of the plugin ABI.
+public struct BackendCapabilities: OptionSet, Sendable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public static let blockScales = BackendCapabilities(rawValue: 1 << 0)
+    public static let trace = BackendCapabilities(rawValue: 1 << 1)
+    public static let multiNode = BackendCapabilities(rawValue: 1 << 2)
+    public static let state = BackendCapabilities(rawValue: 1 << 3)
+    public static let multiSequence = BackendCapabilities(rawValue: 1 << 4)
+    public static let symbolicDims = BackendCapabilities(rawValue: 1 << 5)
+}
+
+/// One processor as a backend describes it.
+public struct DeviceInfo: Sendable {
+    public enum Kind: UInt32, Sendable { case cpu = 0, gpu = 1, integratedGPU = 2, accelerator = 3, software = 4 }
+    public struct Heap: Sendable {
+        public var bytesTotal: UInt64
+        public var bytesFree: UInt64
+        public var hostVisible: Bool
+        public var deviceLocal: Bool
+        public init(bytesTotal: UInt64, bytesFree: UInt64, hostVisible: Bool, deviceLocal: Bool) {
+            self.bytesTotal = bytesTotal
+            self.bytesFree = bytesFree
+            self.hostVisible = hostVisible
+            self.deviceLocal = deviceLocal
+        }
+    }
+    public var kind: Kind
+    /// Stable across runs.
+    public var id: String
+    public var name: String
+    public var driver: String
+    public var features: [String] = []
+    public var heaps: [Heap] = []
+    public var subgroupSizes: ClosedRange<Int>?
+    public var dtypes: [DType] = []
+    public var importAlignment: Int = 0
+    public var bufferRangeLimit: Int = 0
+
+    public init(kind: Kind, id: String, name: String, driver: String = "") {
+        self.kind = kind
+        self.id = id
+        self.name = name
+        self.driver = driver
+    }
+}
+
+/// An opened device.
+///
+/// Thread safety: one thread at a time.
+public protocol Device: AnyObject, Sendable {
+    var info: DeviceInfo { get }
+    /// nil: yes. Otherwise the reason why not. Weights of the segment may lack data.
+    func unsupported(node: Int, of segment: Segment) -> String?
+    /// Does all the work that can be done once.
+    func compile(_ segment: Segment) throws -> any Executable
+    /// nil when the device computes on host memory; then state and activations are `HostBuffer`s.
+    func allocate(bytes: Int) throws -> (any Buffer)?
+    /// Makes host memory usable as a buffer without a copy; nil when the device cannot. The memory outlives the buffer.
+    func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)?
+    /// Joins every thread the device started.
+    func quiesce()
+}
+
+extension Device {
+    public func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? { nil }
+}
+
+/// Memory that a device owns.
+public protocol Buffer: AnyObject, Sendable {
+    var bytes: Int { get }
+    func write(offset: Int, from source: UnsafeRawBufferPointer) throws
+    func read(offset: Int, into destination: UnsafeMutableRawBufferPointer) throws
+    /// Both buffers belong to the same device.
+    func copy(from source: any Buffer, sourceOffset: Int, to offset: Int, bytes: Int) throws
+    /// Reads a range of an open file into the buffer.
+    func upload(offset: Int, file: Int32, fileOffset: UInt64, bytes: Int) throws
+    /// Where the buffer is mapped in host memory, or nil. Valid while the buffer lives.
+    var hostPointer: UnsafeMutableRawPointer? { get }
+    /// What `hadal_binding.buffer` holds for this buffer. A backend written in Swift keeps the default, the object itself unretained,
+    /// and reads it back with `Unmanaged<ItsBuffer>.fromOpaque`.
+    var handle: OpaquePointer { get }
+}
+
+extension Buffer {
+    public var handle: OpaquePointer { OpaquePointer(Unmanaged<AnyObject>.passUnretained(self).toOpaque()) }
+}
+
+/// A compiled segment.
+///
+/// Thread safety: one `execute` at a time.
+public protocol Executable: AnyObject, Sendable {
+    var info: ExecutableInfo { get }
+    /// Returns when outputs can be read. Allocates nothing on the heap.
+    func execute(_ execution: Execution) throws
+}
+
+public struct ExecutableInfo: Sendable {
+    /// The segment's weight data must stay mapped.
+    public var keepsWeights: Bool
+    public var weightBytes: Int
+    public var scratchBytes: Int
+    public var barriersPerStep: Int
+    public init(keepsWeights: Bool = true, weightBytes: Int = 0, scratchBytes: Int = 0, barriersPerStep: Int = 0) {
+        self.keepsWeights = keepsWeights
+        self.weightBytes = weightBytes
+        self.scratchBytes = scratchBytes
+        self.barriersPerStep = barriersPerStep
+    }
+}

@@ -1,0 +1,80 @@
+import HadalCore
+import HadalGraph
+
+/// A part of a model, or all of it, as a device is asked to compile it: a graph, the bytes of its weights, and bounds.
+public struct Segment: Sendable {
+    /// The bytes of one weight. The pointer is borrowed: the host keeps it mapped as `Executable.info.keepsWeights` demands.
+    public struct WeightData: @unchecked Sendable {
+        /// Row-major; nil when only type and shape are known.
+        public var bytes: UnsafeRawBufferPointer?
+        /// A descriptor that the same bytes can be read from, or nil.
+        public var file: (descriptor: Int32, offset: UInt64)?
+        /// Block scales of float8 weights: element [i, j] times values[i / block.0, j / block.1].
+        public var scales: BlockScales?
+        public init(bytes: UnsafeRawBufferPointer?, file: (descriptor: Int32, offset: UInt64)? = nil, scales: BlockScales? = nil) {
+            self.bytes = bytes
+            self.file = file
+            self.scales = scales
+        }
+    }
+
+    public struct BlockScales: @unchecked Sendable {
+        public var values: UnsafePointer<Float>
+        public var rows: Int
+        public var columns: Int
+        public var block: (rows: Int, columns: Int)
+        public init(values: UnsafePointer<Float>, rows: Int, columns: Int, block: (rows: Int, columns: Int)) {
+            self.values = values
+            self.rows = rows
+            self.columns = columns
+            self.block = block
+        }
+    }
+
+    /// Upper bounds of the symbols.
+    public struct Bounds: Sendable, Equatable {
+        public var tokens: Int
+        public var sequences: Int
+        public var rows: Int
+        public init(tokens: Int, sequences: Int, rows: Int) {
+            self.tokens = tokens
+            self.sequences = sequences
+            self.rows = rows
+        }
+        public subscript(symbol: Dim.Symbol) -> Int {
+            switch symbol {
+            case .tokens: tokens
+            case .sequences: sequences
+            case .rows: rows
+            }
+        }
+    }
+
+    public var graph: Graph
+    /// One for each of `graph.weights`.
+    public var weights: [WeightData]
+    public var bounds: Bounds
+    /// Element type of every state.
+    public var stateDType: DType
+    public var pageTokens: Int
+
+    public init(graph: Graph, weights: [WeightData], bounds: Bounds, stateDType: DType = .f32, pageTokens: Int = 64) {
+        self.graph = graph
+        self.weights = weights
+        self.bounds = bounds
+        self.stateDType = stateDType
+        self.pageTokens = pageTokens
+    }
+
+    /// The graph alone, for asking what a device supports before any byte is read.
+    public init(withoutData graph: Graph, bounds: Bounds, stateDType: DType = .f32, pageTokens: Int = 64) {
+        self.init(
+            graph: graph, weights: graph.weights.map { _ in WeightData(bytes: nil) }, bounds: bounds, stateDType: stateDType,
+            pageTokens: pageTokens)
+    }
+
+    /// Bytes of one page of a state.
+    public func pageBytes(of state: Graph.State) -> Int {
+        (stateDType.byteCount(elements: state.heads * state.width) ?? 0) * pageTokens
+    }
+}

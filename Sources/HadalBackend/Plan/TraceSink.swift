@@ -1,0 +1,27 @@
+import CHadalPlugin
+
+/// Collects what a backend reports about each node while a program runs.
+///
+/// Thread safety: used by the executing thread only.
+public final class TraceSink {
+    public struct Event: Sendable {
+        /// Index into the whole graph's nodes.
+        public var node: Int
+        /// Nanoseconds on the monotonic clock.
+        public var start: UInt64
+        public var duration: UInt64
+        public var bytes: UInt64
+    }
+
+    public private(set) var events: [Event] = []
+    var firstNode = 0
+
+    public init() {}
+
+    static let receive: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void = { context, event in
+        guard let context, let event = event?.pointee else { return }
+        let sink = Unmanaged<TraceSink>.fromOpaque(context).takeUnretainedValue()
+        sink.events.append(Event(
+            node: sink.firstNode + Int(event.node), start: event.start_ns, duration: event.duration_ns, bytes: event.bytes))
+    }
+}

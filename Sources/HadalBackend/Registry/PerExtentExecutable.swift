@@ -1,0 +1,57 @@
+import CHadalPlugin
+import HadalCore
+
+/// A segment with symbols on a plugin that takes none: an executable for each (T, S, R) met, the latest few kept.
+///
+/// A step of extents met before allocates nothing; a new one compiles.
+final class PerExtentExecutable: Executable, @unchecked Sendable {
+    /// Decode has one set of extents, prefill as many as there are chunk lengths.
+    static let capacity = 8
+
+    private struct Entry {
+        var bounds: Segment.Bounds
+        var used: UInt64
+        var executable: PluginExecutable
+    }
+
+    private let device: PluginDevice
+    private let segment: Segment
+    private var entries: [Entry] = []
+    private var clock: UInt64 = 0
+    /// Weights stay mapped: a new set of extents reads them again.
+    let info: ExecutableInfo
+
+    /// Compiles for the upper bounds at once, so that what cannot be compiled is known when a model loads.
+    init(_ device: PluginDevice, _ segment: Segment) throws {
+        self.device = device
+        self.segment = segment
+        let first = try device.compileOnce(segment, extents: segment.bounds)
+        var info = first.info
+        info.keepsWeights = true
+        self.info = info
+        entries.reserveCapacity(PerExtentExecutable.capacity)
+        entries.append(Entry(bounds: segment.bounds, used: 0, executable: first))
+    }
+
+    func execute(_ execution: Execution) throws {
+        let step = execution.step.pointee
+        let wanted = Segment.Bounds(tokens: Int(step.tokens), sequences: Int(step.sequence_count), rows: Int(step.rows))
+        clock &+= 1
+        if let i = entries.firstIndex(where: { $0.bounds == wanted }) {
+            entries[i].used = clock
+            return try entries[i].executable.execute(execution)
+        }
+        guard wanted.tokens <= segment.bounds.tokens, wanted.sequences <= segment.bounds.sequences, wanted.rows <= segment.bounds.rows else {
+            throw HadalError(
+                .invalidArgument,
+                "a step of \(wanted.tokens) tokens, \(wanted.sequences) sequences, \(wanted.rows) rows is beyond the bounds "
+                    + "\(segment.bounds.tokens), \(segment.bounds.sequences), \(segment.bounds.rows)")
+        }
+        if entries.count >= PerExtentExecutable.capacity, let oldest = entries.indices.min(by: { entries[$0].used < entries[$1].used }) {
+            entries.remove(at: oldest)
+        }
+        let executable = try device.compileOnce(segment, extents: wanted)
+        entries.append(Entry(bounds: wanted, used: clock, executable: executable))
+        try executable.execute(execution)
+    }
+}

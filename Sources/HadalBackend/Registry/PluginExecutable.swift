@@ -1,0 +1,76 @@
+import CHadalPlugin
+import HadalCore
+
+/// A segment that a plugin has compiled.
+///
+/// `execute` makes the C struct on the stack from pointers that it is given: nothing is allocated per step.
+final class PluginExecutable: Executable, @unchecked Sendable {
+    let info: ExecutableInfo
+    private let device: PluginDevice
+    private let handle: OpaquePointer
+    private let run: PluginTable.Execute
+    private let release: PluginTable.Release
+    private let traces: Bool
+    private let manySequences: Bool
+    private let inputs: Int
+    private let outputs: Int
+    private let states: Int
+
+    /// Takes ownership of `handle`, also when it throws.
+    init(_ device: PluginDevice, _ handle: OpaquePointer, segment: Segment) throws {
+        let table = device.table
+        var info = ExecutableInfo(keepsWeights: true)
+        if let ask = table.raw.executable_info {
+            var c = hadal_executable_info()
+            c.size = UInt32(MemoryLayout<hadal_executable_info>.size)
+            // A plugin that says nothing is taken to keep the weights.
+            c.keeps_weights = 1
+            if let failure = ask(handle, &c) {
+                table.executableRelease(handle)
+                throw HadalError(taking: failure, from: device.plugin.name)
+            }
+            info = ExecutableInfo(
+                keepsWeights: c.keeps_weights != 0, weightBytes: Int(clamping: c.weight_bytes),
+                scratchBytes: Int(clamping: c.scratch_bytes), barriersPerStep: Int(clamping: c.barriers_per_step))
+        }
+        self.info = info
+        self.device = device
+        self.handle = handle
+        run = table.execute
+        release = table.executableRelease
+        traces = table.capabilities.contains(.trace)
+        manySequences = table.capabilities.contains(.multiSequence)
+        (inputs, outputs, states) = (segment.graph.inputs.count, segment.graph.outputs.count, segment.graph.states.count)
+    }
+
+    deinit { release(handle) }
+
+    func execute(_ execution: Execution) throws {
+        guard execution.inputs.count == inputs, execution.outputs.count == outputs, execution.states.count == states else {
+            throw HadalError(
+                .invalidArgument,
+                "\(device.plugin.name): the segment has \(inputs) inputs, \(outputs) outputs and \(states) states; bound were "
+                    + "\(execution.inputs.count), \(execution.outputs.count) and \(execution.states.count)")
+        }
+        guard manySequences || execution.step.pointee.sequence_count <= 1 else {
+            throw HadalError(
+                .unsupported,
+                "\(device.plugin.name) runs one sequence a step, this step has \(execution.step.pointee.sequence_count)")
+        }
+        var c = hadal_execution()
+        c.size = UInt32(MemoryLayout<hadal_execution>.size)
+        c.input_count = UInt32(truncatingIfNeeded: inputs)
+        c.output_count = UInt32(truncatingIfNeeded: outputs)
+        c.state_count = UInt32(truncatingIfNeeded: states)
+        c.inputs = execution.inputs.baseAddress
+        c.outputs = execution.outputs.baseAddress
+        c.states = execution.states.baseAddress
+        c.step = execution.step
+        if traces {
+            c.trace = execution.trace
+            c.trace_context = execution.traceContext
+        }
+        c.cancel = execution.cancel
+        if let failure = run(handle, &c) { throw HadalError(taking: failure, from: device.plugin.name) }
+    }
+}

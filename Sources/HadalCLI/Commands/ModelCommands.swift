@@ -1,0 +1,69 @@
+import ArgumentParser
+import Foundation
+import Hadal
+import Synchronization
+
+struct PullCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pull", abstract: "Fetch a model of the catalogue into the store and check it.",
+        discussion: "A broken download goes on where it stopped. This is the only command that opens a network connection.")
+
+    @Argument(help: ArgumentHelp("A catalogue name (hadal models lists them).", valueName: "name"))
+    var name: String
+    @Option(help: ArgumentHelp("Take this file instead of downloading.", valueName: "file"))
+    var from: String?
+
+    func run() throws {
+        let store = try ModelStore()
+        let progress = Progress("pull \(name)")
+        let outcome = Mutex<Result<InstalledModel, any Error>?>(nil)
+        let finished = DispatchSemaphore(value: 0)
+        let (name, from) = (name, from)
+        let task = Task {
+            do {
+                let model = try await store.pull(name, from: from) { event in
+                    let share = event.total > 0 ? Double(event.bytes) / Double(event.total) : 0
+                    progress.update(share, detail: "\(event.phase.rawValue) \(Terminal.bytes(event.bytes)) of \(Terminal.bytes(event.total))")
+                }
+                outcome.withLock { $0 = .success(model) }
+            } catch {
+                outcome.withLock { $0 = .failure(error) }
+            }
+            finished.signal()
+        }
+        Interrupt.onInterrupt { task.cancel() }
+        finished.wait()
+        progress.finish()
+        let model = try outcome.withLock { try $0?.get() }
+        if let model { Terminal.line("\(model.name): \(Terminal.bytes(model.bytes)), checked, in \(model.directory)") }
+    }
+}
+
+struct ModelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "List the models in the store and those of the catalogue.")
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let listing = try ModelStore().list()
+        if json { return Terminal.json(listing.json) }
+        Terminal.line("in \(listing.directory)")
+        if listing.installed.isEmpty { Terminal.line("  nothing yet") } else {
+            Terminal.line(Terminal.table(listing.installed.map { model in
+                let state =
+                    switch model.state {
+                    case .complete: model.isVerified ? "checked" : "not checked"
+                    case .partial: "partial: hadal pull \(model.name) goes on"
+                    case .wrongLength: "damaged: hadal pull \(model.name) mends it"
+                    }
+                return ["  \(model.name)", Terminal.bytes(model.bytes), state, model.entry?.description ?? ""]
+            }))
+        }
+        if !listing.available.isEmpty {
+            Terminal.line("available (hadal pull NAME)")
+            Terminal.line(Terminal.table(listing.available.map { ["  \($0.name)", Terminal.bytes($0.bytes), $0.licence, $0.description] }))
+        }
+    }
+}

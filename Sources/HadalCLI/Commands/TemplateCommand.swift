@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Hadal
+
+struct TemplateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "template", abstract: "Render a conversation with a chat template.",
+        discussion: """
+            With --jsonl reads rows {"messages", "tools", "options"} from stdin and writes rows {"rendered"} or \
+            {"error", "error_kind"}.
+            """)
+
+    @Argument(help: ArgumentHelp("A model, or a .jinja file.", valueName: "model"))
+    var model: String
+    @Option(help: ArgumentHelp("A JSON file with the messages; - for stdin.", valueName: "file"))
+    var messages: String?
+    @Option(help: ArgumentHelp("A JSON file with the tools.", valueName: "file"))
+    var tools: String?
+    @Option(name: .customLong("option"), help: ArgumentHelp("A variable of the template; JSON values or plain text.", valueName: "name=value"))
+    var options: [String] = []
+    @Option(help: ArgumentHelp("What strftime_now tells, as ISO 8601; default: the clock.", valueName: "time"))
+    var now: String?
+    @Flag(help: "Rows of JSON on stdin and stdout.")
+    var jsonl = false
+
+    func run() throws {
+        let template = try Engine.chatTemplate(at: try ModelStore.resolve(model))
+        let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .local()
+        if jsonl { return try runRows(template, clock) }
+        guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }
+        let conversation = try Self.read(messages)
+        var variables = JSONObject([("add_generation_prompt", true)])
+        for option in options {
+            guard let split = option.firstIndex(of: "=") else { throw ValidationError("--option wants name=value, not '\(option)'.") }
+            let text = String(option[option.index(after: split)...])
+            variables[String(option[..<split])] = (try? JSONDocument(parsing: text, file: "--option").root) ?? JSON(.string(text))
+        }
+        // {"messages": [...], "tools": [...]} is accepted as well as a bare list.
+        let list = conversation["messages"] ?? conversation
+        let toolList = try tools.map { try Self.read($0) } ?? conversation["tools"]
+        Terminal.out(try template.render(messages: list, tools: toolList, options: variables, now: clock))
+    }
+
+    private static func read(_ path: String) throws -> JSON {
+        if path == "-" {
+            return try JSONDocument(parsing: String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self), file: "stdin").root
+        }
+        return try JSONDocument(contentsOf: path).root
+    }
+
+    private func runRows(_ template: ChatTemplate, _ clock: TemplateClock) throws {
+        var number = 0
+        while let row = readLine() {
+            number += 1
+            guard !row.isEmpty else { continue }
+            let document = try JSONDocument(parsing: row, file: "row \(number)")
+            Terminal.line(try template.renderRow(document.root, now: clock).text())
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Foundation
+import Hadal
+
+struct LogitsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logits", abstract: "Write the logits of every token of a sequence as safetensors.",
+        discussion: "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d].")
+
+    @OptionGroup var model: ModelOptions
+    @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
+    var tokens: TokenList
+    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"))
+    var output: String
+    @Flag(help: "Write the hidden state after every layer too.")
+    var hidden = false
+
+    func run() throws {
+        let engine = try model.load(observe: hidden ? .hidden : .allLogits)
+        let tensors = try engine.evaluate(tokens.ids)
+        try SafetensorsWriter.write(to: output, tensors: tensors.map(\.source))
+    }
+}
+
+struct GenerateIDsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate-ids", abstract: "Print greedy token ids as a JSON array.",
+        discussion: "End-of-text ids do not stop it.")
+
+    @OptionGroup var model: ModelOptions
+    @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
+    var tokens: TokenList
+    @Option(name: .short, help: ArgumentHelp("How many ids to generate.", valueName: "n"))
+    var n = 16
+
+    func validate() throws { if n < 0 { throw ValidationError("-n must be 0 or more.") } }
+
+    func run() throws {
+        let session = try model.load().makeSession()
+        try session.append(tokens.ids)
+        var options = GenerationOptions()
+        options.sampling = .greedy
+        options.maxTokens = n
+        options.ignoreEndOfText = true
+        var ids: [Int32] = []
+        let summary = try session.generate(options) { event in
+            if case .token(let id) = event { ids.append(id) }
+            return true
+        }
+        Terminal.line(JSON(.array(ids.map { JSON(.int(Int64($0))) })).text())
+        if summary.reason == .contextFull {
+            throw HadalError(.contextFull, "the context of \(session.contextLength) tokens is full after \(ids.count) ids", hint: "raise --context")
+        }
+    }
+}
+
+struct TokenizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenize", abstract: "Turn text into token ids and back.",
+        discussion: """
+            With --jsonl reads rows {"text", "parse_special"} from stdin and writes rows {"ids"}.
+            Without --text, --ids or --jsonl the text is read from stdin.
+            """)
+
+    @Argument(help: ArgumentHelp("A model, a tokenizer.json, or a GGUF file with a vocabulary.", valueName: "model"))
+    var model: String
+    @Option(help: "The text to tokenize.")
+    var text: String?
+    @Option(help: ArgumentHelp("Ids to turn into text: 1,2,3 or @FILE.", valueName: "ids"))
+    var ids: TokenList?
+    @Flag(help: "Rows of JSON on stdin and stdout.")
+    var jsonl = false
+    @Flag(name: .customLong("no-special"), help: "Special tokens written in the text are plain text.")
+    var noSpecial = false
+    @Flag(name: .customLong("add-bos"), help: "Add the tokens that a prompt of this model gets.")
+    var addBOS = false
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let tokenizer = try Engine.tokenizer(at: try ModelStore.resolve(model))
+        if jsonl { return try runRows(tokenizer) }
+        if let ids {
+            let text = try tokenizer.decode(ids.ids)
+            json ? Terminal.json(["text": JSON(.string(text))]) : Terminal.line(text)
+            return
+        }
+        let source = text ?? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+        var result = try tokenizer.encode(source, parseSpecial: !noSpecial)
+        if addBOS { result = tokenizer.withBoundaryTokens(result) }
+        if json {
+            let pieces = try result.map { JSON(.string(String(decoding: try tokenizer.tokenBytes($0), as: UTF8.self))) }
+            Terminal.json(["ids": Self.array(result), "pieces": JSON(.array(pieces))])
+        } else {
+            Terminal.line(result.map(String.init).joined(separator: ","))
+        }
+    }
+
+    private static func array(_ ids: [Int32]) -> JSON { JSON(.array(ids.map { JSON(.int(Int64($0))) })) }
+
+    private func runRows(_ tokenizer: Tokenizer) throws {
+        var number = 0
+        while let row = readLine() {
+            number += 1
+            guard !row.isEmpty else { continue }
+            let document = try JSONDocument(parsing: row, file: "row \(number)")
+            guard let text = document.root["text"]?.string else {
+                throw HadalError(.malformed, "a row wants \"text\"", at: Place("row \(number)"))
+            }
+            let special = document.root["parse_special"]?.bool ?? !noSpecial
+            Terminal.line(JSON(.object(JSONObject([("ids", Self.array(try tokenizer.encode(text, parseSpecial: special)))]))).text())
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Foundation
+import Hadal
+
+struct TraceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trace", abstract: "Time every op, or find the first op where two backends differ.",
+        discussion: """
+            Writes Chrome trace JSON (opens in Perfetto) with one slice an op, for the prompt and for -n decode steps.
+            With --compare A,B both backends run the prompt and the first op whose result differs by more than the tolerance \
+            is named; exit status 1 when there is one.
+            """)
+
+    @OptionGroup var model: ModelOptions
+    @Option(name: .shortAndLong, help: ArgumentHelp("The prompt.", valueName: "text"))
+    var prompt: String?
+    @Option(help: ArgumentHelp("Token ids instead of a prompt: 1,2,3 or @FILE.", valueName: "ids"))
+    var tokens: TokenList?
+    @Option(name: .short, help: ArgumentHelp("Decode steps after the prompt.", valueName: "n"))
+    var n = 4
+    @Option(name: .shortAndLong, help: ArgumentHelp("The trace file.", valueName: "file"))
+    var output = "trace.json"
+    @Option(help: ArgumentHelp("Two backends to compare.", valueName: "a,b"))
+    var compare: String?
+    @Option(help: "Bound on sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.")
+    var tolerance: Double?
+    @Flag(help: "Print JSON (with --compare).")
+    var json = false
+
+    func validate() throws {
+        guard prompt != nil || tokens != nil else { throw ValidationError("Give -p PROMPT or --tokens IDS.") }
+        if let compare, compare.split(separator: ",").count != 2 { throw ValidationError("--compare wants two backends: cpu,reference.") }
+    }
+
+    private func ids(_ engine: Engine) throws -> [Int32] { try tokens?.ids ?? engine.encodePrompt(prompt ?? "") }
+
+    func run() throws {
+        if let compare {
+            let names = compare.split(separator: ",").map(String.init)
+            return try runComparison(names[0], names[1])
+        }
+        let engine = try model.load()
+        let session = engine.makeSession()
+        let prompt = try ids(engine)
+        let events = try engine.tracing {
+            try session.append(prompt)
+            for _ in 0..<n {
+                let logits = session.logits
+                let best = logits.indices.max { logits[$0] < logits[$1] } ?? 0
+                try session.append([Int32(best)])
+            }
+        }
+        let nodes = engine.model.graph.nodes
+        guard let start = events.map(\.start).min() else {
+            throw HadalError(.unsupported, "the backend does not report its ops")
+        }
+        var slices: [JSON] = []
+        var total: [String: (nanoseconds: UInt64, count: Int)] = [:]
+        for event in events where nodes.indices.contains(event.node) {
+            let node = nodes[event.node]
+            slices.append([
+                "name": JSON(.string(node.op)), "cat": "op", "ph": "X", "pid": 1, "tid": 1,
+                "ts": JSON(.double(Double(event.start - start) / 1e3)), "dur": JSON(.double(Double(event.duration) / 1e3)),
+                "args": ["label": JSON(.string(node.label)), "bytes": JSON(.int(Int64(event.bytes)))],
+            ])
+            total[node.op, default: (0, 0)].nanoseconds += event.duration
+            total[node.op, default: (0, 0)].count += 1
+        }
+        let trace: JSON = ["traceEvents": JSON(.array(slices)), "displayTimeUnit": "ns"]
+        do { try trace.text().write(toFile: output, atomically: true, encoding: .utf8) } catch {
+            throw HadalError(.io, "cannot write the trace", at: Place(output))
+        }
+        let all = max(1, total.values.reduce(0) { $0 + $1.nanoseconds })
+        Terminal.line(Terminal.table(total.sorted { $0.value.nanoseconds > $1.value.nanoseconds }.map {
+            [$0.key, "\(Terminal.number(Double($0.value.nanoseconds) / 1e6, 3)) ms", "\($0.value.count) runs",
+             "\(Terminal.number(100 * Double($0.value.nanoseconds) / Double(all), 1)) %"]
+        }))
+        Terminal.note("\(slices.count) slices in \(output)")
+    }
+
+    private func runComparison(_ first: String, _ second: String) throws {
+        var options = model.engineOptions(observe: .everything)
+        options.settings = options.settings.filter { $0.key.hasPrefix("\(first).") }
+        options.backend = first
+        let path = try ModelStore.resolve(model.model)
+        let a = try Engine(path: path, options: options)
+        let prompt = try ids(a)
+        let results = try a.evaluate(prompt)
+        options.settings = model.engineOptions().settings.filter { $0.key.hasPrefix("\(second).") }
+        options.backend = second
+        let b = try Engine(path: path, options: options)
+        let others = try b.evaluate(prompt)
+        let comparison = TraceComparison(
+            names: (first, second), a: results, b: others, order: a.model.graph.nodes.map { ($0.label, $0.op) },
+            tolerance: tolerance ?? (a.model.hasQuantisedWeights ? 0.1 : 0.001))
+        if json { Terminal.json(comparison.json()) } else { Terminal.line(comparison.text()) }
+        if comparison.first != nil { throw Failure() }
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Hadal
+
+/// Where to look for plugins, architectures and kernels.
+struct SearchOptions: ParsableArguments {
+    @Option(name: .customLong("plugin-path"), help: ArgumentHelp("A directory searched for plugins first.", valueName: "dir"))
+    var pluginPaths: [String] = []
+
+    @Option(
+        name: .customLong("architecture-path"),
+        help: ArgumentHelp("A directory searched for architecture descriptions first.", valueName: "dir"))
+    var architecturePaths: [String] = []
+
+    @Option(name: .customLong("kernels"), help: ArgumentHelp("A directory with op folders of your own.", valueName: "dir"))
+    var kernelPaths: [String] = []
+
+    @Flag(name: .shortAndLong, help: "Log what is loaded and chosen to stderr.")
+    var verbose = false
+
+    /// Warnings and errors always go to stderr; the rest with --verbose.
+    var log: LogSink {
+        let least: LogSink.Level = verbose ? .debug : .warning
+        return LogSink { level, message in if level >= least { Terminal.note("\(level): \(message)") } }
+    }
+
+    var environment: EngineEnvironment {
+        EngineEnvironment(pluginPaths: pluginPaths, architecturePaths: architecturePaths, kernelPaths: kernelPaths)
+    }
+}
+
+/// Which model, on what, how.
+struct ModelOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A GGUF file, a Hugging Face directory, or a catalogue name.", valueName: "model"))
+    var model: String
+
+    @OptionGroup var search: SearchOptions
+
+    @Option(help: ArgumentHelp("Backend to run on: name, or name:device.", valueName: "name"))
+    var backend = "cpu"
+
+    @Option(help: ArgumentHelp("Set an option of a backend (hadal backends lists them).", valueName: "backend.option=value"))
+    var set: [String] = []
+
+    @Option(help: "What to do with an op that the backend cannot run: error, warn or allow.")
+    var fallback: FallbackPolicy = .error
+
+    @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
+    var architecture: String?
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Threads of the backend.", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Most tokens a session may hold.", valueName: "tokens"))
+    var context: Int?
+
+    @Option(name: .customLong("cache-type"), help: "Element type of the key-value cache: f32 or f16.")
+    var cacheType = "f32"
+
+    @Option(help: ArgumentHelp("Most prompt tokens processed in one step.", valueName: "tokens"))
+    var batch = 512
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be 1 or more.") }
+        if let context, context < 1 { throw ValidationError("--context must be 1 or more.") }
+        if batch < 1 || batch > 65536 { throw ValidationError("--batch must be between 1 and 65536.") }
+        guard ["f32", "f16"].contains(cacheType.lowercased()) else { throw ValidationError("--cache-type must be f32 or f16.") }
+        for setting in set where !setting.contains("=") || !(setting.split(separator: "=").first?.contains(".") ?? false) {
+            throw ValidationError("--set wants backend.option=value, not '\(setting)'.")
+        }
+    }
+
+    /// The options as the library takes them.
+    func engineOptions(observe: EngineOptions.Observation = .none) -> EngineOptions {
+        var options = EngineOptions()
+        options.backend = backend
+        options.fallback = fallback
+        for setting in set {
+            guard let split = setting.firstIndex(of: "=") else { continue }
+            options.settings[String(setting[..<split])] = String(setting[setting.index(after: split)...])
+        }
+        if let threads { options.settings["\(backend.prefix { $0 != ":" }).threads"] = String(threads) }
+        options.environment = search.environment
+        options.architecture = architecture
+        options.contextLength = context
+        options.cacheDType = DType(name: cacheType) ?? .f32
+        options.batchTokens = batch
+        options.observe = observe
+        options.log = search.log
+        return options
+    }
+
+    func load(observe: EngineOptions.Observation = .none) throws -> Engine {
+        try Engine(path: try ModelStore.resolve(model), options: engineOptions(observe: observe))
+    }
+}
+
+extension FallbackPolicy: ExpressibleByArgument {}

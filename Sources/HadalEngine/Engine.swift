@@ -1,0 +1,123 @@
+import HadalArchitecture
+import HadalBackend
+import HadalCore
+import HadalFormats
+import HadalGraph
+import HadalText
+import Synchronization
+
+/// A loaded model: weights packed, graph placed and compiled, memory planned.
+///
+/// Thread safety: any thread may make sessions; their steps take turns on the device.
+public final class Engine: @unchecked Sendable {
+    public let options: EngineOptions
+    public let model: LoadedModel
+    public let plan: ExecutionPlan
+    /// nil when the model comes without a tokenizer.
+    public let tokenizer: Tokenizer?
+    public let chatTemplate: ChatTemplate?
+    /// The backend and device in use: "cpu (AVX-512 VNNI, 2 threads)".
+    public let backendDescription: String
+    /// Most tokens a session may hold.
+    public let contextLength: Int
+    public let recommendedSampling: SamplingOptions
+
+    let program: Program
+    let runner: StepRunner
+    let lock = Mutex<Void>(())
+    var pool: PagePool
+    var trace: TraceSink?
+    let endTokens: Set<Int32>
+    let supportsBatches: Bool
+    private let devices: [any Device]
+
+    static let pageTokens = 64
+    static let defaultContextLimit = 32768
+
+    /// Loads a model from a GGUF file or a Hugging Face directory.
+    ///
+    /// - Throws: `HadalError` with a place; configuration problems come before tensor problems, and both before any byte is read.
+    public init(path: String, options: EngineOptions = EngineOptions()) throws {
+        let files = try ModelFiles.open(path: path)
+        let description = try ModelDescription(files: files, options: options)
+        let model = try LoadedModel(description, observe: options.observe)
+        let tokenizer = try ModelText.tokenizer(of: files, vocabularySize: model.vocabularySize, log: options.log)
+        let chatTemplate = try ModelText.chatTemplate(of: files, log: options.log)
+
+        let chosen = try BackendChoice(options)
+        if let wanted = options.contextLength, wanted > model.contextLength {
+            options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for")
+        }
+        contextLength = options.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
+        let batchTokens = min(options.batchTokens, contextLength)
+        let sequences = chosen.capabilities.contains(.multiSequence) ? options.batchSequences : 1
+        let rows = options.observe == .none ? max(sequences, 1) : batchTokens
+        let bounds = Segment.Bounds(tokens: max(batchTokens, sequences), sequences: sequences, rows: rows)
+
+        let bare = Segment(
+            withoutData: model.graph, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
+        let plan = try chosen.plan(for: bare, policy: options.fallback)
+        if options.fallback == .warn {
+            for move in plan.moves {
+                options.log.write(.warning, "\(move.label) (\(move.op)) runs on \(move.to), not \(move.from): \(move.reason)")
+            }
+        }
+        let weights = try model.bindWeights()
+        let segment = Segment(
+            graph: model.graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
+        let cacheTokens = max(options.cacheTokens ?? 2 * contextLength, contextLength)
+        let pages = (cacheTokens + Self.pageTokens - 1) / Self.pageTokens + 1
+        program = try Program(plan: plan, segment: segment, devices: chosen.devices, pageCount: pages)
+        if program.info.keepsWeights { model.keep(weights) } else { model.releaseMappedPages() }
+        let pagesPerSession = (contextLength + Self.pageTokens - 1) / Self.pageTokens
+        runner = try StepRunner(program: program, ports: model.ports, pageCapacity: pagesPerSession * sequences)
+        pool = PagePool(pages: pages)
+        devices = chosen.devices
+        backendDescription = chosen.summary
+        supportsBatches = sequences > 1
+        endTokens = tokenizer?.special.endIDs ?? []
+        recommendedSampling = model.recommendedSampling
+        self.options = options
+        self.model = model
+        self.plan = plan
+        self.tokenizer = tokenizer
+        self.chatTemplate = chatTemplate
+    }
+
+    deinit { for device in devices { device.quiesce() } }
+
+    public var vocabularySize: Int { model.vocabularySize }
+    public var cacheDType: DType { options.cacheDType }
+    public var batchTokens: Int { program.bounds.tokens }
+    public var batchSequences: Int { program.bounds.sequences }
+    public var pageTokens: Int { program.pageTokens }
+    public var fingerprint: String { model.fingerprint }
+    /// Memory of the compiled model.
+    public var executableInfo: ExecutableInfo { program.info }
+
+    /// An empty session. Its memory is taken as it fills.
+    public func makeSession() -> Session { Session(engine: self, contextLength: contextLength) }
+
+    /// Called with the lock held.
+    func takePage() throws -> UInt32 {
+        guard let page = pool.take() else {
+            throw HadalError(
+                .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full", hint: "close sessions, or raise cacheTokens")
+        }
+        return page
+    }
+
+    public func requireTokenizer() throws -> Tokenizer {
+        if let tokenizer { return tokenizer }
+        throw HadalError(.notFound, "the model has no tokenizer", hint: "logits and generate-ids work on token ids")
+    }
+
+    /// Runs `body` while every step reports each node to the returned events.
+    public func tracing(_ body: () throws -> Void) throws -> [TraceSink.Event] {
+        let sink = TraceSink()
+        trace = sink
+        defer { trace = nil }
+        try body()
+        return sink.events
+    }
+}

@@ -1,0 +1,55 @@
+import HadalArchitecture
+import HadalBackend
+import HadalCore
+import HadalFormats
+import HadalGraph
+
+/// What loading a model would do, found without reading its weights.
+public struct EngineForecast: Sendable {
+    public let description: ModelDescription
+    public let plan: ExecutionPlan
+    public let backend: String
+    public let contextLength: Int
+    public let weightBytes: Int
+    public let cacheBytes: Int
+    public let cacheBytesPerToken: Int
+    /// Free memory of the preferred device's first heap, when it tells.
+    public let freeBytes: Int?
+
+    public init(path: String, options: EngineOptions) throws {
+        description = try ModelDescription(path: path, options: options)
+        let chosen = try BackendChoice(options)
+        contextLength = options.contextLength ?? min(description.graph.contextLength, Engine.defaultContextLimit)
+        let bounds = Segment.Bounds(tokens: min(options.batchTokens, contextLength), sequences: 1, rows: 1)
+        let segment = Segment(
+            withoutData: description.graph.main, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
+        plan = try chosen.plan(for: segment, policy: options.fallback)
+        backend = chosen.summary
+        (weightBytes, cacheBytes) = description.memory(contextLength: contextLength, cacheDType: options.cacheDType)
+        cacheBytesPerToken = description.graph.stateBytesPerToken(elementBytes: options.cacheDType.blockBytes)
+        freeBytes = chosen.devices.first?.info.heaps.first.map { Int(clamping: $0.bytesFree) }
+    }
+
+    public func json() -> JSON {
+        let nodes = description.graph.main.nodes
+        return [
+            "architecture": JSON(.string(description.graph.architecture)), "backend": JSON(.string(backend)),
+            "reasons": JSON(.array(description.graph.reasons.map { JSON(.string($0)) })),
+            "devices": JSON(.array(plan.devices.map { JSON(.string($0)) })),
+            "parts": JSON(.array(plan.parts.map { part in
+                ["device": JSON(.string(plan.devices[part.device])), "ops": JSON(.int(Int64(part.nodes.count))),
+                 "first": JSON(.string(nodes[part.nodes.lowerBound].label)), "last": JSON(.string(nodes[part.nodes.upperBound - 1].label))]
+            })),
+            "moves": JSON(.array(plan.moves.map { move in
+                ["label": JSON(.string(move.label)), "op": JSON(.string(move.op)), "from": JSON(.string(move.from)),
+                 "to": JSON(.string(move.to)), "reason": JSON(.string(move.reason))]
+            })),
+            "copies": JSON(.int(Int64(plan.copies))),
+            "memory": [
+                "weights_bytes": JSON(.int(Int64(weightBytes))), "cache_bytes": JSON(.int(Int64(cacheBytes))),
+                "cache_bytes_per_token": JSON(.int(Int64(cacheBytesPerToken))), "context": JSON(.int(Int64(contextLength))),
+                "free_bytes": freeBytes.map { JSON(.int(Int64($0))) } ?? .null,
+            ],
+        ]
+    }
+}

@@ -1,0 +1,41 @@
+import HadalBackend
+import HadalCore
+
+/// How a model is loaded.
+public struct EngineOptions: Sendable {
+    /// Backend name, or `name:device` with a device's index or name.
+    public var backend = "cpu"
+    /// What to do with an op that the backend cannot run.
+    public var fallback = FallbackPolicy.error
+    /// `backend.option` to value, as `--set` gives them.
+    public var settings: [String: String] = [:]
+    /// Where plugins, architectures and kernels are looked for.
+    public var environment = EngineEnvironment()
+    /// An architecture file that overrides detection.
+    public var architecture: String?
+    /// Most tokens a session may hold; nil: the model's own limit, at most 32768.
+    public var contextLength: Int?
+    /// Tokens that all sessions together may hold; nil: twice the context.
+    public var cacheTokens: Int?
+    /// Element type of the cache. F32 keeps results within the float32 tolerances; F16 halves the memory.
+    public var cacheDType = DType.f32
+    /// Most tokens processed in one step; longer prompts go in chunks.
+    public var batchTokens = 512
+    /// Most sequences decoded together.
+    public var batchSequences = 8
+    /// Values besides the logits that a run must give.
+    public var observe = Observation.none
+    public var log = LogSink.silent
+
+    public enum Observation: Sendable, Equatable {
+        case none
+        /// Logits of every token.
+        case allLogits
+        /// Logits of every token and the hidden state after every layer.
+        case hidden
+        /// The output of every node of the graph.
+        case everything
+    }
+
+    public init() {}
+}

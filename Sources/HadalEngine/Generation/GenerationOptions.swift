@@ -1,0 +1,47 @@
+import HadalCore
+
+/// What a generation does and when it ends.
+public struct GenerationOptions: Sendable {
+    public var sampling = SamplingOptions()
+    /// Most tokens to generate; nil: until the model stops or the context is full.
+    public var maxTokens: Int?
+    /// Texts that end the answer; they are not part of it.
+    public var stopStrings: [String] = []
+    /// Go on past the model's own end tokens.
+    public var ignoreEndOfText = false
+
+    public init() {}
+}
+
+/// What a generation reports as it goes.
+public enum GenerationEvent: Sendable {
+    /// Text to show: whole characters, stop strings withheld.
+    case text(String)
+    /// A token was chosen. Its text may come later, together with others.
+    case token(Int32)
+    /// The last event.
+    case finished(GenerationSummary)
+}
+
+/// How a generation went.
+public struct GenerationSummary: Sendable {
+    public enum Reason: String, Sendable {
+        /// The model ended its answer.
+        case endOfText = "stop"
+        /// A stop string appeared.
+        case stopString = "stop_string"
+        /// `maxTokens` was reached.
+        case length = "length"
+        /// The context is full.
+        case contextFull = "context_full"
+        /// The caller cancelled.
+        case cancelled = "cancelled"
+    }
+    public var reason: Reason
+    public var generatedTokens: Int
+    public var seconds: Double
+    public var seed: UInt64
+
+    /// Generated tokens per second.
+    public var tokensPerSecond: Double { seconds > 0 ? Double(generatedTokens) / seconds : 0 }
+}

@@ -1,0 +1,87 @@
+import Dispatch
+import HadalCore
+import HadalText
+
+extension Session {
+    /// Generates tokens from the session's logits, appending each, until something ends it.
+    ///
+    /// Blocks the calling thread. `onEvent` returns false to cancel. The last chosen token is in the session, unless it ended the
+    /// text.
+    /// - Throws: `invalidArgument` when the session has no logits (append a prompt first) or a setting is out of range. A full
+    ///   context is no error here but a reason to finish; it is never a silent cut.
+    @discardableResult
+    public func generate(
+        _ options: GenerationOptions = GenerationOptions(), onEvent: (GenerationEvent) throws -> Bool
+    ) throws -> GenerationSummary {
+        guard hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
+        if let limit = options.maxTokens, limit < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(limit)") }
+        let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
+        var detokenizer = engine.tokenizer.map { IncrementalDetokenizer($0, continuing: count > 0) }
+        var stops = StopMatcher(options.stopStrings)
+        let start = ContinuousClock.now
+        var generated = 0
+        var reason = GenerationSummary.Reason.length
+        var live = true
+
+        func show(_ text: String) throws -> Bool {
+            let (shown, stopped) = stops.feed(text)
+            if !shown.isEmpty { live = try onEvent(.text(shown)) && live }
+            return stopped
+        }
+        loop: while generated < options.maxTokens ?? .max {
+            guard live else { reason = .cancelled; break }
+            let token = sampler.sample(logits.baseAddress!, history: history)
+            if !options.ignoreEndOfText, engine.endTokens.contains(token) { reason = .endOfText; break }
+            generated += 1
+            live = try onEvent(.token(token)) && live
+            if let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
+            guard count < contextLength else { reason = .contextFull; break }
+            do {
+                try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1)) }
+            } catch let error as HadalError where error.code == .cancelled {
+                reason = .cancelled
+                break loop
+            }
+        }
+        if reason != .stopString {
+            if let rest = detokenizer?.finish(), !rest.isEmpty, try show(rest) { reason = .stopString }
+            if reason != .stopString {
+                let rest = stops.finish()
+                if !rest.isEmpty { _ = try onEvent(.text(rest)) }
+            }
+        }
+        let elapsed = ContinuousClock.now - start
+        let summary = GenerationSummary(
+            reason: reason, generatedTokens: generated, seconds: elapsed.seconds, seed: sampler.seed)
+        _ = try onEvent(.finished(summary))
+        return summary
+    }
+
+    /// The same as a stream. Runs on a thread of its own; ending the iteration cancels it.
+    public func stream(_ options: GenerationOptions = GenerationOptions()) -> AsyncThrowingStream<GenerationEvent, any Error> {
+        AsyncThrowingStream { continuation in
+            let cancelled = CancellationFlag()
+            continuation.onTermination = { [weak self] reason in
+                if case .cancelled = reason {
+                    cancelled.set()
+                    self?.cancel()
+                }
+            }
+            DispatchQueue.global(qos: .userInitiated).async {
+                do {
+                    try self.generate(options) { event in
+                        continuation.yield(event)
+                        return !cancelled.isSet
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+        }
+    }
+}
+
+extension Duration {
+    public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

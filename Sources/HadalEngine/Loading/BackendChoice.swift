@@ -1,0 +1,77 @@
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// The backend that the user asked for, opened, with the others that may take what it cannot.
+struct BackendChoice {
+    let names: [String]
+    let devices: [any Device]
+    /// Of the preferred backend, less what a fallback device lacks.
+    let capabilities: BackendCapabilities
+    private let single: Set<Int>
+    let summary: String
+
+    init(_ options: EngineOptions) throws {
+        let registry = options.environment.backends()
+        let selection = try registry.resolve(options.backend)
+        let preferred = selection.backend
+        var opened: [(any Backend, Int)] = [(preferred, selection.deviceIndex)]
+        var known = Set([preferred.name])
+        if options.fallback != .error {
+            for backend in registry.list().available.map(\.backend) where backend.name != preferred.name {
+                known.insert(backend.name)
+                // The reference backend can run everything, so it comes after the others.
+                if backend.name == "reference" { opened.append((backend, 0)) } else { opened.insert((backend, 0), at: min(1, opened.count)) }
+            }
+        }
+        for key in options.settings.keys {
+            let owner = String(key.prefix { $0 != "." })
+            // A setting for a backend that is not in use is fine, one for a backend that does not exist is a slip.
+            if known.contains(owner) { continue }
+            known.formUnion(registry.list().available.map(\.backend.name))
+            guard known.contains(owner) else {
+                throw HadalError(.invalidArgument, "--set \(key): there is no backend '\(owner)'", hint: "backends: \(known.sorted().joined(separator: ", "))")
+            }
+        }
+        var names: [String] = []
+        var devices: [any Device] = []
+        var single: Set<Int> = []
+        var capabilities = preferred.capabilities
+        for (k, (backend, device)) in opened.enumerated() {
+            let parsed = try Self.parse(options.settings, for: backend)
+            do {
+                devices.append(try backend.open(device: device, options: parsed, log: options.log))
+            } catch where k > 0 {
+                options.log.write(.warning, "backend \(backend.name) cannot take over: \(error)")
+                continue
+            }
+            if !backend.capabilities.contains(.multiNode) { single.insert(names.count) }
+            names.append(backend.name)
+            capabilities.formIntersection(backend.capabilities)
+        }
+        self.names = names
+        self.devices = devices
+        self.capabilities = capabilities
+        self.single = single
+        let info = devices[0].info
+        summary = "\(names[0]): \(info.name)"
+    }
+
+    func plan(for segment: Segment, policy: FallbackPolicy) throws -> ExecutionPlan {
+        try ExecutionPlan.make(for: segment, candidates: Array(zip(names, devices)), policy: policy, single: single)
+    }
+
+    private static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
+        var values: [String: OptionValue] = [:]
+        for (key, text) in settings {
+            let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
+            guard parts.count == 2, parts[0] == backend.name else { continue }
+            guard let spec = backend.options.first(where: { $0.name == parts[1] }) else {
+                let known = backend.options.map(\.name).joined(separator: ", ")
+                throw HadalError(.invalidArgument, "backend \(backend.name) has no option '\(parts[1])'", hint: "options: \(known.isEmpty ? "none" : known)")
+            }
+            values[spec.name] = try spec.parse(text)
+        }
+        return values
+    }
+}

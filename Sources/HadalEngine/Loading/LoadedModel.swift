@@ -1,0 +1,124 @@
+import HadalArchitecture
+import HadalBackend
+import HadalCore
+import HadalFormats
+import HadalGraph
+import Synchronization
+
+/// A model's main graph with its ports, and its weights.
+public final class LoadedModel: Sendable {
+    /// Weights bound for compiling, and what keeps their bytes alive.
+    struct BoundWeights: Sendable {
+        var data: [Segment.WeightData]
+        var owners: [WeightData]
+    }
+
+    public let description: ModelDescription
+    public let graph: Graph
+    let ports: StepRunner.Ports
+    /// Values besides the plain logits that the engine was asked to give, by name; `[T, width]` F32.
+    let observed: [(name: String, value: Int)]
+    /// Lengths past which every key must be rotated anew.
+    let ropeSwitches: [Int]
+    public let fingerprint: String
+    let recommendedSampling: SamplingOptions
+    private let kept = Mutex<[WeightData]>([])
+
+    public var vocabularySize: Int { description.graph.vocabularySize }
+    public var contextLength: Int { description.graph.contextLength }
+
+    init(_ description: ModelDescription, observe: EngineOptions.Observation) throws {
+        self.description = description
+        var graph = description.graph.main
+        func input(_ name: String) -> Int? { graph.inputs.first { graph.values[$0].name == name } }
+        guard let tokens = input("tokens"), let positions = input("positions"), let logits = graph.outputs.first else {
+            throw HadalError(.malformed, "the graph of \(description.graph.architecture) lacks tokens, positions or an output")
+        }
+        ports = StepRunner.Ports(tokens: tokens, positions: positions, rows: input("rows"), logits: logits)
+
+        var observed: [(String, Int)] = observe == .none ? [] : [("logits", logits)]
+        switch observe {
+        case .none, .allLogits: break
+        case .hidden:
+            observed += (description.graph.hidden["main"] ?? [:]).sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
+        case .everything:
+            for node in graph.nodes {
+                for (k, value) in node.outputs.enumerated() where graph.values[value].dtype == .f32 && value != logits {
+                    observed.append((node.outputs.count > 1 ? "\(node.label).\(k)" : node.label, value))
+                }
+            }
+        }
+        for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
+        self.observed = observed
+        ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
+        fingerprint = Self.fingerprint(description)
+        recommendedSampling = Self.sampling(description.files)
+        self.graph = graph
+    }
+
+    /// Reads every weight of the graph: in place where the file's bytes serve as they are.
+    func bindWeights() throws -> BoundWeights {
+        var bound = BoundWeights(data: [], owners: [])
+        for binding in try description.graph.bindings(of: graph) {
+            let data = try binding.materialise(from: description.files)
+            let file = binding.plainTensor.flatMap { description.files.fileRange(of: $0) }
+            bound.data.append(.init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }))
+            bound.owners.append(data)
+        }
+        return bound
+    }
+
+    /// Keeps the bytes of weights that a backend goes on reading.
+    func keep(_ weights: BoundWeights) { kept.withLock { $0 = weights.owners } }
+
+    /// Lets go of the file's pages: the backend has copies of its own.
+    func releaseMappedPages() { for tensor in description.files.tensors { description.files.discard(tensor) } }
+
+    /// FNV-1a over the tensor directory and the first bytes of each tensor: tells models apart, and is no signature.
+    private static func fingerprint(_ description: ModelDescription) -> String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        func add(_ bytes: some Sequence<UInt8>) { for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 } }
+        add(description.graph.architecture.utf8)
+        for tensor in description.files.tensors {
+            add("\(tensor.name) \(tensor.dtype.name) \(tensor.shape)".utf8)
+            add(description.files.bytes(of: tensor).prefix(16))
+        }
+        return String(hash, radix: 16)
+    }
+
+    /// What generation_config.json recommends, over Hadal's defaults.
+    private static func sampling(_ files: ModelFiles) -> SamplingOptions {
+        var options = SamplingOptions()
+        guard let root = files.huggingFace?.generationConfig?.root else { return options }
+        if let value = root["temperature"]?.double, value >= 0 { options.temperature = value }
+        if let value = root["top_p"]?.double, value > 0, value <= 1 { options.topP = value }
+        if let value = root["top_k"]?.int, value >= 0 { options.topK = value }
+        if let value = root["repetition_penalty"]?.double, value > 0 { options.repetitionPenalty = value }
+        return options
+    }
+}
+
+extension LoadedModel {
+    public var hasQuantisedWeights: Bool { graph.weights.contains { $0.dtype.isQuantised } }
+
+    /// Bytes of weights that one decode step reads: every matrix once, of an embedding table one row.
+    public var decodeBytes: Int {
+        var used: Set<Int> = []
+        var tables: Set<Int> = []
+        for node in graph.nodes {
+            for case .weight(let w) in node.inputs { if node.op == "embedding" { tables.insert(w) } else { used.insert(w) } }
+        }
+        return used.reduce(0) { $0 + graph.weights[$1].bytes }
+            + tables.subtracting(used).reduce(0) { $0 + graph.weights[$1].bytes / max(1, graph.weights[$1].dims.first ?? 1) }
+    }
+
+    /// Multiplications by weights that one prefill token costs; the head counts for the last token only, so not at all.
+    public var prefillMultiplies: Int {
+        var total = 0
+        for node in graph.nodes where node.op == "linear" {
+            guard case .value(let x) = node.inputs[0], graph.values[x].dims.first == .tokens, case .weight(let w) = node.inputs[1] else { continue }
+            total += graph.weights[w].elements
+        }
+        return total
+    }
+}

@@ -1,0 +1,32 @@
+import HadalArchitecture
+import HadalCore
+import HadalFormats
+import HadalGraph
+
+/// What a model is, found without reading a byte of its weights: enough for `inspect` and `plan`.
+public struct ModelDescription: Sendable {
+    public let files: ModelFiles
+    public let graph: ModelGraph
+
+    /// - Throws: `HadalError` naming the file and key, tensor or node at fault.
+    public init(files: ModelFiles, options: EngineOptions) throws {
+        let library = try options.environment.architectures()
+        let match = if let file = options.architecture { try library.match(files, file: file) } else { try library.match(files) }
+        let graph = try match.build(files, catalogue: try options.environment.catalogue())
+        for reason in graph.reasons { options.log.write(.info, reason) }
+        for warning in graph.warnings { options.log.write(.warning, warning) }
+        self.files = files
+        self.graph = graph
+    }
+
+    public init(path: String, options: EngineOptions = EngineOptions()) throws {
+        try self.init(files: try ModelFiles.open(path: path), options: options)
+    }
+
+    /// Bytes that the engine will hold for a model run with these options, before any backend's own work space.
+    public func memory(contextLength: Int, cacheDType: DType) -> (weights: Int, cache: Int) {
+        let perToken = graph.stateBytesPerToken(elementBytes: cacheDType.blockBytes)
+        let (cache, overflow) = perToken.multipliedReportingOverflow(by: contextLength)
+        return (graph.weightBytes, overflow ? Int.max : cache)
+    }
+}

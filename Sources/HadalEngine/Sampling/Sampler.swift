@@ -1,0 +1,142 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Chooses tokens. All work space is allocated at `init`; `sample` allocates nothing.
+///
+/// Not thread-safe.
+public final class Sampler {
+    public let options: SamplingOptions
+    /// The seed in use, drawn at random when the options named none.
+    public let seed: UInt64
+    private var random: SeededRandom
+    private let vocabulary: Int
+    /// Token ids, partially ordered by descending logit while sampling.
+    private let order: UnsafeMutablePointer<Int32>
+    private let adjusted: UnsafeMutablePointer<Float>
+    private let probabilities: UnsafeMutablePointer<Double>
+    private let counts: UnsafeMutablePointer<Int32>
+
+    public init(options: SamplingOptions, vocabulary: Int) throws {
+        try options.validate()
+        self.options = options
+        self.vocabulary = vocabulary
+        seed = options.seed ?? UInt64.random(in: 0...UInt64(Int64.max))
+        random = SeededRandom(seed: seed)
+        order = .allocate(capacity: vocabulary)
+        adjusted = .allocate(capacity: vocabulary)
+        probabilities = .allocate(capacity: vocabulary)
+        counts = .allocate(capacity: vocabulary)
+        counts.initialize(repeating: 0, count: vocabulary)
+    }
+
+    deinit {
+        order.deallocate()
+        adjusted.deallocate()
+        probabilities.deallocate()
+        counts.deallocate()
+    }
+
+    /// The next token.
+    ///
+    /// - Parameters:
+    ///   - logits: `[vocabulary]`; NaN counts as minus infinity.
+    ///   - history: the tokens so far, the newest last.
+    public func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>) -> Int32 {
+        for i in 0..<vocabulary { adjusted[i] = logits[i].isNaN ? -.infinity : logits[i] }
+        penalise(history)
+        if options.temperature == 0 { return argmax() }
+
+        let kept = options.topK > 0 ? min(options.topK, vocabulary) : vocabulary
+        selectTop(kept)
+        // Probabilities at temperature 1 decide what is kept; the temperature then shapes what is left.
+        let best = Double(adjusted[Int(order[0])])
+        var total = 0.0
+        for i in 0..<kept {
+            probabilities[i] = exp(Double(adjusted[Int(order[i])]) - best)
+            total += probabilities[i]
+        }
+        var count = kept
+        if options.topP < 1 {
+            var sum = 0.0
+            for i in 0..<kept {
+                sum += probabilities[i]
+                if sum >= options.topP * total { count = i + 1; break }
+            }
+        }
+        if options.minP > 0 {
+            while count > 1, probabilities[count - 1] < options.minP * probabilities[0] { count -= 1 }
+        }
+        var mass = 0.0
+        for i in 0..<count {
+            probabilities[i] = exp((Double(adjusted[Int(order[i])]) - best) / options.temperature)
+            mass += probabilities[i]
+        }
+        guard mass.isFinite, mass > 0 else { return order[0] }
+        var target = random.uniform() * mass
+        for i in 0..<count {
+            target -= probabilities[i]
+            if target < 0 { return order[i] }
+        }
+        return order[count - 1]
+    }
+
+    private func penalise(_ history: UnsafeBufferPointer<Int32>) {
+        guard options.repetitionPenalty != 1 || options.presencePenalty != 0 || options.frequencyPenalty != 0 else { return }
+        let recent = UnsafeBufferPointer(rebasing: history[max(0, history.count - options.penaltyWindow)...])
+        for token in recent where token >= 0 && token < vocabulary { counts[Int(token)] += 1 }
+        for token in recent where token >= 0 && token < vocabulary && counts[Int(token)] > 0 {
+            let i = Int(token)
+            var logit = Double(adjusted[i])
+            logit = logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
+            logit -= options.presencePenalty + Double(counts[i]) * options.frequencyPenalty
+            adjusted[i] = Float(logit)
+            counts[i] = 0
+        }
+    }
+
+    private func argmax() -> Int32 {
+        var best = 0
+        for i in 1..<max(vocabulary, 1) where adjusted[i] > adjusted[best] { best = i }
+        return Int32(best)
+    }
+
+    /// Puts the `k` largest logits first in `order`, in descending order; ties by lower id.
+    private func selectTop(_ k: Int) {
+        func before(_ a: Int32, _ b: Int32) -> Bool {
+            let (x, y) = (adjusted[Int(a)], adjusted[Int(b)])
+            return x > y || (x == y && a < b)
+        }
+        if k == vocabulary {
+            for i in 0..<vocabulary { order[i] = Int32(i) }
+            let all = UnsafeMutableBufferPointer(start: order, count: vocabulary)
+            var sortable = all
+            sortable.sort(by: before)
+            return
+        }
+        // A heap of the k best, its root the worst of them.
+        func siftDown(_ start: Int, _ count: Int) {
+            var parent = start
+            while true {
+                var child = 2 * parent + 1
+                guard child < count else { return }
+                if child + 1 < count, before(order[child], order[child + 1]) { child += 1 }
+                guard before(order[parent], order[child]) else { return }
+                (order[parent], order[child]) = (order[child], order[parent])
+                parent = child
+            }
+        }
+        for i in 0..<k { order[i] = Int32(i) }
+        for i in stride(from: k / 2 - 1, through: 0, by: -1) { siftDown(i, k) }
+        for i in k..<vocabulary where before(Int32(i), order[0]) {
+            order[0] = Int32(i)
+            siftDown(0, k)
+        }
+        for last in stride(from: k - 1, to: 0, by: -1) {
+            (order[0], order[last]) = (order[last], order[0])
+            siftDown(0, last)
+        }
+    }
+}

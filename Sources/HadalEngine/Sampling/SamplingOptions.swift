@@ -1,0 +1,48 @@
+import HadalCore
+
+/// How the next token is chosen from the logits.
+///
+/// Applied in this order: penalties, temperature 0 (argmax), top-k, top-p, min-p, temperature, draw.
+public struct SamplingOptions: Sendable, Equatable {
+    /// 0: always the most likely token. Otherwise logits are divided by it.
+    public var temperature: Double = 0.8
+    /// Keep the k most likely tokens; 0: all.
+    public var topK: Int = 40
+    /// Keep the fewest tokens whose probabilities sum to at least this; 1: all.
+    public var topP: Double = 0.95
+    /// Keep tokens at least this fraction as likely as the most likely one; 0: all.
+    public var minP: Double = 0.0
+    /// Divides positive and multiplies negative logits of tokens seen lately; 1: off.
+    public var repetitionPenalty: Double = 1.0
+    /// Subtracted once from the logits of tokens seen lately.
+    public var presencePenalty: Double = 0.0
+    /// Subtracted for every occurrence of a token seen lately.
+    public var frequencyPenalty: Double = 0.0
+    /// How many of the last tokens count as "lately".
+    public var penaltyWindow: Int = 64
+    /// The same seed gives the same tokens on the same backend with the same thread count; nil: a random seed.
+    public var seed: UInt64?
+
+    public init() {}
+
+    public static let greedy: SamplingOptions = {
+        var options = SamplingOptions()
+        options.temperature = 0
+        return options
+    }()
+
+    /// - Throws: `invalidArgument` naming the first setting out of range.
+    public func validate() throws {
+        func check(_ good: Bool, _ message: String) throws {
+            guard good else { throw HadalError(.invalidArgument, message) }
+        }
+        try check(temperature.isFinite && temperature >= 0, "temperature must be 0 or more, not \(temperature)")
+        try check(topK >= 0, "top-k must be 0 or more, not \(topK)")
+        try check(topP > 0 && topP <= 1, "top-p must be above 0 and at most 1, not \(topP)")
+        try check(minP >= 0 && minP <= 1, "min-p must be between 0 and 1, not \(minP)")
+        try check(repetitionPenalty.isFinite && repetitionPenalty > 0, "repetition penalty must be above 0, not \(repetitionPenalty)")
+        try check(presencePenalty.isFinite, "presence penalty must be a number")
+        try check(frequencyPenalty.isFinite, "frequency penalty must be a number")
+        try check(penaltyWindow >= 0, "the penalty window must be 0 or more, not \(penaltyWindow)")
+    }
+}

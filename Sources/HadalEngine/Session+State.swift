@@ -1,0 +1,104 @@
+import HadalCore
+import HadalFormats
+
+/// Sessions on disk: the tokens and every state's rows, so that a long prompt need not be processed again.
+///
+/// The file is a safetensors file: `tokens` I32 `[length]`, and for each state a tensor `[heads, length, width]` in the cache's
+/// element type. Its metadata name the format version and the model's fingerprint.
+extension Session {
+    private static let version = "hadal-session/1"
+
+    /// Writes the session to a file, replacing it atomically.
+    public func save(to path: String) throws {
+        let length = count
+        var tensors: [TensorSource] = []
+        let ids = tokens
+        tensors.append(.init(
+            name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
+        for (index, state) in engine.program.graph.states.enumerated() {
+            let rows = try engine.lock.withLock { _ in try readRows(index, heads: state.heads, width: state.width, length: length) }
+            tensors.append(.init(
+                name: "state.\(index)", dtype: engine.cacheDType, shape: [state.heads, length, state.width], bytes: rows))
+        }
+        try SafetensorsWriter.write(
+            to: path, tensors: tensors, metadata: [("format", Self.version), ("fingerprint", engine.fingerprint)])
+    }
+
+    /// A session from a file that `save` wrote with the same model.
+    ///
+    /// - Throws: `mismatch` when the file belongs to another model or cache type, `contextFull` when it does not fit.
+    public static func load(from path: String, engine: Engine) throws -> Session {
+        let file = try SafetensorsFile(path: path)
+        func metadata(_ key: String) -> String? { file.metadata.first { $0.key == key }?.value }
+        guard metadata("format") == version else {
+            throw HadalError(.malformed, "not a saved session", at: Place(path))
+        }
+        guard metadata("fingerprint") == engine.fingerprint else {
+            throw HadalError(.mismatch, "the session was saved with another model", at: Place(path))
+        }
+        func bytes(_ name: String, _ dtype: DType, _ shape: [Int]?) throws -> UnsafeRawBufferPointer {
+            guard let tensor = file.tensors.first(where: { $0.name == name }) else {
+                throw HadalError(.malformed, "tensor '\(name)' is missing", at: Place(path))
+            }
+            guard tensor.dtype == dtype, shape == nil ? tensor.shape.count == 1 : tensor.shape == shape else {
+                throw HadalError(.mismatch, "tensor '\(name)' is \(tensor.dtype.name)\(tensor.shape), not \(dtype.name)\(shape ?? [])", at: Place(path))
+            }
+            return UnsafeRawBufferPointer(rebasing: file.source.bytes[tensor.range])
+        }
+        let stored = try bytes("tokens", .i32, nil)
+        let ids = [Int32](unsafeUninitializedCapacity: stored.count / 4) { buffer, count in
+            UnsafeMutableRawBufferPointer(buffer).copyMemory(from: stored)
+            count = stored.count / 4
+        }
+        let session = engine.makeSession()
+        guard ids.count <= session.contextLength else {
+            throw HadalError(
+                .contextFull, "the saved session has \(ids.count) tokens, the context holds \(session.contextLength)",
+                hint: "raise --context")
+        }
+        for token in ids where token < 0 || Int(token) >= engine.vocabularySize {
+            throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: Place(path))
+        }
+        for (index, state) in engine.program.graph.states.enumerated() {
+            let rows = try bytes("state.\(index)", engine.cacheDType, [state.heads, ids.count, state.width])
+            try engine.lock.withLock { _ in
+                try session.writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows)
+            }
+        }
+        session.adopt(ids)
+        return session
+    }
+
+    private func rowBytes(_ width: Int) -> Int { engine.cacheDType.byteCount(elements: width) ?? 0 }
+
+    private func readRows(_ state: Int, heads: Int, width: Int, length: Int) throws -> [UInt8] {
+        let (row, size) = (rowBytes(width), engine.pageTokens)
+        var out = [UInt8](repeating: 0, count: heads * length * row)
+        var page = [UInt8](repeating: 0, count: engine.program.pageBytes(state: state))
+        for first in stride(from: 0, to: length, by: size) {
+            try page.withUnsafeMutableBytes { try engine.program.readPage(Int(pages[first / size]), state: state, into: $0) }
+            let rows = min(size, length - first)
+            for head in 0..<heads {
+                let source = head * size * row
+                let destination = (head * length + first) * row
+                out.replaceSubrange(destination..<(destination + rows * row), with: page[source..<(source + rows * row)])
+            }
+        }
+        return out
+    }
+
+    /// Called on a fresh session, with the engine's lock held.
+    private func writeRows(_ state: Int, heads: Int, width: Int, length: Int, from rows: UnsafeRawBufferPointer) throws {
+        let (row, size) = (rowBytes(width), engine.pageTokens)
+        while pages.count * size < length { pages.append(try engine.takePage()) }
+        var page = [UInt8](repeating: 0, count: engine.program.pageBytes(state: state))
+        for first in stride(from: 0, to: length, by: size) {
+            let count = min(size, length - first)
+            for head in 0..<heads {
+                let source = (head * length + first) * row
+                page.replaceSubrange((head * size * row)..<((head * size + count) * row), with: rows[source..<(source + count * row)])
+            }
+            try page.withUnsafeBytes { try engine.program.writePage(Int(pages[first / size]), state: state, from: $0) }
+        }
+    }
+}

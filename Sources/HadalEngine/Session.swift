@@ -1,0 +1,216 @@
+import HadalBackend
+import HadalCore
+import Synchronization
+
+/// One timeline of tokens with its state: append, look at the logits, roll back, fork, save.
+///
+/// Forked sessions share the pages of their common prefix until one of them writes. Thread safety: one thread at a time for
+/// each session (`cancel()` may come from any); different sessions may be used from different threads, their steps take turns.
+public final class Session: @unchecked Sendable {
+    public let engine: Engine
+    /// Most tokens the session may hold.
+    public let contextLength: Int
+    private var storage: UnsafeMutableBufferPointer<Int32>
+    /// Tokens so far.
+    public private(set) var count = 0
+    var pages: PageList
+    private let logitStorage: UnsafeMutableBufferPointer<Float>
+    private let cancelFlag: UnsafeMutablePointer<UInt32>
+    /// Whether `logits` belongs to the last token.
+    public private(set) var hasLogits = false
+
+    init(engine: Engine, contextLength: Int) {
+        self.engine = engine
+        self.contextLength = contextLength
+        storage = .allocate(capacity: contextLength)
+        pages = PageList(capacity: (contextLength + engine.pageTokens - 1) / engine.pageTokens)
+        logitStorage = .allocate(capacity: engine.vocabularySize)
+        logitStorage.initialize(repeating: 0)
+        cancelFlag = .allocate(capacity: 1)
+        cancelFlag.initialize(to: 0)
+    }
+
+    deinit {
+        engine.lock.withLock { _ in
+            for i in 0..<pages.count { engine.pool.release(pages[i]) }
+        }
+        storage.deallocate()
+        logitStorage.deallocate()
+        cancelFlag.deallocate()
+    }
+
+    /// The tokens so far.
+    public var tokens: [Int32] { Array(storage[..<count]) }
+
+    /// The tokens so far without a copy; valid until the session changes.
+    var history: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(rebasing: storage[..<count]) }
+
+    /// `[vocabulary]` logits after the last token. Meaningful while `hasLogits`; overwritten by the next append.
+    public var logits: UnsafeBufferPointer<Float> { UnsafeBufferPointer(logitStorage) }
+
+    /// Asks a running `append` to end early with `HadalError.cancelled`. Any thread.
+    public func cancel() { cancelFlag.pointee = 1 }
+
+    /// Appends tokens and computes the logits after the last of them.
+    ///
+    /// A cancelled or failed append leaves the session as it was before, but for whole chunks that were already done.
+    /// - Throws: `contextFull` when they do not fit; `invalidArgument` for an id outside the vocabulary; `cancelled`.
+    public func append(_ new: [Int32]) throws { try new.withUnsafeBufferPointer { try append($0) } }
+
+    /// The same without a copy. Allocates nothing when the new tokens fit the session's last page or a free one.
+    public func append(_ new: UnsafeBufferPointer<Int32>) throws {
+        try append(new, eachRow: nil)
+    }
+
+    /// Appends tokens; `eachRow` receives the logits `[rows, vocabulary]` of each chunk, with the index of its first token.
+    func append(_ new: UnsafeBufferPointer<Int32>, eachRow: ((Int, Int) throws -> Void)?) throws {
+        guard !new.isEmpty else { throw HadalError(.invalidArgument, "nothing to append") }
+        guard new.count <= contextLength - count else {
+            throw HadalError(
+                .contextFull, "the context holds \(contextLength) tokens: \(count) are used and \(new.count) more do not fit",
+                hint: "raise --context, or start a new session")
+        }
+        for token in new where token < 0 || Int(token) >= engine.vocabularySize {
+            throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
+        }
+        cancelFlag.pointee = 0
+        let planned = count + new.count
+        // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens.
+        if count > 0, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
+            let old = tokens
+            try rollback(to: 0)
+            for i in 0..<old.count { storage[i] = old[i] }
+            for i in 0..<new.count { storage[old.count + i] = new[i] }
+            try process(total: planned, planned: planned, eachRow: eachRow)
+        } else {
+            for i in 0..<new.count { storage[count + i] = new[i] }
+            try process(total: planned, planned: planned, eachRow: eachRow)
+        }
+    }
+
+    /// Runs the tokens from `count` up to `total`, which are already in `storage`, in chunks.
+    private func process(total: Int, planned: Int, eachRow: ((Int, Int) throws -> Void)?) throws {
+        hasLogits = false
+        while count < total {
+            let size = min(total - count, engine.batchTokens)
+            let isLast = count + size == total
+            try engine.lock.withLock { _ in
+                try reservePages(upTo: count + size)
+                let runner = engine.runner
+                runner.begin()
+                let wanted = eachRow != nil ? size : (isLast ? 1 : 0)
+                let row = try runner.add(
+                    UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
+                    pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: planned,
+                    wantedRows: wanted)
+                try runner.run(cancel: UnsafePointer(cancelFlag), trace: engine.trace)
+                if let eachRow { try eachRow(count, size) }
+                if isLast {
+                    let source = runner.logits + (row + wanted - 1) * engine.vocabularySize
+                    logitStorage.baseAddress?.update(from: source, count: engine.vocabularySize)
+                }
+            }
+            count += size
+            if isLast { hasLogits = true }
+        }
+    }
+
+    /// Makes sure that pages exist for `length` tokens and that the ones to be written are this session's alone.
+    /// Called with the engine's lock held.
+    private func reservePages(upTo length: Int) throws {
+        let size = engine.pageTokens
+        let firstWritten = count / size
+        if firstWritten < pages.count, count % size != 0 || length > count, engine.pool.isShared(pages[firstWritten]) {
+            let page = try engine.takePage()
+            try engine.program.copyPage(from: Int(pages[firstWritten]), to: Int(page))
+            engine.pool.release(pages[firstWritten])
+            pages[firstWritten] = page
+        }
+        while pages.count * size < length { pages.append(try engine.takePage()) }
+    }
+
+    /// Forgets all tokens after the first `length`.
+    public func rollback(to length: Int) throws {
+        guard length >= 0, length <= count else {
+            throw HadalError(.invalidArgument, "cannot roll back to \(length): the session holds \(count) tokens")
+        }
+        guard length < count else { return }
+        let needed = (length + engine.pageTokens - 1) / engine.pageTokens
+        engine.lock.withLock { _ in
+            while pages.count > needed { engine.pool.release(pages.removeLast()) }
+        }
+        count = length
+        hasLogits = false
+    }
+
+    /// A session with the same tokens and state. Costs no copy until one of the two writes to a shared page.
+    public func fork() -> Session {
+        let copy = Session(engine: engine, contextLength: contextLength)
+        for i in 0..<count { copy.storage[i] = storage[i] }
+        copy.count = count
+        let needed = (count + engine.pageTokens - 1) / engine.pageTokens
+        engine.lock.withLock { _ in
+            for i in 0..<needed {
+                engine.pool.retain(pages[i])
+                copy.pages.append(pages[i])
+            }
+        }
+        if hasLogits {
+            copy.logitStorage.baseAddress?.update(from: logitStorage.baseAddress!, count: logitStorage.count)
+            copy.hasLogits = true
+        }
+        return copy
+    }
+
+    /// Takes over tokens whose state was written from a file. Called by `load`.
+    func adopt(_ restored: [Int32]) {
+        for i in 0..<restored.count { storage[i] = restored[i] }
+        count = restored.count
+        hasLogits = false
+    }
+}
+
+extension Session {
+    /// Appends one token to each of several sessions in one step: their weights are read once for all.
+    ///
+    /// - Throws: as `append`. On an error no session has changed.
+    public static func append(_ entries: [(session: Session, token: Int32)]) throws {
+        guard let engine = entries.first?.session.engine else { return }
+        guard entries.allSatisfy({ $0.session.engine === engine }), Set(entries.map { ObjectIdentifier($0.session) }).count == entries.count
+        else { throw HadalError(.invalidArgument, "a batch wants distinct sessions of one engine") }
+        // Sessions that cross a rope switch, or more than fit one step, go on their own.
+        let crossing = entries.contains { entry in engine.model.ropeSwitches.contains { entry.session.count == $0 } }
+        guard entries.count <= engine.batchSequences, !crossing, engine.supportsBatches else {
+            for entry in entries { try entry.session.append([entry.token]) }
+            return
+        }
+        for (session, token) in entries {
+            guard session.count < session.contextLength else {
+                throw HadalError(.contextFull, "the context holds \(session.contextLength) tokens, and all are used", hint: "raise --context")
+            }
+            guard token >= 0, Int(token) < engine.vocabularySize else {
+                throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
+            }
+        }
+        try engine.lock.withLock { _ in
+            let runner = engine.runner
+            runner.begin()
+            var rows: [Int] = []
+            for (session, token) in entries {
+                session.storage[session.count] = token
+                try session.reservePages(upTo: session.count + 1)
+                rows.append(try runner.add(
+                    UnsafeBufferPointer(rebasing: session.storage[session.count..<(session.count + 1)]), past: session.count,
+                    pageList: UnsafeBufferPointer(rebasing: session.pages.storage[..<session.pages.count]),
+                    plannedLength: session.count + 1, wantedRows: 1))
+            }
+            try runner.run(cancel: nil, trace: engine.trace)
+            for (entry, row) in zip(entries, rows) {
+                let source = runner.logits + row * engine.vocabularySize
+                entry.session.logitStorage.baseAddress?.update(from: source, count: engine.vocabularySize)
+                entry.session.count += 1
+                entry.session.hasLogits = true
+            }
+        }
+    }
+}

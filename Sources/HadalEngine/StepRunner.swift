@@ -1,0 +1,100 @@
+import CHadalPlugin
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// Fills in one step of a program, for one or several sequences, and runs it.
+///
+/// All arrays are allocated once at their upper bounds. Not thread-safe: the engine's lock guards it.
+final class StepRunner {
+    /// The values of the main graph that the host talks to.
+    struct Ports {
+        var tokens: Int
+        var positions: Int
+        /// nil when the graph gives logits for every token.
+        var rows: Int?
+        var logits: Int
+    }
+
+    let program: Program
+    private let step: UnsafeMutablePointer<hadal_step>
+    private let sequences: UnsafeMutablePointer<hadal_sequence>
+    private let pages: UnsafeMutablePointer<UInt32>
+    private let pageCapacity: Int
+    private let tokens: UnsafeMutablePointer<Int32>
+    private let positions: UnsafeMutablePointer<Int32>
+    private let rows: UnsafeMutablePointer<Int32>?
+    /// `[rows, vocabulary]` after a run.
+    let logits: UnsafePointer<Float>
+    private var pageFill = 0
+
+    init(program: Program, ports: Ports, pageCapacity: Int) throws {
+        self.program = program
+        self.pageCapacity = pageCapacity
+        tokens = try program.pointer(to: ports.tokens, as: Int32.self)
+        positions = try program.pointer(to: ports.positions, as: Int32.self)
+        rows = try ports.rows.map { try program.pointer(to: $0, as: Int32.self) }
+        logits = UnsafePointer(try program.pointer(to: ports.logits, as: Float.self))
+        step = .allocate(capacity: 1)
+        sequences = .allocate(capacity: program.bounds.sequences)
+        pages = .allocate(capacity: max(pageCapacity, 1))
+        step.initialize(to: hadal_step())
+        step.pointee.size = UInt32(MemoryLayout<hadal_step>.size)
+        step.pointee.sequences = UnsafePointer(sequences)
+        step.pointee.pages = UnsafePointer(pages)
+        step.pointee.sequence_stride = UInt32(MemoryLayout<hadal_sequence>.stride)
+    }
+
+    deinit {
+        step.deallocate()
+        sequences.deallocate()
+        pages.deallocate()
+    }
+
+    /// Starts an empty step.
+    func begin() {
+        step.pointee.tokens = 0
+        step.pointee.rows = 0
+        step.pointee.sequence_count = 0
+        step.pointee.page_list_count = 0
+        pageFill = 0
+    }
+
+    /// Adds one sequence's new tokens.
+    ///
+    /// - Parameters:
+    ///   - past: tokens already in its state.
+    ///   - pageList: pages for past and new tokens.
+    ///   - plannedLength: the length its whole pending input will reach.
+    ///   - wantedRows: how many of the last new tokens need logits.
+    /// - Returns: the first of its rows in `logits`.
+    func add(
+        _ new: UnsafeBufferPointer<Int32>, past: Int, pageList: UnsafeBufferPointer<UInt32>, plannedLength: Int, wantedRows: Int
+    ) throws -> Int {
+        let first = Int(step.pointee.tokens)
+        let firstRow = Int(step.pointee.rows)
+        let slot = Int(step.pointee.sequence_count)
+        guard first + new.count <= program.bounds.tokens, slot < program.bounds.sequences,
+            rows == nil || firstRow + wantedRows <= program.bounds.rows, pageFill + pageList.count <= pageCapacity
+        else { throw HadalError(.limitExceeded, "a step of \(first + new.count) tokens is larger than the program was compiled for") }
+        for i in 0..<new.count {
+            tokens[first + i] = new[i]
+            positions[first + i] = Int32(past + i)
+        }
+        if let rows { for i in 0..<wantedRows { rows[firstRow + i] = Int32(first + new.count - wantedRows + i) } }
+        for i in 0..<pageList.count { pages[pageFill + i] = pageList[i] }
+        sequences[slot] = hadal_sequence(
+            first_token: UInt32(first), token_count: UInt32(new.count), past: UInt32(past), planned_length: UInt32(plannedLength),
+            first_page: UInt32(pageFill), page_count: UInt32(pageList.count))
+        pageFill += pageList.count
+        step.pointee.tokens += UInt32(new.count)
+        step.pointee.rows += UInt32(wantedRows)
+        step.pointee.sequence_count += 1
+        step.pointee.page_list_count = UInt32(pageFill)
+        return rows == nil ? first + new.count - wantedRows : firstRow
+    }
+
+    func run(cancel: UnsafePointer<UInt32>?, trace: TraceSink?) throws {
+        try program.run(UnsafePointer(step), cancel: cancel, trace: trace)
+    }
+}

@@ -1,0 +1,73 @@
+import HadalCore
+
+extension OpCatalogue {
+    /// The catalogue as a page of Markdown: `docs/ops.md`.
+    public var markdown: String {
+        let names = contracts.keys.sorted()
+        var page = """
+            # Ops
+
+            Every op that a graph may use. This page is made from the contracts, `kernels/<op>/op.json`; the reference backend's
+            `Plugins/Reference/Ops` is their definition in code. Upper-case names are extents. Matrices are row-major, the last
+            dimension contiguous; values are f32 unless stated, weights of any type that can be decoded. *Tolerance* is how far a
+            backend may lie from the reference: `|a - b| <= absolute + relative * |b|`, and, where weights are quantised, the root
+            mean square of the error over that of the outputs.
+
+            | op | inputs | attributes | state | tolerance | source |
+            |---|---|---|---|---|---|
+
+            """
+        for name in names {
+            guard let contract = contracts[name] else { continue }
+            let inputs = contract.inputs.map { "`\($0.name)`\($0.optional ? "?" : "")\($0.variadic ? "…" : "")" }.joined(separator: ", ")
+            let attributes = contract.attributes.map { "`\($0.name)`" }.joined(separator: ", ")
+            let states = contract.states.map { "`\($0.name)`" }.joined(separator: ", ")
+            page += "| [\(name)](#\(name)) | \(inputs) | \(attributes) | \(states) | \(contract.tolerance.text) | \(contract.source) |\n"
+        }
+        for name in names { if let contract = contracts[name] { page += "\n" + contract.markdown } }
+        return page
+    }
+}
+
+extension OpContract.Tolerance {
+    var text: String {
+        let plain = absolute == 0 && relative == 0 ? "exact" : "\(absolute) + \(relative)"
+        return quantised > 0 ? "\(plain), quantised \(quantised)" : plain
+    }
+}
+
+extension OpContract {
+    /// The op's own section.
+    var markdown: String {
+        func shape(_ dims: [Expression]) -> String { "[" + dims.map(\.text).joined(separator: ", ") + "]" }
+        func number(_ value: Double) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
+        func line(_ name: String, _ facts: [String], _ help: String) -> String {
+            "- `\(name)` \(facts.joined(separator: ", "))\(help.isEmpty ? "" : ": \(help)")\n"
+        }
+        var text = "## \(name)\n\n\(summary)\n\n"
+        for input in inputs {
+            var facts = [input.kind.rawValue, "`\(shape(input.dims))`"]
+            if !input.dtypes.isEmpty, input.dtypes != [.f32] || input.kind == .weight { facts.append(input.dtypes.map(\.name).joined(separator: " ")) }
+            if input.optional { facts.append("optional") }
+            if input.variadic { facts.append("any number of them") }
+            text += line(input.name, facts, input.help)
+        }
+        for output in outputs {
+            var facts = ["output", "`\(shape(output.dims))`"]
+            if output.dtype != .f32 { facts.append(output.dtype.name) }
+            if let count = output.count { facts.append("`\(count.text)` of them") }
+            text += line(output.name, facts, output.help)
+        }
+        for state in states { text += line(state.name, ["state", "`[\(state.heads.text), \(state.width.text)]` a token"], state.help) }
+        for attribute in attributes {
+            var facts = ["attribute", attribute.kind.rawValue]
+            if !attribute.choices.isEmpty { facts.append(attribute.choices.joined(separator: " ")) }
+            if let minimum = attribute.minimum { facts.append("at least \(number(minimum))") }
+            if let maximum = attribute.maximum { facts.append("at most \(number(maximum))") }
+            facts.append(attribute.defaultValue.map { "default `\($0.expressionValue)`" } ?? "required")
+            text += line(attribute.name, facts, attribute.help)
+        }
+        if !require.isEmpty { text += "\nRequires " + require.map { "`\($0.text)`" }.joined(separator: ", ") + ".\n" }
+        return text
+    }
+}

@@ -1,0 +1,61 @@
+import HadalCore
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The models that `pull` knows by name: the built-in list, with the user's own merged over it.
+public struct ModelCatalogue: Sendable {
+    /// In the order in which the files list them.
+    public private(set) var entries: [CatalogueEntry]
+
+    public init(entries: [CatalogueEntry] = []) { self.entries = entries }
+
+    public subscript(name: String) -> CatalogueEntry? { entries.first { $0.name == name } }
+
+    public var names: [String] { entries.map(\.name) }
+
+    public var json: JSON { JSON(.array(entries.map(\.json))) }
+
+    /// Where the built-in list may lie: beside the binary as SwiftPM lays resources out, then as an install lays them out.
+    public static let builtInCandidates = [
+        "\(Installation.directory)/hadal_HadalHub.resources/Resources/catalogue.json",
+        "\(Installation.directory)/catalogue.json",
+        "\(Installation.directory)/../share/hadal/catalogue.json",
+    ]
+
+    /// The built-in list.
+    /// - Throws: `notFound` when the installation has lost it.
+    public static func builtIn() throws -> ModelCatalogue {
+        guard let path = builtInCandidates.first(where: { access($0, R_OK) == 0 }) else {
+            throw HadalError(
+                .notFound, "the model catalogue is not beside the program", at: Place(builtInCandidates[0]),
+                hint: "the installation is incomplete; a path to a model still works")
+        }
+        var catalogue = ModelCatalogue()
+        try catalogue.merge(JSONDocument(contentsOf: path, rejectDuplicateKeys: true))
+        return catalogue
+    }
+
+    /// Puts another list over this one: an entry replaces the one of its name, `null` takes it away.
+    public mutating func merge(_ document: JSONDocument) throws {
+        var fields = try JSONFields(document.root, in: document, what: "model catalogue")
+        let version = try fields.string("hadal")
+        guard version == "catalogue/1" else {
+            throw fields.fail("'hadal' is \"\(version)\"; this build reads \"catalogue/1\"", at: document.root["hadal"], code: .unsupported)
+        }
+        let models = try fields.required("models")
+        try fields.finish()
+        guard let object = models.object else { throw fields.fail("'models' must be an object, not \(models.kindName)", at: models) }
+        for member in object.members {
+            let at = entries.firstIndex { $0.name == member.key }
+            if member.value.isNull {
+                if let at { entries.remove(at: at) }
+                continue
+            }
+            let entry = try CatalogueEntry(name: member.key, member.value, in: document)
+            if let at { entries[at] = entry } else { entries.append(entry) }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import HadalCore
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Reading and measuring files through the system's calls.
+enum FileBytes {
+    /// Reads at most `limit` bytes of a file in pieces. Stops with `cancelled` when the calling task is cancelled.
+    static func read(_ path: String, limit: Int, _ body: (UnsafeRawBufferPointer, _ done: Int) throws -> Void) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw error("cannot open", path) }
+        defer { close(descriptor) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+        defer { buffer.deallocate() }
+        var done = 0
+        while done < limit {
+            guard !Task.isCancelled else { throw HadalError(.cancelled, "cancelled", at: Place(path)) }
+            let count = systemRead(descriptor, buffer.baseAddress, min(buffer.count, limit - done))
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw error("cannot read", path) }
+            guard count > 0 else { return }
+            done += count
+            try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]), done)
+        }
+    }
+
+    /// Writes all of a buffer, or throws.
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = systemWrite(descriptor, rest.baseAddress, rest.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw error("cannot write", path) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Size and time of the last change of a regular file; nil when there is none.
+    static func status(_ path: String) -> (bytes: Int, modified: Int64)? {
+        var info = stat()
+        guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return nil }
+        return (Int(info.st_size), Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec))
+    }
+
+    static func isDirectory(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Names in a directory, sorted; empty when it cannot be read.
+    static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Creates a directory and the missing ones above it.
+    static func createDirectory(_ path: String) throws {
+        if mkdir(path, 0o755) == 0 || isDirectory(path) { return }
+        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try createDirectory(String(path[..<slash]))
+            if mkdir(path, 0o755) == 0 || isDirectory(path) { return }
+        }
+        throw error("cannot create the directory", path)
+    }
+
+    /// The last system call's failure as an error.
+    static func error(_ what: String, _ path: String) -> HadalError {
+        let number = errno
+        let code: HadalError.Code = number == ENOENT ? .notFound : .io
+        let hint = number == ENOSPC || number == EDQUOT ? "the disk is full: make room and pull again, it goes on where it stopped" : nil
+        return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: Place(path), hint: hint)
+    }
+}
+
+private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int { read(descriptor, buffer, count) }
+private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int { write(descriptor, buffer, count) }

@@ -1,0 +1,101 @@
+import HadalCore
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension ModelStore {
+    /// What a user's MODEL argument means: `resolve(_:)` of the user's own store. A path needs no catalogue.
+    public static func resolve(_ model: String) throws -> String {
+        if let path = try existingPath(model) { return path }
+        return try ModelStore().resolve(model)
+    }
+
+    /// The GGUF file or Hugging Face directory that a MODEL argument names.
+    ///
+    /// A path that exists wins; then a model of the store. A directory that holds one GGUF model and no `config.json`
+    /// stands for that model; of a split model, its first file.
+    ///
+    /// - Throws: `notFound`, with the names there are and how to pull; `corrupt` for a model whose download is not complete.
+    public func resolve(_ model: String) throws -> String {
+        if let path = try Self.existingPath(model) { return path }
+        if let entry = catalogue[model] {
+            if let path = try modelPath(of: entry) { return path }
+            throw HadalError(.notFound, "the model '\(model)' is not installed", hint: installHint(entry))
+        }
+        if CatalogueEntry.isValidName(model), let path = Self.modelPath(inDirectory: directory(of: model)) { return path }
+        let known = Set(catalogue.names).union(installedNames()).sorted()
+        let looksLikeAPath = model.contains("/") || model.hasSuffix(".gguf") || model.hasSuffix(".safetensors")
+        throw HadalError(
+            .notFound, looksLikeAPath ? "there is no file or directory '\(model)'" : "there is no model or file '\(model)'",
+            hint: "models: \(known.joined(separator: ", ")); `hadal pull NAME` fetches one")
+    }
+
+    /// A catalogue model's path when all its files are there in their full length; nil when none of them is.
+    func modelPath(of entry: CatalogueEntry) throws -> String? {
+        var missing: [String] = []
+        for file in entry.files {
+            let path = path(of: file, in: entry)
+            guard let status = FileBytes.status(path) else {
+                missing.append(file.name)
+                continue
+            }
+            guard status.bytes == file.bytes else {
+                throw HadalError(
+                    .corrupt, "the file has \(status.bytes) bytes; '\(entry.name)' has \(file.bytes)", at: Place(path),
+                    hint: installHint(entry))
+            }
+        }
+        guard missing.isEmpty else {
+            let partial = partialBytes(of: entry)
+            guard missing.count < entry.files.count || partial > 0 else { return nil }
+            throw HadalError(
+                .notFound, "the download of '\(entry.name)' is not complete: \(presentBytes(of: entry) + partial) of \(entry.bytes) bytes",
+                at: Place(directory(of: entry.name)), hint: installHint(entry))
+        }
+        let first = path(of: entry.files[0], in: entry)
+        return first.hasSuffix(".gguf") ? first : directory(of: entry.name)
+    }
+
+    func installHint(_ entry: CatalogueEntry) -> String {
+        entry.isFetchable ? "run: hadal pull \(entry.name)" : "run: hadal pull \(entry.name) --from FILE" + (entry.obtain.map { "; \($0)" } ?? "")
+    }
+
+    func presentBytes(of entry: CatalogueEntry) -> Int {
+        entry.files.reduce(0) { $0 + (FileBytes.status(path(of: $1, in: entry))?.bytes ?? 0) }
+    }
+
+    func partialBytes(of entry: CatalogueEntry) -> Int {
+        entry.files.reduce(0) { $0 + (FileBytes.status(path(of: $1, in: entry) + Self.partialSuffix)?.bytes ?? 0) }
+    }
+
+    private static func existingPath(_ model: String) throws -> String? {
+        guard !model.isEmpty else { throw HadalError(.invalidArgument, "the name of a model is empty") }
+        guard access(model, F_OK) == 0 else { return nil }
+        guard !model.hasSuffix(partialSuffix) else {
+            throw HadalError(.invalidArgument, "this is a download that is not complete", at: Place(model), hint: "pull the model again")
+        }
+        guard FileBytes.isDirectory(model) else { return model }
+        // A directory that happens to have a model's name, with no model in it, must not hide the model.
+        return modelPath(inDirectory: model) ?? (CatalogueEntry.isValidName(model) ? nil : model)
+    }
+
+    /// What a directory stands for; nil when it holds no model, or several.
+    static func modelPath(inDirectory directory: String) -> String? {
+        guard FileBytes.isDirectory(directory) else { return nil }
+        let names = FileBytes.names(in: directory)
+        if names.contains("config.json") { return directory }
+        let models = names.filter { $0.hasSuffix(".gguf") && !$0.hasPrefix(".") && !isLaterShard($0) }
+        return models.count == 1 ? "\(directory)/\(models[0])" : nil
+    }
+
+    /// Whether a name ends like `-00002-of-00003.gguf` with a number above 1.
+    private static func isLaterShard(_ name: String) -> Bool {
+        let parts = name.dropLast(".gguf".count).split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[parts.count - 2] == "of", parts[parts.count - 1].count == 5, parts[parts.count - 3].count == 5,
+            Int(parts[parts.count - 1]) != nil, let number = Int(parts[parts.count - 3])
+        else { return false }
+        return number > 1
+    }
+}

@@ -1,0 +1,164 @@
+import HadalArchitecture
+import HadalCore
+import HadalFormats
+import HadalGraph
+
+/// A model of random weights, planned from an architecture and a configuration and written as GGUF.
+///
+/// It has the shapes, types and speed of the real model and says nothing sensible. Planning reads and holds no weights;
+/// writing streams them. Immutable.
+public struct SyntheticModel: Sendable {
+    public struct Tensor: Sendable, Equatable {
+        public let name: String
+        /// Row-major.
+        public let shape: [Int]
+        public let dtype: DType
+        /// Contents that the configuration determines; nil: random.
+        let values: [Float]?
+
+        public var elements: Int { shape.reduce(1) { $0 &* $1 } }
+        public var bytes: Int { dtype.byteCount(elements: elements) ?? 0 }
+    }
+
+    /// What the file calls its family.
+    public let architecture: String
+    /// Everything but the tokenizer.
+    public let metadata: [(key: String, value: MetadataValue)]
+    public let tensors: [Tensor]
+    public let vocabularySize: Int
+    /// What the file cannot say, or says differently from what was asked for; a sentence each.
+    public let notes: [String]
+    private let bos: Int?
+    private let eos: Int?
+
+    public var parameters: Int { tensors.reduce(0) { $0 &+ $1.elements } }
+    /// Of the tensors; the file is larger by its header.
+    public var bytes: Int { tensors.reduce(0) { $0 &+ $1.bytes } }
+
+    /// Plans a model and checks that what would be written can be read back as the model that was asked for.
+    ///
+    /// - Parameters:
+    ///   - architecture: a name in the library, or the path of a description.
+    ///   - configuration: a `config.json` as published checkpoints have it. Its `model_type` is not looked at.
+    ///   - type: of matrices. A matrix whose rows are not whole blocks becomes Q8_0, or F16 if that does not fit either;
+    ///     vectors are F32.
+    /// - Throws: `invalidArgument` for a type that GGUF files do not hold; what a wrong configuration throws, with the key.
+    public init(
+        architecture: String, configuration: JSONDocument, type: DType, library: ArchitectureLibrary, catalogue: OpCatalogue
+    ) throws {
+        guard BlockCodec.dtypes.contains(type), type.rawValue < 1000 else {
+            throw HadalError(.invalidArgument, "a model cannot be stored as \(type.name)")
+        }
+        let isPath = architecture.contains("/") || architecture.hasSuffix(".json")
+        let description = try isPath ? library.description(file: architecture) : library.description(named: architecture)
+        guard let family = try library.ggufArchitecture(of: description) else {
+            throw HadalError(
+                .unsupported, "'\(description.name)' has no name in GGUF files: nothing in 'match' names a general.architecture",
+                at: description.files.last.map { Place($0) })
+        }
+        let planned = PlannedModel(configuration: configuration)
+        let match = try library.match(planned, file: description.files.last ?? architecture)
+        let layout = try match.ggufLayout(configuration, architecture: family, catalogue: catalogue)
+
+        self.architecture = family
+        vocabularySize = layout.model.vocabularySize
+        tensors = layout.tensors.map { tensor in
+            Tensor(name: tensor.name, shape: tensor.shape, dtype: Self.storedType(tensor, asked: type), values: tensor.values)
+        }
+        metadata = try Self.metadata(layout, type)
+        func id(_ key: String) -> Int? { configuration.root[key].flatMap { $0.int ?? $0.array?.first?.int } }
+        bos = id("bos_token_id")
+        eos = id("eos_token_id")
+
+        let readBack = SyntheticSource(layout: layout, tensors: tensors)
+        let again: ModelGraph
+        do { again = try library.match(readBack).build(readBack, catalogue: catalogue) } catch let error as HadalError {
+            throw HadalError(
+                error.code, "the GGUF file of this model could not be read back: \(error.message)", at: error.place, hint: error.hint)
+        }
+        var notes = GraphDifference.notes(asked: layout.model, read: again)
+        let fallbacks = tensors.filter { $0.shape.count > 1 && $0.dtype != type }
+        if !fallbacks.isEmpty {
+            let types = Set(fallbacks.map(\.dtype.name)).sorted().joined(separator: " or ")
+            notes.append("\(fallbacks.count) of \(tensors.count) tensors are \(types), because their rows are not whole \(type.name) blocks")
+        }
+        self.notes = notes
+    }
+
+    /// The type that a converter would choose.
+    private static func storedType(_ tensor: GGUFLayout.Tensor, asked: DType) -> DType {
+        guard tensor.shape.count > 1, let columns = tensor.shape.last else { return .f32 }
+        if columns % asked.blockElements == 0 { return asked }
+        return columns % DType.q8_0.blockElements == 0 ? .q8_0 : .f16
+    }
+
+    private static func metadata(_ layout: GGUFLayout, _ type: DType) throws -> [(key: String, value: MetadataValue)] {
+        var entries: [(key: String, value: MetadataValue)] = []
+        for (key, value) in layout.metadata { entries.append((key, try stored(value, key))) }
+        func add(_ key: String, _ value: MetadataValue) {
+            if !entries.contains(where: { ExactString($0.key) == ExactString(key) }) { entries.append((key, value)) }
+        }
+        add("general.name", MetadataValue("synthetic \(layout.architecture)"))
+        add("\(layout.architecture).vocab_size", .uint32(UInt32(clamping: layout.model.vocabularySize)))
+        if type.isQuantised { add("general.quantization_version", .uint32(2)) }
+        return entries
+    }
+
+    private static func stored(_ value: ExpressionValue, _ key: String) throws -> MetadataValue {
+        switch value {
+        case .bool(let b): return .bool(b)
+        case .string(let s): return MetadataValue(s)
+        case .float(let d): return .float32(Float(d))
+        case .int(let i):
+            if let small = UInt32(exactly: i) { return .uint32(small) }
+            return .int64(Int64(i))
+        case .array(let items):
+            let values = try items.map { try stored($0, key) }
+            guard let type = values.first?.type else { return .array(MetadataArray(int32: [])) }
+            return .array(try MetadataArray(type, values))
+        case .null: throw HadalError(.invalidArgument, "metadata key '\(key)' has no value")
+        }
+    }
+
+    /// Writes the file. The same plan and seed give the same bytes on every machine.
+    ///
+    /// - Parameter progress: called after each tensor with the bytes of weights written and their total.
+    public func write(to path: String, seed: UInt64 = 0, progress: ((_ done: Int, _ total: Int) -> Void)? = nil) throws {
+        let vocabulary = SyntheticVocabulary(size: vocabularySize, bos: bos, eos: eos)
+        let pools = PoolCache(seed: seed)
+        let sources = tensors.map { tensor in
+            if let values = tensor.values { return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values) }
+            return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
+                let random = SplitMix64(seed: seed, name: tensor.name)
+                guard tensor.shape.count > 1, let columns = tensor.shape.last else { return try Self.vector(tensor, random, sink) }
+                let deviation = Float(1 / Double(max(columns, 1)).squareRoot())
+                try pools.pool(tensor.dtype, deviation).produce(total: tensor.bytes, random: random, sink)
+            }
+        }
+        try GGUFWriter.write(to: path, metadata: metadata + vocabulary.metadata, tensors: sources, progress: progress)
+    }
+
+    /// Norms lie near 1, biases near 0.
+    private static func vector(_ tensor: Tensor, _ random: SplitMix64, _ sink: TensorSource.Sink) throws {
+        var random = random
+        let centre: Float = tensor.name.hasSuffix(".bias") ? 0 : 1
+        let values = (0..<tensor.elements).map { _ in centre + 0.05 * random.normal() }
+        try values.withUnsafeBytes { try sink($0) }
+    }
+}
+
+/// The pools of one writing, each made when it is first needed.
+private final class PoolCache {
+    private let seed: UInt64
+    private var pools: [String: BlockPool] = [:]
+
+    init(seed: UInt64) { self.seed = seed }
+
+    func pool(_ dtype: DType, _ deviation: Float) throws -> BlockPool {
+        let key = "\(dtype.rawValue) \(deviation.bitPattern)"
+        if let known = pools[key] { return known }
+        let pool = try BlockPool(dtype, deviation: deviation, seed: seed)
+        pools[key] = pool
+        return pool
+    }
+}

@@ -1,0 +1,204 @@
+import HadalCore
+
+extension Tokenizer {
+    /// The tokenizer of a GGUF vocabulary.
+    ///
+    /// - Throws: `unsupported` for a tokenizer model or a pre-tokenizer that the catalogue does not have, `malformed`
+    ///   for a vocabulary that contradicts itself.
+    public convenience init(_ vocabulary: GGUFVocabulary, catalogue: PreTokenizerCatalogue = .builtIn) throws {
+        let builder = try GGUFTokenizerBuilder(vocabulary, catalogue)
+        self.init(try builder.parts(), special: builder.special)
+    }
+}
+
+/// Puts a tokenizer together from a GGUF vocabulary.
+private struct GGUFTokenizerBuilder {
+    private static let escapedSpace = Array("\u{2581}".utf8)
+
+    let vocabulary: GGUFVocabulary
+    let catalogue: PreTokenizerCatalogue
+    let model: PreTokenizerCatalogue.Model
+    let entry: PreTokenizerCatalogue.Entry
+    private(set) var table: TokenTable
+    private(set) var kinds: [TokenKind]
+    private(set) var special = SpecialTokens()
+
+    init(_ vocabulary: GGUFVocabulary, _ catalogue: PreTokenizerCatalogue) throws {
+        self.vocabulary = vocabulary
+        self.catalogue = catalogue
+        guard let model = catalogue.models[vocabulary.model] else {
+            throw HadalError(
+                .unsupported, "unsupported tokenizer model '\(vocabulary.model)'",
+                at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "model")),
+                hint: "supported: " + catalogue.models.keys.sorted().joined(separator: ", "))
+        }
+        self.model = model
+        entry = model.kind == .bpe ? try Self.entry(model.pre ?? vocabulary.pre ?? "default", vocabulary, catalogue) : .init()
+        let count = vocabulary.tokens.count
+        guard count > 0, count <= TokenizerFile.maximumID else {
+            throw HadalError(
+                .malformed, "a vocabulary of \(count) tokens", at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "tokens")))
+        }
+        table = TokenTable(minimumCapacity: count)
+        for (id, token) in vocabulary.tokens.enumerated() {
+            guard table.append(token, unlisted: token.isEmpty) else {
+                throw HadalError(
+                    .malformed, "the token '\(String(decoding: token, as: UTF8.self))' appears twice, the second time as \(id)",
+                    at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "tokens")))
+            }
+        }
+        kinds = vocabulary.kinds.count >= count ? Array(vocabulary.kinds[..<count]) : [TokenKind](repeating: .normal, count: count)
+        setRoles()
+    }
+
+    private static func entry(
+        _ name: String, _ vocabulary: GGUFVocabulary, _ catalogue: PreTokenizerCatalogue
+    ) throws -> PreTokenizerCatalogue.Entry {
+        guard let entry = catalogue[name] else {
+            throw HadalError(
+                .unsupported, "unknown pre-tokenizer '\(name)'", at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "pre")),
+                hint: "known: " + catalogue.names.joined(separator: ", "))
+        }
+        return entry
+    }
+
+    /// Fills `special`, and corrects the kinds of tokens that converters often get wrong.
+    private mutating func setRoles() {
+        let count = vocabulary.tokens.count
+        func id(_ value: Int?, _ missing: Int? = nil) -> Int32? {
+            [value, missing].compactMap { $0 }.first { $0 >= 0 && $0 < count }.map { Int32($0) }
+        }
+        special.bosID = id(vocabulary.bosID, model.bos)
+        special.eosID = id(vocabulary.eosID, model.eos)
+        special.eotID = id(vocabulary.eotID)
+        special.eomID = id(vocabulary.eomID)
+        special.unknownID = id(vocabulary.unknownID, model.unknown)
+        special.separatorID = id(vocabulary.separatorID)
+        special.padID = id(vocabulary.padID)
+        special.maskID = id(vocabulary.maskID)
+        special.addBOS = (vocabulary.addBOS ?? (model.addBOS || entry.addBOS)) && special.bosID != nil
+        special.addEOS = (vocabulary.addEOS ?? false) && special.eosID != nil
+
+        for name in catalogue.control { if let id = table.find(name) { kinds[Int(id)] = .control } }
+        for name in catalogue.controlAndEnd + catalogue.endOfGeneration {
+            guard let id = table.find(name) else { continue }
+            kinds[Int(id)] = .control
+            special.endIDs.insert(id)
+        }
+        if special.eotID == nil { special.eotID = catalogue.endOfTurn.lazy.compactMap { [table] in table.find($0) }.first }
+        for name in catalogue.userDefined { if let id = table.find(name) { kinds[Int(id)] = .userDefined } }
+        for end in [special.eosID, special.eotID, special.eomID] { if let end { special.endIDs.insert(end) } }
+        for exception in catalogue.endExceptions {
+            guard let id = table.find(exception.token), special.endIDs.contains(id) else { continue }
+            guard exception.when.contains(where: { $0.allSatisfy { name in table.find(name).map(special.endIDs.contains) ?? false } })
+            else { continue }
+            special.endIDs.remove(id)
+            kinds[Int(id)] = exception.kind
+            if special.eotID == id { special.eotID = nil }
+        }
+    }
+
+    /// Control, unknown and user-defined tokens, which match as a whole.
+    private func addedTokens() -> [AddedToken] {
+        let name = vocabulary.modelName.lowercased()
+        let rules = catalogue.stripping.filter { rule in
+            rule.generalNames.contains { Self.contains(name, $0) } || rule.preNames.contains { Self.contains(vocabulary.pre ?? "", $0) }
+        }
+        return kinds.indices.compactMap { index in
+            let kind = kinds[index]
+            guard kind == .control || kind == .userDefined || kind == .unknown, !table[index].isEmpty else { return nil }
+            var token = AddedToken(id: Int32(index), content: Array(table[index]))
+            token.isSpecial = kind != .userDefined
+            let spelling = String(decoding: token.content, as: UTF8.self)
+            for rule in rules where !rule.except.contains(spelling) && (rule.tokens.isEmpty || rule.tokens.contains(spelling)) {
+                if rule.isLeft { token.stripsLeft = true } else { token.stripsRight = true }
+            }
+            return token
+        }
+    }
+
+    private static func contains(_ text: String, _ part: String) -> Bool {
+        let (text, part) = (Array(text.utf8), Array(part.utf8))
+        guard !part.isEmpty, text.count >= part.count else { return false }
+        return (0...(text.count - part.count)).contains { text[$0..<$0 + part.count].elementsEqual(part) }
+    }
+
+    func parts() throws -> TokenizerParts {
+        var parts = TokenizerParts(
+            tokens: table, kinds: kinds, added: AddedTokenMatcher(addedTokens(), order: .longestFirst),
+            addedNormalized: AddedTokenMatcher([], order: .longestFirst), normalizer: nil, preTokenizer: nil,
+            model: try tokenizerModel(), decoder: TokenDecoder(), hasRawTokens: true)
+        switch model.kind {
+        case .sentencepiece:
+            parts.addsSpaceBeforeText = vocabulary.addSpacePrefix ?? true
+            parts.spaceReplacement = Self.escapedSpace
+            if parts.addsSpaceBeforeText { parts.decoder.leadingStrip = ([0x20], 1) }
+        case .bpe:
+            var stages: [PreTokenizer] = try entry.patterns.map { .split(.pattern(try Pattern($0)), .isolated, invert: false) }
+            if entry.byteLevel { stages.append(.byteLevel(addPrefixSpace: false, pattern: nil)) }
+            parts.preTokenizer = .sequence(stages)
+            if entry.escapeSpaces { parts.spaceReplacement = Self.escapedSpace }
+        }
+        if model.kind == .bpe, entry.byteLevel {
+            parts.decoder.steps = [.byteLevel]
+        } else {
+            parts.decoder.steps = [.byteFallback, .replace(Self.escapedSpace, with: [0x20])]
+        }
+        return parts
+    }
+
+    private func tokenizerModel() throws -> TokenizerModel {
+        if model.kind == .sentencepiece {
+            let scores = vocabulary.scores.isEmpty ? [Float](repeating: 0, count: kinds.count) : vocabulary.scores
+            let unknown = special.unknownID ?? -1
+            let bytes = ByteToken.ids(in: table).enumerated().map { byte, id in
+                id >= 0 ? id : table.find([UInt8(byte)]) ?? unknown
+            }
+            return .sentencePiece(SentencePieceModel(table: table, scores: scores, byteIDs: bytes))
+        }
+        var symbols = table
+        let merges = try merges(&symbols)
+        let bytes = entry.byteLevel ? (0..<256).map { table.find([UInt8($0)]) ?? -1 } : ByteToken.ids(in: table)
+        return .bpe(
+            BPEModel(
+                table: symbols, tokenCount: kinds.count, merges: merges, ignoreMerges: entry.ignoreMerges, byteFallback: [],
+                unknown: .bytesAfterMerging(bytes), wholeNewlineRuns: entry.wholeNewlineRuns))
+    }
+
+    /// Merges may name, and make, strings that are no tokens; those get symbols behind the vocabulary.
+    private func merges(_ symbols: inout TokenTable) throws -> PairTable {
+        let place = Place(vocabulary.file, .field(GGUFVocabulary.prefix + "merges"))
+        guard !vocabulary.merges.isEmpty || vocabulary.tokens.count <= 256 else {
+            throw HadalError(.malformed, "a byte-pair vocabulary without merges", at: place)
+        }
+        guard vocabulary.merges.count <= TokenizerFile.maximumID else {
+            throw HadalError(.limitExceeded, "\(vocabulary.merges.count) merges", at: place)
+        }
+        func symbol(_ bytes: UnsafeBufferPointer<UInt8>) -> Int32 {
+            if let id = symbols.find(bytes) { return id }
+            symbols.append(bytes)
+            return Int32(symbols.count - 1)
+        }
+        var merges = PairTable(minimumCapacity: vocabulary.merges.count)
+        var joined: [UInt8] = []
+        for (rank, merge) in vocabulary.merges.enumerated() {
+            // The left part has at least one character, which may itself be a space.
+            guard let space = merge.dropFirst().firstIndex(of: 0x20) else {
+                throw HadalError(
+                    .malformed, "merge \(rank) is '\(String(decoding: merge, as: UTF8.self))', not two parts and a space between them",
+                    at: place)
+            }
+            joined.removeAll(keepingCapacity: true)
+            joined += merge[..<space]
+            joined += merge[(space + 1)...]
+            let (left, right) = merge.withUnsafeBufferPointer {
+                (symbol(UnsafeBufferPointer(rebasing: $0[..<space])), symbol(UnsafeBufferPointer(rebasing: $0[(space + 1)...])))
+            }
+            let key = PairTable.key(left, right)
+            // A pair that appears twice keeps its first rank.
+            guard merges.find(key) == nil else { continue }
+            merges.set(key, UInt64(rank) << 32 | UInt64(UInt32(bitPattern: joined.withUnsafeBufferPointer { symbol($0) })))
+        }
+        return merges
+    }
+}

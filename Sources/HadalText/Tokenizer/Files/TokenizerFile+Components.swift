@@ -1,0 +1,198 @@
+import HadalCore
+
+extension TokenizerFile {
+    private func type(of value: JSON, _ what: String) throws -> String {
+        try string(try object(value, what)["type"], "the type of \(what)", in: value)
+    }
+
+    private func unknown(_ value: JSON, _ what: String, _ type: String, known: String) -> HadalError {
+        fail(value["type"] ?? value, "unsupported \(what) '\(type)'", .unsupported, hint: "supported: \(known)")
+    }
+
+    /// A pattern of the format itself rather than of the file.
+    private func builtIn(_ pattern: String) throws -> TextMatcher { .pattern(try Pattern(pattern)) }
+
+    // MARK: Normalizers
+
+    func normalizer(_ value: JSON) throws -> Normalizer? {
+        if value.isNull { return nil }
+        let type = try type(of: value, "a normalizer")
+        switch type {
+        case "Sequence":
+            return .sequence(try array(value["normalizers"], "normalizers", in: value).compactMap { try normalizer($0) })
+        case "NFC", "NFD", "NFKC", "NFKD": return UnicodeNormalForm(rawValue: type).map { .unicode($0) }
+        case "Lowercase": return .lowercase
+        case "Strip":
+            return .strip(
+                left: try bool(value["strip_left"], "strip_left", default: true),
+                right: try bool(value["strip_right"], "strip_right", default: true))
+        case "StripAccents": return .replace(try builtIn("\\p{M}"), with: [])
+        case "Replace":
+            return .replace(
+                try matcher(value["pattern"], in: value), with: Array(try string(value["content"], "content", in: value).utf8))
+        case "Prepend": return .prepend(Array(try string(value["prepend"], "prepend", in: value).utf8))
+        case "ByteLevel": return .byteLevel
+        default:
+            throw unknown(
+                value, "normalizer", type,
+                known: "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, ByteLevel")
+        }
+    }
+
+    // MARK: Pre-tokenizers
+
+    func preTokenizer(_ value: JSON) throws -> PreTokenizer? {
+        if value.isNull { return nil }
+        let type = try type(of: value, "a pre-tokenizer")
+        switch type {
+        case "Sequence":
+            return .sequence(try array(value["pretokenizers"], "pretokenizers", in: value).compactMap { try preTokenizer($0) })
+        case "Split":
+            return .split(
+                try matcher(value["pattern"], in: value), try choice(value["behavior"], "behavior", in: value),
+                invert: try bool(value["invert"], "invert", default: false))
+        case "ByteLevel":
+            let usesPattern = try bool(value["use_regex"], "use_regex", default: true)
+            return .byteLevel(
+                addPrefixSpace: try bool(value["add_prefix_space"], "add_prefix_space", default: true),
+                pattern: usesPattern ? try Pattern(Self.byteLevelPattern) : nil)
+        case "Metaspace":
+            return .metaspace(
+                replacement: try replacement(value), scheme: try prependScheme(value),
+                split: try bool(value["split"], "split", default: true))
+        case "Digits":
+            let individual = try bool(value["individual_digits"], "individual_digits", default: false)
+            return .split(try builtIn("\\p{N}"), individual ? .isolated : .contiguous, invert: false)
+        case "Punctuation":
+            return .split(
+                try builtIn(Self.punctuationPattern), try choice(value["behavior"], "behavior", in: value, default: .isolated),
+                invert: false)
+        case "Whitespace":
+            return .split(try builtIn("[\\w\\u200C\\u200D]+|[^\\w\\u200C\\u200D\\s]+"), .removed, invert: true)
+        case "WhitespaceSplit": return .split(try builtIn("\\s"), .removed, invert: false)
+        case "BertPreTokenizer":
+            return .sequence([
+                .split(try builtIn("\\s"), .removed, invert: false),
+                .split(try builtIn(Self.punctuationPattern), .isolated, invert: false),
+            ])
+        case "CharDelimiterSplit":
+            let delimiter = try string(value["delimiter"], "delimiter", in: value)
+            guard delimiter.unicodeScalars.count == 1 else { throw fail(value, "a delimiter must be one character") }
+            return .split(.literal(Array(delimiter.utf8)), .removed, invert: false)
+        case "FixedLength":
+            let length = try count(value["length"], "length", in: value)
+            guard length > 0 else { throw fail(value, "length must be positive") }
+            return .fixedLength(length)
+        default:
+            throw unknown(
+                value, "pre-tokenizer", type,
+                known: "Sequence, Split, ByteLevel, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, "
+                    + "BertPreTokenizer, CharDelimiterSplit, FixedLength")
+        }
+    }
+
+    /// What `ByteLevel` cuts at: GPT-2's published pattern.
+    private static let byteLevelPattern =
+        "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+    private static let punctuationPattern = "[!-/:-@\\[-`{-~\\p{P}]"
+
+    private func replacement(_ value: JSON) throws -> [UInt8] {
+        guard let member = value["replacement"] else { return Array("\u{2581}".utf8) }
+        let text = try string(member, "replacement", in: value)
+        guard text.unicodeScalars.count == 1 else { throw fail(member, "a replacement must be one character") }
+        return Array(text.utf8)
+    }
+
+    private func prependScheme(_ value: JSON) throws -> PreTokenizer.PrependScheme {
+        if let scheme = value["prepend_scheme"] { return try choice(scheme, "prepend_scheme", in: value) }
+        return try bool(value["add_prefix_space"], "add_prefix_space", default: true) ? .always : .never
+    }
+
+    // MARK: Decoders
+
+    func decoder(_ value: JSON) throws -> TokenDecoder {
+        var decoder = TokenDecoder()
+        if value.isNull {
+            decoder.separator = [0x20]
+            return decoder
+        }
+        var isFused = false
+        try add(value, to: &decoder, &isFused)
+        return decoder
+    }
+
+    private func add(_ value: JSON, to decoder: inout TokenDecoder, _ isFused: inout Bool) throws {
+        let type = try type(of: value, "a decoder")
+        switch type {
+        case "Sequence":
+            for inner in try array(value["decoders"], "decoders", in: value) { try add(inner, to: &decoder, &isFused) }
+        case "ByteLevel": decoder.steps.append(.byteLevel)
+        case "ByteFallback": decoder.steps.append(.byteFallback)
+        case "Fuse": isFused = true
+        case "Metaspace":
+            decoder.steps.append(.metaspace(try replacement(value), dropsInFirst: try prependScheme(value) != .never))
+        case "Replace":
+            guard case .literal(let old) = try matcher(value["pattern"], in: value) else {
+                throw fail(value, "a Replace decoder with a regular expression is not supported", .unsupported)
+            }
+            decoder.steps.append(.replace(old, with: Array(try string(value["content"], "content", in: value).utf8)))
+        case "Strip":
+            let content = Array(try string(value["content"], "content", in: value).utf8)
+            guard !content.isEmpty else { throw fail(value, "a Strip decoder without content") }
+            let start = try count(value["start"], "start", in: value)
+            let stop = try count(value["stop"], "stop", in: value)
+            if isFused {
+                guard stop == 0 else {
+                    throw fail(value, "a Strip decoder that cuts the end of a whole text is not supported", .unsupported)
+                }
+                decoder.leadingStrip = (content, start)
+            } else {
+                decoder.steps.append(.strip(content, start: start, stop: stop))
+            }
+        default:
+            throw unknown(
+                value, "decoder", type, known: "Sequence, ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Strip")
+        }
+    }
+
+    // MARK: Post-processors
+
+    /// The ids that go before and after a single text.
+    func boundaryTokens(_ value: JSON) throws -> BoundaryTokens {
+        var around = BoundaryTokens()
+        if value.isNull { return around }
+        let type = try type(of: value, "a post-processor")
+        switch type {
+        case "ByteLevel": break
+        case "Sequence":
+            for inner in try array(value["processors"], "processors", in: value) {
+                let more = try boundaryTokens(inner)
+                around = BoundaryTokens(before: more.before + around.before, after: around.after + more.after)
+            }
+        case "BertProcessing", "RobertaProcessing":
+            func second(_ key: String) throws -> Int32 {
+                guard let pair = value[key]?.array, pair.count == 2 else { throw fail(value, "\(key) is not a token and its id") }
+                return try id(pair[1], key)
+            }
+            around = BoundaryTokens(before: [try second("cls")], after: [try second("sep")])
+        case "TemplateProcessing":
+            var isBefore = true
+            for entry in try array(value["single"], "single", in: value) {
+                guard let token = entry["SpecialToken"] else {
+                    isBefore = false
+                    continue
+                }
+                let name = try string(token["id"], "a special token's id", in: entry)
+                guard let ids = value["special_tokens"]?[name]?["ids"] else {
+                    throw fail(entry, "the template names '\(name)', which special_tokens does not have")
+                }
+                let list = try array(ids, "ids", in: entry).map { try id($0, "a special token's id") }
+                if isBefore { around.before += list } else { around.after += list }
+            }
+        default:
+            throw unknown(
+                value, "post-processor", type, known: "Sequence, ByteLevel, TemplateProcessing, BertProcessing, RobertaProcessing")
+        }
+        return around
+    }
+}

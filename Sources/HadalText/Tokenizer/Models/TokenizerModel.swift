@@ -1,0 +1,5 @@
+/// The last stage of encoding: a piece of text to ids.
+enum TokenizerModel: Sendable {
+    case bpe(BPEModel)
+    case sentencePiece(SentencePieceModel)
+}

@@ -1,0 +1,20 @@
+/// The roles that tokens of a vocabulary play, as its file declares them.
+public struct SpecialTokens: Sendable, Equatable {
+    public var bosID: Int32?
+    public var eosID: Int32?
+    /// End of a turn.
+    public var eotID: Int32?
+    /// End of a message that a turn may go on after.
+    public var eomID: Int32?
+    public var padID: Int32?
+    public var unknownID: Int32?
+    public var separatorID: Int32?
+    public var maskID: Int32?
+    /// Generation stops at any of these; holds `eosID` and `eotID`.
+    public var endIDs: Set<Int32> = []
+    /// Whether a prompt gets `bosID` in front and `eosID` behind. Encoding itself adds neither.
+    public var addBOS = false
+    public var addEOS = false
+
+    public init() {}
+}

@@ -1,0 +1,63 @@
+import HadalBackend
+import HadalCPU
+import HadalCore
+import HadalGraph
+import HadalReference
+import Testing
+
+/// Every op at the shapes its contract lists, against the reference backend, for each instruction set and number of threads.
+@Suite struct ConformanceTests {
+    static let instructionSets = InstructionSet.allCases.filter { $0 <= .available }
+    static let catalogue = Result { try OpCatalogue.load() }
+
+    static func kit(cases: Int) throws -> ConformanceKit {
+        let reference = try ReferenceBackend().open(device: 0, options: [:], log: .silent)
+        return ConformanceKit(catalogue: try catalogue.get(), reference: reference, options: .init(seed: 20_251, casesPerOp: cases))
+    }
+
+    @Test(arguments: instructionSets, [1, 2, 3])
+    func everyOpMatchesTheReference(isa: InstructionSet, threads: Int) throws {
+        let backend = CPUBackend()
+        let device = try backend.open(
+            device: 0, options: ["isa": .string(isa.name), "threads": .int(Int64(threads))], log: .silent)
+        defer { device.quiesce() }
+        var kit = try Self.kit(cases: threads == 2 ? 40 : 12)
+        kit.options.failuresPerOp = 2
+        for op in try kit.check(device, capabilities: backend.capabilities) {
+            for failure in op.failures {
+                Issue.record(
+                    "\(op.name) [\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index) is \(failure.got ?? .nan), not \(failure.expected ?? .nan); \(failure.message)")
+            }
+        }
+    }
+
+    @Test func theBoundaryHolds() throws {
+        var kit = try Self.kit(cases: 1)
+        kit.options.ops = ["add"]
+        let report = try kit.check(CPUBackend())
+        for check in report.checks where check.status == .fail { Issue.record("\(check.name): \(check.detail)") }
+        #expect(report.passed)
+    }
+
+    /// The ops that a dense model is made of are all here.
+    @Test func noDenseOpIsLeftOut() throws {
+        let backend = CPUBackend()
+        let device = try backend.open(device: 0, options: [:], log: .silent)
+        var kit = try Self.kit(cases: 1)
+        kit.options.ops = [
+            "activation", "add", "attention", "clamp", "concat", "embedding", "gather_rows", "glu", "layer_norm", "linear", "mul",
+            "rms_norm", "rope", "scale", "softcap", "split",
+        ]
+        for op in try kit.check(device, capabilities: backend.capabilities) { #expect(op.status == .pass, "\(op.name)") }
+    }
+
+    @Test func anInstructionSetThatIsNotThereIsAnError() throws {
+        for isa in InstructionSet.allCases where isa > .available {
+            #expect(throws: HadalError.self) {
+                try CPUBackend().open(device: 0, options: ["isa": .string(isa.name)], log: .silent)
+            }
+        }
+        #expect(throws: HadalError.self) { try CPUBackend().open(device: 0, options: ["isa": .string("z80")], log: .silent) }
+        #expect(throws: HadalError.self) { try CPUBackend().open(device: 1, options: [:], log: .silent) }
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import HadalCore
+import HadalEngine
+import HadalFormats
+import TestSupport
+
+/// A checkpoint with what the reference implementation computes from it.
+struct Golden {
+    let name: String
+    let path: String
+    private let file: SafetensorsFile
+
+    init(path: String) throws {
+        self.path = path
+        name = (path as NSString).lastPathComponent
+        file = try SafetensorsFile(path: "\(path)/golden.safetensors")
+    }
+
+    /// A float tensor; nil when the file has none of that name.
+    func floats(_ name: String) throws -> [Float]? {
+        guard let tensor = file.tensors.first(where: { $0.name == name }) else { return nil }
+        return UnsafeRawBufferPointer(rebasing: file.source.bytes[tensor.range]).bindMemory(to: Float.self).map { $0 }
+    }
+
+    func ids(_ name: String) throws -> [Int32] {
+        guard let tensor = file.tensors.first(where: { $0.name == name }) else { return [] }
+        return UnsafeRawBufferPointer(rebasing: file.source.bytes[tensor.range]).bindMemory(to: Int64.self).map { Int32($0) }
+    }
+
+    var hiddenNames: [String] { file.tensors.map(\.name).filter { $0.hasPrefix("hidden.") } }
+
+    /// Those committed with the tests, then those beside the checkout. Families whose ops a backend lacks are left to it.
+    static var families: [String] {
+        let dense = [
+            "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope",
+        ]
+        guard let goldens = Fixtures.goldens else { return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") } }
+        return dense.map { "\(goldens)/models/\($0)" }
+    }
+
+    static func options(_ backend: String, observe: EngineOptions.Observation = .none) -> EngineOptions {
+        var options = EngineOptions()
+        options.backend = backend
+        options.observe = observe
+        options.environment.pluginPaths = [Fixtures.products]
+        return options
+    }
+}

@@ -1,0 +1,62 @@
+import HadalCore
+import HadalEngine
+import TestSupport
+import Testing
+
+@Suite("Golden checkpoints")
+struct GoldenTests {
+    static let cases = Golden.families.flatMap { family in ["reference", "cpu"].map { (family, $0) } }
+
+    @Test("logits and hidden states", arguments: cases)
+    func logits(_ family: String, _ backend: String) throws {
+        let golden = try Golden(path: family)
+        let engine = try Engine(path: family, options: Golden.options(backend, observe: .hidden))
+        let results = try engine.evaluate(try golden.ids("input_ids"))
+        var checked = 0
+        for result in results {
+            guard let wanted = try golden.floats(result.name) else { continue }
+            #expect(result.values.count == wanted.count, "\(result.name)")
+            let isLogits = result.name == "logits"
+            var worst: Float = 0
+            for (got, want) in zip(result.values, wanted) {
+                let bound: Float = isLogits ? 2e-3 : 1e-3 * max(1, abs(want))
+                worst = max(worst, got.isFinite ? abs(got - want) / bound : .infinity)
+            }
+            #expect(worst <= 1, "\(golden.name) \(result.name) on \(backend): \(worst) times the tolerance")
+            checked += 1
+        }
+        #expect(checked == golden.hiddenNames.count + 1)
+    }
+
+    @Test("greedy ids", arguments: cases)
+    func greedy(_ family: String, _ backend: String) throws {
+        let golden = try Golden(path: family)
+        let engine = try Engine(path: family, options: Golden.options(backend))
+        let session = engine.makeSession()
+        try session.append(try golden.ids("input_ids"))
+        var options = GenerationOptions()
+        options.sampling = .greedy
+        options.maxTokens = 16
+        options.ignoreEndOfText = true
+        var ids: [Int32] = []
+        try session.generate(options) { event in
+            if case .token(let id) = event { ids.append(id) }
+            return true
+        }
+        let wanted = try golden.ids("greedy")
+        #expect(ids == wanted)
+    }
+
+    @Test("a rope switch in the middle of a session rebuilds the state")
+    func ropeSwitch() throws {
+        let path = Fixtures.path("models/phi3_longrope")
+        let ids = try Golden(path: path).ids("input_ids")
+        let engine = try Engine(path: path, options: Golden.options("reference"))
+        #expect(ids.count > 16)
+        let whole = engine.makeSession()
+        try whole.append(ids)
+        let pieces = engine.makeSession()
+        for id in ids { try pieces.append([id]) }
+        #expect(zip(whole.logits, pieces.logits).allSatisfy { abs($0 - $1) < 1e-4 })
+    }
+}

@@ -1,0 +1,133 @@
+import HadalCore
+import HadalGraph
+import HadalReference
+import Testing
+
+@testable import HadalBackend
+
+@Suite("Reference backend")
+struct ReferenceBackendTests {
+    private let catalogue: OpCatalogue
+    private let device: any Device
+
+    init() throws {
+        catalogue = try OpCatalogue.load()
+        device = try ReferenceBackend().open(device: 0, options: [:], log: .silent)
+    }
+
+    private func fixture(_ op: String) throws -> OpFixture { try #require(OpFixture.all.first { $0.op == op }) }
+
+    /// x -> scale -> add(x) -> scale, with the middle value also an output.
+    @Test("A segment of several nodes shares memory between values and lets outputs be read on")
+    func chain() throws {
+        var builder = GraphBuilder(name: "chain", catalogue: catalogue)
+        let x = builder.input("x", dtype: .f32, dims: [.tokens, .fixed(3)])
+        var value = x
+        var kept: [Int] = []
+        for i in 0..<6 {
+            value = try builder.node("scale", label: "s\(i)", inputs: [.value(value)], attributes: ["factor": .float(2)], outputNames: ["s\(i)"])[0]
+            value = try builder.node("add", label: "a\(i)", inputs: [.value(value), .value(x)], outputNames: ["a\(i)"])[0]
+            if i == 2 { kept.append(value) }
+        }
+        builder.output(value)
+        builder.output(kept[0])
+        builder.output(x)
+        builder.output(value)
+        let segment = Segment(withoutData: builder.graph, bounds: .init(tokens: 5, sequences: 1, rows: 1))
+        let trial = ConformanceTrial(
+            point: .init(id: "chain", op: "", dims: [:], attributes: [:], dtypes: [:], present: [], step: []), segment: segment,
+            inputs: [PlainElement.encode(.f32, [1, 2, 3, 4, 5, 6])], states: [], sequences: [.init(first: 0, count: 2, past: 0, plannedLength: 2)],
+            pages: [], tokens: 2, rows: 1, keeping: [])
+        let executable = try device.compile(segment)
+        let outcome = try trial.run(executable, on: device, trace: true)
+        let numbers = trial.numbers(outcome)
+        // v -> 2 v + x from v = x: 127 x after six, 15 x after three.
+        #expect(numbers[0] == [127, 254, 381, 508, 635, 762])
+        #expect(numbers[1] == [15, 30, 45, 60, 75, 90])
+        #expect(numbers[2] == [1, 2, 3, 4, 5, 6])
+        #expect(numbers[3] == numbers[0])
+        #expect(outcome.overwritten.isEmpty)
+        #expect(outcome.traced == Array(0..<12))
+        // Eleven values between nodes take the room of three at most.
+        #expect(executable.info.scratchBytes <= 3 * 64)
+    }
+
+    @Test("Cancelling ends a step with an error, and the executable remains usable")
+    func cancel() throws {
+        let trial = try fixture("linear").trial(catalogue)
+        let executable = try device.compile(trial.segment)
+        let error = #expect(throws: HadalError.self) { try trial.run(executable, on: device, cancelled: true) }
+        #expect(error?.code == .cancelled)
+        _ = try trial.run(executable, on: device)
+    }
+
+    @Test("Indices out of range are errors", arguments: ["embedding", "gather_rows", "experts", "latent_attention"], [-2, 1000])
+    func indices(_ op: String, _ wrong: Int) throws {
+        var fixture = try #require(OpFixture.all.last { $0.op == op && ($0.op != "latent_attention" || $0.label == "selected tokens") })
+        let position = try #require(fixture.operands.firstIndex { $0?.dtype == .i32 })
+        fixture.operands[position]?.data[1] = Double(wrong)
+        #expect(throws: HadalError.self) { try fixture.trial(catalogue).run(on: device) }
+    }
+
+    @Test("A step beyond the bounds, without pages, or with tokens of no sequence is an error")
+    func steps() throws {
+        let good = try fixture("attention").trial(catalogue)
+        let executable = try device.compile(good.segment)
+        func fails(_ change: (inout ConformanceTrial) -> Void) {
+            var trial = good
+            change(&trial)
+            #expect(throws: HadalError.self) { try trial.run(executable, on: device) }
+        }
+        _ = try good.run(executable, on: device)
+        fails { $0.tokens = 100 }
+        fails { $0.sequences[0].count -= 1 }
+        fails { $0.sequences[0].count += 1 }
+        fails { $0.sequences[0].pageCount -= 1 }
+        fails { $0.sequences[0].firstPage += 1 }
+        fails { $0.sequences[0].past = 4_000_000_000 }
+        fails { $0.pages[0] = 77 }
+        fails { $0.sequences.append($0.sequences[0]) }
+        fails { $0.states[0] = [] }
+        fails { $0.inputs.removeLast() }
+        _ = try good.run(executable, on: device)
+    }
+
+    @Test("What cannot be compiled is refused with a reason")
+    func refusals() throws {
+        let segment = try fixture("linear").trial(catalogue).segment
+        func refused(_ change: (inout Segment) -> Void, _ says: String) {
+            var wrong = segment
+            change(&wrong)
+            let error = #expect(throws: HadalError.self) { try device.compile(wrong) }
+            #expect(says.isEmpty || error?.message.contains(says) == true, "\(error?.message ?? "")")
+        }
+        _ = try device.compile(segment)
+        refused({ $0.graph.nodes[0].op = "nosuch" }, "no such op")
+        refused({ $0.graph.weights[0].dims = [4, 5] }, "4 x 5")
+        refused({ $0.graph.weights[0].dtype = .i8 }, "I8")
+        refused({ $0.weights[0].bytes = nil }, "no data")
+        refused({ $0.weights[0].bytes = UnsafeRawBufferPointer(start: $0.weights[0].bytes?.baseAddress, count: 8) }, "8")
+        refused({ $0.graph.nodes[0].inputs[0] = .value(99) }, "99")
+        refused({ $0.graph.nodes[0].inputs[1] = .none }, "missing")
+        refused({ $0.graph.nodes[0].outputs = [] }, "")
+        refused({ $0.graph.values[1].dims = [.tokens, .fixed(5)] }, "")
+        refused({ $0.graph.values[0].dtype = .f16 }, "F16")
+        refused({ $0.bounds.tokens = Int.max / 2; $0.graph.outputs = [] }, "too large")
+        let attention = try fixture("attention").trial(catalogue).segment
+        var wrong = attention
+        wrong.stateDType = .q8_0
+        #expect(device.unsupported(node: 0, of: wrong)?.contains("Q8_0") == true)
+        wrong = attention
+        wrong.graph.states[0].width = 1
+        #expect(device.unsupported(node: 0, of: wrong) != nil)
+        #expect(device.unsupported(node: 5, of: attention) != nil)
+    }
+
+    @Test("Options are checked")
+    func options() throws {
+        #expect(throws: HadalError.self) { try ReferenceBackend().open(device: 0, options: ["nosuch": .int(1)], log: .silent) }
+        #expect(throws: HadalError.self) { try ReferenceBackend().open(device: 0, options: ["threads": .int(-1)], log: .silent) }
+        #expect(throws: HadalError.self) { try ReferenceBackend().open(device: 0, options: ["threads": .bool(true)], log: .silent) }
+        #expect(throws: HadalError.self) { try ReferenceBackend().open(device: 1, options: [:], log: .silent) }
+    }
+}

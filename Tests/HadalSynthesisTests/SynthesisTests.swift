@@ -1,0 +1,160 @@
+import Foundation
+import HadalArchitecture
+import HadalCore
+import HadalFormats
+import HadalGraph
+import TestSupport
+import Testing
+
+@testable import HadalSynthesis
+
+@Suite struct SynthesisTests {
+    struct Made {
+        var model: SyntheticModel
+        var files: ModelFiles
+        var graph: ModelGraph
+        var bytes: Data
+    }
+
+    func plan(_ architecture: String, _ config: String, _ type: DType) throws -> SyntheticModel {
+        try SyntheticModel(
+            architecture: architecture, configuration: JSONDocument(parsing: config, file: "config.json"), type: type,
+            library: ArchitectureLibrary(), catalogue: OpCatalogue.load())
+    }
+
+    func make(_ architecture: String, _ config: String, _ type: DType, seed: UInt64 = 1) throws -> Made {
+        let model = try plan(architecture, config, type)
+        let directory = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = "\(directory)/m.gguf"
+        try model.write(to: path, seed: seed)
+        let files = try ModelFiles.open(path: path)
+        let graph = try ArchitectureLibrary().match(files).build(files, catalogue: OpCatalogue.load())
+        return Made(model: model, files: files, graph: graph, bytes: try Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+
+    func floats(_ made: Made, _ name: String) throws -> [Float] {
+        let tensor = try #require(try made.files.tensor(named: name))
+        return made.files.bytes(of: tensor).withMemoryRebound(to: Float.self) { Array($0) }
+    }
+
+    @Test func llamaIsReadBackAsItWasAskedFor() throws {
+        let made = try make("llama", Configurations.llama, .q4_0)
+        #expect(made.model.notes.isEmpty, "\(made.model.notes)")
+        #expect(made.graph.architecture == "llama" && made.graph.layerCount == 2 && made.graph.width == 64)
+        #expect(made.graph.vocabularySize == 700 && made.graph.contextLength == 256)
+        // Tied: no head of its own. llama3 scaling: divisors instead of a type.
+        #expect(try made.files.tensor(named: "output.weight") == nil)
+        #expect(try made.files.tensor(named: "rope_freqs.weight")?.shape == [12])
+        #expect(made.files.metadata("llama.rope.scaling.type") == nil && made.files.metadata("llama.rope.scaling.factor") == nil)
+        let q = try #require(try made.files.tensor(named: "blk.1.attn_q.weight"))
+        #expect(q.shape == [96, 64] && q.dtype == .q4_0)
+        #expect(try made.files.tensor(named: "blk.0.attn_norm.weight")?.dtype == .f32)
+        #expect(try made.files.tensor(named: "blk.0.attn_q.bias") == nil)
+        #expect(made.graph.warnings.isEmpty)
+        #expect(made.files.tensors.count == made.model.tensors.count && made.files.totalBytes == made.model.bytes)
+    }
+
+    @Test func rotaryFrequenciesSurvive() throws {
+        let made = try make("llama", Configurations.llama, .f32)
+        let planned = PlannedModel(configuration: try JSONDocument(parsing: Configurations.llama, file: "config.json"))
+        let asked = try ArchitectureLibrary().match(planned).build(planned, catalogue: OpCatalogue.load())
+        func frequencies(_ graph: ModelGraph, _ source: any ModelSource) throws -> [Float] {
+            let binding = try #require(graph.weights.values.first { if case .rope = $0.content { true } else { false } })
+            return try binding.materialise(from: source).floats()
+        }
+        let (a, b) = (try frequencies(asked, planned), try frequencies(made.graph, made.files))
+        #expect(a.count == 12 && b.count == 12 && zip(a, b).allSatisfy { abs($0 - $1) <= 1e-6 * abs($0) })
+        // The scaling does something here, so that losing it would show.
+        #expect(try floats(made, "rope_freqs.weight").contains { $0 > 7.9 })
+    }
+
+    @Test func qwen2HasTheBiasesThatItsConfigurationImplies() throws {
+        let made = try make("qwen2", Configurations.qwen2, .q4_K)
+        #expect(made.graph.architecture == "qwen2")
+        for name in ["attn_q.bias", "attn_k.bias", "attn_v.bias"] { #expect(try made.files.tensor(named: "blk.2.\(name)")?.dtype == .f32) }
+        #expect(try made.files.tensor(named: "blk.2.attn_output.bias") == nil)
+        #expect(try made.files.tensor(named: "output.weight")?.dtype == .q4_K)
+        #expect(made.model.notes.isEmpty, "\(made.model.notes)")
+        let biased = made.graph.main.nodes.filter { node in
+            node.op == "linear" && node.inputs.dropFirst(2).contains { $0 != .none }
+        }
+        #expect(biased.count == 9)
+    }
+
+    @Test func phi3KeepsItsDivisorsAndFusedProjections() throws {
+        let made = try make("phi3", Configurations.phi3, .f16)
+        #expect(try made.files.tensor(named: "blk.0.attn_qkv.weight")?.shape == [192, 64])
+        #expect(try made.files.tensor(named: "blk.0.ffn_up.weight")?.shape == [192, 64])
+        #expect(try floats(made, "rope_factors_long.weight") == [1, 1, 2, 2, 4, 4, 8, 8])
+        #expect(made.model.notes.isEmpty, "\(made.model.notes)")
+    }
+
+    @Test func gemma3IsTiedByItsDefaultAndNormsAreNearOne() throws {
+        let made = try make("gemma3", Configurations.gemma3, .q8_0)
+        #expect(try made.files.tensor(named: "output.weight") == nil)
+        let norm = try floats(made, "blk.3.attn_q_norm.weight")
+        #expect(norm.count == 16 && norm.allSatisfy { abs($0 - 1) < 0.5 } && Set(norm).count > 8)
+        #expect(made.model.notes.isEmpty, "\(made.model.notes)")
+    }
+
+    @Test func rowsThatAreNoWholeBlocksFallBack() throws {
+        let made = try make("llama", Configurations.llama.replacingOccurrences(of: "160", with: "72"), .q4_K)
+        // Rows of 64: Q8_0. Rows of 72: F16.
+        #expect(try made.files.tensor(named: "blk.0.attn_q.weight")?.dtype == .q8_0)
+        #expect(try made.files.tensor(named: "blk.0.ffn_down.weight")?.dtype == .f16)
+        #expect(made.model.notes.contains { $0.contains("F16 or Q8_0") })
+    }
+
+    @Test func whatAFileCannotSayIsNoted() throws {
+        let config = Configurations.llama.replacingOccurrences(of: "\"llama\"", with: "\"mistral\"")
+            .replacingOccurrences(of: "\"hidden_size\"", with: "\"sliding_window\": 8, \"hidden_size\"")
+        let made = try make("mistral", config, .f16)
+        #expect(made.model.architecture == "llama")
+        #expect(made.model.notes.contains { $0.contains("window of attention") && $0.contains("0 instead of 8") })
+    }
+
+    @Test func theSameSeedGivesTheSameBytes() throws {
+        let first = try make("llama", Configurations.llama, .q5_0, seed: 7)
+        #expect(try make("llama", Configurations.llama, .q5_0, seed: 7).bytes == first.bytes)
+        #expect(try make("llama", Configurations.llama, .q5_0, seed: 8).bytes != first.bytes)
+    }
+
+    @Test(arguments: BlockCodec.dtypes.filter { $0.rawValue < 1000 })
+    func everyTypeHasTheDeviationOfItsRows(type: DType) throws {
+        let made = try make("qwen2", Configurations.qwen2, type)
+        let tensor = try #require(try made.files.tensor(named: "blk.0.ffn_gate.weight"))
+        #expect(tensor.dtype == type && tensor.shape == [512, 256])
+        var values = [Float](repeating: 0, count: tensor.elementCount)
+        try values.withUnsafeMutableBufferPointer { buffer in
+            try BlockCodec.decode(type, from: made.files.bytes(of: tensor), into: #require(buffer.baseAddress), count: buffer.count)
+        }
+        let n = Double(values.count)
+        let mean = values.reduce(0.0) { $0 + Double($1) } / n
+        let deviation = (values.reduce(0.0) { $0 + Double($1) * Double($1) } / n).squareRoot()
+        #expect(abs(mean) < 0.002)
+        #expect(abs(deviation - 1.0 / 16) < 0.006, "deviation \(deviation)")
+        let rows = Set(stride(from: 0, to: values.count, by: 256).map { Array(values[$0..<$0 + 256]) })
+        #expect(rows.count > 300, "\(rows.count) different rows of 512")
+    }
+
+    @Test func wrongRequestsAreRefusedWithTheKey() throws {
+        #expect { try plan("llama", Configurations.llama, .i32) } throws: { ($0 as? HadalError)?.code == .invalidArgument }
+        #expect { try plan("llama", Configurations.llama, .f8_e4m3) } throws: { ($0 as? HadalError)?.code == .invalidArgument }
+        #expect(throws: HadalError.self) { try plan("nonesuch", Configurations.llama, .f16) }
+        #expect { try plan("llama", #"{"hidden_size": 64}"#, .f16) } throws: { ($0 as? HadalError)?.description.contains("num_") == true }
+        for (from, to) in [("64,", "-64,"), ("700", "70000000000000"), ("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 99999999")] {
+            #expect(throws: HadalError.self) { try plan("llama", Configurations.llama.replacingOccurrences(of: from, with: to), .f16) }
+        }
+    }
+
+    @Test func anEnormousModelIsPlannedWithoutBeingHeld() throws {
+        let config = Configurations.qwen2.replacingOccurrences(of: "\"hidden_size\": 256", with: "\"hidden_size\": 8192")
+            .replacingOccurrences(of: "\"num_hidden_layers\": 3", with: "\"num_hidden_layers\": 80")
+            .replacingOccurrences(of: "\"intermediate_size\": 512", with: "\"intermediate_size\": 28672")
+            .replacingOccurrences(of: "\"num_attention_heads\": 4", with: "\"num_attention_heads\": 64")
+        let model = try plan("qwen2", config, .q4_K)
+        #expect(model.parameters > 60_000_000_000)
+        #expect(model.tensors.count == 80 * 12 + 3)
+    }
+}

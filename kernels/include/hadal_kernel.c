@@ -1,1 +1,0 @@
-#include "hadal_kernel.h"

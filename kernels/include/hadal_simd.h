@@ -1,0 +1,210 @@
+/*
+ * Vectors as wide as the pass's instruction set has them. Included once per pass, hence no include guard.
+ *
+ * vf: LANES floats; vi: LANES int32. Arithmetic is the compiler's own on vector types; what it lacks is below.
+ */
+#undef LANES
+#if HADAL_ISA >= 2
+#define LANES 16
+#elif HADAL_ISA == 1
+#define LANES 8
+#else
+#define LANES 4
+#endif
+
+#ifndef HADAL_SIMD_NAMES
+#define HADAL_SIMD_NAMES
+#define INLINE static inline __attribute__((always_inline, unused))
+#define vf HADAL_FN(vf)
+#define vi HADAL_FN(vi)
+#define vu HADAL_FN(vu)
+#define vh HADAL_FN(vh)
+#define vf_loose HADAL_FN(vf_loose)
+#define vi_loose HADAL_FN(vi_loose)
+#define vh_loose HADAL_FN(vh_loose)
+#define v_splat HADAL_FN(v_splat)
+#define v_load HADAL_FN(v_load)
+#define v_load_part HADAL_FN(v_load_part)
+#define v_store HADAL_FN(v_store)
+#define v_store_part HADAL_FN(v_store_part)
+#define v_load_f16 HADAL_FN(v_load_f16)
+#define v_store_f16 HADAL_FN(v_store_f16)
+#define v_load_bf16 HADAL_FN(v_load_bf16)
+#define v_select HADAL_FN(v_select)
+#define v_max HADAL_FN(v_max)
+#define v_min HADAL_FN(v_min)
+#define v_sum HADAL_FN(v_sum)
+#define v_highest HADAL_FN(v_highest)
+#define v_exp HADAL_FN(v_exp)
+#define v_tanh HADAL_FN(v_tanh)
+#define v_sigmoid HADAL_FN(v_sigmoid)
+#define f16_to_f32 HADAL_FN(f16_to_f32)
+#define f32_to_f16 HADAL_FN(f32_to_f16)
+#define f32_to_bf16 HADAL_FN(f32_to_bf16)
+#define floats_from HADAL_FN(floats_from)
+#endif
+
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
+typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
+typedef float vf_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
+typedef int32_t vi_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
+typedef uint16_t vh_loose __attribute__((vector_size(LANES * 2), aligned(1), may_alias));
+
+INLINE vf v_splat(float x) { return x - (vf){0}; }
+INLINE vf v_load(const void *p) { return *(const vf_loose *)p; }
+INLINE void v_store(void *p, vf v) { *(vf_loose *)p = v; }
+/* The first n (< LANES) elements; zeros after them. */
+INLINE vf v_load_part(const void *p, int64_t n) {
+    vf v = {0};
+    memcpy(&v, p, (size_t)n * sizeof(float));
+    return v;
+}
+INLINE void v_store_part(void *p, vf v, int64_t n) { memcpy(p, &v, (size_t)n * sizeof(float)); }
+
+INLINE vf v_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+INLINE vf v_max(vf a, vf b) { return v_select(a > b, a, b); }
+INLINE vf v_min(vf a, vf b) { return v_select(a < b, a, b); }
+
+INLINE float v_sum(vf v) {
+    float part[4] = {0, 0, 0, 0};
+    for (int i = 0; i < LANES; i += 4)
+        for (int j = 0; j < 4; j++) part[j] += v[i + j];
+    return (part[0] + part[1]) + (part[2] + part[3]);
+}
+INLINE float v_highest(vf v) {
+    float best = v[0];
+    for (int i = 1; i < LANES; i++) best = v[i] > best ? v[i] : best;
+    return best;
+}
+
+INLINE float f16_to_f32(uint16_t h) {
+    uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16, bits;
+    float value;
+    memcpy(&value, &magnitude, 4);
+    value *= 0x1p112f; /* rebias the exponent; subnormals come out right */
+    memcpy(&bits, &value, 4);
+    if ((h & 0x7c00) == 0x7c00) bits = magnitude | 0x7f800000u;
+    bits |= sign;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+/* Rounds to nearest, ties to even. */
+INLINE uint16_t f32_to_f16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    uint32_t sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7fffffffu;
+    if (magnitude >= 0x7f800000u) return (uint16_t)(sign | (magnitude > 0x7f800000u ? 0x7e00 : 0x7c00));
+    if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00);
+    if (magnitude < 0x38800000u) { /* subnormal: let the adder round at 2^-24 */
+        float m;
+        memcpy(&m, &magnitude, 4);
+        m += 0.5f;
+        uint32_t rounded;
+        memcpy(&rounded, &m, 4);
+        return (uint16_t)(sign | (rounded - 0x3f000000u));
+    }
+    magnitude += 0xfff + ((magnitude >> 13) & 1);
+    return (uint16_t)(sign | ((magnitude - 0x38000000u) >> 13));
+}
+
+/* Rounds to nearest, ties to even. */
+INLINE uint16_t f32_to_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if (value != value) return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+INLINE vf v_load_f16(const void *p) {
+#if HADAL_ISA >= 2
+    return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+#elif HADAL_ISA == 1
+    return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+#else
+    vf v;
+    uint16_t h[LANES];
+    memcpy(h, p, sizeof h);
+    for (int i = 0; i < LANES; i++) v[i] = f16_to_f32(h[i]);
+    return v;
+#endif
+}
+INLINE void v_store_f16(void *p, vf v) {
+#if HADAL_ISA >= 2
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)v, 0));
+#elif HADAL_ISA == 1
+    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)v, 0));
+#else
+    uint16_t h[LANES];
+    for (int i = 0; i < LANES; i++) h[i] = f32_to_f16(v[i]);
+    memcpy(p, h, sizeof h);
+#endif
+}
+INLINE vf v_load_bf16(const void *p) { return (vf)(__builtin_convertvector((vh)*(const vh_loose *)p, vu) << 16); }
+
+/* n elements of a float type to float32. */
+INLINE void floats_from(float *to, const void *from, uint32_t dtype, int64_t n) {
+    int64_t i = 0;
+    if (dtype == HADAL_DTYPE_F32) {
+        memcpy(to, from, (size_t)n * 4);
+        return;
+    }
+    const uint8_t *bytes = (const uint8_t *)from;
+    if (dtype == HADAL_DTYPE_F16) {
+        for (; i + LANES <= n; i += LANES) v_store(to + i, v_load_f16(bytes + 2 * i));
+        for (; i < n; i++) {
+            uint16_t h;
+            memcpy(&h, bytes + 2 * i, 2);
+            to[i] = f16_to_f32(h);
+        }
+    } else {
+        for (; i + LANES <= n; i += LANES) v_store(to + i, v_load_bf16(bytes + 2 * i));
+        for (; i < n; i++) {
+            uint16_t h;
+            memcpy(&h, bytes + 2 * i, 2);
+            uint32_t bits = (uint32_t)h << 16;
+            memcpy(to + i, &bits, 4);
+        }
+    }
+}
+
+/* e^x within 2 units in the last place; 0 below -87.3, NaN stays NaN. */
+INLINE vf v_exp(vf x) {
+    vi visible = ~(x < v_splat(-87.3f));
+    vf clamped = v_min(v_max(v_splat(-87.3f), x), v_splat(88.7f));
+    clamped = v_select(x == x, clamped, x);
+    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+    vf shifted = clamped * 1.44269504088896341f + shift;
+    vi power = (vi)shifted;
+    vf n = shifted - shift;
+    vf r = clamped - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    vf p = v_splat(1.0f / 5040);
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    /* Two factors, since 2^128 is not a float. */
+    vi whole = power - 0x4b400000;
+    vi half = whole >> 1;
+    vf scale1 = (vf)((half + 127) << 23), scale2 = (vf)((whole - half + 127) << 23);
+    return (vf)((vi)(p * scale1 * scale2) & visible);
+}
+INLINE vf v_sigmoid(vf x) { return 1.0f / (1.0f + v_exp(-x)); }
+INLINE vf v_tanh(vf x) {
+    vf magnitude = (vf)((vi)x & 0x7fffffff);
+    vf e = v_exp(-2.0f * magnitude);
+    vf large = (1.0f - e) / (1.0f + e);
+    /* Near zero 1 - e cancels: an odd polynomial instead. */
+    vf s = x * x;
+    vf p = v_splat(-17.0f / 315);
+    p = p * s + 2.0f / 15;
+    p = p * s - 1.0f / 3;
+    vf small = magnitude + magnitude * s * p;
+    vf result = v_select(magnitude < v_splat(0.15f), small, large);
+    return (vf)((vi)result | ((vi)x & (int32_t)0x80000000));
+}

@@ -1,0 +1,217 @@
+/*
+ * linear: y = x W^T + b (+ residual).
+ *
+ * Float weights are used as stored, row by row, or through a matrix library when there are many tokens. Quantised weights are packed once
+ * (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): whole-number dot
+ * products of a block, exact, then one float multiply-add with both scales. hadal_packed.h has the layouts.
+ */
+#include "hadal_kernel.h"
+#ifndef HADAL_ISA
+
+/* Rows of a 16-bit weight that are widened at a time for the matrix library, and tokens from which it is used. */
+enum { LINEAR_WIDENED = 64, LINEAR_LIBRARY_TOKENS = 16 };
+
+static uint64_t linear_scratch(const hadal_kernel_args *args) {
+    const hadal_kernel_tensor *weight = &args->inputs[1];
+    if (weight->packing || weight->dtype == HADAL_DTYPE_F32 || args->inputs[0].rows < LINEAR_LIBRARY_TOKENS) return 0;
+    return (uint64_t)weight->columns * LINEAR_WIDENED * 4;
+}
+
+#include "hadal_each_isa.h"
+
+HADAL_EXPORT_KERNEL(linear, linear_scratch)
+HADAL_EXPORT_KERNEL(linear_pack, 0)
+HADAL_EXPORT_KERNEL(linear_quantise, 0)
+#else
+#include "hadal_packed.h"
+#include "hadal_simd.h"
+#include "hadal_blocks.h"
+#include "hadal_quantise.h"
+#include "hadal_dot.h"
+
+/* ---- packing --------------------------------------------------------------------------------------------------- */
+
+/* inputs: the stored weight; output: the packed one. */
+HADAL_KERNEL(linear_pack) {
+    const hadal_kernel_tensor *stored = &args->inputs[0], *packed = &args->outputs[0];
+    int64_t group, end;
+    hadal_share((stored->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &group, &end);
+    for (; group < end; group++) pack_group(stored, packed, group);
+}
+
+/* ---- quantising activations ------------------------------------------------------------------------------------ */
+
+/* input: x [N, K]; output: rows of hadal_quantised_stride(K) bytes. */
+HADAL_KERNEL(linear_quantise) {
+    const hadal_kernel_tensor *x = &args->inputs[0], *q = &args->outputs[0];
+    const int64_t blocks = x->columns / 32;
+    int64_t item, end;
+    hadal_share(x->rows * blocks, 1, thread, &item, &end);
+    for (; item < end; item++) {
+        const int64_t row = item / blocks, b = item % blocks;
+        int8_t *to = (int8_t *)q->data + row * q->stride;
+        quantise_block((const float *)((const char *)x->data + row * x->stride) + b * 32, to + b * 32, (hadal_block *)(to + x->columns) + b);
+    }
+}
+
+/* ---- float weights --------------------------------------------------------------------------------------------- */
+
+INLINE vf HADAL_FN(load_as)(uint32_t dtype, const uint8_t *p) {
+    if (dtype == HADAL_DTYPE_F32) return v_load(p);
+    return dtype == HADAL_DTYPE_F16 ? v_load_f16(p) : v_load_bf16(p);
+}
+
+/* 4 rows (fewer: pointers repeat) times `tokens` (1 or 2) rows of x. */
+INLINE void HADAL_FN(float_tile)(uint32_t dtype, int tokens, const uint8_t *const *w, const float *x, int64_t stride, int64_t n, float *out) {
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2;
+    vf sum[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int t = 0; t < tokens; t++) {
+            vf v = v_load(x + t * stride + i);
+            for (int r = 0; r < 4; r++) sum[r][t] += v * HADAL_FN(load_as)(dtype, w[r] + i * size);
+        }
+    float rest[LANES];
+    for (int r = 0; r < 4; r++) {
+        if (i < n) floats_from(rest, w[r] + i * size, dtype, n - i);
+        for (int t = 0; t < tokens; t++) {
+            float total = v_sum(sum[r][t]);
+            for (int64_t j = i; j < n; j++) total += x[t * stride + j] * rest[j - i];
+            out[t * 4 + r] = total;
+        }
+    }
+}
+
+INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
+    const hadal_kernel_tensor *weight = &args->inputs[1], *y = &args->outputs[0];
+    const float *x = args->inputs[0].data, *bias = args->inputs[2].data, *residual = args->inputs[3].data;
+    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
+    for (int64_t row = begin; row < end; row += 4) {
+        const int64_t count = end - row < 4 ? end - row : 4;
+        const uint8_t *w[4];
+        for (int64_t r = 0; r < 4; r++) w[r] = (const uint8_t *)weight->data + (row + (r < count ? r : 0)) * weight->stride;
+        for (int64_t t = 0; t < tokens;) {
+            float out[8];
+            int taken = 1;
+            if (t + 2 <= tokens) {
+                HADAL_FN(float_tile)(dtype, 2, w, x + t * n, n, n, out);
+                taken = 2;
+            } else {
+                HADAL_FN(float_tile)(dtype, 1, w, x + t * n, n, n, out);
+            }
+            for (int u = 0; u < taken; u++, t++)
+                for (int64_t r = 0; r < count; r++) {
+                    float v = out[u * 4 + r];
+                    if (bias) v += bias[row + r];
+                    if (residual) v += residual[t * stride + row + r];
+                    ((float *)y->data)[t * stride + row + r] = v;
+                }
+        }
+    }
+}
+
+static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
+    const hadal_kernel_tensor *weight = &args->inputs[1], *y = &args->outputs[0];
+    const float *x = args->inputs[0].data, *bias = args->inputs[2].data, *residual = args->inputs[3].data;
+    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
+    float *to = y->data;
+    const int64_t run = weight->dtype == HADAL_DTYPE_F32 ? end - begin : LINEAR_WIDENED;
+    for (int64_t row = begin; row < end; row += run) {
+        const int64_t rows = end - row < run ? end - row : run;
+        const uint8_t *from = (const uint8_t *)weight->data + row * weight->stride;
+        if (weight->dtype != HADAL_DTYPE_F32) {
+            floats_from(thread->scratch, from, weight->dtype, rows * n);
+            from = thread->scratch;
+        }
+        thread->sgemm(tokens, rows, n, x, n, (const float *)from, n, to + row, stride);
+    }
+    if (!bias && !residual) return;
+    for (int64_t t = 0; t < tokens; t++)
+        for (int64_t row = begin; row < end; row++) {
+            float v = to[t * stride + row];
+            if (bias) v += bias[row];
+            if (residual) v += residual[t * stride + row];
+            to[t * stride + row] = v;
+        }
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------------------------ */
+
+/* Quantised rows that stay in the second-level cache while the weights stream past. */
+#ifndef LINEAR_CACHED
+#define LINEAR_CACHED (192 * 1024)
+#endif
+
+INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *args, int64_t begin, int64_t end) {
+    const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
+    const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
+    const int64_t columns = weight->columns, group_bytes = hadal_packed_group_bytes(packing, columns), stride = y->columns;
+    int64_t chunk = LINEAR_CACHED / x->stride / DOT_TOKENS * DOT_TOKENS;
+    if (chunk < DOT_TOKENS) chunk = DOT_TOKENS;
+    for (int64_t first = 0; first < y->rows; first += chunk) {
+        const int64_t stop = first + chunk < y->rows ? first + chunk : y->rows;
+        for (int64_t group = begin; group < end; group++) {
+            const uint8_t *codes = (const uint8_t *)weight->data + group * group_bytes;
+            const int64_t row = group * HADAL_PACK_ROWS, rows = weight->rows - row < HADAL_PACK_ROWS ? weight->rows - row : HADAL_PACK_ROWS;
+            for (int64_t t = first; t < stop;) {
+                float out[DOT_TOKENS * HADAL_PACK_ROWS];
+                const int8_t *from = (const int8_t *)x->data + t * x->stride;
+                int taken = 1;
+                if (t + DOT_TOKENS <= stop) {
+                    taken = DOT_TOKENS;
+                    dot_group(packing, DOT_TOKENS, codes, columns, from, x->stride, out);
+                } else {
+                    dot_group(packing, 1, codes, columns, from, x->stride, out);
+                }
+                for (int u = 0; u < taken; u++, t++) {
+                    float *to = (float *)y->data + t * stride + row;
+                    const float *add = residual ? residual + t * stride + row : 0, *sum = out + u * HADAL_PACK_ROWS;
+                    if (rows == HADAL_PACK_ROWS)
+                        for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                            vf v = v_load(sum + i);
+                            if (bias) v += v_load(bias + row + i);
+                            if (add) v += v_load(add + i);
+                            v_store(to + i, v);
+                        }
+                    else
+                        for (int64_t i = 0; i < rows; i++) {
+                            float v = sum[i];
+                            if (bias) v += bias[row + i];
+                            if (add) v += add[i];
+                            to[i] = v;
+                        }
+                }
+            }
+        }
+    }
+}
+
+/* inputs: x (quantised when the weight is packed), weight, bias, residual; output: y. */
+HADAL_KERNEL(linear) {
+    const hadal_kernel_tensor *weight = &args->inputs[1];
+    int64_t begin, end;
+    if (weight->packing) {
+        hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &begin, &end);
+        switch (weight->packing & 255) {
+        case HADAL_PACKED_4: HADAL_FN(packed_rows)(HADAL_PACKED_4, args, begin, end); return;
+        case HADAL_PACKED_4_MIN: HADAL_FN(packed_rows)(HADAL_PACKED_4_MIN, args, begin, end); return;
+        case HADAL_PACKED_4_SUPER: HADAL_FN(packed_rows)(HADAL_PACKED_4_SUPER, args, begin, end); return;
+        case HADAL_PACKED_8: HADAL_FN(packed_rows)(HADAL_PACKED_8, args, begin, end); return;
+        case HADAL_PACKED_8_HALVES: HADAL_FN(packed_rows)(HADAL_PACKED_8_HALVES, args, begin, end); return;
+        default: HADAL_FN(packed_rows)(HADAL_PACKED_8_HALVES_MIN, args, begin, end); return;
+        }
+    }
+    hadal_share(weight->rows, 4, thread, &begin, &end);
+    if (begin >= end) return;
+    if (thread->sgemm && args->outputs[0].rows >= LINEAR_LIBRARY_TOKENS) {
+        HADAL_FN(library_rows)(args, thread, begin, end);
+        return;
+    }
+    switch (weight->dtype) {
+    case HADAL_DTYPE_F32: HADAL_FN(float_rows)(HADAL_DTYPE_F32, args, begin, end); return;
+    case HADAL_DTYPE_F16: HADAL_FN(float_rows)(HADAL_DTYPE_F16, args, begin, end); return;
+    default: HADAL_FN(float_rows)(HADAL_DTYPE_BF16, args, begin, end); return;
+    }
+}
+
+#endif
