@@ -1,0 +1,63 @@
+import HadalCore
+import Testing
+import TestSupport
+
+@Suite struct ExpressionTests {
+    static let names: [String: ExpressionValue] = [
+        "n": .int(7), "x": .float(2.5), "on": .bool(true), "text": .string("abc"), "none": .null, "list": .array([.int(3), .int(4), .int(5)]),
+        "a.b": .int(1),
+    ]
+
+    static func value(_ text: String) throws -> ExpressionValue { try Expression(parsing: text).evaluate { names[$0] } }
+
+    @Test(arguments: [
+        ("1 + 2 * 3", ExpressionValue.int(7)), ("(1 + 2) * 3", .int(9)), ("7 / 2", .float(3.5)), ("8 / 2", .int(4)), ("-7 // 2", .int(-4)),
+        ("-7 % 3", .int(2)), ("7.5 // 2", .float(3)), ("2 - 3 - 4", .int(-5)), ("n > 6 && n < 8", .bool(true)), ("!on || n == 7.0", .bool(true)),
+        ("on ? 1 : 2", .int(1)), ("false ? 1 : on ? 3 : 4", .int(3)), ("list[1]", .int(4)), ("[1, n][1]", .int(7)), ("len(list) + sum(list)", .int(15)),
+        ("min(3, 1.5, 2)", .float(1.5)), ("max(n, 3)", .int(7)), ("int(-2.7)", .int(-2)), ("floor(-2.5)", .int(-3)), ("ceil(2.1)", .int(3)),
+        ("round(2.5)", .int(3)), ("abs(-4)", .int(4)), ("sqrt(16)", .float(4)), ("pow(2, 10)", .float(1024)), ("log(exp(1))", .float(1)),
+        ("has(n) && !has(none) && !has(unknown)", .bool(true)), ("none == null", .bool(true)), ("text == 'abc'", .bool(true)),
+        ("text != 'abd'", .bool(true)), ("a.b", .int(1)), ("1e3", .float(1000)), ("- - 3", .int(3)), ("on || 1 / 0 > 0", .bool(true)),
+        ("has(unknown) ? unknown : 0", .int(0)),
+    ])
+    func evaluates(text: String, wanted: ExpressionValue) throws { #expect(try Self.value(text) == wanted) }
+
+    @Test(arguments: [
+        ("1 +", "expected a value"), ("(1", "expected ')'"), ("foo(1)", "unknown function"), ("min()", "does not take 0"), ("1 2", "unexpected text"),
+        ("'abc", "unterminated"), ("1 $ 2", "unexpected character"), ("unknown", "unknown name"), ("1 / 0", "division by zero"),
+        ("9223372036854775807 + 1", "overflow"), ("-9223372036854775807 - 2", "overflow"), ("99999999999999999999", "too large"), ("on + 1", "wants numbers"),
+        ("n ? 1 : 2", "wants a boolean"), ("list[3]", "outside an array"), ("list[-1]", "outside an array"), ("n[0]", "only an array"), ("sqrt(-1)", "negative"),
+        ("log(0)", "positive"), ("int(1e300)", "out of range"), ("!n", "does not apply"), ("'a' < 'b'", "wants numbers"), ("sum(n)", "wants an array"),
+    ])
+    func refuses(text: String, message: String) {
+        let error = #expect(throws: HadalError.self) { _ = try Self.value(text) }
+        #expect(error?.message.contains(message) == true, "\(error.map(\.description) ?? "none")")
+    }
+
+    @Test func namesAreTold() throws {
+        #expect(try Expression(parsing: "a + has(b) ? c[d] : min(e, 'f')").names == ["a", "b", "c", "d", "e"])
+        #expect(try Expression(parsing: "abc").bareName == "abc")
+        #expect(try Expression(parsing: "12").constant == .int(12))
+    }
+
+    @Test func depthAndLengthAreBounded() {
+        for text in [
+            String(repeating: "(", count: 2000), String(repeating: "-", count: 3000) + "1", String(repeating: "1+", count: 2000) + "1",
+            "a" + String(repeating: "[0]", count: 1000), String(repeating: "1 ? ", count: 900) + "1", String(repeating: "[", count: 4000),
+            String(repeating: " ", count: 5000),
+        ] {
+            #expect(throws: HadalError.self) { _ = try Expression(parsing: text) }
+        }
+    }
+
+    @Test func mutatedExpressionsEnd() throws {
+        var random = SeededGenerator(seed: 9)
+        let alphabet = Array("nxlist on[]()+-*/%?:!=<>&|',.0123456789e ".utf8)
+        var good = 0
+        for _ in 0..<5000 {
+            let text = (0..<Int.random(in: 1...24, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0x20 }
+            if (try? Self.value(String(decoding: text, as: UTF8.self))) != nil { good += 1 }
+        }
+        #expect(good > 10)
+    }
+}

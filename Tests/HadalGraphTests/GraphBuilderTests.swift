@@ -1,0 +1,71 @@
+import HadalCore
+import HadalGraph
+import Testing
+import TestSupport
+
+@Suite struct GraphBuilderTests {
+    let catalogue: OpCatalogue
+    init() throws { catalogue = try OpCatalogue.load() }
+
+    @Test func everyContractOfTheInstallationParses() {
+        #expect(catalogue.contracts.count >= 19)
+        for (name, contract) in catalogue.contracts {
+            #expect(contract.name == name && !contract.summary.isEmpty && !contract.outputs.isEmpty && !contract.cases.isEmpty, "\(name)")
+        }
+    }
+
+    @Test func shapesAreInferred() throws {
+        var builder = GraphBuilder(name: "g", catalogue: catalogue)
+        let tokens = builder.input("tokens", dtype: .i32, dims: [.tokens])
+        let table = builder.weight(.init(name: "e", dtype: .q8_0, dims: [100, 64]))
+        let x = try builder.node("embedding", label: "embed", inputs: [.value(tokens), .weight(table)], outputNames: ["x"])[0]
+        #expect(builder.graph.values[x].dims == [.tokens, .fixed(64)])
+        let w = builder.weight(.init(name: "w", dtype: .bf16, dims: [96, 64]))
+        let y = try builder.node("linear", label: "y", inputs: [.value(x), .weight(w)], outputNames: ["y"])[0]
+        #expect(builder.graph.nodes.last?.inputs.count == 3)
+        let parts = try builder.node(
+            "split", label: "parts", inputs: [.value(y)], attributes: ["sizes": .array([.int(64), .int(16), .int(16)])], outputNames: ["q", "k", "v"])
+        #expect(parts.map { builder.graph.values[$0].dims[1] } == [.fixed(64), .fixed(16), .fixed(16)])
+        let joined = try builder.node("concat", label: "joined", inputs: parts.map { .value($0) }, outputNames: ["j"])[0]
+        #expect(builder.graph.values[joined].dims == [.tokens, .fixed(96)])
+        let key = builder.state(.init(name: "k", heads: 2, width: 8)), value = builder.state(.init(name: "v", heads: 2, width: 8))
+        let attributes: [String: ExpressionValue] = ["heads": .int(8), "kv_heads": .int(2), "head_dim": .int(8), "value_dim": .int(8), "scale": .float(0.5)]
+        let a = try builder.node(
+            "attention", label: "a", inputs: parts.map { .value($0) }, states: [key, value], attributes: attributes, outputNames: ["a"])[0]
+        #expect(builder.graph.values[a].dims == [.tokens, .fixed(64)])
+        #expect(builder.graph.nodes.last?.int("window") == 0)
+    }
+
+    func fault(_ op: String, dims: [[Int]], attributes: [String: ExpressionValue] = [:], weights: Set<Int> = [], dtype: DType = .f32, states: Int = 0) throws -> String {
+        var builder = GraphBuilder(name: "g", catalogue: catalogue)
+        let operands = dims.enumerated().map { i, dims -> Graph.Operand in
+            weights.contains(i)
+                ? .weight(builder.weight(.init(name: "w\(i)", dtype: dtype, dims: dims)))
+                : .value(builder.input("x\(i)", dtype: .f32, dims: [.tokens] + dims.map { .fixed($0) }))
+        }
+        let held = (0..<states).map { builder.state(.init(name: "s\($0)", heads: 1, width: 4)) }
+        let outputs = catalogue.contracts[op]?.outputs.map(\.name) ?? ["y"]
+        let error = #expect(throws: HadalError.self) {
+            _ = try builder.node(op, label: "layers.0.thing", inputs: operands, states: held, attributes: attributes, outputNames: outputs)
+        }
+        return error?.description ?? ""
+    }
+
+    @Test func disagreementsNameBothShapes() throws {
+        #expect(try fault("add", dims: [[4], [5]]) == "layers.0.thing: add: input 'b' (x1) has shape [T, 5], but D is 4")
+        #expect(try fault("linear", dims: [[4], [3, 5]], weights: [1]).contains("input 'weight' (w1) has shape [3, 5], but K is 4"))
+        #expect(try fault("rms_norm", dims: [[6], [4]], attributes: ["groups": .int(2)], weights: [1]).contains("D / groups is 3"))
+        #expect(try fault("rms_norm", dims: [[6], [6]], weights: [1], dtype: .q8_0).contains("is Q8_0; it may be F32, F16, BF16"))
+        #expect(try fault("add", dims: [[4]]).contains("input 'b' is missing"))
+        #expect(try fault("scale", dims: [[4]]).contains("attribute 'factor' is missing"))
+        #expect(try fault("scale", dims: [[4]], attributes: ["factor": .float(1), "fraktor": .int(1)]).contains("unknown attribute 'fraktor'"))
+        #expect(try fault("activation", dims: [[4]], attributes: ["kind": .string("sulu")]).contains("one of silu"))
+        #expect(try fault("split", dims: [[4]], attributes: ["sizes": .array([.int(1), .int(2)])]).contains("sum(sizes) == D"))
+        let wide: [String: ExpressionValue] = ["heads": .int(3), "kv_heads": .int(2), "head_dim": .int(4), "value_dim": .int(4), "scale": .int(1)]
+        #expect(try fault("attention", dims: [[12], [8], [8]], attributes: wide, states: 2).contains("heads % kv_heads == 0"))
+        let narrow = wide.merging(["heads": .int(2)]) { $1 }
+        #expect(try fault("attention", dims: [[8], [8], [8]], attributes: narrow, states: 2).contains("holds 1 x 4 numbers a token, the op wants 2 x 4"))
+        #expect(try fault("attention", dims: [[8], [8], [8]], attributes: narrow).contains("uses 2 states, not 0"))
+        #expect(try fault("nosuch", dims: [[4]]).contains("unknown op 'nosuch'"))
+    }
+}
