@@ -129,8 +129,7 @@ public final class Program: @unchecked Sendable {
         if let host = buffer as? HostBuffer {
             return hadal_binding(buffer: nil, host: host.pointer, offset: 0, bytes: UInt64(host.bytes))
         }
-        let handle = (buffer as? any PluginOwnedBuffer)?.handle
-        return hadal_binding(buffer: handle, host: handle == nil ? buffer.hostPointer : nil, offset: 0, bytes: UInt64(buffer.bytes))
+        return hadal_binding(buffer: buffer.handle, host: nil, offset: 0, bytes: UInt64(buffer.bytes))
     }
 
     /// Host memory of a graph input or output. Row-major at the extents of the last or next step.
