@@ -70,6 +70,8 @@ let package = Package(
         .target(
             name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", sources: cpuKernels.map { "\($0)/cpu.c" },
             publicHeadersPath: "include"),
+        // What this machine can do at most; `hadal doctor` and `hadal bench` compare with it.
+        .target(name: "HadalMachine", dependencies: ["CHadalKernels", "HadalCore"]),
         .target(
             name: "HadalReference",
             dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
@@ -79,7 +81,9 @@ let package = Package(
             path: "Plugins/Reference/Plugin"),
         .target(
             name: "HadalCPU",
-            dependencies: ["HadalBackend", "HadalGraph", "HadalCore", "CHadalPlugin", "CHadalKernels", "CHadalSystem"],
+            dependencies: [
+                "HadalBackend", "HadalGraph", "HadalCore", "HadalMachine", "CHadalPlugin", "CHadalKernels", "CHadalSystem",
+            ],
             path: "Plugins/CPU", exclude: ["Plugin"]),
         .target(
             name: "HadalCPUPlugin", dependencies: ["HadalCPU", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/CPU/Plugin"),
@@ -110,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "HadalCPUTests",
             dependencies: [
-                "HadalCPU", "CHadalKernels", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport",
+                "HadalCPU", "CHadalKernels", "HadalMachine", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

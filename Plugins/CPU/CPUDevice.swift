@@ -2,6 +2,7 @@ import CHadalKernels
 import HadalBackend
 import HadalCore
 import HadalGraph
+import HadalMachine
 
 #if canImport(Glibc)
 import Glibc

@@ -59,7 +59,8 @@ INLINE void pack_scales(uint32_t kind, uint8_t *scales, int64_t first, int64_t c
 /* Packs 16 rows. */
 static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
     const uint32_t kind = packed->packing & 255;
-    const uint8_t bias = packed->packing & HADAL_PACKED_BIASED ? 128 : 0;
+    /* Adding 128, or 8, to a code turns its top bit. */
+    const uint32_t turned = kind == HADAL_PACKED_4 ? 0x88888888u : packed->packing & HADAL_PACKED_BIASED ? 0x80808080u : 0;
     const int64_t columns = stored->columns, blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(kind);
     const int64_t wide = block_columns(stored->dtype), bytes = block_bytes(stored->dtype);
     uint8_t *codes = (uint8_t *)packed->data + group * hadal_packed_group_bytes(kind, columns), *scales = codes + blocks * code_bytes;
@@ -72,13 +73,19 @@ static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored
             pack_scales(kind, scales, first / 32, wide / 32, r, &block);
             for (int64_t b = 0; b < wide / 32; b++) {
                 uint8_t *to = codes + (first / 32 + b) * code_bytes + r * 4;
-                const int8_t *code = block.code + b * 32;
-                if (kind <= HADAL_PACKED_4_SUPER) {
-                    const int offset = kind == HADAL_PACKED_4 ? 8 : 0;
-                    for (int c = 0; c < 16; c++) to[c / 4 * 64 + c % 4] = (uint8_t)((code[c] + offset) | (code[c + 16] + offset) << 4);
-                } else {
-                    for (int c = 0; c < 32; c++) to[c / 4 * 64 + c % 4] = (uint8_t)((uint8_t)code[c] ^ bias);
-                }
+                uint32_t code[8];
+                memcpy(code, block.code + b * 32, 32);
+                if (kind <= HADAL_PACKED_4_SUPER)
+                    /* Four bits of a number in -8 ... 7, with 8 added, are its own with the top one turned. */
+                    for (int j = 0; j < 4; j++) {
+                        uint32_t both = ((code[j] & 0x0f0f0f0fu) | (code[j + 4] & 0x0f0f0f0fu) << 4) ^ turned;
+                        memcpy(to + j * 64, &both, 4);
+                    }
+                else
+                    for (int j = 0; j < 8; j++) {
+                        uint32_t four = code[j] ^ turned;
+                        memcpy(to + j * 64, &four, 4);
+                    }
             }
         }
     }

@@ -5,9 +5,9 @@ import Darwin
 #endif
 
 /// How many cores this process may use, and what they are called.
-enum Processors {
+public enum Processors {
     /// Physical cores within the process's affinity mask and its control group's quota; at least 1.
-    static let usable: Int = {
+    public static let usable: Int = {
         #if os(Linux)
         let allowed = affinity()
         var cores = Set<String>()
@@ -21,16 +21,30 @@ enum Processors {
         #endif
     }()
 
-    static let modelName: String = {
+    public static let modelName: String = {
         let line = text("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
         guard let line, let colon = line.firstIndex(of: ":") else { return "CPU" }
         return String(line[line.index(after: colon)...].drop { $0 == " " })
     }()
 
     /// Bytes that can be allocated without swapping, or nil when the system does not say.
-    static var freeMemory: UInt64? {
+    public static var freeMemory: UInt64? {
         guard let line = text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }) else { return nil }
         return line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { $0 * 1024 }
+    }
+
+    /// Bytes of the largest cache, or nil when the system does not say.
+    public static var lastLevelCache: Int? {
+        (0..<8).compactMap { index -> Int? in
+            guard let size = text("/sys/devices/system/cpu/cpu0/cache/index\(index)/size")?.split(separator: "\n").first,
+                let number = Int(size.dropLast())
+            else { return nil }
+            switch size.last {
+            case "K": return number << 10
+            case "M": return number << 20
+            default: return nil
+            }
+        }.max()
     }
 
     #if os(Linux)

@@ -1,0 +1,165 @@
+import CHadalKernels
+import HadalCore
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// What a number of threads of this machine can do at most: measured, so that speeds can be given as shares of it.
+public struct MachineCeilings: Sendable {
+    public var threads: Int
+    /// Bytes a second that a plain read loop gets from memory.
+    public var readBandwidth: Double
+    /// Float32 operations a second; a multiply-add is two.
+    public var floatOperations: Double
+    /// 8-bit operations a second with sums of 16 or 32 bits; a multiply-add is two.
+    public var int8Operations: Double
+    /// The instruction set that was used.
+    public var instructionSet: String
+
+    /// Takes about three times `seconds`. Measure on a quiet machine: other work lowers what is seen.
+    ///
+    /// - Parameters:
+    ///   - threads: nil: one for each core this process may use.
+    ///   - bytes: read per pass over all threads; nil: well beyond the last-level cache, at most 2 GiB or half of what is free.
+    /// - Throws: `HadalError.outOfMemory`.
+    public static func measure(threads: Int? = nil, bytes: Int? = nil, seconds: Double = 0.4) throws -> MachineCeilings {
+        let threads = max(1, threads ?? Processors.usable)
+        let free = Processors.freeMemory.map { Int(clamping: $0 / 2) } ?? Int.max
+        let wanted = bytes ?? min(max(256 << 20, 4 * (Processors.lastLevelCache ?? 0)), 2 << 30, free)
+        let share = max(wanted / threads / 4096 * 4096, 1 << 20)
+        let (size, overflow) = share.multipliedReportingOverflow(by: threads)
+        guard !overflow, let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
+            throw HadalError(.outOfMemory, "cannot allocate \(share) bytes for each of \(threads) threads to measure with")
+        }
+        defer { munmap(memory, size) }
+        #if os(Linux)
+        madvise(memory, size, MADV_HUGEPAGE)
+        #endif
+        // Pages that were never written are all the same page of zeros, in the nearest cache.
+        memset(memory, 1, size)
+
+        let address = UInt(bitPattern: memory)
+        let read = try rate(threads, seconds) { index in
+            guard let from = UnsafeRawPointer(bitPattern: address + UInt(index * share)) else { return 0 }
+            keep(hadal_machine_read(from, UInt64(share)))
+            return Double(share)
+        }
+        let rounds: UInt64 = 200_000
+        let floats = try rate(threads, seconds) { _ in
+            var sink: Float = 1.0001
+            defer { keep(UInt64(sink.bitPattern)) }
+            return hadal_machine_float_operations(rounds, &sink)
+        }
+        let products = try rate(threads, seconds) { _ in
+            var sink: Int32 = 3
+            defer { keep(UInt64(truncatingIfNeeded: sink)) }
+            return hadal_machine_int8_operations(rounds, &sink)
+        }
+        let names = ["baseline", "avx2", "avx512", "avx512vnni"]
+        let isa = Int(hadal_isa_available())
+        return MachineCeilings(
+            threads: threads, readBandwidth: read, floatOperations: floats, int8Operations: products,
+            instructionSet: names.indices.contains(isa) ? names[isa] : "unknown")
+    }
+
+    /// A place for results, so that the compiler cannot leave their calculation out.
+    private static let kept = Atomic<UInt64>(0)
+    private static func keep(_ value: UInt64) { kept.wrappingAdd(value, ordering: .relaxed) }
+
+    /// Work a second of all threads together, while every one of them is busy. `work` returns how much it did.
+    private static func rate(_ threads: Int, _ seconds: Double, _ work: @escaping @Sendable (Int) -> Double) throws -> Double {
+        let gate = Gate(threads: threads, seconds: seconds, work: work)
+        var handles: [pthread_t] = []
+        for index in 1..<max(threads, 1) {
+            let part = Unmanaged.passRetained(Part(gate: gate, index: index))
+            #if os(Linux)
+            var handle = pthread_t()
+            let started = pthread_create(&handle, nil, { Part.main($0) }, part.toOpaque()) == 0
+            #else
+            var created: pthread_t?
+            let started = pthread_create(&created, nil, { Part.main($0) }, part.toOpaque()) == 0 && created != nil
+            guard let handle = created ?? nil else { break }
+            #endif
+            guard started else {
+                part.release()
+                break
+            }
+            handles.append(handle)
+        }
+        guard handles.count == threads - 1 else {
+            gate.abandon()
+            for handle in handles { pthread_join(handle, nil) }
+            throw HadalError(.outOfMemory, "cannot start \(threads) threads to measure with")
+        }
+        gate.run(0)
+        for handle in handles { pthread_join(handle, nil) }
+        return gate.total
+    }
+}
+
+/// Threads that start together and each add up what they did by their own clock.
+private final class Gate: @unchecked Sendable {
+    private let threads: Int
+    private let seconds: Double
+    private let work: @Sendable (Int) -> Double
+    private let arrived = Atomic<Int>(0)
+    private let abandoned = Atomic<Bool>(false)
+    private let rates: UnsafeMutablePointer<Double>
+
+    init(threads: Int, seconds: Double, work: @escaping @Sendable (Int) -> Double) {
+        self.threads = threads
+        self.seconds = seconds
+        self.work = work
+        rates = .allocate(capacity: threads)
+        rates.initialize(repeating: 0, count: threads)
+    }
+
+    deinit { rates.deallocate() }
+
+    var total: Double { (0..<threads).reduce(0) { $0 + rates[$1] } }
+
+    func abandon() { abandoned.store(true, ordering: .sequentiallyConsistent) }
+
+    func run(_ index: Int) {
+        _ = work(index)
+        arrived.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        while arrived.load(ordering: .acquiring) < threads {
+            if abandoned.load(ordering: .relaxed) { return }
+            sched_yield()
+        }
+        let start = Self.now()
+        var done = 0.0, elapsed = 0.0
+        repeat {
+            done += work(index)
+            elapsed = Self.now() - start
+        } while elapsed < seconds
+        rates[index] = done / elapsed
+    }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}
+
+/// What one more thread is told.
+private final class Part {
+    let gate: Gate
+    let index: Int
+    init(gate: Gate, index: Int) {
+        self.gate = gate
+        self.index = index
+    }
+
+    static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        guard let argument else { return nil }
+        let part = Unmanaged<Part>.fromOpaque(argument).takeRetainedValue()
+        part.gate.run(part.index)
+        return nil
+    }
+}

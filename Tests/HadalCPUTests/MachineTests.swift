@@ -1,0 +1,18 @@
+import HadalMachine
+import Testing
+
+@Suite struct MachineTests {
+    @Test func ceilingsArePlausible() throws {
+        let one = try MachineCeilings.measure(threads: 1, bytes: 32 << 20, seconds: 0.02)
+        #expect(one.threads == 1)
+        #expect(one.readBandwidth > 1e7 && one.readBandwidth < 1e13)
+        #expect(one.floatOperations > 1e7 && one.floatOperations < 1e13)
+        #expect(one.int8Operations > 1e7 && one.int8Operations < 1e14)
+        #expect(try MachineCeilings.measure(threads: 2, bytes: 16 << 20, seconds: 0.02).threads == 2)
+    }
+
+    @Test func thereIsAProcessor() {
+        #expect(Processors.usable >= 1)
+        #expect(!Processors.modelName.isEmpty)
+    }
+}

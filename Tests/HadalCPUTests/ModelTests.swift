@@ -1,0 +1,122 @@
+import CAllocationCounter
+import HadalBackend
+import HadalCPU
+import HadalCore
+import HadalGraph
+import HadalReference
+import Testing
+
+/// Whole graphs: fusions, memory shared between values, barriers and threads.
+@Suite(.serialized) struct ModelTests {
+    typealias Step = [(sequence: Int, past: Int, tokens: [Int32])]
+
+    /// Prefill, decode, several sequences together, and a sequence that comes back.
+    static let steps: [Step] = [
+        [(0, 0, (0..<33).map { Int32($0 * 7 % 50) })],
+        [(0, 33, [5])],
+        [(1, 0, [1, 2, 3]), (0, 34, [9]), (2, 0, (0..<20).map { Int32($0) })],
+        [(2, 20, [4]), (1, 3, [7])],
+    ]
+
+    func device(_ options: [String: OptionValue]) throws -> any Device {
+        try CPUBackend().open(device: 0, options: options, log: .silent)
+    }
+
+    @Test(arguments: [DType.f32, .bf16, .q8_0, .q4_1], [1, 2, 3])
+    func matchesTheReference(dtype: DType, threads: Int) throws {
+        let catalogue = try OpCatalogue.load()
+        let model = try TinyModel(catalogue, dtype: dtype)
+        let expected = try TinyRunner(model, on: ReferenceBackend().open(device: 0, options: [:], log: .silent))
+        for isa in ConformanceTests.instructionSets {
+            let device = try device(["isa": .string(isa.name), "threads": .int(Int64(threads))])
+            let got = try TinyRunner(model, on: device)
+            for (index, step) in Self.steps.enumerated() {
+                try expected.run(step)
+                try got.run(step)
+                for output in got.outputs.indices {
+                    let width = output == 2 ? TinyModel.vocabulary : TinyModel.width
+                    let count = got.inputs[0].count * width
+                    let wanted = expected.outputs[output][..<count], had = got.outputs[output][..<count]
+                    let scale = (wanted.reduce(0) { $0 + Double($1 * $1) } / Double(count)).squareRoot()
+                    let error = (zip(wanted, had).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(count)).squareRoot()
+                    #expect(error <= (dtype.isQuantised ? 0.02 : 1e-5) * scale, "\(isa) step \(index) output \(output): \(error / scale)")
+                    #expect(got.outputs[output][count...].allSatisfy(\.isNaN), "wrote beyond output \(output)")
+                }
+            }
+            device.quiesce()
+        }
+    }
+
+    @Test func threadsDoNotChangeBits() throws {
+        let catalogue = try OpCatalogue.load()
+        let model = try TinyModel(catalogue, dtype: .q4_1)
+        var seen: [[[Float]]] = []
+        for threads in [1, 2, 3, 5] {
+            let device = try device(["threads": .int(Int64(threads)), "blas": .string("off")])
+            let runner = try TinyRunner(model, on: device)
+            for step in Self.steps { try runner.run(step) }
+            seen.append(runner.outputs.map { $0.filter { !$0.isNaN } })
+            device.quiesce()
+        }
+        for other in seen { #expect(other == seen[0]) }
+    }
+
+    @Test(arguments: [DType.f32, .q4_1]) func aDecodeStepAllocatesNothing(dtype: DType) throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype)
+        let device = try device(["threads": .int(2)])
+        let runner = try TinyRunner(model, on: device)
+        try #require(allocation_counter_watch())
+        try runner.run([(0, 0, [1, 2, 3])])
+        try runner.run([(0, 3, [4])])
+        var counts: [UInt64] = []
+        counts.reserveCapacity(2)
+        try runner.run([(0, 4, [4])], repeats: 50) { counts.append(allocation_counter_thread()) }
+        #expect(counts.count == 2 && counts[0] == counts[1])
+        device.quiesce()
+    }
+
+    @Test func cancellationEndsTheStepAndLeavesTheDeviceUsable() throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: .f32)
+        for threads in [1, 2, 3] {
+            let device = try device(["threads": .int(Int64(threads))])
+            let runner = try TinyRunner(model, on: device)
+            runner.cancel = 1
+            let error = #expect(throws: HadalError.self) { try runner.run([(0, 0, [1, 2, 3])]) }
+            #expect(error?.code == .cancelled)
+            runner.cancel = 0
+            try runner.run([(0, 0, [1, 2, 3])])
+            #expect(runner.outputs[2][..<150].allSatisfy(\.isFinite))
+            device.quiesce()
+            // The threads start again when they are needed.
+            try runner.run([(0, 3, [1])])
+            device.quiesce()
+        }
+    }
+
+    @Test func hostileStepsAreErrors() throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: .f32)
+        let device = try device(["threads": .int(2)])
+        let runner = try TinyRunner(model, on: device)
+        #expect(throws: HadalError.self) { try runner.run([(0, 0, [50])]) }
+        #expect(throws: HadalError.self) { try runner.run([(0, 0, [-1])]) }
+        #expect(throws: HadalError.self) { try runner.run([(0, 64, [1])]) }
+        #expect(throws: HadalError.self) { try runner.run([(0, 0, Array(repeating: 1, count: 41))]) }
+        #expect(throws: HadalError.self) { try runner.run([(0, 0, [1]), (1, 0, [1]), (2, 0, [1]), (0, 1, [1])]) }
+        device.quiesce()
+    }
+
+    @Test func packedWeightsLetTheMappingGo() throws {
+        let catalogue = try OpCatalogue.load()
+        let device = try device([:])
+        let quantised = try device.compile(TinyModel(catalogue, dtype: .q4_1).segment)
+        #expect(!quantised.info.keepsWeights)
+        let model = try TinyModel(catalogue, dtype: .f32)
+        let float = try device.compile(model.segment)
+        #expect(float.info.keepsWeights)
+        #expect(float.info.scratchBytes > 0 && quantised.info.weightBytes > 0 && quantised.info.barriersPerStep > 0)
+        // One copy serves the embedding and the head.
+        let stored = model.segment.graph.weights.reduce(0) { $0 + $1.elements }
+        #expect(quantised.info.weightBytes < stored)
+        device.quiesce()
+    }
+}
