@@ -107,7 +107,7 @@ let package = Package(
             dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
         .testTarget(
             name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
-        .testTarget(name: "HadalCLITests", dependencies: ["Hadal", "TestSupport"]),
+        .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
         .testTarget(
             name: "HadalReferenceTests",
             dependencies: ["HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),

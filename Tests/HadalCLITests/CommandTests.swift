@@ -1,0 +1,136 @@
+import Foundation
+import HadalCore
+import HadalFormats
+import TestSupport
+import Testing
+
+@Suite("Commands", .serialized)
+struct CommandTests {
+    let llama = Fixtures.path("models/llama")
+
+    private func succeed(_ arguments: [String], input: String? = nil, environment: [String: String] = [:]) throws -> String {
+        let run = try CommandRun(arguments, input: input, environment: environment)
+        #expect(run.status == 0, "\(arguments): \(run.error)")
+        return run.out
+    }
+
+    private func json(_ text: String) throws -> JSON { try JSONDocument(parsing: text, file: "stdout").root }
+
+    @Test("logits writes what logits writes", arguments: ["reference", "cpu"])
+    func logits(_ backend: String) throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try succeed(["logits", llama, "--tokens", "1,2,3", "-o", "\(folder)/o.safetensors", "--hidden", "--backend", backend])
+        let file = try SafetensorsFile(path: "\(folder)/o.safetensors")
+        let shapes = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) })
+        #expect(shapes["logits"] == [3, 384] && shapes["hidden.embed"] == [3, 64] && shapes["hidden.2"] == [3, 64] && shapes["hidden.norm"] == [3, 64])
+    }
+
+    @Test func generateIDs() throws {
+        let ids = try json(try succeed(["generate-ids", llama, "--tokens", "1,2,3", "-n", "5", "--backend", "reference"])).array
+        #expect(ids?.count == 5 && ids?.allSatisfy { $0.int != nil } == true)
+    }
+
+    @Test func inspectAndPlan() throws {
+        let inspect = try json(try succeed(["inspect", llama, "--json"]))
+        #expect(inspect["architecture"]?.string == "llama" && inspect["layers"]?.int == 3)
+        #expect(inspect["reasons"]?.array?.first?.string?.contains("because") == true)
+        let plan = try json(try succeed(["plan", llama, "--json", "--backend", "reference"]))
+        #expect(plan["devices"]?.array?.first?.string == "reference" && plan["moves"]?.array?.isEmpty == true)
+    }
+
+    @Test func arch() throws {
+        #expect(try succeed(["arch", "list"]).contains("gemma3"))
+        #expect(try json(try succeed(["arch", "show", "qwen3"]))["graph"] != nil)
+        #expect(try succeed(["arch", "graph", llama]).contains("attention("))
+        let run = try CommandRun(["arch", "check", "\(Fixtures.repository)/Sources/HadalArchitecture/Resources/gemma2.json"])
+        #expect(run.status == 0, "\(run.error)")
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try #"{"hadal": "architecture/1", "name": "bad", "graf": []}"#.write(toFile: "\(folder)/bad.json", atomically: true, encoding: .utf8)
+        let bad = try CommandRun(["arch", "check", "\(folder)/bad.json"])
+        #expect(bad.status == 1 && bad.error.contains("bad.json:1:") && bad.error.contains("graf"), "\(bad.error)")
+    }
+
+    @Test func backends() throws {
+        let list = try json(try succeed(["backends", "--json"]))
+        let names = list["backends"]?.array?.compactMap { $0["name"]?.string } ?? []
+        #expect(Set(["cpu", "reference", "example"]).isSubset(of: names), "\(names)")
+    }
+
+    @Test("the example plugin passes the conformance kit")
+    func pluginCheck() throws {
+        let report = try json(try succeed(["plugin", "check", "\(Fixtures.products)/libhadal-example.so", "--json", "--cases", "8"]))
+        #expect(report["passed"]?.bool == true)
+    }
+
+    @Test("ops that a backend lacks move when that is allowed, and are named when not")
+    func fallback() throws {
+        let refused = try CommandRun(["generate-ids", llama, "--tokens", "1,2", "-n", "3", "--backend", "example"])
+        #expect(refused.status == 1 && refused.error.contains("--fallback"), "\(refused.error)")
+        let moved = try CommandRun(["generate-ids", llama, "--tokens", "1,2", "-n", "3", "--backend", "example", "--fallback", "warn"])
+        #expect(moved.status == 0 && moved.error.contains("attention"), "\(moved.error)")
+        #expect(moved.out == (try succeed(["generate-ids", llama, "--tokens", "1,2", "-n", "3", "--backend", "reference"])))
+        let plan = try json(try succeed(["plan", llama, "--json", "--backend", "example", "--fallback", "allow"]))
+        #expect((plan["moves"]?.array?.count ?? 0) > 0 && (plan["copies"]?.int ?? 0) > 0)
+    }
+
+    @Test func trace() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        _ = try succeed(["trace", llama, "--tokens", "1,2,3", "-o", "\(folder)/t.json", "--backend", "reference"])
+        let events = try JSONDocument(contentsOf: "\(folder)/t.json").root["traceEvents"]?.array ?? []
+        #expect(events.contains { $0["name"]?.string == "attention" && ($0["dur"]?.double ?? 0) > 0 })
+        #expect(try succeed(["trace", llama, "--tokens", "1,2,3", "--compare", "cpu,reference"]).contains("agree"))
+    }
+
+    @Test func traceNamesTheFirstDifference() throws {
+        // A tolerance that nothing can meet makes the first inexact op the culprit.
+        let run = try CommandRun(["trace", llama, "--tokens", "1,2,3", "--compare", "cpu,reference", "--tolerance", "0", "--json"])
+        #expect(run.status == 1)
+        #expect(try json(run.out)["first"]?["op"]?.string != nil)
+    }
+
+    @Test func synthesise() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/s.gguf"
+        _ = try succeed(["synth", "llama", "--config", "\(llama)/config.json", "--type", "Q8_0", "-o", file])
+        let text = try succeed(["run", file, "--raw", "-p", "abc", "--max-tokens", "3", "--json", "--seed", "1", "--ignore-eos"])
+        #expect(try json(text)["generated_tokens"]?.int == 3)
+        let cpu = try succeed(["generate-ids", file, "--tokens", "1,2,3", "-n", "4"])
+        #expect(try json(cpu).array?.count == 4)
+    }
+
+    @Test func tokenizeRows() throws {
+        guard let goldens = Fixtures.goldens else { return }
+        let out = try succeed(["tokenize", "\(goldens)/tokenizers/smollm2.vocab.gguf", "--jsonl"], input: "{\"text\": \"Hello world\", \"parse_special\": true}\n")
+        #expect(try json(out)["ids"]?.array?.count == 2)
+    }
+
+    @Test func modelsAndStore() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let listing = try json(try succeed(["models", "--json"], environment: ["HADAL_MODELS": folder]))
+        #expect(listing["available"]?.array?.contains { $0["name"]?.string == "smollm2" } == true)
+        let run = try CommandRun(["inspect", "smollm2"], environment: ["HADAL_MODELS": folder])
+        #expect(run.status == 1 && run.error.contains("hadal pull smollm2"), "\(run.error)")
+    }
+
+    @Test("a family in a directory of the user's own needs no rebuild")
+    func ownFamily() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(atPath: llama, toPath: "\(folder)/model")
+        let config = "\(folder)/model/config.json"
+        let text = try String(contentsOfFile: config, encoding: .utf8).replacingOccurrences(of: "\"model_type\": \"llama\"", with: "\"model_type\": \"mine\"")
+        try text.write(toFile: config, atomically: true, encoding: .utf8)
+        try FileManager.default.createDirectory(atPath: "\(folder)/arch", withIntermediateDirectories: true)
+        try #"{"hadal": "architecture/1", "name": "mine", "extends": "llama", "match": {"config.model_type": "mine"}}"#
+            .write(toFile: "\(folder)/arch/mine.json", atomically: true, encoding: .utf8)
+        let ids = try succeed(
+            ["generate-ids", "\(folder)/model", "--tokens", "1,2,3", "-n", "4", "--backend", "reference"],
+            environment: ["HADAL_ARCHITECTURE_PATH": "\(folder)/arch"])
+        #expect(ids == (try succeed(["generate-ids", llama, "--tokens", "1,2,3", "-n", "4", "--backend", "reference"])))
+    }
+}
