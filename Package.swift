@@ -114,7 +114,8 @@ let package = Package(
         .testTarget(
             name: "HadalCPUTests",
             dependencies: [
-                "HadalCPU", "CHadalKernels", "HadalMachine", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport",
+                "HadalCPU", "CHadalKernels", "HadalMachine", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "CAllocationCounter",
+                "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

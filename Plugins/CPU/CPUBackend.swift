@@ -24,6 +24,9 @@ public struct CPUBackend: Backend {
                 name: "blas", kind: .string, defaultValue: .string("auto"), choices: ["auto", "off"],
                 help: "float products of many tokens through OpenBLAS when it is installed"),
             OptionSpec(
+                name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
+                help: "what meets quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for logits alone"),
+            OptionSpec(
                 name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "ask for 2 MiB pages for packed weights"),
         ]
     }
@@ -51,6 +54,9 @@ public struct CPUBackend: Backend {
                 }
                 configuration.isa = wanted
             case ("blas", .string(let text)) where text == "auto" || text == "off": configuration.usesBLAS = text == "auto"
+            case ("activations", .string("auto")): break
+            case ("activations", .string(let text)) where ActivationBits.allCases.contains { $0.name == text }:
+                configuration.activations = ActivationBits.allCases.first { $0.name == text }
             case ("huge-pages", .bool(let wanted)): configuration.usesHugePages = wanted
             default: throw HadalError(.invalidArgument, "the cpu backend does not take option \(name) with that value")
             }
@@ -65,6 +71,18 @@ struct CPUConfiguration: Sendable {
     var isa = InstructionSet.available
     var usesBLAS = true
     var usesHugePages = true
+    /// nil: 15 bits where the host reads the result, else 8.
+    var activations: ActivationBits?
+}
+
+/// How finely activations that meet quantised weights are quantised themselves.
+enum ActivationBits: Int, Sendable, CaseIterable {
+    case eight = 1
+    case fifteen = 2
+
+    var name: String { self == .eight ? "8bit" : "15bit" }
+    /// 8-bit terms that are added.
+    var terms: Int { rawValue }
 }
 
 /// Instruction sets that kernels are compiled for, weakest first.

@@ -179,7 +179,8 @@ final class CPUExecutable: Executable, @unchecked Sendable {
             let sequence = Self.sequence(first, value.sequence_stride, i)
             let length = Int(sequence.past) + Int(sequence.token_count)
             let needed = (length + pageTokens - 1) / pageTokens
-            guard needed <= Int(sequence.page_count), let pages = value.pages ?? (needed == 0 ? UnsafePointer(bitPattern: 8) : nil) else {
+            if needed == 0 { continue }
+            guard needed <= Int(sequence.page_count), let pages = value.pages else {
                 throw HadalError(
                     .invalidArgument, "sequence \(i) has \(sequence.page_count) pages, too few for \(length) tokens")
             }

@@ -31,6 +31,20 @@ import Testing
         }
     }
 
+    /// Alone in a graph, a linear's result is an output, which is computed from finer activations: here both ways.
+    @Test(arguments: instructionSets, ["8bit", "15bit"])
+    func quantisedLinearsMatchTheReference(isa: InstructionSet, activations: String) throws {
+        let backend = CPUBackend()
+        let device = try backend.open(
+            device: 0, options: ["isa": .string(isa.name), "activations": .string(activations), "threads": .int(2)], log: .silent)
+        defer { device.quiesce() }
+        var kit = try Self.kit(cases: 60)
+        kit.options.ops = ["linear"]
+        for failure in try kit.check(device, capabilities: backend.capabilities).flatMap(\.failures) {
+            Issue.record("[\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index); \(failure.message)")
+        }
+    }
+
     @Test func theBoundaryHolds() throws {
         var kit = try Self.kit(cases: 1)
         kit.options.ops = ["add"]

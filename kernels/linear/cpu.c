@@ -41,16 +41,27 @@ HADAL_KERNEL(linear_pack) {
 
 /* ---- quantising activations ------------------------------------------------------------------------------------ */
 
-/* input: x [N, K]; output: rows of hadal_quantised_stride(K) bytes. */
+/*
+ * input: x [N, K]; output: rows of one or two times hadal_quantised_stride(K) bytes. The second term is what the first left over,
+ * quantised in its turn: together they carry 15 bits.
+ */
 HADAL_KERNEL(linear_quantise) {
     const hadal_kernel_tensor *x = &args->inputs[0], *q = &args->outputs[0];
-    const int64_t blocks = x->columns / 32;
+    const int64_t blocks = x->columns / 32, term_bytes = hadal_quantised_stride(x->columns), terms = q->stride / term_bytes;
     int64_t item, end;
     hadal_share(x->rows * blocks, 1, thread, &item, &end);
     for (; item < end; item++) {
         const int64_t row = item / blocks, b = item % blocks;
+        const float *from = (const float *)((const char *)x->data + row * x->stride) + b * 32;
         int8_t *to = (int8_t *)q->data + row * q->stride;
-        quantise_block((const float *)((const char *)x->data + row * x->stride) + b * 32, to + b * 32, (hadal_block *)(to + x->columns) + b);
+        hadal_block *block = (hadal_block *)(to + x->columns) + b;
+        quantise_block(from, to + b * 32, block);
+        if (terms == 2) {
+            float rest[32];
+            for (int i = 0; i < 32; i++) rest[i] = from[i] - block->scale * (float)to[b * 32 + i];
+            to += term_bytes;
+            quantise_block(rest, to + b * 32, (hadal_block *)(to + x->columns) + b);
+        }
     }
 }
 
@@ -146,8 +157,11 @@ INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *arg
     const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
     const int64_t columns = weight->columns, group_bytes = hadal_packed_group_bytes(packing, columns), stride = y->columns;
-    int64_t chunk = LINEAR_CACHED / x->stride / DOT_TOKENS * DOT_TOKENS;
-    if (chunk < DOT_TOKENS) chunk = DOT_TOKENS;
+    /* Rows of x in one or two terms, whose products are added: see linear_quantise. */
+    const int64_t term_bytes = hadal_quantised_stride(columns), terms = x->stride / term_bytes;
+    const int64_t tile = terms == 2 ? DOT_TOKENS / 2 : DOT_TOKENS;
+    int64_t chunk = LINEAR_CACHED / x->stride / tile * tile;
+    if (chunk < tile) chunk = tile;
     for (int64_t first = 0; first < y->rows; first += chunk) {
         const int64_t stop = first + chunk < y->rows ? first + chunk : y->rows;
         for (int64_t group = begin; group < end; group++) {
@@ -156,16 +170,19 @@ INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *arg
             for (int64_t t = first; t < stop;) {
                 float out[DOT_TOKENS * HADAL_PACK_ROWS];
                 const int8_t *from = (const int8_t *)x->data + t * x->stride;
-                int taken = 1;
-                if (t + DOT_TOKENS <= stop) {
-                    taken = DOT_TOKENS;
-                    dot_group(packing, DOT_TOKENS, codes, columns, from, x->stride, out);
+                int64_t taken = 1;
+                if (t + tile <= stop) {
+                    taken = tile;
+                    dot_group(packing, DOT_TOKENS, codes, columns, from, term_bytes, out);
                 } else {
-                    dot_group(packing, 1, codes, columns, from, x->stride, out);
+                    for (int64_t term = 0; term < terms; term++)
+                        dot_group(packing, 1, codes, columns, from + term * term_bytes, term_bytes, out + term * HADAL_PACK_ROWS);
                 }
-                for (int u = 0; u < taken; u++, t++) {
-                    float *to = (float *)y->data + t * stride + row;
-                    const float *add = residual ? residual + t * stride + row : 0, *sum = out + u * HADAL_PACK_ROWS;
+                for (int64_t u = 0; u < taken; u++, t++) {
+                    float *to = (float *)y->data + t * stride + row, *sum = out + u * terms * HADAL_PACK_ROWS;
+                    const float *add = residual ? residual + t * stride + row : 0;
+                    if (terms == 2)
+                        for (int i = 0; i < HADAL_PACK_ROWS; i++) sum[i] += sum[HADAL_PACK_ROWS + i];
                     if (rows == HADAL_PACK_ROWS)
                         for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
                             vf v = v_load(sum + i);

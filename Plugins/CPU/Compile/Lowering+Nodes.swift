@@ -76,7 +76,9 @@ extension Lowering {
     private mutating func lowerLinear(_ index: Int, _ node: Graph.Node) throws {
         let weight = try matrix(node, 1)
         var x = try operand(node, 0)
-        if weight.packing != 0, case .value(let value) = node.inputs[0] { x = try quantise(value, x, for: index) }
+        if weight.packing != 0, case .value(let value) = node.inputs[0] {
+            x = try quantise(value, x, terms: terms(of: node), for: index)
+        }
         let fused = residual(after: index, node)
         let y = try result(fused.map { graph.nodes[$0.node].outputs[0] } ?? node.outputs[0])
         if let fused { done.insert(fused.node) }
@@ -87,15 +89,22 @@ extension Lowering {
                 node: fused?.node ?? index))
     }
 
-    /// The 8-bit form of a value, made once.
-    private mutating func quantise(_ value: Int, _ x: PlannedTensor, for node: Int) throws -> PlannedTensor {
-        if let known = quantised[value] { return known }
+    /// Two where the result is read by the host: logits show the error of their own activations undamped.
+    private func terms(of node: Graph.Node) -> Int {
+        if let asked = store.activations { return asked.terms }
+        return node.outputs.first.map { graph.values.indices.contains($0) && isOutput[$0] } ?? false ? 2 : 1
+    }
+
+    /// The 8-bit form of a value, made once, in one or two terms.
+    private mutating func quantise(_ value: Int, _ x: PlannedTensor, terms: Int, for node: Int) throws -> PlannedTensor {
+        let key = QuantisedValue(value: value, terms: terms)
+        if let known = quantised[key] { return known }
         var q = x
-        q.stride = Int(hadal_quantised_stride(Int64(x.columns)))
+        q.stride = terms * Int(hadal_quantised_stride(Int64(x.columns)))
         q.dtype = DType.i8.rawValue
         q.home = try newSlot(rows: x.rows, stride: q.stride)
         plan.append(PlannedInstruction(kernel: hadal_kernel_linear_quantise(), inputs: [x], outputs: [q], node: node))
-        quantised[value] = q
+        quantised[key] = q
         return q
     }
 

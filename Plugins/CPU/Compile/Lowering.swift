@@ -21,7 +21,7 @@ struct Lowering {
     /// How many inputs read each value.
     let uses: [Int]
     let isOutput: [Bool]
-    var quantised: [Int: PlannedTensor] = [:]
+    var quantised: [QuantisedValue: PlannedTensor] = [:]
     var tables: [(positions: Int, weight: Int, scale: Double, limit: Int, table: PlannedTensor)] = []
 
     var graph: Graph { segment.graph }
@@ -63,6 +63,12 @@ struct Lowering {
             plan.append(
                 PlannedInstruction(kernel: hadal_kernel_split(), inputs: [from], outputs: [to], node: max(graph.nodes.count - 1, 0)))
         }
+    }
+
+    /// A value as 8-bit rows, in one term or two.
+    struct QuantisedValue: Hashable {
+        var value: Int
+        var terms: Int
     }
 
     // MARK: Operands

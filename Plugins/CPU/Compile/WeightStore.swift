@@ -30,6 +30,9 @@ final class WeightStore {
     private var matrices: [Identity: Matrix] = [:]
     private var vectors: [Int: UnsafeMutableRawPointer] = [:]
 
+    /// What the device was opened with; nil: as the lowering thinks best.
+    var activations: ActivationBits? { device.configuration.activations }
+
     init(_ segment: Segment, on device: CPUDevice) throws {
         self.segment = segment
         self.device = device
