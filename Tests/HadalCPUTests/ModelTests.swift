@@ -22,13 +22,19 @@ import Testing
         try CPUBackend().open(device: 0, options: options, log: .silent)
     }
 
-    @Test(arguments: [DType.f32, .bf16, .q8_0, .q4_1], [1, 2, 3])
-    func matchesTheReference(dtype: DType, threads: Int) throws {
+    /// Float weights, and quantised ones that meet 15-bit activations, are float arithmetic in another order. With 8-bit activations the
+    /// rounding of seven layers of linears adds up: about a hundredth each.
+    @Test(arguments: [
+        (DType.f32, "auto", 1e-5), (.bf16, "auto", 1e-5), (.q8_0, "15bit", 5e-4), (.q4_1, "15bit", 5e-4), (.q8_0, "auto", 0.05), (.q4_1, "auto", 0.05),
+    ], [1, 2, 3])
+    func matchesTheReference(model kind: (dtype: DType, activations: String, bound: Double), threads: Int) throws {
         let catalogue = try OpCatalogue.load()
-        let model = try TinyModel(catalogue, dtype: dtype)
+        let model = try TinyModel(catalogue, dtype: kind.dtype)
         let expected = try TinyRunner(model, on: ReferenceBackend().open(device: 0, options: [:], log: .silent))
         for isa in ConformanceTests.instructionSets {
-            let device = try device(["isa": .string(isa.name), "threads": .int(Int64(threads))])
+            let device = try device([
+                "isa": .string(isa.name), "threads": .int(Int64(threads)), "activations": .string(kind.activations),
+            ])
             let got = try TinyRunner(model, on: device)
             for (index, step) in Self.steps.enumerated() {
                 try expected.run(step)
@@ -39,8 +45,9 @@ import Testing
                     let wanted = expected.outputs[output][..<count], had = got.outputs[output][..<count]
                     let scale = (wanted.reduce(0) { $0 + Double($1 * $1) } / Double(count)).squareRoot()
                     let error = (zip(wanted, had).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(count)).squareRoot()
-                    #expect(error <= (dtype.isQuantised ? 0.02 : 1e-5) * scale, "\(isa) step \(index) output \(output): \(error / scale)")
-                    #expect(got.outputs[output][count...].allSatisfy(\.isNaN), "wrote beyond output \(output)")
+                    #expect(error <= kind.bound * scale, "\(isa) step \(index) output \(output): \(error / scale)")
+                    let untouched = got.outputs[output][count...].allSatisfy { $0.isNaN }
+                    #expect(untouched, "wrote beyond output \(output)")
                 }
             }
             device.quiesce()
@@ -71,7 +78,7 @@ import Testing
         var counts: [UInt64] = []
         counts.reserveCapacity(2)
         try runner.run([(0, 4, [4])], repeats: 50) { counts.append(allocation_counter_thread()) }
-        #expect(counts.count == 2 && counts[0] == counts[1])
+        #expect(counts.count == 2 && counts[1] - counts[0] == 0, "\(counts[1] - counts[0])")
         device.quiesce()
     }
 
@@ -82,10 +89,11 @@ import Testing
             let runner = try TinyRunner(model, on: device)
             runner.cancel = 1
             let error = #expect(throws: HadalError.self) { try runner.run([(0, 0, [1, 2, 3])]) }
-            #expect(error?.code == .cancelled)
+            #expect(error?.code == HadalError.Code.cancelled)
             runner.cancel = 0
             try runner.run([(0, 0, [1, 2, 3])])
-            #expect(runner.outputs[2][..<150].allSatisfy(\.isFinite))
+            let finite = runner.outputs[2][..<150].allSatisfy { $0.isFinite }
+            #expect(finite)
             device.quiesce()
             // The threads start again when they are needed.
             try runner.run([(0, 3, [1])])
@@ -108,7 +116,8 @@ import Testing
     @Test func packedWeightsLetTheMappingGo() throws {
         let catalogue = try OpCatalogue.load()
         let device = try device([:])
-        let quantised = try device.compile(TinyModel(catalogue, dtype: .q4_1).segment)
+        let packable = try TinyModel(catalogue, dtype: .q4_1)
+        let quantised = try device.compile(packable.segment)
         #expect(!quantised.info.keepsWeights)
         let model = try TinyModel(catalogue, dtype: .f32)
         let float = try device.compile(model.segment)
