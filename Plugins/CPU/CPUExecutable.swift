@@ -13,11 +13,16 @@ final class CPUExecutable: Executable, @unchecked Sendable {
     private let program: Program
     private let weights: [HostMemory]
     private let bounds: Segment.Bounds
-    private let inputs: [BindingSpec]
-    private let outputs: [BindingSpec]
-    private let stateSpecs: [hadal_kernel_state]
+    private let inputs: ConstantArray<BindingSpec>
+    private let outputs: ConstantArray<BindingSpec>
+    private let stateSpecs: ConstantArray<hadal_kernel_state>
     /// Inputs that hold indices into something of a known size: token ids into a table.
-    private let indexInputs: [(input: Int, limit: Int)]
+    private let indexInputs: ConstantArray<IndexInput>
+
+    struct IndexInput {
+        var input: Int
+        var limit: Int
+    }
 
     /// What a binding must hold.
     struct BindingSpec {
@@ -49,15 +54,22 @@ final class CPUExecutable: Executable, @unchecked Sendable {
             throw HadalError(.outOfMemory, "cannot allocate \(program.scratchBytes) bytes of scratch for each thread")
         }
         self.program = program
-        self.stateSpecs = stateSpecs
+        self.stateSpecs = ConstantArray(stateSpecs)
         weights = store.memory
         bounds = segment.bounds
-        inputs = segment.graph.inputs.map { Self.spec($0, segment.graph) }
-        outputs = segment.graph.outputs.map { Self.spec($0, segment.graph) }
-        indexInputs = Self.indexInputs(segment.graph)
+        inputs = ConstantArray(segment.graph.inputs.map { Self.spec($0, segment.graph) })
+        outputs = ConstantArray(segment.graph.outputs.map { Self.spec($0, segment.graph) })
+        indexInputs = ConstantArray(Self.indexInputs(segment.graph))
         info = ExecutableInfo(
             keepsWeights: store.keepsWeights, weightBytes: store.bytes,
             scratchBytes: program.arenaBytes + program.scratchBytes * device.pool.threads, barriersPerStep: program.barriers)
+    }
+
+    deinit {
+        inputs.deallocate()
+        outputs.deallocate()
+        stateSpecs.deallocate()
+        indexInputs.deallocate()
     }
 
     private static func spec(_ value: Int, _ graph: Graph) -> BindingSpec {
@@ -66,12 +78,12 @@ final class CPUExecutable: Executable, @unchecked Sendable {
         return BindingSpec(rows: declared.dims.first ?? .fixed(1), stride: columns * 4)
     }
 
-    private static func indexInputs(_ graph: Graph) -> [(input: Int, limit: Int)] {
+    private static func indexInputs(_ graph: Graph) -> [IndexInput] {
         graph.nodes.compactMap { node in
             guard node.op == "embedding", case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
                 let input = graph.inputs.firstIndex(of: value)
             else { return nil }
-            return (input, graph.weights[weight].dims[0])
+            return IndexInput(input: input, limit: graph.weights[weight].dims[0])
         }
     }
 
@@ -89,13 +101,14 @@ final class CPUExecutable: Executable, @unchecked Sendable {
         }
         guard execution.inputs.count == inputs.count, execution.outputs.count == outputs.count, execution.states.count == stateSpecs.count
         else { throw HadalError(.invalidArgument, "the bindings do not match the segment's inputs, outputs and states") }
-        for i in inputs.indices { try check(execution.inputs[i], bytes: extent(inputs[i].rows) * inputs[i].stride, "input", i) }
-        for i in outputs.indices { try check(execution.outputs[i], bytes: extent(outputs[i].rows) * outputs[i].stride, "output", i) }
-        for i in stateSpecs.indices { try check(state: i, execution.states[i], step) }
-        for (input, limit) in indexInputs {
+        for i in 0..<inputs.count { try check(execution.inputs[i], bytes: extent(inputs.pointer[i].rows) * inputs.pointer[i].stride, "input", i) }
+        for i in 0..<outputs.count { try check(execution.outputs[i], bytes: extent(outputs.pointer[i].rows) * outputs.pointer[i].stride, "output", i) }
+        for i in 0..<stateSpecs.count { try check(state: i, execution.states[i], step) }
+        for index in 0..<indexInputs.count {
+            let (input, limit) = (indexInputs.pointer[index].input, indexInputs.pointer[index].limit)
             guard let ids = execution.inputs[input].host else { continue }
             let base = ids + Int(execution.inputs[input].offset)
-            for i in 0..<extent(inputs[input].rows) {
+            for i in 0..<extent(inputs.pointer[input].rows) {
                 let id = base.loadUnaligned(fromByteOffset: 4 * i, as: Int32.self)
                 guard id >= 0, Int(id) < limit else {
                     throw HadalError(.invalidArgument, "token id \(id) is outside a vocabulary of \(limit)")
@@ -104,14 +117,16 @@ final class CPUExecutable: Executable, @unchecked Sendable {
         }
 
         program.step.pointee = step.pointee
-        for index in program.varying {
+        for position in 0..<program.varying.count {
+            let index = program.varying.pointer[position]
             switch program.tensors[index].symbol {
             case Dim.Symbol.tokens.rawValue: program.tensors[index].rows = Int64(rows.tokens)
             case Dim.Symbol.sequences.rawValue: program.tensors[index].rows = Int64(rows.sequences)
             default: program.tensors[index].rows = Int64(rows.rows)
             }
         }
-        for patch in program.patches {
+        for index in 0..<program.patches.count {
+            let patch = program.patches.pointer[index]
             let binding =
                 switch patch.source {
                 case .input(let i): execution.inputs[i]
@@ -119,8 +134,8 @@ final class CPUExecutable: Executable, @unchecked Sendable {
                 }
             program.tensors[patch.tensor].data = binding.host.map { $0 + Int(binding.offset) }
         }
-        for index in program.stateSources.indices {
-            let binding = execution.states[program.stateSources[index]]
+        for index in 0..<program.stateSources.count {
+            let binding = execution.states[program.stateSources.pointer[index]]
             program.states[index].data = binding.host.map { $0 + Int(binding.offset) }
         }
         let run = Run(
@@ -168,7 +183,7 @@ final class CPUExecutable: Executable, @unchecked Sendable {
 
     /// Every page that the step's sequences touch lies within the binding.
     private func check(state index: Int, _ binding: hadal_binding, _ step: UnsafePointer<hadal_step>) throws {
-        let state = stateSpecs[index]
+        let state = stateSpecs.pointer[index]
         let element = state.dtype == DType.f32.rawValue ? 4 : 2
         let pageTokens = Int(state.page_tokens), pageBytes = Int(state.heads) * Int(state.width) * pageTokens * element
         let value = step.pointee

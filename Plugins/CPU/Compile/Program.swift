@@ -14,19 +14,20 @@ final class Program: @unchecked Sendable {
     }
 
     let instructions: UnsafeBufferPointer<Instruction>
-    let tensors: UnsafeMutableBufferPointer<hadal_kernel_tensor>
-    let patches: [Patch]
+    /// Pointers rather than buffer pointers: writing a field through the latter allocates in a debug build.
+    let tensors: UnsafeMutablePointer<hadal_kernel_tensor>
+    let patches: ConstantArray<Patch>
     /// Tensors whose rows follow a symbol.
-    let varying: [Int]
-    let states: UnsafeMutableBufferPointer<hadal_kernel_state>
+    let varying: ConstantArray<Int>
+    let states: UnsafeMutablePointer<hadal_kernel_state>
     /// Index of the graph's state, for each of `states`.
-    let stateSources: [Int]
+    let stateSources: ConstantArray<Int>
     let step: UnsafeMutablePointer<hadal_step>
     let arenaBytes: Int
     let scratchBytes: Int
     let barriers: Int
     private let arguments: UnsafeMutablePointer<hadal_kernel_args>
-    private let attributes: UnsafeMutableBufferPointer<hadal_kernel_attribute>
+    private let attributes: UnsafeMutablePointer<hadal_kernel_attribute>
     private let arena: HostMemory?
 
     /// - Parameter slots: bytes of each arena slot.
@@ -78,25 +79,25 @@ final class Program: @unchecked Sendable {
                 case .output(let i): patches.append(Patch(tensor: nextTensor, source: .output(i)))
                 case .absent: break
                 }
-                tensors.initializeElement(at: nextTensor, to: made)
+                (tensors + nextTensor).initialize(to: made)
                 nextTensor += 1
             }
             for state in planned.states {
-                states.initializeElement(at: stateSources.count, to: stateSpecs[state])
+                (states + stateSources.count).initialize(to: stateSpecs[state])
                 stateSources.append(state)
             }
             for attribute in planned.attributes {
-                attributes.initializeElement(at: nextAttribute, to: attribute)
+                (attributes + nextAttribute).initialize(to: attribute)
                 nextAttribute += 1
             }
             let call = hadal_kernel_args(
                 size: UInt32(MemoryLayout<hadal_kernel_args>.size), input_count: UInt32(planned.inputs.count),
                 output_count: UInt32(planned.outputs.count), state_count: UInt32(planned.states.count),
                 attribute_count: UInt32(planned.attributes.count), reserved: 0,
-                inputs: tensors.baseAddress.map { UnsafePointer($0 + firstTensor) },
-                outputs: tensors.baseAddress.map { UnsafePointer($0 + firstTensor + planned.inputs.count) },
-                states: states.baseAddress.map { UnsafePointer($0 + firstState) },
-                attributes: attributes.baseAddress.map { UnsafePointer($0 + firstAttribute) }, step: UnsafePointer(step))
+                inputs: UnsafePointer(tensors + firstTensor),
+                outputs: UnsafePointer(tensors + firstTensor + planned.inputs.count),
+                states: UnsafePointer(states + firstState),
+                attributes: UnsafePointer(attributes + firstAttribute), step: UnsafePointer(step))
             (arguments + index).initialize(to: call)
             if let wanted = planned.kernel.pointee.scratch_bytes { scratch = max(scratch, Int(wanted(arguments + index))) }
 
@@ -109,15 +110,18 @@ final class Program: @unchecked Sendable {
                     node: UInt32(planned.node), barrier: needsBarrier))
         }
         instructions = UnsafeBufferPointer(list)
-        self.patches = patches
-        self.varying = varying
-        self.stateSources = stateSources
+        self.patches = ConstantArray(patches)
+        self.varying = ConstantArray(varying)
+        self.stateSources = ConstantArray(stateSources)
         scratchBytes = scratch
         self.barriers = barriers
     }
 
     deinit {
         instructions.deallocate()
+        patches.deallocate()
+        varying.deallocate()
+        stateSources.deallocate()
         tensors.deallocate()
         states.deallocate()
         attributes.deallocate()
