@@ -101,16 +101,13 @@ import Testing
 
     @Test func anUnreachableHostSaysSoWithTheAddress() async throws {
         let fixture = try HubFixture()
-        let server = try LoopbackServer { _ in LoopbackServer.Response() }
-        let url = server.url("/m")
-        server.stop()
+        // Nothing listens on port 1, and no other test's server will be given it.
+        let url = "http://127.0.0.1:1/m"
         let store = try fixture.store(url: url)
-        let start = ContinuousClock.now
-        let error = await hadalError { try await store.pull("tiny") }
+        let error = await hadalError { try await store.pull("tiny", options: HubFixture.options) }
         #expect(error?.code == .io)
         #expect(error?.description.contains(url) == true)
         #expect(error?.hint?.contains("network") == true)
-        #expect(ContinuousClock.now - start < .seconds(5))
     }
 
     @Test func cancellationKeepsThePartAndTheNextPullGoesOn() async throws {

@@ -39,6 +39,7 @@ public struct ExecutionPlan: Sendable {
         guard !candidates.isEmpty else { throw HadalError(.invalidArgument, "no device to place the model on") }
         var placement: [Int] = []
         var moves: [Move] = []
+        var refused: [(node: Graph.Node, reasons: [String])] = []
         for (i, node) in segment.graph.nodes.enumerated() {
             var reasons: [String] = []
             var chosen: Int?
@@ -47,7 +48,8 @@ public struct ExecutionPlan: Sendable {
                 reasons.append("\(candidate.name): \(reason)")
             }
             guard let chosen else {
-                throw HadalError(.unsupported, "no backend can run \(node.label) (\(node.op)): \(reasons.joined(separator: "; "))")
+                refused.append((node, reasons))
+                continue
             }
             if chosen > 0 {
                 moves.append(Move(
@@ -55,11 +57,17 @@ public struct ExecutionPlan: Sendable {
             }
             placement.append(chosen)
         }
+        if let first = refused.first {
+            let kinds = Self.counts(refused.map(\.node.op))
+            let others = policy == .error ? "; --fallback warn lets another backend run them" : ""
+            throw HadalError(
+                .unsupported, "cannot run \(first.node.label) (\(first.node.op)): \(first.reasons.joined(separator: "; "))",
+                hint: "\(refused.count) ops cannot run (\(kinds))\(others)")
+        }
         if policy == .error, let first = moves.first {
-            let kinds = Dictionary(grouping: moves, by: \.op).map { "\($0.key) x\($0.value.count)" }.sorted()
             throw HadalError(
                 .unsupported, "\(first.reason): \(first.label) (\(first.op)) would move to \(first.to)",
-                hint: "\(moves.count) ops would move (\(kinds.joined(separator: ", "))); --fallback warn permits it")
+                hint: "\(moves.count) ops would move (\(Self.counts(moves.map(\.op)))); --fallback warn permits it")
         }
         var parts: [Part] = []
         for (i, device) in placement.enumerated() {
@@ -72,6 +80,11 @@ public struct ExecutionPlan: Sendable {
         var plan = ExecutionPlan(devices: candidates.map(\.name), parts: parts, moves: moves, copies: 0)
         plan.copies = plan.crossings(in: segment.graph)
         return plan
+    }
+
+    /// "attention x3, rope x6".
+    private static func counts(_ ops: [String]) -> String {
+        Dictionary(grouping: ops) { $0 }.map { "\($0.key) x\($0.value.count)" }.sorted().joined(separator: ", ")
     }
 
     private func crossings(in graph: Graph) -> Int {

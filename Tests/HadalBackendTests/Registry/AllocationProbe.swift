@@ -68,7 +68,11 @@ enum AllocationProbe {
         try #require(allocation_counter_watch())
         let total = allocation_counter_total()
         let mine = allocation_counter_thread()
-        let thread = Thread { for i in 0..<100 { free(malloc(1000 + i)) } }
+        // Kept until the end: an optimiser may leave out a malloc that is freed at once.
+        let thread = Thread {
+            let blocks = (0..<100).map { malloc(1000 + $0) }
+            blocks.forEach { free($0) }
+        }
         thread.start()
         let after = allocation_counter_thread()
         while !thread.isFinished { usleep(1000) }
