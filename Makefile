@@ -35,4 +35,4 @@ bench: $(STAMP)
 	$(HADAL) bench "$$MODEL" --backend "$$BACKEND" $(ARGS)
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-tests .build-embedding
