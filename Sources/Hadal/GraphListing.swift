@@ -38,16 +38,6 @@ public enum GraphListing {
             }))
         }
         func ints(_ list: [Int]) -> JSON { JSON(.array(list.map { JSON(.int(Int64($0))) })) }
-        func expression(_ value: ExpressionValue) -> JSON {
-            switch value {
-            case .null: .null
-            case .bool(let b): JSON(.bool(b))
-            case .int(let i): JSON(.int(Int64(i)))
-            case .float(let d): JSON(.double(d))
-            case .string(let s): JSON(.string(s))
-            case .array(let a): JSON(.array(a.map(expression)))
-            }
-        }
         return [
             "name": JSON(.string(graph.name)),
             "values": JSON(.array(graph.values.map { ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)), "dims": dims($0.dims)] })),
@@ -64,7 +54,7 @@ public enum GraphListing {
                         }
                     })),
                     "outputs": ints(node.outputs), "states": ints(node.states),
-                    "attributes": JSON(.object(JSONObject(node.attributes.sorted { $0.key < $1.key }.map { ($0.key, expression($0.value.expressionValue)) }))),
+                    "attributes": JSON(.object(JSONObject(node.attributes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.expressionValue.json) }))),
                 ]
             })),
             "inputs": ints(graph.inputs), "outputs": ints(graph.outputs),

@@ -53,7 +53,8 @@ public final class Session: @unchecked Sendable {
 
     /// Appends tokens and computes the logits after the last of them.
     ///
-    /// A cancelled or failed append leaves the session as it was before, but for whole chunks that were already done.
+    /// A cancelled or failed append keeps whole chunks that were already done and nothing after them; where it crossed a length at
+    /// which rope factors switch, that can be less than there was before.
     /// - Throws: `contextFull` when they do not fit; `invalidArgument` for an id outside the vocabulary; `cancelled`.
     public func append(_ new: [Int32]) throws { try new.withUnsafeBufferPointer { try append($0) } }
 
@@ -75,21 +76,16 @@ public final class Session: @unchecked Sendable {
         }
         cancelFlag.pointee = 0
         let planned = count + new.count
-        // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens.
+        for i in 0..<new.count { storage[count + i] = new[i] }
+        // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens, which stay in storage.
         if count > 0, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
-            let old = tokens
             try rollback(to: 0)
-            for i in 0..<old.count { storage[i] = old[i] }
-            for i in 0..<new.count { storage[old.count + i] = new[i] }
-            try process(total: planned, planned: planned, eachRow: eachRow)
-        } else {
-            for i in 0..<new.count { storage[count + i] = new[i] }
-            try process(total: planned, planned: planned, eachRow: eachRow)
         }
+        try process(total: planned, eachRow: eachRow)
     }
 
     /// Runs the tokens from `count` up to `total`, which are already in `storage`, in chunks.
-    private func process(total: Int, planned: Int, eachRow: ((Int, Int) throws -> Void)?) throws {
+    private func process(total: Int, eachRow: ((Int, Int) throws -> Void)?) throws {
         hasLogits = false
         while count < total {
             let size = min(total - count, engine.batchTokens)
@@ -101,7 +97,7 @@ public final class Session: @unchecked Sendable {
                 let wanted = eachRow != nil ? size : (isLast ? 1 : 0)
                 let row = try runner.add(
                     UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
-                    pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: planned,
+                    pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: total,
                     wantedRows: wanted)
                 try runner.run(cancel: UnsafePointer(cancelFlag), trace: engine.trace)
                 if let eachRow { try eachRow(count, size) }
@@ -120,7 +116,7 @@ public final class Session: @unchecked Sendable {
     private func reservePages(upTo length: Int) throws {
         let size = engine.pageTokens
         let firstWritten = count / size
-        if firstWritten < pages.count, count % size != 0 || length > count, engine.pool.isShared(pages[firstWritten]) {
+        if firstWritten < pages.count, engine.pool.isShared(pages[firstWritten]) {
             let page = try engine.takePage()
             try engine.program.copyPage(from: Int(pages[firstWritten]), to: Int(page))
             engine.pool.release(pages[firstWritten])

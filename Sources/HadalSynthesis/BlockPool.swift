@@ -19,7 +19,7 @@ struct BlockPool {
         guard let size = dtype.byteCount(elements: count) else {
             throw HadalError(.unsupported, "\(dtype.name) has no blocks that divide \(Self.chunkElements) elements")
         }
-        var random = SplitMix64(seed: seed, name: "\(dtype.name) \(deviation.bitPattern)")
+        var random = SplitMix64(seed: seed, label: "\(dtype.name) \(deviation.bitPattern)")
         let values = (0..<count).map { _ in random.normal() * deviation }
         let encoded = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         defer { encoded.deallocate() }

@@ -129,7 +129,7 @@ public struct SyntheticModel: Sendable {
         let sources = tensors.map { tensor in
             if let values = tensor.values { return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values) }
             return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
-                let random = SplitMix64(seed: seed, name: tensor.name)
+                let random = SplitMix64(seed: seed, label: tensor.name)
                 guard tensor.shape.count > 1, let columns = tensor.shape.last else { return try Self.vector(tensor, random, sink) }
                 let deviation = Float(1 / Double(max(columns, 1)).squareRoot())
                 try pools.pool(tensor.dtype, deviation).produce(total: tensor.bytes, random: random, sink)

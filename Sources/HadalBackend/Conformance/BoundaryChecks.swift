@@ -116,7 +116,7 @@ struct BoundaryChecks {
         }
         return check(name) {
             if made.bytes < 1000 { return "a buffer of 1000 bytes has \(made.bytes)" }
-            var random = ConformanceRandom(seed: 7)
+            var random = SplitMix64(seed: 7)
             let data = (0..<997).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             var back = [UInt8](repeating: 0, count: data.count)
             try back.withUnsafeMutableBytes { try made.read(offset: 3, into: $0) }
@@ -196,7 +196,7 @@ struct BoundaryChecks {
             else { continue }
             let builder = TrialBuilder(
                 catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: false, blockScales: false)
-            var random = ConformanceRandom(seed: 1)
+            var random = SplitMix64(seed: 1)
             guard let trial = try? builder.build(&random), device.unsupported(node: 0, of: trial.segment) == nil else { continue }
             return check(name) {
                 let executable = try device.compile(trial.segment)

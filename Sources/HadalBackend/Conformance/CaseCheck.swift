@@ -22,7 +22,7 @@ struct CaseCheck {
 
     func run() throws -> Result {
         if point.step.count > 1, !capabilities.contains(.multiSequence) { return .unsupported("one sequence a step") }
-        var random = ConformanceRandom(seed: seed, label: point.id)
+        var random = SplitMix64(seed: seed, label: point.id)
         let builder = TrialBuilder(
             catalogue: catalogue, contract: contract, point: point, stateDType: contract.states.isEmpty ? .f32 : [.f32, .f16, .bf16][random.below(3)],
             pageTokens: [64, 16, 5][random.below(3)], manySequences: capabilities.contains(.multiSequence),

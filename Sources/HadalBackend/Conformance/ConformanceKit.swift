@@ -88,7 +88,7 @@ public struct ConformanceKit {
         let share = max(1, options.casesPerOp / max(contract.cases.count, 1))
         for index in contract.cases.indices {
             let space = try ConformanceSpace(contract, case: index)
-            var random = ConformanceRandom(seed: options.seed, label: "\(contract.name)/\(index)")
+            var random = SplitMix64(seed: options.seed, label: "\(contract.name)/\(index)")
             let sample = try space.sample(limit: share, &random) { TrialBuilder.isLegal($0, contract, catalogue) }
             guard !sample.isEmpty else {
                 throw HadalError(.mismatch, "case \(index) of op '\(contract.name)' has no combination that its own rules allow")

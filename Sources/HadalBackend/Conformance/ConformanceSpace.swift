@@ -76,7 +76,7 @@ struct ConformanceSpace {
     }
 
     /// Up to `limit` legal combinations, chosen by `random`: first so that every listed value occurs, then at will.
-    func sample(limit: Int, _ random: inout ConformanceRandom, isLegal: (ConformancePoint) -> Bool) throws -> [ConformancePoint] {
+    func sample(limit: Int, _ random: inout SplitMix64, isLegal: (ConformancePoint) -> Bool) throws -> [ConformancePoint] {
         let order: [Int]
         if count <= 50_000 {
             order = random.shuffled(Array(0..<count))

@@ -32,7 +32,7 @@ enum RandomWeight {
 
     /// - Parameter deviation: standard deviation of the values that the bytes stand for.
     /// - Returns: nil for a type that holds no fractions, or when `elements` is not whole blocks.
-    static func bytes(_ dtype: DType, elements: Int, deviation: Float, _ random: inout ConformanceRandom) -> [UInt8]? {
+    static func bytes(_ dtype: DType, elements: Int, deviation: Float, _ random: inout SplitMix64) -> [UInt8]? {
         guard let count = dtype.byteCount(elements: elements) else { return nil }
         if PlainElement.dtypes.contains(dtype) {
             return PlainElement.encode(dtype, (0..<elements).map { _ in random.normal() * deviation })

@@ -16,7 +16,7 @@ struct TrialBuilder {
 
     /// Whether the contract accepts the case: shapes, `require`, whole blocks.
     static func isLegal(_ point: ConformancePoint, _ contract: OpContract, _ catalogue: OpCatalogue) -> Bool {
-        var random = ConformanceRandom(seed: 0)
+        var random = SplitMix64(seed: 0)
         let builder = TrialBuilder(
             catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: true, blockScales: true)
         guard let graph = try? builder.graph(&random) else { return false }
@@ -61,7 +61,7 @@ struct TrialBuilder {
 
     private func dtype(_ input: OpContract.Input) -> DType { point.dtypes[input.name] ?? input.dtypes.first ?? .f32 }
 
-    private func graph(_ random: inout ConformanceRandom) throws -> Graph {
+    private func graph(_ random: inout SplitMix64) throws -> Graph {
         var builder = GraphBuilder(name: point.id, catalogue: catalogue)
         var operands: [Graph.Operand] = []
         for input in contract.inputs {
@@ -100,7 +100,7 @@ struct TrialBuilder {
     }
 
     /// Draws the trial. The same generator state gives the same trial.
-    func build(_ random: inout ConformanceRandom) throws -> ConformanceTrial {
+    func build(_ random: inout SplitMix64) throws -> ConformanceTrial {
         let graph = try graph(&random)
         let rows = symbols.count > 1 ? point.dims[symbols[1].name] ?? 1 : min(tokens, 1)
         let (sequences, pages, poolPages) = steps(&random)
@@ -138,7 +138,7 @@ struct TrialBuilder {
         return trial
     }
 
-    private func steps(_ random: inout ConformanceRandom) -> ([ConformanceTrial.StepSequence], [UInt32], Int) {
+    private func steps(_ random: inout SplitMix64) -> ([ConformanceTrial.StepSequence], [UInt32], Int) {
         var sequences: [ConformanceTrial.StepSequence] = []
         if point.step.isEmpty {
             // Ops without caches may still ask how long a sequence is planned to be.
@@ -167,7 +167,7 @@ struct TrialBuilder {
     }
 
     private func weight(
-        _ weight: Graph.Weight, _ input: OpContract.Input?, _ storage: inout [HostBuffer], _ random: inout ConformanceRandom
+        _ weight: Graph.Weight, _ input: OpContract.Input?, _ storage: inout [HostBuffer], _ random: inout SplitMix64
     ) throws -> Segment.WeightData {
         let columns = weight.dims.last ?? 1
         let deviation: Float = weight.dims.count > 1 ? 1 / Float(columns).squareRoot() : 1
@@ -202,7 +202,7 @@ struct TrialBuilder {
 
     /// Integers in the contract's range; those of one row differ from each other as far as the range allows, then repeat its minimum.
     private func integers(
-        _ input: OpContract.Input, _ shape: [Int], _ trial: ConformanceTrial, _ random: inout ConformanceRandom
+        _ input: OpContract.Input, _ shape: [Int], _ trial: ConformanceTrial, _ random: inout SplitMix64
     ) throws -> [Int32] {
         guard let below = input.below else {
             throw HadalError(.unsupported, "the contract of '\(contract.name)' does not say which integers '\(input.name)' may hold ('below')")
@@ -231,7 +231,7 @@ struct TrialBuilder {
 
     /// A cache in which exactly the tokens before the step hold numbers. All else is NaN: whoever reads it will show it.
     private func cache(
-        _ state: Graph.State, _ trial: ConformanceTrial, _ poolPages: Int, _ random: inout ConformanceRandom
+        _ state: Graph.State, _ trial: ConformanceTrial, _ poolPages: Int, _ random: inout SplitMix64
     ) -> [UInt8] {
         let size = stateDType.blockBytes
         var bytes = PlainElement.poison(poolPages * state.heads * pageTokens * state.width * size)

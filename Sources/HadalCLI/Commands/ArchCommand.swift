@@ -59,11 +59,7 @@ struct ArchCommand: ParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() throws {
-            var options = EngineOptions()
-            options.environment = search.environment
-            options.architecture = architecture
-            options.log = search.log
-            let description = try ModelDescription(path: try ModelStore.resolve(model), options: options)
+            let description = try search.describe(model, architecture: architecture)
             guard let graph = description.graph.graphs[graph] else {
                 throw HadalError(.notFound, "no graph '\(graph)'", hint: "graphs: \(description.graph.graphs.keys.sorted().joined(separator: ", "))")
             }

@@ -17,11 +17,7 @@ struct InspectCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        var options = EngineOptions()
-        options.environment = search.environment
-        options.architecture = architecture
-        options.log = search.log
-        let description = try ModelDescription(path: try ModelStore.resolve(model), options: options)
+        let description = try search.describe(model, architecture: architecture)
         let (graph, files) = (description.graph, description.files)
         let types = Dictionary(grouping: files.tensors, by: \.dtype).map { (dtype: $0.key, count: $0.value.count, bytes: $0.value.reduce(0) { $0 + $1.byteCount }) }
             .sorted { $0.bytes > $1.bytes }
@@ -37,7 +33,7 @@ struct InspectCommand: ParsableCommand {
                 "layers": JSON(.int(Int64(graph.layerCount))), "width": JSON(.int(Int64(graph.width))),
                 "vocabulary": JSON(.int(Int64(graph.vocabularySize))), "context_length": JSON(.int(Int64(graph.contextLength))),
                 "parameter_count": JSON(.int(Int64(parameters))), "file_bytes": JSON(.int(Int64(files.totalBytes))),
-                "parameters": JSON(.object(JSONObject(graph.parameters.map { ($0.name, ["value": Self.json($0.value), "from": JSON(.string($0.origin))]) }))),
+                "parameters": JSON(.object(JSONObject(graph.parameters.map { ($0.name, ["value": $0.value.json, "from": JSON(.string($0.origin))]) }))),
                 "dtypes": JSON(.array(types.map { ["dtype": JSON(.string($0.dtype.name)), "tensors": JSON(.int(Int64($0.count))), "bytes": JSON(.int(Int64($0.bytes)))] })),
                 "memory": [
                     "weights_bytes": JSON(.int(Int64(memory.weights))), "cache_bytes": JSON(.int(Int64(memory.cache))),
@@ -67,17 +63,6 @@ struct InspectCommand: ParsableCommand {
         if tensors {
             Terminal.line("")
             Terminal.line(Terminal.table(files.tensors.map { ["  \($0.name)", $0.dtype.name, "\($0.shape)", Terminal.bytes($0.byteCount)] }))
-        }
-    }
-
-    private static func json(_ value: ExpressionValue) -> JSON {
-        switch value {
-        case .null: .null
-        case .bool(let b): JSON(.bool(b))
-        case .int(let i): JSON(.int(Int64(i)))
-        case .float(let d): JSON(.double(d))
-        case .string(let s): JSON(.string(s))
-        case .array(let a): JSON(.array(a.map(json)))
         }
     }
 

@@ -26,7 +26,6 @@ struct RunCommand: ParsableCommand {
         let loadStart = ContinuousClock.now
         let engine = try model.load()
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
-        let tokenizer = try engine.requireTokenizer()
         let ids: [Int32]
         if raw || engine.chatTemplate == nil {
             if !raw { model.search.log.write(.warning, "the model has no chat template; continuing the prompt as it is") }
@@ -62,7 +61,6 @@ struct RunCommand: ParsableCommand {
             backend: engine.backendDescription, promptTokens: ids.count, prefillSeconds: prefillSeconds, summary: summary,
             loadSeconds: loadSeconds)
         if json {
-            _ = tokenizer
             Terminal.json(figures.json(text: answer, tokens: generated))
         } else {
             Terminal.out("\n")

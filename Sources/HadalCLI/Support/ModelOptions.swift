@@ -26,6 +26,15 @@ struct SearchOptions: ParsableArguments {
     var environment: EngineEnvironment {
         EngineEnvironment(pluginPaths: pluginPaths, architecturePaths: architecturePaths, kernelPaths: kernelPaths)
     }
+
+    /// What a model is, from its header alone.
+    func describe(_ model: String, architecture: String?) throws -> ModelDescription {
+        var options = EngineOptions()
+        options.environment = environment
+        options.architecture = architecture
+        options.log = log
+        return try ModelDescription(path: try ModelStore.resolve(model), options: options)
+    }
 }
 
 /// Which model, on what, how.

@@ -27,6 +27,18 @@ public enum ExpressionValue: Sendable, Equatable {
         }
     }
 
+    /// The value as JSON.
+    public var json: JSON {
+        switch self {
+        case .null: .null
+        case .bool(let b): JSON(.bool(b))
+        case .int(let i): JSON(.int(Int64(i)))
+        case .float(let d): JSON(.double(d))
+        case .string(let s): JSON(.string(s))
+        case .array(let a): JSON(.array(a.map(\.json)))
+        }
+    }
+
     public var double: Double? {
         switch self {
         case .int(let i): Double(i)

@@ -74,16 +74,15 @@ public final class LoadedModel: Sendable {
     /// Lets go of the file's pages: the backend has copies of its own.
     func releaseMappedPages() { for tensor in description.files.tensors { description.files.discard(tensor) } }
 
-    /// FNV-1a over the tensor directory and the first bytes of each tensor: tells models apart, and is no signature.
+    /// A hash over the tensor directory and the first bytes of each tensor: tells models apart, and is no signature.
     private static func fingerprint(_ description: ModelDescription) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        func add(_ bytes: some Sequence<UInt8>) { for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 } }
-        add(description.graph.architecture.utf8)
+        var hash = FNV1a()
+        hash.combine(description.graph.architecture.utf8)
         for tensor in description.files.tensors {
-            add("\(tensor.name) \(tensor.dtype.name) \(tensor.shape)".utf8)
-            add(description.files.bytes(of: tensor).prefix(16))
+            hash.combine("\(tensor.name) \(tensor.dtype.name) \(tensor.shape)".utf8)
+            hash.combine(description.files.bytes(of: tensor).prefix(16))
         }
-        return String(hash, radix: 16)
+        return String(hash.value, radix: 16)
     }
 
     /// What generation_config.json recommends, over Hadal's defaults.

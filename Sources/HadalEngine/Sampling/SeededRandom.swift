@@ -1,17 +1,12 @@
+import HadalCore
+
 /// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64.
 struct SeededRandom: Sendable {
     private var s: (UInt64, UInt64, UInt64, UInt64)
 
     init(seed: UInt64) {
-        var x = seed
-        func next() -> UInt64 {
-            x &+= 0x9E37_79B9_7F4A_7C15
-            var z = x
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-        s = (next(), next(), next(), next())
+        var mixer = SplitMix64(seed: seed)
+        s = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
     }
 
     mutating func next() -> UInt64 {

@@ -84,7 +84,7 @@ struct ConformanceKitTests {
         for (name, contract) in catalogue.contracts {
             for index in contract.cases.indices {
                 let space = try ConformanceSpace(contract, case: index)
-                var random = ConformanceRandom(seed: 1)
+                var random = SplitMix64(seed: 1)
                 let points = try space.sample(limit: 1, &random) { TrialBuilder.isLegal($0, contract, catalogue) }
                 for (dim, values) in contract.cases[index].dims {
                     #expect(Set(points.compactMap { $0.dims[dim] }) == Set(values), "\(name) \(dim)")
@@ -100,7 +100,7 @@ struct ConformanceKitTests {
     @Test("Drawn weights are finite and of the wanted size", arguments: DType.allCases.filter { $0.isQuantised || PlainElement.dtypes.contains($0) })
     func weights(_ dtype: DType) throws {
         // Decoded by the reference's embedding: row 0 of a one-row table.
-        var random = ConformanceRandom(seed: 9)
+        var random = SplitMix64(seed: 9)
         let bytes = try #require(RandomWeight.bytes(dtype, elements: 4096, deviation: 0.05, &random))
         var builder = GraphBuilder(name: "decode", catalogue: catalogue)
         let tokens = builder.input("tokens", dtype: .i32, dims: [.tokens])
