@@ -48,7 +48,7 @@ public final class Session: @unchecked Sendable {
     /// `[vocabulary]` logits after the last token. Meaningful while `hasLogits`; overwritten by the next append.
     public var logits: UnsafeBufferPointer<Float> { UnsafeBufferPointer(logitStorage) }
 
-    /// Asks a running `append` to end early with `HadalError.cancelled`. Any thread.
+    /// Asks a running `append` to end early with `HadalError.cancelled`, or a running `generate` to finish. Any thread.
     public func cancel() { cancelFlag.pointee = 1 }
 
     /// Appends tokens and computes the logits after the last of them.
@@ -60,8 +60,15 @@ public final class Session: @unchecked Sendable {
 
     /// The same without a copy. Allocates nothing when the new tokens fit the session's last page or a free one.
     public func append(_ new: UnsafeBufferPointer<Int32>) throws {
+        clearCancellation()
         try append(new, eachRow: nil)
     }
+
+    /// Forgets a `cancel()` that came too early to be meant for what starts now.
+    func clearCancellation() { cancelFlag.pointee = 0 }
+
+    /// Whether `cancel()` was called since.
+    var isCancelled: Bool { cancelFlag.pointee != 0 }
 
     /// Appends tokens; `eachRow` receives the logits `[rows, vocabulary]` of each chunk, with the index of its first token.
     func append(_ new: UnsafeBufferPointer<Int32>, eachRow: ((Int, Int) throws -> Void)?) throws {
@@ -74,7 +81,6 @@ public final class Session: @unchecked Sendable {
         for token in new where token < 0 || Int(token) >= engine.vocabularySize {
             throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
         }
-        cancelFlag.pointee = 0
         let planned = count + new.count
         for i in 0..<new.count { storage[count + i] = new[i] }
         // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens, which stay in storage.

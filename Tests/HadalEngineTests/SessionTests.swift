@@ -168,6 +168,26 @@ struct SessionTests {
         #expect(cancelled)
     }
 
+    @Test("cancelling ends a generation, wherever it stands", arguments: backends)
+    func cancelGeneration(_ backend: String) throws {
+        let session = try engine(backend).makeSession()
+        try session.append([1, 2, 3])
+        var options = GenerationOptions()
+        options.sampling = .greedy
+        options.ignoreEndOfText = true
+        var tokens = 0
+        // Called between two steps, when no append is running.
+        let summary = try session.generate(options) { event in
+            if case .token = event { tokens += 1 }
+            if tokens == 5 { session.cancel() }
+            return true
+        }
+        #expect(summary.reason == .cancelled && tokens == 5)
+        // The session goes on.
+        try session.append([7])
+        #expect(session.hasLogits)
+    }
+
     @Test("the same seed gives the same tokens, another seed others", arguments: backends)
     func seeds(_ backend: String) throws {
         let engine = try engine(backend)

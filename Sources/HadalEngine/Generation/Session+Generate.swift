@@ -28,8 +28,9 @@ extension Session {
             if !shown.isEmpty { live = try onEvent(.text(shown)) && live }
             return stopped
         }
+        clearCancellation()
         loop: while generated < options.maxTokens ?? .max {
-            guard live else { reason = .cancelled; break }
+            guard live, !isCancelled else { reason = .cancelled; break }
             let token = sampler.sample(logits.baseAddress!, history: history)
             if !options.ignoreEndOfText, engine.endTokens.contains(token) { reason = .endOfText; break }
             generated += 1
@@ -37,7 +38,7 @@ extension Session {
             if let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
             guard count < contextLength else { reason = .contextFull; break }
             do {
-                try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1)) }
+                try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
             } catch let error as HadalError where error.code == .cancelled {
                 reason = .cancelled
                 break loop
