@@ -29,3 +29,14 @@ public enum Fixtures {
         return path
     }
 }
+
+extension Fixtures {
+    /// The default model in the user's store, as `make test` fetches it; nil when it could not be.
+    public static let smollm2: String? = {
+        let environment = ProcessInfo.processInfo.environment
+        let data = environment["XDG_DATA_HOME"] ?? "\(NSHomeDirectory())/.local/share"
+        let store = environment["HADAL_MODELS"] ?? "\(data)/hadal/models"
+        let path = "\(store)/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+        return FileManager.default.fileExists(atPath: path) ? path : nil
+    }()
+}
