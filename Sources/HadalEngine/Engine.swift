@@ -62,6 +62,7 @@ public final class Engine: @unchecked Sendable {
                 options.log.write(.warning, "\(move.label) (\(move.op)) runs on \(move.to), not \(move.from): \(move.reason)")
             }
         }
+        try Self.checkMemory(model, device: chosen.devices[0].info)
         let weights = try model.bindWeights()
         let segment = Segment(
             graph: model.graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
@@ -97,6 +98,18 @@ public final class Engine: @unchecked Sendable {
 
     /// An empty session. Its memory is taken as it fills.
     public func makeSession() -> Session { Session(engine: self, contextLength: contextLength) }
+
+    /// Quantised weights are packed into memory of the backend's own; what is larger than all of it need not be tried. Float
+    /// weights may stay in the mapped file, where the system pages them.
+    private static func checkMemory(_ model: LoadedModel, device: DeviceInfo) throws {
+        guard let heap = device.heaps.first else { return }
+        let packed = model.graph.weights.reduce(0) { $0 + ($1.dtype.isQuantised ? $1.bytes : 0) }
+        guard packed <= heap.bytesTotal else {
+            throw HadalError(
+                .outOfMemory, "the quantised weights take \(packed) bytes, \(device.name) has \(heap.bytesTotal)",
+                at: Place(model.description.files.path), hint: "hadal plan shows what a model needs")
+        }
+    }
 
     /// Called with the lock held.
     func takePage() throws -> UInt32 {

@@ -33,7 +33,7 @@ struct PlanCommand: ParsableCommand {
             ["  free now", forecast.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
         ]))
         if let free = forecast.freeBytes, forecast.weightBytes > free {
-            Terminal.line("  the weights do not fit the free memory: expect the system to read them from disk again and again")
+            Terminal.line("  the weights do not fit the free memory")
         }
     }
 }
