@@ -22,8 +22,8 @@ final class LoopbackServer: @unchecked Sendable {
         var claimedLength: Int?
         /// The connection is closed after so many bytes of the body.
         var cutAfter: Int?
-        /// Seconds between pieces of 1 KiB.
-        var pace: Double = 0
+        /// Sends only this much until the condition ends.
+        var stall: (after: Int, during: @Sendable () -> Bool)?
     }
 
     let port: UInt16
@@ -80,11 +80,10 @@ final class LoopbackServer: @unchecked Sendable {
         for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
         guard Self.send(Array((head + "\r\n").utf8), connection) else { return }
         let body = response.body.prefix(response.cutAfter ?? response.body.count)
-        let step = response.pace > 0 ? 1024 : max(body.count, 1)
-        for start in stride(from: 0, to: body.count, by: step) {
-            guard Self.send(Array(body[start..<min(start + step, body.count)]), connection) else { return }
-            if response.pace > 0 { Thread.sleep(forTimeInterval: response.pace) }
-        }
+        let first = min(response.stall?.after ?? body.count, body.count)
+        guard Self.send(Array(body[..<first]), connection) else { return }
+        if let stall = response.stall { while stall.during() { Thread.sleep(forTimeInterval: 0.005) } }
+        guard Self.send(Array(body[first...]), connection) else { return }
         shutdown(connection, Int32(SHUT_WR))
     }
 

@@ -113,13 +113,16 @@ import Testing
     @Test func cancellationKeepsThePartAndTheNextPullGoesOn() async throws {
         let fixture = try HubFixture()
         let bytes = fixture.bytes
-        let slow = Shared(true)
+        let stalled = Shared(true)
         let server = try LoopbackServer { request in
             var response = LoopbackServer.Response.file(bytes, for: request)
-            if slow.value { response.pace = 0.005 }
+            response.stall = (after: 24_000, during: { stalled.value })
             return response
         }
-        defer { server.stop() }
+        defer {
+            stalled.change { $0 = false }
+            server.stop()
+        }
         let store = try fixture.store(url: server.url("/m"))
         let pull = Task { try await store.pull("tiny", options: HubFixture.options) }
         while (fixture.partial()?.count ?? 0) < 20_000 { try await Task.sleep(for: .milliseconds(5)) }
@@ -131,7 +134,7 @@ import Testing
         #expect(error?.code == .cancelled)
         let count = fixture.partial()?.count ?? 0
         #expect(count >= 20_000 && count < bytes.count)
-        slow.change { $0 = false }
+        stalled.change { $0 = false }
         try await store.pull("tiny", options: HubFixture.options)
         #expect(fixture.installed() == bytes)
         #expect(server.requests.last?.rangeStart == count)
