@@ -9,8 +9,8 @@ let ops: [String] = [
 ]
 // Ops whose folder has a C kernel.
 let cpuKernels: [String] = [
-    "activation", "add", "attention", "clamp", "concat", "embedding", "gather_rows", "glu", "layer_norm", "linear",
-    "machine", "mul", "rms_norm", "rope", "scale", "softcap", "split",
+    "activation", "add", "attention", "clamp", "concat", "embedding", "experts", "gather_rows", "glu", "latent_attention",
+    "layer_norm", "linear", "machine", "mul", "rms_norm", "rope", "router", "scale", "softcap", "split",
 ]
 
 let package = Package(

@@ -10,7 +10,7 @@ public struct CPUBackend: Backend {
     public var name: String { "cpu" }
     public var version: String { "1.0" }
     public var summary: String { "SIMD kernels chosen at run time; OpenBLAS for large float products" }
-    public var capabilities: BackendCapabilities { [.trace, .multiNode, .state, .multiSequence, .symbolicDims] }
+    public var capabilities: BackendCapabilities { [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims] }
 
     public var options: [OptionSpec] {
         [
@@ -26,6 +26,9 @@ public struct CPUBackend: Backend {
             OptionSpec(
                 name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
                 help: "what meets quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for logits alone"),
+            OptionSpec(
+                name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
+                help: "latent attention: absorbed (few new tokens), expanded (many), or auto: whichever is cheaper for each sequence"),
             OptionSpec(
                 name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "ask for 2 MiB pages for packed weights"),
         ]
@@ -57,6 +60,11 @@ public struct CPUBackend: Backend {
             case ("activations", .string("auto")): break
             case ("activations", .string(let text)) where ActivationBits.allCases.contains { $0.name == text }:
                 configuration.activations = ActivationBits.allCases.first { $0.name == text }
+            case ("latent", .string(let text)):
+                guard let form = LatentForm.allCases.first(where: { $0.name == text }) else {
+                    throw HadalError(.invalidArgument, "unknown form of latent attention '\(text)'")
+                }
+                configuration.latentForm = form
             case ("huge-pages", .bool(let wanted)): configuration.usesHugePages = wanted
             default: throw HadalError(.invalidArgument, "the cpu backend does not take option \(name) with that value")
             }
@@ -73,6 +81,16 @@ struct CPUConfiguration: Sendable {
     var usesHugePages = true
     /// nil: 15 bits where the host reads the result, else 8.
     var activations: ActivationBits?
+    var latentForm = LatentForm.auto
+}
+
+/// How latent attention is computed; numbered as its kernel has them.
+enum LatentForm: Int, Sendable, CaseIterable {
+    case auto = 0
+    case absorbed = 1
+    case expanded = 2
+
+    var name: String { "\(self)" }
 }
 
 /// How finely activations that meet quantised weights are quantised themselves.

@@ -16,28 +16,93 @@ extension CPUDevice {
         }
         switch node.op {
         case "linear", "embedding":
-            guard node.inputs.count > 1, case .weight(let weight) = node.inputs[1], graph.weights.indices.contains(weight) else {
-                return "\(node.op) without a weight"
-            }
-            let declared = graph.weights[weight]
-            guard Self.computesOn(declared.dtype) else { return "weights of type \(declared.dtype.name)" }
-            guard segment.weights.indices.contains(weight), segment.weights[weight].scales == nil else { return "block scales" }
-            guard declared.dims.count == 2, declared.dims.allSatisfy({ $0 > 0 && $0 <= Int(Int32.max) }) else {
-                return "a weight of shape \(declared.dims)"
-            }
-            guard declared.dims[1] % declared.dtype.blockElements == 0 else {
-                return "rows of \(declared.dims[1]) elements in blocks of \(declared.dtype.blockElements)"
-            }
+            if let reason = unsupported(matrix: 1, of: node, rank: 2, in: segment) { return reason }
             return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
+        case "router":
+            if let reason = unsupported(router: node, in: segment) { return reason }
+            return unsupported(parameters: node.inputs.dropFirst(1), of: graph)
+        case "experts":
+            if let reason = unsupported(experts: node, in: segment) { return reason }
+            return unsupported(parameters: node.inputs.dropFirst(6), of: graph)
         case "attention":
             guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
             return unsupported(parameters: node.inputs.dropFirst(3), of: graph)
+        case "latent_attention": return unsupported(latentAttention: node, in: segment)
         case "rope": return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
         default:
             guard Lowering.simpleKernel(node.op) != nil else { return "no cpu kernel for op '\(node.op)'" }
             do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
             return unsupported(parameters: node.inputs[...], of: graph)
         }
+    }
+
+    /// Why input `index` cannot be multiplied with.
+    func unsupported(matrix index: Int, of node: Graph.Node, rank: Int, in segment: Segment) -> String? {
+        let graph = segment.graph
+        guard node.inputs.count > index, case .weight(let weight) = node.inputs[index], graph.weights.indices.contains(weight),
+            segment.weights.indices.contains(weight)
+        else { return "\(node.op) without a weight" }
+        let declared = graph.weights[weight], scales = segment.weights[weight].scales
+        guard Self.computesOn(declared.dtype) || (declared.dtype == .f8_e4m3 && node.op != "embedding") else {
+            return "weights of type \(declared.dtype.name)"
+        }
+        guard declared.dims.count == rank, declared.dims.allSatisfy({ $0 > 0 && $0 <= Int(Int32.max) }) else {
+            return "a weight of shape \(declared.dims)"
+        }
+        let columns = declared.dims[rank - 1]
+        guard columns % declared.dtype.blockElements == 0 else {
+            return "rows of \(columns) elements in blocks of \(declared.dtype.blockElements)"
+        }
+        if let scales {
+            guard declared.dtype == .f8_e4m3 else { return "block scales of a weight of type \(declared.dtype.name)" }
+            guard scales.block.rows > 0, scales.block.columns > 0, scales.block.columns % 16 == 0 else {
+                return "scales for blocks of \(scales.block.rows) x \(scales.block.columns)"
+            }
+            let matrices = declared.dims.dropLast(2).reduce(1, *), rows = declared.dims[rank - 2]
+            guard scales.rows == matrices * ((rows - 1) / scales.block.rows + 1), scales.columns == (columns - 1) / scales.block.columns + 1
+            else { return "\(scales.rows) x \(scales.columns) scales for a weight of shape \(declared.dims)" }
+        }
+        return nil
+    }
+
+    private func unsupported(latentAttention node: Graph.Node, in segment: Segment) -> String? {
+        guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
+        if let reason = unsupported(matrix: 3, of: node, rank: 2, in: segment) { return reason }
+        guard case .weight(let weight) = node.inputs[3] else { return "latent_attention without a weight" }
+        let (heads, nope, rope) = (node.int("heads"), node.int("nope_dim"), node.int("rope_dim"))
+        let (value, rank) = (node.int("value_dim"), node.int("rank"))
+        guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }),
+            segment.graph.weights[weight].dims == [heads * (nope + value), rank]
+        else { return "\(heads) heads of \(nope) + \(rope) and \(value), rank \(rank), with kv_b of shape \(segment.graph.weights[weight].dims)" }
+        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        return nil
+    }
+
+    private func unsupported(router node: Graph.Node, in segment: Segment) -> String? {
+        if let reason = unsupported(matrix: 1, of: node, rank: 2, in: segment) { return reason }
+        guard case .weight(let weight) = node.inputs[1], [.f32, .f16, .bf16].contains(segment.graph.weights[weight].dtype) else {
+            return "router weights of a type that is not a float"
+        }
+        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        let experts = segment.graph.weights[weight].dims[0]
+        let groups = node.int("groups"), kept = node.int("top_groups"), top = node.int("top_k")
+        guard groups > 0, experts % groups == 0, (1...groups).contains(kept), (1...experts).contains(top),
+            groups == 1 || top <= kept * (experts / groups)
+        else { return "top \(top) of \(kept) of \(groups) groups of \(experts) experts" }
+        return nil
+    }
+
+    private func unsupported(experts node: Graph.Node, in segment: Segment) -> String? {
+        for index in 3...5 {
+            if let reason = unsupported(matrix: index, of: node, rank: 3, in: segment) { return reason }
+        }
+        let dims = (3...5).compactMap { index -> [Int]? in
+            guard case .weight(let weight) = node.inputs[index] else { return nil }
+            return segment.graph.weights[weight].dims
+        }
+        guard dims[1] == dims[0], dims[2] == [dims[0][0], dims[0][2], dims[0][1]] else { return "gate, up and down of shapes \(dims)" }
+        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        return nil
     }
 
     private func unsupported(parameters: ArraySlice<Graph.Operand>, of graph: Graph) -> String? {

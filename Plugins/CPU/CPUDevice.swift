@@ -39,7 +39,7 @@ final class CPUDevice: Device, @unchecked Sendable {
         let page = UInt64(max(sysconf(Int32(_SC_PAGESIZE)), 0))
         let total = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * page
         info.heaps = [.init(bytesTotal: total, bytesFree: min(Processors.freeMemory ?? total, total), hostVisible: true, deviceLocal: true)]
-        info.dtypes = DType.allCases.filter(Self.computesOn)
+        info.dtypes = DType.allCases.filter { Self.computesOn($0) || $0 == .f8_e4m3 }
         return info
     }
 

@@ -28,52 +28,22 @@ HADAL_EXPORT_KERNEL(attention, attention_scratch)
 HADAL_EXPORT_KERNEL(attention_append, 0)
 #else
 #include "hadal_simd.h"
-
-INLINE const hadal_sequence *HADAL_FN(sequence)(const hadal_step *step, uint32_t index) {
-    return (const hadal_sequence *)((const char *)step->sequences + (size_t)index * step->sequence_stride);
-}
-
-/* Where `token` of the sequence lives for `head`. */
-INLINE char *HADAL_FN(slot)(const hadal_kernel_state *state, const hadal_step *step, const hadal_sequence *sequence, int64_t head, int64_t token) {
-    int64_t page = step->pages[sequence->first_page + token / state->page_tokens];
-    int64_t row = (page * state->heads + head) * state->page_tokens + token % state->page_tokens;
-    return (char *)state->data + row * state->width * (state->dtype == HADAL_DTYPE_F32 ? 4 : 2);
-}
-
-INLINE void HADAL_FN(store_row)(const hadal_kernel_state *state, char *to, const float *from) {
-    if (state->dtype == HADAL_DTYPE_F32) {
-        memcpy(to, from, (size_t)state->width * 4);
-        return;
-    }
-    if (state->dtype == HADAL_DTYPE_BF16) {
-        for (int64_t i = 0; i < state->width; i++) {
-            uint16_t h = f32_to_bf16(from[i]);
-            memcpy(to + 2 * i, &h, 2);
-        }
-        return;
-    }
-    int64_t i = 0;
-    for (; i + LANES <= state->width; i += LANES) v_store_f16(to + 2 * i, v_load(from + i));
-    for (; i < state->width; i++) {
-        uint16_t h = f32_to_f16(from[i]);
-        memcpy(to + 2 * i, &h, 2);
-    }
-}
+#include "hadal_cache.h"
 
 /* inputs: k, v; states: key, value. */
 HADAL_KERNEL(attention_append) {
     const hadal_kernel_tensor *k = &args->inputs[0], *v = &args->inputs[1];
     const hadal_kernel_state *key = &args->states[0], *value = &args->states[1];
     for (uint32_t s = 0; s < args->step->sequence_count; s++) {
-        const hadal_sequence *sequence = HADAL_FN(sequence)(args->step, s);
+        const hadal_sequence *sequence = step_sequence(args->step, s);
         int64_t item, end;
         hadal_share((int64_t)sequence->token_count * key->heads, 1, thread, &item, &end);
         for (; item < end; item++) {
             int64_t token = item / key->heads, head = item % key->heads, row = sequence->first_token + token;
             const float *from = (const float *)((const char *)k->data + row * k->stride) + head * key->width;
-            HADAL_FN(store_row)(key, HADAL_FN(slot)(key, args->step, sequence, head, sequence->past + token), from);
+            cache_store(key->dtype, cache_row(key, args->step, sequence, head, sequence->past + token), from, key->width);
             from = (const float *)((const char *)v->data + row * v->stride) + head * value->width;
-            HADAL_FN(store_row)(value, HADAL_FN(slot)(value, args->step, sequence, head, sequence->past + token), from);
+            cache_store(value->dtype, cache_row(value, args->step, sequence, head, sequence->past + token), from, value->width);
         }
     }
 }
@@ -157,7 +127,7 @@ HADAL_KERNEL(attention) {
 
     uint32_t counter = 0;
     for (uint32_t s = 0; s < args->step->sequence_count; s++) {
-        const hadal_sequence *sequence = HADAL_FN(sequence)(args->step, s);
+        const hadal_sequence *sequence = step_sequence(args->step, s);
         const int64_t count = sequence->token_count;
         /* Few tokens: smaller blocks than the scratch allows would only help balance when there are fewer items than threads. */
         for (int64_t first = 0; first < count; first += block)
@@ -179,8 +149,8 @@ HADAL_KERNEL(attention) {
                     int64_t n = keys->page_tokens - start % keys->page_tokens;
                     if (n > ATTENTION_TILE) n = ATTENTION_TILE;
                     if (n > stop - start) n = stop - start;
-                    const float *k = (const float *)HADAL_FN(slot)(keys, args->step, sequence, head, start);
-                    const float *v = (const float *)HADAL_FN(slot)(values, args->step, sequence, head, start);
+                    const float *k = (const float *)cache_row(keys, args->step, sequence, head, start);
+                    const float *v = (const float *)cache_row(values, args->step, sequence, head, start);
                     if (keys->dtype != HADAL_DTYPE_F32) {
                         floats_from(key_tile, k, keys->dtype, n * key_dim);
                         k = key_tile;

@@ -36,6 +36,7 @@ INLINE int64_t block_bytes(uint32_t dtype) {
     case HADAL_DTYPE_Q5_0: return 22;
     case HADAL_DTYPE_Q5_1: return 24;
     case HADAL_DTYPE_Q8_0: return 34;
+    case HADAL_DTYPE_MXFP4: return 17;
     case HADAL_DTYPE_Q2_K: return 84;
     case HADAL_DTYPE_Q3_K: return 110;
     case HADAL_DTYPE_Q4_K: return 144;
@@ -104,6 +105,18 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
         memcpy(out->code, p + 2, 32);
         out->scale[0] = out->scale[1] = f16_to_f32(out->d);
         return;
+    case HADAL_DTYPE_MXFP4: {
+        /* Twice the values of 4-bit floats (2 exponent bits, 1 mantissa bit), and half of two to the shared exponent. */
+        static const int8_t twice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+        for (int j = 0; j < 16; j++) {
+            out->code[j] = twice[p[1 + j] & 15];
+            out->code[j + 16] = twice[p[1 + j] >> 4];
+        }
+        const uint32_t bits = p[0] < 2 ? 0x00200000u << p[0] : (uint32_t)(p[0] - 1) << 23;
+        memcpy(&out->scale[0], &bits, 4);
+        out->scale[1] = out->scale[0];
+        return;
+    }
     case HADAL_DTYPE_Q2_K: {
         const uint8_t *codes = p + 16;
         const float d = block_half(p + 80), e = block_half(p + 82);

@@ -100,8 +100,15 @@ const hadal_kernel *hadal_kernel_attention_append(void); /* writes the step's ke
 const hadal_kernel *hadal_kernel_clamp(void);
 const hadal_kernel *hadal_kernel_concat(void);
 const hadal_kernel *hadal_kernel_embedding(void);
+const hadal_kernel *hadal_kernel_experts_down(void);
+const hadal_kernel *hadal_kernel_experts_gate(void);     /* gate, up and activation */
+const hadal_kernel *hadal_kernel_experts_gather(void);   /* tokens in the order of their experts */
+const hadal_kernel *hadal_kernel_experts_quantise(void);
 const hadal_kernel *hadal_kernel_gather_rows(void);
 const hadal_kernel *hadal_kernel_glu(void);
+const hadal_kernel *hadal_kernel_latent_attention(void);
+const hadal_kernel *hadal_kernel_latent_attention_append(void); /* writes the step's latents and rotary keys to the cache */
+const hadal_kernel *hadal_kernel_latent_attention_pack(void);   /* stored blocks of kv_b to float16 */
 const hadal_kernel *hadal_kernel_layer_norm(void);
 const hadal_kernel *hadal_kernel_linear(void);
 const hadal_kernel *hadal_kernel_linear_pack(void);      /* stored blocks to a packed weight */
@@ -110,6 +117,8 @@ const hadal_kernel *hadal_kernel_mul(void);
 const hadal_kernel *hadal_kernel_rms_norm(void);
 const hadal_kernel *hadal_kernel_rope(void);
 const hadal_kernel *hadal_kernel_rope_table(void);       /* cos and sin of every token's angles */
+const hadal_kernel *hadal_kernel_router(void);           /* chooses by logits */
+const hadal_kernel *hadal_kernel_router_logits(void);
 const hadal_kernel *hadal_kernel_scale(void);
 const hadal_kernel *hadal_kernel_softcap(void);
 const hadal_kernel *hadal_kernel_split(void);

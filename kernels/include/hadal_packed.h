@@ -52,7 +52,7 @@ static inline uint32_t hadal_packing_of(uint32_t dtype) {
     case HADAL_DTYPE_Q4_1: return HADAL_PACKED_4_MIN;
     case HADAL_DTYPE_Q4_K: return HADAL_PACKED_4_SUPER;
     case HADAL_DTYPE_Q5_0: case HADAL_DTYPE_Q8_0: case HADAL_DTYPE_IQ4_NL: return HADAL_PACKED_8;
-    case HADAL_DTYPE_Q3_K: case HADAL_DTYPE_Q6_K: case HADAL_DTYPE_IQ4_XS: return HADAL_PACKED_8_HALVES;
+    case HADAL_DTYPE_Q3_K: case HADAL_DTYPE_Q6_K: case HADAL_DTYPE_IQ4_XS: case HADAL_DTYPE_MXFP4: return HADAL_PACKED_8_HALVES;
     case HADAL_DTYPE_Q5_1: case HADAL_DTYPE_Q2_K: case HADAL_DTYPE_Q5_K: return HADAL_PACKED_8_HALVES_MIN;
     default: return HADAL_PACKED_NONE;
     }

@@ -2,6 +2,7 @@
 #ifndef HADAL_QUANTISE_NAMES
 #define HADAL_QUANTISE_NAMES
 #define quantise_block HADAL_FN(quantise_block)
+#define quantise_terms HADAL_FN(quantise_terms)
 #define pack_group HADAL_FN(pack_group)
 #define pack_scales HADAL_FN(pack_scales)
 #endif
@@ -28,6 +29,21 @@ INLINE void quantise_block(const float *x, int8_t *q, hadal_block *block) {
     block->low = half[0];
     block->high = half[1];
     block->sum = block->scale * (float)(half[0] + half[1]);
+}
+
+/*
+ * Block b of a row of `columns` floats, into a row of `stride` bytes: one or two times hadal_quantised_stride(columns). The second term
+ * is what the first left over, quantised in its turn: together they carry 15 bits.
+ */
+INLINE void quantise_terms(const float *x, int8_t *q, int64_t columns, int64_t stride, int64_t b) {
+    const int64_t term_bytes = hadal_quantised_stride(columns);
+    hadal_block *block = (hadal_block *)(q + columns) + b;
+    quantise_block(x + b * 32, q + b * 32, block);
+    if (stride == term_bytes) return;
+    float rest[32];
+    for (int i = 0; i < 32; i++) rest[i] = x[b * 32 + i] - block->scale * (float)q[b * 32 + i];
+    q += term_bytes;
+    quantise_block(rest, q + b * 32, (hadal_block *)(q + columns) + b);
 }
 
 /* Row r's scales of the `count` blocks from `first` on, which `from` decodes. */

@@ -13,7 +13,8 @@ enum { LINEAR_WIDENED = 64, LINEAR_LIBRARY_TOKENS = 16 };
 
 static uint64_t linear_scratch(const hadal_kernel_args *args) {
     const hadal_kernel_tensor *weight = &args->inputs[1];
-    if (weight->packing || weight->dtype == HADAL_DTYPE_F32 || args->inputs[0].rows < LINEAR_LIBRARY_TOKENS) return 0;
+    if (weight->packing || weight->dtype == HADAL_DTYPE_F32 || weight->dtype == HADAL_DTYPE_F8_E4M3) return 0;
+    if (args->inputs[0].rows < LINEAR_LIBRARY_TOKENS) return 0;
     return (uint64_t)weight->columns * LINEAR_WIDENED * 4;
 }
 
@@ -27,6 +28,7 @@ HADAL_EXPORT_KERNEL(linear_quantise, 0)
 #include "hadal_simd.h"
 #include "hadal_blocks.h"
 #include "hadal_quantise.h"
+#include "hadal_float.h"
 #include "hadal_dot.h"
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
@@ -41,74 +43,46 @@ HADAL_KERNEL(linear_pack) {
 
 /* ---- quantising activations ------------------------------------------------------------------------------------ */
 
-/*
- * input: x [N, K]; output: rows of one or two times hadal_quantised_stride(K) bytes. The second term is what the first left over,
- * quantised in its turn: together they carry 15 bits.
- */
+/* input: x [N, K]; output: rows of one or two terms, as quantise_terms makes them. */
 HADAL_KERNEL(linear_quantise) {
     const hadal_kernel_tensor *x = &args->inputs[0], *q = &args->outputs[0];
-    const int64_t blocks = x->columns / 32, term_bytes = hadal_quantised_stride(x->columns), terms = q->stride / term_bytes;
+    const int64_t blocks = x->columns / 32;
     int64_t item, end;
     hadal_share(x->rows * blocks, 1, thread, &item, &end);
     for (; item < end; item++) {
         const int64_t row = item / blocks, b = item % blocks;
-        const float *from = (const float *)((const char *)x->data + row * x->stride) + b * 32;
-        int8_t *to = (int8_t *)q->data + row * q->stride;
-        hadal_block *block = (hadal_block *)(to + x->columns) + b;
-        quantise_block(from, to + b * 32, block);
-        if (terms == 2) {
-            float rest[32];
-            for (int i = 0; i < 32; i++) rest[i] = from[i] - block->scale * (float)to[b * 32 + i];
-            to += term_bytes;
-            quantise_block(rest, to + b * 32, (hadal_block *)(to + x->columns) + b);
-        }
+        quantise_terms(
+            (const float *)((const char *)x->data + row * x->stride), (int8_t *)q->data + row * q->stride, x->columns, q->stride, b);
     }
 }
 
 /* ---- float weights --------------------------------------------------------------------------------------------- */
 
-INLINE vf HADAL_FN(load_as)(uint32_t dtype, const uint8_t *p) {
-    if (dtype == HADAL_DTYPE_F32) return v_load(p);
-    return dtype == HADAL_DTYPE_F16 ? v_load_f16(p) : v_load_bf16(p);
-}
-
-/* 4 rows (fewer: pointers repeat) times `tokens` (1 or 2) rows of x. */
-INLINE void HADAL_FN(float_tile)(uint32_t dtype, int tokens, const uint8_t *const *w, const float *x, int64_t stride, int64_t n, float *out) {
-    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2;
-    vf sum[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int t = 0; t < tokens; t++) {
-            vf v = v_load(x + t * stride + i);
-            for (int r = 0; r < 4; r++) sum[r][t] += v * HADAL_FN(load_as)(dtype, w[r] + i * size);
-        }
-    float rest[LANES];
-    for (int r = 0; r < 4; r++) {
-        if (i < n) floats_from(rest, w[r] + i * size, dtype, n - i);
-        for (int t = 0; t < tokens; t++) {
-            float total = v_sum(sum[r][t]);
-            for (int64_t j = i; j < n; j++) total += x[t * stride + j] * rest[j - i];
-            out[t * 4 + r] = total;
-        }
-    }
-}
-
 INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
-    const hadal_kernel_tensor *weight = &args->inputs[1], *y = &args->outputs[0];
+    const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[4], *y = &args->outputs[0];
     const float *x = args->inputs[0].data, *bias = args->inputs[2].data, *residual = args->inputs[3].data;
     const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
     for (int64_t row = begin; row < end; row += 4) {
         const int64_t count = end - row < 4 ? end - row : 4;
         const uint8_t *w[4];
-        for (int64_t r = 0; r < 4; r++) w[r] = (const uint8_t *)weight->data + (row + (r < count ? r : 0)) * weight->stride;
+        const float *scale[4];
+        for (int64_t r = 0; r < 4; r++) {
+            const int64_t at = row + (r < count ? r : 0);
+            w[r] = (const uint8_t *)weight->data + at * weight->stride;
+            scale[r] = scales->data ? (const float *)scales->data + at / args->attributes[0].i * scales->columns : 0;
+        }
         for (int64_t t = 0; t < tokens;) {
             float out[8];
-            int taken = 1;
-            if (t + 2 <= tokens) {
-                HADAL_FN(float_tile)(dtype, 2, w, x + t * n, n, n, out);
-                taken = 2;
+            const int taken = t + 2 <= tokens ? 2 : 1;
+            if (dtype == HADAL_DTYPE_F8_E4M3) {
+                if (taken == 2)
+                    float8_tile(2, w, scale, args->attributes[1].i, x + t * n, n, n, out);
+                else
+                    float8_tile(1, w, scale, args->attributes[1].i, x + t * n, n, n, out);
+            } else if (taken == 2) {
+                float_tile(dtype, 2, w, x + t * n, n, n, out);
             } else {
-                HADAL_FN(float_tile)(dtype, 1, w, x + t * n, n, n, out);
+                float_tile(dtype, 1, w, x + t * n, n, n, out);
             }
             for (int u = 0; u < taken; u++, t++)
                 for (int64_t r = 0; r < count; r++) {
@@ -157,7 +131,7 @@ INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *arg
     const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
     const int64_t columns = weight->columns, group_bytes = hadal_packed_group_bytes(packing, columns), stride = y->columns;
-    /* Rows of x in one or two terms, whose products are added: see linear_quantise. */
+    /* Rows of x in one or two terms, whose products are added: see quantise_terms. */
     const int64_t term_bytes = hadal_quantised_stride(columns), terms = x->stride / term_bytes;
     const int64_t tile = terms == 2 ? DOT_TOKENS / 2 : DOT_TOKENS;
     int64_t chunk = LINEAR_CACHED / x->stride / tile * tile;
@@ -203,7 +177,10 @@ INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *arg
     }
 }
 
-/* inputs: x (quantised when the weight is packed), weight, bias, residual; output: y. */
+/*
+ * inputs: x (quantised when the weight is packed), weight, bias, residual, scales of a float8 weight's blocks; output: y.
+ * attributes: rows and columns of such a block.
+ */
 HADAL_KERNEL(linear) {
     const hadal_kernel_tensor *weight = &args->inputs[1];
     int64_t begin, end;
@@ -220,14 +197,15 @@ HADAL_KERNEL(linear) {
     }
     hadal_share(weight->rows, 4, thread, &begin, &end);
     if (begin >= end) return;
-    if (thread->sgemm && args->outputs[0].rows >= LINEAR_LIBRARY_TOKENS) {
+    if (thread->sgemm && weight->dtype != HADAL_DTYPE_F8_E4M3 && args->outputs[0].rows >= LINEAR_LIBRARY_TOKENS) {
         HADAL_FN(library_rows)(args, thread, begin, end);
         return;
     }
     switch (weight->dtype) {
     case HADAL_DTYPE_F32: HADAL_FN(float_rows)(HADAL_DTYPE_F32, args, begin, end); return;
     case HADAL_DTYPE_F16: HADAL_FN(float_rows)(HADAL_DTYPE_F16, args, begin, end); return;
-    default: HADAL_FN(float_rows)(HADAL_DTYPE_BF16, args, begin, end); return;
+    case HADAL_DTYPE_BF16: HADAL_FN(float_rows)(HADAL_DTYPE_BF16, args, begin, end); return;
+    default: HADAL_FN(float_rows)(HADAL_DTYPE_F8_E4M3, args, begin, end); return;
     }
 }
 

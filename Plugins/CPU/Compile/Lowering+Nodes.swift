@@ -12,6 +12,9 @@ extension Lowering {
         case "linear": try lowerLinear(index, node)
         case "rope": try lowerRope(index, node)
         case "attention": try lowerAttention(index, node)
+        case "latent_attention": try lowerLatentAttention(index, node)
+        case "router": try lowerRouter(index, node)
+        case "experts": try lowerExperts(index, node)
         case "embedding":
             let inputs = [try operand(node, 0), try matrix(node, 1)]
             plan.append(
@@ -67,6 +70,9 @@ extension Lowering {
         case ("activation", "kind"): ["silu", "gelu", "gelu_tanh", "relu", "sigmoid", "tanh", "softplus"]
         case ("glu", "activation"), ("experts", "activation"): ["silu", "gelu", "gelu_tanh", "relu"]
         case ("rope", "layout"): ["half", "adjacent"]
+        case ("router", "scoring"): ["softmax", "sigmoid", "sqrt_softplus", "softmax_topk"]
+        case ("router", "group_score"): ["max", "top2"]
+        case ("router", "dropped"): ["zero", "negative_infinity"]
         default: []
         }
     }
@@ -85,8 +91,10 @@ extension Lowering {
         plan.append(
             PlannedInstruction(
                 kernel: hadal_kernel_linear(),
-                inputs: [x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent], outputs: [y],
-                node: fused?.node ?? index))
+                inputs: [
+                    x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent, try scales(node, 1),
+                ],
+                outputs: [y], attributes: scaleBlock(node, 1), node: fused?.node ?? index))
     }
 
     /// Two where the result is read by the host: logits show the error of their own activations undamped.
@@ -96,7 +104,7 @@ extension Lowering {
     }
 
     /// The 8-bit form of a value, made once, in one or two terms.
-    private mutating func quantise(_ value: Int, _ x: PlannedTensor, terms: Int, for node: Int) throws -> PlannedTensor {
+    mutating func quantise(_ value: Int, _ x: PlannedTensor, terms: Int, for node: Int) throws -> PlannedTensor {
         let key = QuantisedValue(value: value, terms: terms)
         if let known = quantised[key] { return known }
         var q = x
@@ -185,5 +193,31 @@ extension Lowering {
             PlannedInstruction(
                 kernel: hadal_kernel_attention(), inputs: [try operand(node, 0), try operand(node, 3)],
                 outputs: [try result(node.outputs[0])], states: node.states, attributes: try Self.attributes(of: node), node: index))
+    }
+
+    private mutating func lowerLatentAttention(_ index: Int, _ node: Graph.Node) throws {
+        guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
+            throw HadalError(.invalidArgument, "latent_attention wants one cache")
+        }
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_latent_attention_append(), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
+                states: node.states, writesStates: true, node: index))
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_latent_attention(),
+                inputs: [try operand(node, 0), try latentMatrix(node), try operand(node, 4), try scales(node, 3)],
+                outputs: [try result(node.outputs[0])], states: node.states,
+                attributes: try Self.attributes(of: node) + scaleBlock(node, 3) + [hadal_kernel_attribute(store.latentForm.rawValue)],
+                node: index))
+    }
+
+    /// kv_b: rows of floats as stored, or float16 where it is quantised.
+    private func latentMatrix(_ node: Graph.Node) throws -> PlannedTensor {
+        guard case .weight(let weight) = node.inputs[3], graph.weights[weight].dtype.isQuantised else { return try matrix(node, 3) }
+        let dims = graph.weights[weight].dims
+        return PlannedTensor(
+            home: .constant(try store.halves(weight)), rows: .fixed(dims[0]), columns: dims[1], stride: dims[1] * 2,
+            dtype: DType.f16.rawValue)
     }
 }

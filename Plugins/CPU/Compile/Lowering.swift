@@ -137,15 +137,19 @@ struct Lowering {
         }
     }
 
-    /// Input `index` as a matrix in the layout that the store keeps it in.
+    /// Input `index` as a matrix in the layout that the store keeps it in. Of several matrices, rows are those of one.
     func matrix(_ node: Graph.Node, _ index: Int) throws -> PlannedTensor {
         guard index < node.inputs.count, case .weight(let weight) = node.inputs[index] else {
             throw HadalError(.invalidArgument, "input \(index) of \(node.op) is not a weight")
         }
         let declared = graph.weights[weight]
         let stored = try store.matrix(weight)
+        let dims = declared.dims.suffix(2)
+        guard let rows = dims.first, let columns = dims.last, dims.count == 2 else {
+            throw HadalError(.invalidArgument, "weight '\(declared.name)' is no matrix")
+        }
         return PlannedTensor(
-            home: .constant(stored.pointer), rows: .fixed(declared.dims[0]), columns: declared.dims[1],
-            stride: declared.bytes / max(declared.dims[0], 1), dtype: declared.dtype.rawValue, packing: stored.packing)
+            home: .constant(stored.pointer), rows: .fixed(rows), columns: columns,
+            stride: declared.dtype.byteCount(elements: columns) ?? 0, dtype: declared.dtype.rawValue, packing: stored.packing)
     }
 }

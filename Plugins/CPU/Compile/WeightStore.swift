@@ -29,21 +29,27 @@ final class WeightStore {
     private let packed: Set<Identity>
     private var matrices: [Identity: Matrix] = [:]
     private var vectors: [Int: UnsafeMutableRawPointer] = [:]
+    private var converted: [Int: UnsafeMutableRawPointer] = [:]
+    private var copiedScales: [Int: UnsafeMutableRawPointer] = [:]
 
     /// What the device was opened with; nil: as the lowering thinks best.
     var activations: ActivationBits? { device.configuration.activations }
+    var latentForm: LatentForm { device.configuration.latentForm }
 
     init(_ segment: Segment, on device: CPUDevice) throws {
         self.segment = segment
         self.device = device
         var packed: Set<Identity> = [], loose: [Identity: Int] = [:]
-        for node in segment.graph.nodes where node.op == "linear" || node.op == "embedding" {
-            guard node.inputs.count > 1, case .weight(let index) = node.inputs[1] else { continue }
-            let identity = try Self.identity(index, segment)
-            if node.op == "linear", Self.packing(of: segment.graph.weights[index], device) != 0 {
-                packed.insert(identity)
-            } else {
-                loose[identity] = segment.graph.weights[index].bytes
+        for node in segment.graph.nodes {
+            let (matrices, packs) = Self.matrices(of: node.op)
+            for input in matrices where input < node.inputs.count {
+                guard case .weight(let index) = node.inputs[input] else { continue }
+                let identity = try Self.identity(index, segment)
+                if packs, Self.packing(of: segment.graph.weights[index], device) != 0 {
+                    packed.insert(identity)
+                } else {
+                    loose[identity] = segment.graph.weights[index].bytes
+                }
             }
         }
         self.packed = packed
@@ -51,6 +57,17 @@ final class WeightStore {
         let looseBytes = loose.reduce(0) { packed.contains($1.key) ? $0 : $0 + $1.value }
         // A copy of little beside what is packed lets all of the mapping go; a float model is best read in place.
         copiesMatrices = looseBytes <= packedBytes
+    }
+
+    /// Inputs that a kernel reads as matrices, and whether it takes them packed.
+    private static func matrices(of op: String) -> (inputs: ClosedRange<Int>, packs: Bool) {
+        switch op {
+        case "linear": (1...1, true)
+        case "experts": (3...5, true)
+        case "embedding", "router": (1...1, false)
+        case "latent_attention": (3...3, false)
+        default: (Int.max - 1...Int.max - 1, false)
+        }
     }
 
     static func packing(of weight: Graph.Weight, _ device: CPUDevice) -> UInt32 {
@@ -112,6 +129,38 @@ final class WeightStore {
         return pointer
     }
 
+    /// A quantised matrix as float16, for what reads single rows in every step.
+    func halves(_ index: Int) throws -> UnsafeMutableRawPointer {
+        if let known = converted[index] { return known }
+        let data = try Self.data(index, segment)
+        let weight = segment.graph.weights[index]
+        guard weight.dims.count == 2, let rowBytes = weight.dtype.byteCount(elements: weight.dims[1]) else {
+            throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix")
+        }
+        let (size, overflow) = weight.elements.multipliedReportingOverflow(by: 2)
+        guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
+        let pointer = try allocate(size, huge: true)
+        let stored = PlannedTensor(
+            home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!)), rows: .fixed(weight.dims[0]),
+            columns: weight.dims[1], stride: rowBytes, dtype: weight.dtype.rawValue)
+        var target = stored
+        target.home = .constant(pointer)
+        target.stride = weight.dims[1] * 2
+        target.dtype = DType.f16.rawValue
+        try run([PlannedInstruction(kernel: hadal_kernel_latent_attention_pack(), inputs: [stored], outputs: [target], node: 0)])
+        converted[index] = pointer
+        return pointer
+    }
+
+    /// A copy of a float8 weight's scales: few, beside the weight.
+    func scales(_ index: Int, _ scales: Segment.BlockScales) throws -> UnsafeMutableRawPointer {
+        if let known = copiedScales[index] { return known }
+        let pointer = try allocate(scales.rows * scales.columns * 4)
+        pointer.copyMemory(from: scales.values, byteCount: scales.rows * scales.columns * 4)
+        copiedScales[index] = pointer
+        return pointer
+    }
+
     /// A matrix `[rows, columns]` for linear, or for embedding, which takes a packed copy where linear has one.
     func matrix(_ index: Int) throws -> Matrix {
         let identity = try Self.identity(index, segment)
@@ -135,20 +184,34 @@ final class WeightStore {
 
     private func pack(_ weight: Graph.Weight, _ data: UnsafeRawBufferPointer) throws -> Matrix {
         let packing = Self.packing(of: weight, device)
-        let (rows, columns) = (weight.dims[0], weight.dims[1])
+        let dims = weight.dims.suffix(2)
+        guard dims.count == 2, let rows = dims.first, let columns = dims.last, let rowBytes = weight.dtype.byteCount(elements: columns)
+        else { throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix") }
+        // Each expert's matrix starts a group of its own.
+        let matrices = weight.elements / (rows * columns)
         let size = Int(hadal_packed_bytes(packing, Int64(rows), Int64(columns)))
-        let pointer = try allocate(size, huge: true)
-        let stored = PlannedTensor(
-            home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!)), rows: .fixed(rows), columns: columns,
-            stride: weight.bytes / rows, dtype: weight.dtype.rawValue)
-        let target = PlannedTensor(
-            home: .constant(pointer), rows: .fixed(rows), columns: columns, stride: 0, dtype: weight.dtype.rawValue, packing: packing)
+        let (total, overflow) = size.multipliedReportingOverflow(by: matrices)
+        guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
+        let pointer = try allocate(total, huge: true)
+        let plan = (0..<matrices).map { index in
+            let stored = PlannedTensor(
+                home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!) + index * rows * rowBytes), rows: .fixed(rows),
+                columns: columns, stride: rowBytes, dtype: weight.dtype.rawValue)
+            let target = PlannedTensor(
+                home: .constant(pointer + index * size), rows: .fixed(rows), columns: columns, stride: 0,
+                dtype: weight.dtype.rawValue, packing: packing)
+            return PlannedInstruction(kernel: hadal_kernel_linear_pack(), inputs: [stored], outputs: [target], node: 0)
+        }
+        try run(plan)
+        return Matrix(pointer: pointer, packing: packing)
+    }
+
+    /// Runs calls that prepare weights.
+    private func run(_ plan: [PlannedInstruction]) throws {
         let program = try Program(
-            [PlannedInstruction(kernel: hadal_kernel_linear_pack(), inputs: [stored], outputs: [target], node: 0)],
-            slots: [], states: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), isa: device.configuration.isa)
+            plan, slots: [], states: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), isa: device.configuration.isa)
         guard device.pool.run(Run(instructions: program.instructions)) == .done else {
             throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")
         }
-        return Matrix(pointer: pointer, packing: packing)
     }
 }

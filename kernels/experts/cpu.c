@@ -1,0 +1,277 @@
+/*
+ * experts: for each token, the weighted sum of the chosen experts' gated feed-forward networks.
+ *
+ * Tokens are grouped by expert, so that each expert's weights are read once a step, whatever the number of tokens:
+ *
+ *     experts_gather     sorts the (token, choice) pairs by expert and copies their rows into that order
+ *     experts_gate       hidden = activation(gate x) * (up x), a row for each pair
+ *     experts_quantise   hidden as 8-bit rows, when `down` is packed
+ *     experts_down       y = sum over a token's experts of weight * (down hidden), experts in ascending order
+ *
+ * A choice outside the experts is left out. Which pairs share a step does not change a bit of the others.
+ */
+#include "hadal_kernel.h"
+#ifndef HADAL_ISA
+
+enum { EXPERT_TOKENS = 8, EXPERT_CACHED = 192 * 1024 };
+
+static uint64_t gather_scratch(const hadal_kernel_args *args) {
+    return 4 * ((uint64_t)args->outputs[0].columns + (uint64_t)args->inputs[0].rows * (uint64_t)args->inputs[0].columns);
+}
+
+#include "hadal_each_isa.h"
+
+HADAL_EXPORT_KERNEL(experts_gather, gather_scratch)
+HADAL_EXPORT_KERNEL(experts_gate, 0)
+HADAL_EXPORT_KERNEL(experts_quantise, 0)
+HADAL_EXPORT_KERNEL(experts_down, 0)
+#else
+#include "hadal_packed.h"
+#include "hadal_simd.h"
+#include "hadal_blocks.h"
+#include "hadal_quantise.h"
+#include "hadal_dot.h"
+#include "hadal_float.h"
+#include "hadal_gate.h"
+
+/* ---- grouping -------------------------------------------------------------------------------------------------- */
+
+/*
+ * inputs: indices [N, K], x, x quantised; outputs: starts [1, E + 1] (where each expert's pairs begin), order [N, K] (pair n * K + k at
+ * each place), rows of x and of x quantised in that order. Each thread sorts for itself, which spares a barrier.
+ */
+HADAL_KERNEL(experts_gather) {
+    const hadal_kernel_tensor *indices = &args->inputs[0], *starts = &args->outputs[0], *order = &args->outputs[1];
+    const int64_t experts = starts->columns - 1, k = indices->columns, pairs = indices->rows * k;
+    const int32_t *chosen = indices->data;
+    int32_t *start = thread->scratch, *place = start + experts + 1;
+    memset(start, 0, (size_t)(experts + 1) * 4);
+    for (int64_t p = 0; p < pairs; p++)
+        if (chosen[p] >= 0 && chosen[p] < experts) start[chosen[p]]++;
+    int32_t sum = 0;
+    for (int64_t e = 0; e <= experts; e++) {
+        const int32_t count = start[e];
+        start[e] = sum;
+        sum += count;
+    }
+    if (thread->index == 0) memcpy(starts->data, start, (size_t)(experts + 1) * 4);
+    for (int64_t p = 0; p < pairs; p++)
+        if (chosen[p] >= 0 && chosen[p] < experts) place[start[chosen[p]]++] = (int32_t)p;
+    if (thread->index == 0) memcpy(order->data, place, (size_t)sum * 4);
+    for (int i = 1; i <= 2; i++) {
+        const hadal_kernel_tensor *from = &args->inputs[i], *to = &args->outputs[i + 1];
+        if (!to->data) continue;
+        int64_t at, end;
+        hadal_share(sum, 1, thread, &at, &end);
+        for (; at < end; at++)
+            memcpy((char *)to->data + at * from->stride, (const char *)from->data + place[at] / k * from->stride, (size_t)from->stride);
+    }
+}
+
+/* inputs: starts, hidden; output: quantised rows. See linear_quantise. */
+HADAL_KERNEL(experts_quantise) {
+    const hadal_kernel_tensor *starts = &args->inputs[0], *x = &args->inputs[1], *q = &args->outputs[0];
+    const int64_t pairs = ((const int32_t *)starts->data)[starts->columns - 1], blocks = q->columns / 32;
+    int64_t item, end;
+    hadal_share(pairs * blocks, 1, thread, &item, &end);
+    for (; item < end; item++) {
+        const int64_t row = item / blocks, b = item % blocks;
+        quantise_terms((const float *)x->data + row * q->columns, (int8_t *)q->data + row * q->stride, q->columns, q->stride, b);
+    }
+}
+
+/* ---- products -------------------------------------------------------------------------------------------------- */
+
+/* One of an experts node's three weights, and the scales of its blocks if it is float8. */
+typedef struct {
+    const hadal_kernel_tensor *weight, *scales;
+    int64_t block_rows, block_columns;
+} HADAL_FN(matrix);
+
+INLINE void HADAL_FN(packed_product)(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
+    const int64_t term_bytes = hadal_quantised_stride(columns), terms = stride / term_bytes, tile = DOT_TOKENS / terms;
+    for (int64_t t = 0; t < tokens;) {
+        float sum[DOT_TOKENS * HADAL_PACK_ROWS];
+        int64_t taken = 1;
+        if (t + tile <= tokens) {
+            taken = tile;
+            dot_group(packing, DOT_TOKENS, codes, columns, x + t * stride, term_bytes, sum);
+        } else {
+            for (int64_t term = 0; term < terms; term++)
+                dot_group(packing, 1, codes, columns, x + t * stride + term * term_bytes, term_bytes, sum + term * HADAL_PACK_ROWS);
+        }
+        for (int64_t u = 0; u < taken; u++, t++) {
+            const float *from = sum + u * terms * HADAL_PACK_ROWS;
+            for (int i = 0; i < HADAL_PACK_ROWS; i += LANES)
+                v_store(out + t * HADAL_PACK_ROWS + i, terms == 2 ? v_load(from + i) + v_load(from + HADAL_PACK_ROWS + i) : v_load(from + i));
+        }
+    }
+}
+
+INLINE void HADAL_FN(float_product)(
+    uint32_t dtype, const HADAL_FN(matrix) *m, int64_t expert, int64_t row, const float *x, int64_t stride, int64_t tokens, float *out) {
+    const hadal_kernel_tensor *weight = m->weight;
+    const int64_t columns = weight->columns, rows = weight->rows;
+    const int64_t scale_rows = m->scales->data ? (rows + m->block_rows - 1) / m->block_rows : 0;
+    for (int64_t first = 0; first < HADAL_PACK_ROWS && row + first < rows; first += FLOAT_ROWS) {
+        const uint8_t *w[FLOAT_ROWS];
+        const float *scales[FLOAT_ROWS];
+        for (int64_t r = 0; r < FLOAT_ROWS; r++) {
+            const int64_t at = row + first + r < rows ? row + first + r : rows - 1;
+            w[r] = (const uint8_t *)weight->data + (expert * rows + at) * weight->stride;
+            scales[r] = scale_rows ? (const float *)m->scales->data + (expert * scale_rows + at / m->block_rows) * m->scales->columns : 0;
+        }
+        for (int64_t t = 0; t < tokens;) {
+            float sum[FLOAT_ROWS * FLOAT_TOKENS];
+            const int taken = t + FLOAT_TOKENS <= tokens ? FLOAT_TOKENS : 1;
+            if (dtype == HADAL_DTYPE_F8_E4M3) {
+                if (taken == FLOAT_TOKENS)
+                    float8_tile(FLOAT_TOKENS, w, scales, m->block_columns, x + t * stride, stride, columns, sum);
+                else
+                    float8_tile(1, w, scales, m->block_columns, x + t * stride, stride, columns, sum);
+            } else if (taken == FLOAT_TOKENS) {
+                float_tile(dtype, FLOAT_TOKENS, w, x + t * stride, stride, columns, sum);
+            } else {
+                float_tile(dtype, 1, w, x + t * stride, stride, columns, sum);
+            }
+            for (int u = 0; u < taken; u++, t++)
+                for (int r = 0; r < FLOAT_ROWS; r++) out[t * HADAL_PACK_ROWS + first + r] = sum[u * FLOAT_ROWS + r];
+        }
+    }
+}
+
+/* out[t * 16 + r]: the 16 rows of `group` of the expert's matrix times `tokens` (<= EXPERT_TOKENS) rows of x. Rows beyond the last are not meant. */
+static void HADAL_FN(product)(
+    const HADAL_FN(matrix) *m, int64_t expert, int64_t group, const char *x, int64_t stride, int64_t tokens, float *out) {
+    const hadal_kernel_tensor *weight = m->weight;
+    const int64_t columns = weight->columns;
+    if (!weight->packing) {
+        const int64_t row = group * HADAL_PACK_ROWS;
+        switch (weight->dtype) {
+        case HADAL_DTYPE_F32: HADAL_FN(float_product)(HADAL_DTYPE_F32, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
+        case HADAL_DTYPE_F16: HADAL_FN(float_product)(HADAL_DTYPE_F16, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
+        case HADAL_DTYPE_BF16: HADAL_FN(float_product)(HADAL_DTYPE_BF16, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
+        default: HADAL_FN(float_product)(HADAL_DTYPE_F8_E4M3, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
+        }
+    }
+    const uint8_t *codes = (const uint8_t *)weight->data + expert * hadal_packed_bytes(weight->packing, weight->rows, columns)
+        + group * hadal_packed_group_bytes(weight->packing, columns);
+    const int8_t *q = (const int8_t *)x;
+    switch (weight->packing & 255) {
+    case HADAL_PACKED_4: HADAL_FN(packed_product)(HADAL_PACKED_4, codes, columns, q, stride, tokens, out); return;
+    case HADAL_PACKED_4_MIN: HADAL_FN(packed_product)(HADAL_PACKED_4_MIN, codes, columns, q, stride, tokens, out); return;
+    case HADAL_PACKED_4_SUPER: HADAL_FN(packed_product)(HADAL_PACKED_4_SUPER, codes, columns, q, stride, tokens, out); return;
+    case HADAL_PACKED_8: HADAL_FN(packed_product)(HADAL_PACKED_8, codes, columns, q, stride, tokens, out); return;
+    case HADAL_PACKED_8_HALVES: HADAL_FN(packed_product)(HADAL_PACKED_8_HALVES, codes, columns, q, stride, tokens, out); return;
+    default: HADAL_FN(packed_product)(HADAL_PACKED_8_HALVES_MIN, codes, columns, q, stride, tokens, out); return;
+    }
+}
+
+/* Rows of x that stay in the second-level cache while an expert's weights stream past. */
+INLINE int64_t HADAL_FN(chunk)(int64_t stride) {
+    const int64_t rows = EXPERT_CACHED / stride / EXPERT_TOKENS * EXPERT_TOKENS;
+    return rows < EXPERT_TOKENS ? EXPERT_TOKENS : rows;
+}
+
+/* ---- gate, up and down ----------------------------------------------------------------------------------------- */
+
+/*
+ * inputs: starts, x and x quantised in order, gate, up, gate_bias, up_bias, scales of gate and of up; output: hidden [N, K * F].
+ * attributes: activation, alpha, limit, up_offset, then rows and columns of the scales' blocks for gate and for up.
+ *
+ * A thread's share are groups of 16 rows, weighed with the number of tokens of their expert, which may leave it with a part of an expert.
+ */
+HADAL_KERNEL(experts_gate) {
+    const hadal_kernel_attribute *attribute = args->attributes;
+    const int64_t kind = attribute[0].i;
+    const float alpha = (float)attribute[1].f, limit = (float)attribute[2].f, offset = (float)attribute[3].f;
+    const hadal_kernel_tensor *starts = &args->inputs[0], *x = &args->inputs[1], *q = &args->inputs[2];
+    const HADAL_FN(matrix) gate = {&args->inputs[3], &args->inputs[7], attribute[4].i, attribute[5].i};
+    const HADAL_FN(matrix) up = {&args->inputs[4], &args->inputs[8], attribute[6].i, attribute[7].i};
+    const hadal_kernel_tensor *gate_x = gate.weight->packing ? q : x, *up_x = up.weight->packing ? q : x;
+    const float *gate_bias = args->inputs[5].data, *up_bias = args->inputs[6].data;
+    const int64_t inner = gate.weight->rows, groups = (inner + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, experts = starts->columns - 1;
+    const int32_t *start = starts->data;
+    const int64_t chunk = HADAL_FN(chunk)(gate_x->stride), cost = start[experts] * groups;
+    const int64_t low = cost * thread->index / thread->count, high = cost * (thread->index + 1) / thread->count;
+    for (int64_t e = 0; e < experts; e++) {
+        const int64_t begin = start[e], count = start[e + 1] - begin;
+        if (count == 0) continue;
+        /* Group g begins at begin * groups + g * count: those that begin in low ..< high are ours. */
+        int64_t first = (low - begin * groups + count - 1) / count, last = (high - begin * groups + count - 1) / count;
+        if (low <= begin * groups) first = 0;
+        if (high <= begin * groups) last = 0;
+        if (last > groups) last = groups;
+        for (int64_t from = begin; from < begin + count; from += chunk) {
+            const int64_t stop = from + chunk < begin + count ? from + chunk : begin + count;
+            for (int64_t group = first; group < last; group++) {
+                const int64_t row = group * HADAL_PACK_ROWS, rows = inner - row < HADAL_PACK_ROWS ? inner - row : HADAL_PACK_ROWS;
+                float b[2][HADAL_PACK_ROWS] = {{0}, {0}};
+                if (gate_bias) memcpy(b[0], gate_bias + e * inner + row, (size_t)rows * 4);
+                if (up_bias) memcpy(b[1], up_bias + e * inner + row, (size_t)rows * 4);
+                for (int64_t at = from; at < stop; at += EXPERT_TOKENS) {
+                    const int64_t tokens = stop - at < EXPERT_TOKENS ? stop - at : EXPERT_TOKENS;
+                    float g[EXPERT_TOKENS * HADAL_PACK_ROWS] = {0}, u[EXPERT_TOKENS * HADAL_PACK_ROWS] = {0};
+                    HADAL_FN(product)(&gate, e, group, (const char *)gate_x->data + at * gate_x->stride, gate_x->stride, tokens, g);
+                    HADAL_FN(product)(&up, e, group, (const char *)up_x->data + at * up_x->stride, up_x->stride, tokens, u);
+                    for (int64_t t = 0; t < tokens; t++) {
+                        float *to = (float *)args->outputs[0].data + (at + t) * inner + row, *from_gate = g + t * HADAL_PACK_ROWS;
+                        for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                            vf v = gated(kind, alpha, limit, offset, v_load(from_gate + i) + v_load(b[0] + i),
+                                         v_load(u + t * HADAL_PACK_ROWS + i) + v_load(b[1] + i));
+                            v_store(from_gate + i, v);
+                        }
+                        memcpy(to, from_gate, (size_t)rows * 4);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/*
+ * inputs: starts, order, weights [N, K], hidden (quantised if down is packed), down, down_bias, scales of down; output: y.
+ * attributes: rows and columns of the scales' blocks. A thread has its columns of y to itself, for all experts.
+ */
+HADAL_KERNEL(experts_down) {
+    const hadal_kernel_tensor *starts = &args->inputs[0], *weights = &args->inputs[2], *x = &args->inputs[3], *y = &args->outputs[0];
+    const HADAL_FN(matrix) down = {&args->inputs[4], &args->inputs[6], args->attributes[0].i, args->attributes[1].i};
+    const float *bias = args->inputs[5].data;
+    const int32_t *start = starts->data, *order = args->inputs[1].data;
+    const int64_t width = y->columns, experts = starts->columns - 1, k = weights->columns, chunk = HADAL_FN(chunk)(x->stride);
+    int64_t first, last;
+    hadal_share((width + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &first, &last);
+    if (first >= last) return;
+    const int64_t left = first * HADAL_PACK_ROWS, right = last * HADAL_PACK_ROWS < width ? last * HADAL_PACK_ROWS : width;
+    for (int64_t n = 0; n < y->rows; n++) memset((float *)y->data + n * width + left, 0, (size_t)(right - left) * 4);
+    for (int64_t e = 0; e < experts; e++) {
+        const int64_t begin = start[e], end = start[e + 1];
+        for (int64_t from = begin; from < end; from += chunk) {
+            const int64_t stop = from + chunk < end ? from + chunk : end;
+            for (int64_t group = first; group < last; group++) {
+                const int64_t row = group * HADAL_PACK_ROWS, rows = width - row < HADAL_PACK_ROWS ? width - row : HADAL_PACK_ROWS;
+                for (int64_t at = from; at < stop; at += EXPERT_TOKENS) {
+                    const int64_t tokens = stop - at < EXPERT_TOKENS ? stop - at : EXPERT_TOKENS;
+                    float out[EXPERT_TOKENS * HADAL_PACK_ROWS];
+                    HADAL_FN(product)(&down, e, group, (const char *)x->data + at * x->stride, x->stride, tokens, out);
+                    for (int64_t t = 0; t < tokens; t++) {
+                        const int64_t pair = order[at + t];
+                        const float weight = ((const float *)weights->data)[pair];
+                        float *to = (float *)y->data + pair / k * width + row;
+                        const float *sum = out + t * HADAL_PACK_ROWS, *add = bias ? bias + e * width + row : 0;
+                        if (rows == HADAL_PACK_ROWS)
+                            for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                                vf v = v_load(sum + i);
+                                if (add) v += v_load(add + i);
+                                v_store(to + i, v_load(to + i) + weight * v);
+                            }
+                        else
+                            for (int64_t i = 0; i < rows; i++) to[i] += weight * (sum[i] + (add ? add[i] : 0.0f));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * Products of float rows, as stored, with float32 rows: the inner loop of float weights and of attention over latents. Included once
+ * per pass, after hadal_simd.h.
+ */
+#ifndef HADAL_FLOAT_NAMES
+#define HADAL_FLOAT_NAMES
+#define float_tile HADAL_FN(float_tile)
+#define float8_tile HADAL_FN(float8_tile)
+#define load_as HADAL_FN(load_as)
+#define load_float8 HADAL_FN(load_float8)
+#define floats_of_row HADAL_FN(floats_of_row)
+#define vb8_loose HADAL_FN(vb8_loose)
+#endif
+#undef FLOAT_ROWS
+#undef FLOAT_TOKENS
+/* Rows and tokens of a tile. */
+#define FLOAT_ROWS 4
+#define FLOAT_TOKENS 2
+
+typedef uint8_t vb8_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
+
+/* LANES float8 e4m3 (1 sign, 4 exponent, 3 mantissa bits, bias 7; 0x7f and 0xff are NaN) as float32. */
+INLINE vf load_float8(const uint8_t *p) {
+#if HADAL_ISA >= 2
+    __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p));
+    __m256i magnitude = _mm256_and_si256(wide, _mm256_set1_epi16(0x7f));
+    /* The bits of a float16 that is 256 times too small; NaN has all exponent bits there too. */
+    __m256i half = _mm256_or_si256(_mm256_slli_epi16(magnitude, 7), _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x80)), 8));
+    half = _mm256_or_si256(half, _mm256_and_si256(_mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7f)), _mm256_set1_epi16(0x7e00)));
+    return (vf)_mm512_cvtph_ps(half) * 256.0f;
+#elif HADAL_ISA == 1
+    __m128i wide = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)p));
+    __m128i magnitude = _mm_and_si128(wide, _mm_set1_epi16(0x7f));
+    __m128i half = _mm_or_si128(_mm_slli_epi16(magnitude, 7), _mm_slli_epi16(_mm_and_si128(wide, _mm_set1_epi16(0x80)), 8));
+    half = _mm_or_si128(half, _mm_and_si128(_mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x7f)), _mm_set1_epi16(0x7e00)));
+    return (vf)_mm256_cvtph_ps(half) * 256.0f;
+#else
+    vi wide = __builtin_convertvector(*(const vb8_loose *)p, vi), magnitude = wide & 0x7f;
+    vf value = (vf)(magnitude << 20) * 0x1p120f;
+    return (vf)((vi)value | (wide & 0x80) << 24 | ((magnitude == 0x7f) & 0x7fc00000));
+#endif
+}
+
+INLINE vf load_as(uint32_t dtype, const uint8_t *p) {
+    if (dtype == HADAL_DTYPE_F32) return v_load(p);
+    return dtype == HADAL_DTYPE_F16 ? v_load_f16(p) : v_load_bf16(p);
+}
+
+/* out[t * 4 + r]: 4 rows w (fewer: pointers repeat) times `tokens` (1 or 2) rows of x. An element's bits do not depend on the others. */
+INLINE void float_tile(uint32_t dtype, int tokens, const uint8_t *const *w, const float *x, int64_t stride, int64_t n, float *out) {
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2;
+    vf sum[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int t = 0; t < tokens; t++) {
+            vf v = v_load(x + t * stride + i);
+            for (int r = 0; r < 4; r++) sum[r][t] += v * load_as(dtype, w[r] + i * size);
+        }
+    float rest[LANES];
+    for (int r = 0; r < 4; r++) {
+        if (i < n) floats_from(rest, w[r] + i * size, dtype, n - i);
+        for (int t = 0; t < tokens; t++) {
+            float total = v_sum(sum[r][t]);
+            for (int64_t j = i; j < n; j++) total += x[t * stride + j] * rest[j - i];
+            out[t * 4 + r] = total;
+        }
+    }
+}
+
+/* The same for float8 rows: scales[r][c / block] multiplies column c of row r; NULL: 1. `block` is a multiple of 16. */
+INLINE void float8_tile(int tokens, const uint8_t *const *w, const float *const *scales, int64_t block, const float *x, int64_t stride,
+                        int64_t n, float *out) {
+    vf sum[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
+    for (int64_t first = 0, b = 0; first < n; first += block, b++) {
+        const int64_t end = n - first < block ? n : first + block;
+        vf part[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
+        int64_t i = first;
+        for (; i + LANES <= end; i += LANES)
+            for (int r = 0; r < 4; r++) {
+                vf v = load_float8(w[r] + i);
+                for (int t = 0; t < tokens; t++) part[r][t] += v * v_load(x + t * stride + i);
+            }
+        if (i < end)
+            for (int r = 0; r < 4; r++) {
+                uint8_t rest[LANES] = {0};
+                memcpy(rest, w[r] + i, (size_t)(end - i));
+                vf v = load_float8(rest);
+                for (int t = 0; t < tokens; t++) part[r][t] += v * v_load_part(x + t * stride + i, end - i);
+            }
+        for (int r = 0; r < 4; r++) {
+            vf scale = v_splat(scales[r] ? scales[r][b] : 1.0f);
+            for (int t = 0; t < tokens; t++) sum[r][t] += part[r][t] * scale;
+        }
+    }
+    for (int r = 0; r < 4; r++)
+        for (int t = 0; t < tokens; t++) out[t * 4 + r] = v_sum(sum[r][t]);
+}
+
+/* n float8 elements with their scales, or n of another float type, as float32. */
+INLINE void floats_of_row(float *to, const uint8_t *from, uint32_t dtype, const float *scales, int64_t block, int64_t n) {
+    if (dtype != HADAL_DTYPE_F8_E4M3) {
+        floats_from(to, from, dtype, n);
+        return;
+    }
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) v_store(to + i, load_float8(from + i) * (scales ? scales[i / block] : 1.0f));
+    if (i < n) {
+        uint8_t rest[LANES] = {0};
+        memcpy(rest, from + i, (size_t)(n - i));
+        v_store_part(to + i, load_float8(rest) * (scales ? scales[i / block] : 1.0f), n - i);
+    }
+}

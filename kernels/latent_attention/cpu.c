@@ -1,0 +1,392 @@
+/*
+ * latent_attention: attention over one latent row and one rotary key per token, which all heads share (DeepSeek-V2, section 2.1).
+ *
+ * The cache holds rank + rope_dim numbers a token. With kv_b = [K; V] of a head there are two ways to the same result:
+ *
+ *     absorbed   q' = K^T q once for each query; scores are q' . latent; y = V (sum of p latent). A long row for each score, none for
+ *                each key: for few new tokens, and where every query sees other keys.
+ *     expanded   k = K latent and v = V latent for a tile of keys, then attention as usual. Short rows, but each key has a price: for
+ *                many new tokens.
+ *
+ * Which is cheaper is reckoned for each sequence. latent_attention_append writes the cache before; latent_attention_pack turns a quantised kv_b
+ * to float16 at load. The softmax streams over tiles of keys (Milakov and Gimelshein 2018).
+ */
+#include "hadal_kernel.h"
+#ifndef HADAL_ISA
+
+/* Keys of one tile, and rows (queries times heads) and queries of one item of the absorbed form. */
+enum { LATENT_TILE = 64, LATENT_ROWS = 32, LATENT_QUERIES = 4 };
+/* attributes, sorted by name; then rows and columns of the blocks of kv_b's scales, and which form to take. */
+enum { HEADS, NOPE_DIM, RANK, ROPE_DIM, SCALE, VALUE_DIM, BLOCK_ROWS, BLOCK_COLUMNS, FORM };
+enum { FORM_AUTO, FORM_ABSORBED, FORM_EXPANDED };
+
+static uint64_t latent_scratch(const hadal_kernel_args *args) {
+    const hadal_kernel_attribute *attribute = args->attributes;
+    const uint64_t rank = (uint64_t)attribute[RANK].i, key = rank + (uint64_t)attribute[ROPE_DIM].i;
+    const uint64_t head = (uint64_t)(attribute[NOPE_DIM].i + attribute[ROPE_DIM].i), value = (uint64_t)attribute[VALUE_DIM].i;
+    const uint64_t absorbed = LATENT_ROWS * (key + rank + LATENT_TILE + 2) + LATENT_TILE * key + rank;
+    const uint64_t expanded = 2 * (uint64_t)args->inputs[0].rows + 4 * LATENT_TILE + LATENT_TILE * (key + head + value) + (head + value) * rank;
+    return 4 * (absorbed > expanded ? absorbed : expanded);
+}
+
+#include "hadal_each_isa.h"
+
+HADAL_EXPORT_KERNEL(latent_attention, latent_scratch)
+HADAL_EXPORT_KERNEL(latent_attention_append, 0)
+HADAL_EXPORT_KERNEL(latent_attention_pack, 0)
+#else
+#include "hadal_simd.h"
+#include "hadal_blocks.h"
+#include "hadal_float.h"
+#include "hadal_cache.h"
+
+/* input: kv_b as stored in blocks; output: float16 rows. */
+HADAL_KERNEL(latent_attention_pack) {
+    const hadal_kernel_tensor *stored = &args->inputs[0], *to = &args->outputs[0];
+    const int64_t columns = block_columns(stored->dtype);
+    int64_t row, end;
+    hadal_share(stored->rows, 1, thread, &row, &end);
+    for (; row < end; row++) {
+        const uint8_t *from = (const uint8_t *)stored->data + row * stored->stride;
+        uint16_t *out = (uint16_t *)((char *)to->data + row * to->stride);
+        decoded_block block;
+        for (int64_t c = 0; c < stored->columns; c += columns, from += block_bytes(stored->dtype)) {
+            decode_block(stored->dtype, from, &block);
+            for (int64_t i = 0; i < columns; i++)
+                out[c + i] = f32_to_f16(block.scale[i / 16] * (float)block.code[i] + block.minimum[i / 16]);
+        }
+    }
+}
+
+/* inputs: latent, k_rope; state: latent. */
+HADAL_KERNEL(latent_attention_append) {
+    const hadal_kernel_tensor *latent = &args->inputs[0], *key = &args->inputs[1];
+    const hadal_kernel_state *state = &args->states[0];
+    const int64_t size = state->dtype == HADAL_DTYPE_F32 ? 4 : 2;
+    for (uint32_t s = 0; s < args->step->sequence_count; s++) {
+        const hadal_sequence *sequence = step_sequence(args->step, s);
+        int64_t token, end;
+        hadal_share(sequence->token_count, 1, thread, &token, &end);
+        for (; token < end; token++) {
+            const int64_t row = sequence->first_token + token;
+            char *to = cache_row(state, args->step, sequence, 0, sequence->past + token);
+            cache_store(state->dtype, to, (const float *)((const char *)latent->data + row * latent->stride), latent->columns);
+            cache_store(state->dtype, to + latent->columns * size, (const float *)((const char *)key->data + row * key->stride), key->columns);
+        }
+    }
+}
+
+/* ---- kv_b ------------------------------------------------------------------------------------------------------ */
+
+/* Row `row` of kv_b as float32: where it is stored, or in `buffer`. */
+INLINE const float *HADAL_FN(weight_row)(const hadal_kernel_args *args, int64_t row, float *buffer) {
+    const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[3];
+    const uint8_t *from = (const uint8_t *)weight->data + row * weight->stride;
+    if (weight->dtype == HADAL_DTYPE_F32 && (uintptr_t)from % 4 == 0) return (const float *)from;
+    const float *scale = scales->data ? (const float *)scales->data + row / args->attributes[BLOCK_ROWS].i * scales->columns : 0;
+    floats_of_row(buffer, from, weight->dtype, scale, args->attributes[BLOCK_COLUMNS].i, weight->columns);
+    return buffer;
+}
+
+/* ---- the softmax ----------------------------------------------------------------------------------------------- */
+
+/* to[r * to_stride + j * step] = rows[r] . keys[j], for 4 rows and n keys. */
+INLINE void HADAL_FN(dots)(const float *const *rows, const float *keys, int64_t stride, int64_t n, int64_t width, int64_t count, float *to, int64_t to_stride, int64_t step) {
+    const uint8_t *w[FLOAT_ROWS];
+    for (int r = 0; r < FLOAT_ROWS; r++) w[r] = (const uint8_t *)rows[r];
+    for (int64_t j = 0; j < n;) {
+        float out[FLOAT_ROWS * FLOAT_TOKENS];
+        const int taken = j + FLOAT_TOKENS <= n ? FLOAT_TOKENS : 1;
+        if (taken == FLOAT_TOKENS)
+            float_tile(HADAL_DTYPE_F32, FLOAT_TOKENS, w, keys + j * stride, stride, width, out);
+        else
+            float_tile(HADAL_DTYPE_F32, 1, w, keys + j * stride, stride, width, out);
+        for (int u = 0; u < taken; u++, j++)
+            for (int64_t r = 0; r < count; r++) to[r * to_stride + j * step] = out[u * FLOAT_ROWS + r];
+    }
+}
+
+/*
+ * Scores of a row's tile to probabilities over the highest score so far; returns what the row's sum and accumulator shrink by. Keys from
+ * `seen` on are hidden; seen >= 1.
+ */
+INLINE float HADAL_FN(soften)(float *score, float scale, int64_t seen, float *highest, float *total) {
+    for (int64_t j = 0; j < seen; j++) score[j] *= scale;
+    for (int64_t j = seen; j < LATENT_TILE; j++) score[j] = -INFINITY;
+    vf top = v_load(score);
+    for (int64_t j = LANES; j < LATENT_TILE; j += LANES) top = v_max(top, v_load(score + j));
+    float peak = v_highest(top);
+    if (peak < *highest) peak = *highest;
+    const float decay = expf(*highest - peak);
+    vf sum = {0};
+    for (int64_t j = 0; j < LATENT_TILE; j += LANES) {
+        vf p = v_exp(v_load(score + j) - peak);
+        v_store(score + j, p);
+        sum += p;
+    }
+    *highest = peak;
+    *total = *total * decay + v_sum(sum);
+    return decay;
+}
+
+/* acc[r] = acc[r] * decay[r] + sum over j of p[r][j] * v[j], for `count` (<= 4) rows; p's rows are LATENT_TILE apart. */
+INLINE void HADAL_FN(accumulate)(float *const *acc, const float *decay, const float *p, const float *v, int64_t stride, int64_t n, int64_t width, int count) {
+    int64_t i = 0;
+    if (count == 4)
+        for (; i + 2 * LANES <= width; i += 2 * LANES) {
+            vf a[4][2];
+            for (int r = 0; r < 4; r++)
+                for (int h = 0; h < 2; h++) a[r][h] = v_load(acc[r] + i + h * LANES) * decay[r];
+            for (int64_t j = 0; j < n; j++) {
+                const vf v0 = v_load(v + j * stride + i), v1 = v_load(v + j * stride + i + LANES);
+                for (int r = 0; r < 4; r++) {
+                    const vf weight = v_splat(p[r * LATENT_TILE + j]);
+                    a[r][0] += weight * v0;
+                    a[r][1] += weight * v1;
+                }
+            }
+            for (int r = 0; r < 4; r++)
+                for (int h = 0; h < 2; h++) v_store(acc[r] + i + h * LANES, a[r][h]);
+        }
+    for (int r = 0; r < count; r++) {
+        int64_t k = i;
+        for (; k + LANES <= width; k += LANES) {
+            vf a = v_load(acc[r] + k) * decay[r];
+            for (int64_t j = 0; j < n; j++) a += v_splat(p[r * LATENT_TILE + j]) * v_load(v + j * stride + k);
+            v_store(acc[r] + k, a);
+        }
+        if (k < width) {
+            vf a = v_load_part(acc[r] + k, width - k) * decay[r];
+            for (int64_t j = 0; j < n; j++) a += v_splat(p[r * LATENT_TILE + j]) * v_load_part(v + j * stride + k, width - k);
+            v_store_part(acc[r] + k, a, width - k);
+        }
+    }
+}
+
+/* Up to a tile of cached rows from `start` on, as float32; how many. They end where a page does, or at `stop`. */
+INLINE int64_t HADAL_FN(load_tile)(const hadal_kernel_args *args, const hadal_sequence *sequence, int64_t start, int64_t stop, float *buffer, const float **tile) {
+    const hadal_kernel_state *state = &args->states[0];
+    int64_t n = state->page_tokens - start % state->page_tokens;
+    if (n > LATENT_TILE) n = LATENT_TILE;
+    if (n > stop - start) n = stop - start;
+    const char *from = cache_row(state, args->step, sequence, 0, start);
+    *tile = (const float *)from;
+    if (state->dtype != HADAL_DTYPE_F32) {
+        floats_from(buffer, from, state->dtype, n * state->width);
+        *tile = buffer;
+    }
+    return n;
+}
+
+/* Up to a tile of the rows that a query selects, from entry *next on, as float32; how many. */
+INLINE int64_t HADAL_FN(gather_tile)(
+    const hadal_kernel_args *args, const hadal_sequence *sequence, const int32_t *selection, int64_t selected, int64_t own, int64_t *next, float *buffer) {
+    const hadal_kernel_state *state = &args->states[0];
+    int64_t n = 0;
+    for (; *next < selected && n < LATENT_TILE; ++*next) {
+        const int32_t token = selection[*next];
+        if (token < 0 || token > own) continue;
+        floats_from(buffer + n++ * state->width, cache_row(state, args->step, sequence, 0, token), state->dtype, state->width);
+    }
+    return n;
+}
+
+/* ---- absorbed -------------------------------------------------------------------------------------------------- */
+
+/* Queries first ..< first + tokens of the sequence, heads `head` ..< head + heads: row r is query r / heads, head r % heads. */
+static void HADAL_FN(absorbed)(
+    const hadal_kernel_args *args, const hadal_kernel_thread *thread, const hadal_sequence *sequence, int64_t first, int64_t tokens, int64_t head, int64_t heads) {
+    const hadal_kernel_attribute *attribute = args->attributes;
+    const int64_t nope = attribute[NOPE_DIM].i, rope = attribute[ROPE_DIM].i, value = attribute[VALUE_DIM].i, rank = attribute[RANK].i;
+    const int64_t key = rank + rope, rows = tokens * heads, own = sequence->past + first;
+    const float scale = (float)attribute[SCALE].f;
+    const hadal_kernel_tensor *q = &args->inputs[0], *selection = &args->inputs[2], *y = &args->outputs[0];
+    float *queries = thread->scratch, *acc = queries + LATENT_ROWS * key, *scores = acc + LATENT_ROWS * rank;
+    float *highest = scores + LATENT_ROWS * LATENT_TILE, *total = highest + LATENT_ROWS;
+    float *buffer = total + LATENT_ROWS, *weight = buffer + LATENT_TILE * key;
+
+    memset(queries, 0, (size_t)(rows * key) * 4);
+    memset(acc, 0, (size_t)(rows * rank) * 4);
+    for (int64_t h = 0; h < heads; h++) {
+        for (int64_t t = 0; t < tokens; t++) {
+            const float *from = (const float *)((const char *)q->data + (sequence->first_token + first + t) * q->stride) + (head + h) * (nope + rope);
+            memcpy(queries + (t * heads + h) * key + rank, from + nope, (size_t)rope * 4);
+        }
+        for (int64_t d = 0; d < nope; d++) {
+            const float *w = HADAL_FN(weight_row)(args, (head + h) * (nope + value) + d, weight);
+            for (int64_t t = 0; t < tokens; t++) {
+                const float factor = ((const float *)((const char *)q->data + (sequence->first_token + first + t) * q->stride))[(head + h) * (nope + rope) + d];
+                float *to = queries + (t * heads + h) * key;
+                int64_t i = 0;
+                for (; i + LANES <= rank; i += LANES) v_store(to + i, v_load(to + i) + factor * v_load(w + i));
+                if (i < rank) v_store_part(to + i, v_load_part(to + i, rank - i) + factor * v_load_part(w + i, rank - i), rank - i);
+            }
+        }
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        highest[r] = -INFINITY;
+        total[r] = 0;
+    }
+
+    const int64_t stop = own + tokens;
+    const int32_t *selected = selection->data ? (const int32_t *)selection->data + (sequence->first_token + first) * selection->columns : 0;
+    for (int64_t start = 0, next = 0;;) {
+        const float *tile = buffer;
+        int64_t n;
+        if (selected)
+            n = HADAL_FN(gather_tile)(args, sequence, selected, selection->columns, own, &next, buffer);
+        else
+            n = start < stop ? HADAL_FN(load_tile)(args, sequence, start, stop, buffer, &tile) : 0;
+        if (n == 0) break;
+        for (int64_t r = 0; r < rows; r += 4) {
+            const int count = rows - r < 4 ? (int)(rows - r) : 4;
+            const float *from[4];
+            float *to[4], decay[4];
+            for (int i = 0; i < 4; i++) from[i] = queries + (r + (i < count ? i : 0)) * key;
+            HADAL_FN(dots)(from, tile, key, n, key, count, scores + r * LATENT_TILE, LATENT_TILE, 1);
+            for (int i = 0; i < count; i++) {
+                float *score = scores + (r + i) * LATENT_TILE;
+                int64_t seen = n;
+                if (!selected && own + (r + i) / heads + 1 - start < n) seen = own + (r + i) / heads + 1 - start;
+                to[i] = acc + (r + i) * rank;
+                decay[i] = 1;
+                if (seen > 0)
+                    decay[i] = HADAL_FN(soften)(score, scale, seen, highest + r + i, total + r + i);
+                else
+                    memset(score, 0, LATENT_TILE * sizeof(float));
+            }
+            HADAL_FN(accumulate)(to, decay, scores + r * LATENT_TILE, tile, key, n, rank, count);
+        }
+        start += n;
+    }
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float inverse = total[r] > 0 ? 1 / total[r] : 0;
+        for (int64_t i = 0; i < rank; i++) acc[r * rank + i] *= inverse;
+    }
+    for (int64_t h = 0; h < heads; h++)
+        for (int64_t d = 0; d < value; d++) {
+            const float *w = HADAL_FN(weight_row)(args, (head + h) * (nope + value) + nope + d, weight);
+            for (int64_t t = 0; t < tokens; t += 4) {
+                const int count = tokens - t < 4 ? (int)(tokens - t) : 4;
+                const float *from[4];
+                float out[4];
+                for (int i = 0; i < 4; i++) from[i] = acc + ((t + (i < count ? i : 0)) * heads + h) * rank;
+                HADAL_FN(dots)(from, w, rank, 1, rank, count, out, 1, 1);
+                for (int i = 0; i < count; i++)
+                    ((float *)((char *)y->data + (sequence->first_token + first + t + i) * y->stride))[(head + h) * value + d] = out[i];
+            }
+        }
+}
+
+/* ---- expanded -------------------------------------------------------------------------------------------------- */
+
+/* Queries begin ..< end of the sequence, one head. y itself is what is summed up in. */
+static void HADAL_FN(expanded)(
+    const hadal_kernel_args *args, const hadal_kernel_thread *thread, const hadal_sequence *sequence, int64_t begin, int64_t end, int64_t head) {
+    const hadal_kernel_attribute *attribute = args->attributes;
+    const int64_t nope = attribute[NOPE_DIM].i, rope = attribute[ROPE_DIM].i, value = attribute[VALUE_DIM].i, rank = attribute[RANK].i;
+    const int64_t width = rank + rope, key = nope + rope, past = sequence->past;
+    const float scale = (float)attribute[SCALE].f;
+    const hadal_kernel_tensor *q = &args->inputs[0], *y = &args->outputs[0];
+    float *highest = thread->scratch, *total = highest + args->inputs[0].rows, *scores = total + args->inputs[0].rows;
+    float *buffer = scores + 4 * LATENT_TILE, *keys = buffer + LATENT_TILE * width, *values = keys + LATENT_TILE * key;
+    float *weight = values + LATENT_TILE * value;
+
+    const float *rows = weight;
+    for (int64_t r = 0; r < nope + value; r++) {
+        const float *at = HADAL_FN(weight_row)(args, head * (nope + value) + r, weight + r * rank);
+        if (at != weight + r * rank) {
+            rows = at - r * rank; /* float32 as stored: all of the head's rows are there */
+            break;
+        }
+    }
+    const char *first_query = (const char *)q->data + sequence->first_token * q->stride + head * key * 4;
+    char *first_result = (char *)y->data + sequence->first_token * y->stride + head * value * 4;
+    for (int64_t t = begin; t < end; t++) {
+        highest[t - begin] = -INFINITY;
+        total[t - begin] = 0;
+        memset(first_result + t * y->stride, 0, (size_t)value * 4);
+    }
+    for (int64_t start = 0; start < past + end;) {
+        const float *tile;
+        const int64_t n = HADAL_FN(load_tile)(args, sequence, start, past + end, buffer, &tile);
+        for (int64_t r = 0; r < nope + value; r += 4) {
+            const int count = nope + value - r < 4 ? (int)(nope + value - r) : 4;
+            const float *from[4];
+            float out[4 * LATENT_TILE];
+            for (int i = 0; i < 4; i++) from[i] = rows + (r + (i < count ? i : 0)) * rank;
+            HADAL_FN(dots)(from, tile, width, n, rank, count, out, LATENT_TILE, 1);
+            for (int i = 0; i < count; i++) {
+                float *to = r + i < nope ? keys + r + i : values + (r + i - nope);
+                const int64_t step = r + i < nope ? key : value;
+                for (int64_t j = 0; j < n; j++) to[j * step] = out[i * LATENT_TILE + j];
+            }
+        }
+        for (int64_t j = 0; j < n; j++) memcpy(keys + j * key + nope, tile + j * width + rank, (size_t)rope * 4);
+        for (int64_t t = start > past + begin ? start - past : begin; t < end; t += 4) {
+            const int count = end - t < 4 ? (int)(end - t) : 4;
+            const float *from[4];
+            float *to[4], decay[4];
+            for (int i = 0; i < 4; i++) from[i] = (const float *)(first_query + (t + (i < count ? i : 0)) * q->stride);
+            HADAL_FN(dots)(from, keys, key, n, key, count, scores, LATENT_TILE, 1);
+            for (int i = 0; i < count; i++) {
+                const int64_t seen = past + t + i + 1 - start < n ? past + t + i + 1 - start : n;
+                to[i] = (float *)(first_result + (t + i) * y->stride);
+                decay[i] = HADAL_FN(soften)(scores + i * LATENT_TILE, scale, seen, highest + (t + i - begin), total + (t + i - begin));
+            }
+            HADAL_FN(accumulate)(to, decay, scores, values, value, n, value, count);
+        }
+        start += n;
+    }
+    for (int64_t t = begin; t < end; t++) {
+        float *to = (float *)(first_result + t * y->stride);
+        const float inverse = 1 / total[t - begin];
+        for (int64_t d = 0; d < value; d++) to[d] *= inverse;
+    }
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------------------------ */
+
+/* Whether expanding is cheaper for a sequence, in multiply-adds of one head. */
+INLINE int HADAL_FN(expands)(const hadal_kernel_args *args, const hadal_sequence *sequence) {
+    const hadal_kernel_attribute *attribute = args->attributes;
+    if (args->inputs[2].data) return 0;
+    if (attribute[FORM].i != FORM_AUTO) return attribute[FORM].i == FORM_EXPANDED;
+    const double tokens = sequence->token_count, length = sequence->past + tokens, pairs = tokens * (sequence->past + (tokens + 1) / 2);
+    const double nope = (double)attribute[NOPE_DIM].i, rope = (double)attribute[ROPE_DIM].i, value = (double)attribute[VALUE_DIM].i;
+    const double rank = (double)attribute[RANK].i;
+    return length * rank * (nope + value) + pairs * (nope + rope + value) < tokens * rank * (nope + value) + pairs * (2 * rank + rope);
+}
+
+/* inputs: q, kv_b, selection, scales of kv_b; state: latent; output: y. */
+HADAL_KERNEL(latent_attention) {
+    const int64_t heads = args->attributes[HEADS].i;
+    uint32_t counter = 0;
+    for (uint32_t s = 0; s < args->step->sequence_count; s++) {
+        const hadal_sequence *sequence = step_sequence(args->step, s);
+        const int64_t count = sequence->token_count;
+        if (count == 0) continue;
+        if (HADAL_FN(expands)(args, sequence)) {
+            /* Several blocks of queries of a head each expand all keys: only where there are more threads than heads. */
+            int64_t blocks = (thread->count + heads - 1) / heads;
+            if (blocks > count) blocks = count;
+            for (int64_t head = 0; head < heads; head++)
+                for (int64_t b = 0; b < blocks; b++)
+                    if (counter++ % thread->count == thread->index)
+                        HADAL_FN(expanded)(args, thread, sequence, count * b / blocks, count * (b + 1) / blocks, head);
+            continue;
+        }
+        const int64_t most = args->inputs[2].data ? 1 : LATENT_QUERIES, tokens = count < most ? count : most;
+        int64_t group = (heads + thread->count - 1) / thread->count;
+        if (group > LATENT_ROWS / tokens) group = LATENT_ROWS / tokens;
+        for (int64_t first = 0; first < count; first += tokens)
+            for (int64_t head = 0; head < heads; head += group)
+                if (counter++ % thread->count == thread->index)
+                    HADAL_FN(absorbed)(
+                        args, thread, sequence, first, count - first < tokens ? count - first : tokens, head,
+                        heads - head < group ? heads - head : group);
+    }
+}
+
+#endif
