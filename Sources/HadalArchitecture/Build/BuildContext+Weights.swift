@@ -87,9 +87,11 @@ extension BuildContext {
                         guard partial.count <= 256 else {
                             throw HadalError(.limitExceeded, "too many spellings of \"\(pattern.text)\"", at: place)
                         }
+                    } else if let spec = description.parameter(name), let number = try parameter(spec).value.int {
+                        for i in partial.indices { partial[i].name += String(number) }
                     } else {
                         throw HadalError(
-                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias", at: place,
+                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias nor an integer parameter", at: place,
                             hint: Suggestion.hint(for: name, among: Array(aliases.keys) + indices.keys))
                     }
                 }
