@@ -4,7 +4,7 @@ extension Engine {
     /// The logits of every token of a sequence, and the hidden states the engine was loaded to observe.
     ///
     /// - Returns: `logits` F32 `[T, vocabulary]`; with `.hidden` also `hidden.embed`, `hidden.N`, `hidden.norm` F32 `[T, d]`; with
-    ///   `.everything` the output of every node under its label.
+    ///   `.everything` the output of every node under its label. With `predictsNext` also `mtp_logits` F32 `[T - 1, vocabulary]`.
     /// - Throws: `invalidArgument` when the engine was loaded with `observe: .none`.
     public func evaluate(_ tokens: [Int32]) throws -> [NamedTensor] {
         guard options.observe != .none else {
@@ -26,6 +26,13 @@ extension Engine {
                     columns[i].values += UnsafeBufferPointer(start: pointers[i], count: count * columns[i].shape[1])
                 }
             }
+        }
+        if let predictionHead {
+            guard let source = columns.firstIndex(where: { $0.name == PredictionHead.source }) else {
+                throw HadalError(.unsupported, "the model does not name \(PredictionHead.source), which predicting further tokens starts from")
+            }
+            columns.append(try lock.withLock { _ in try predictionHead.evaluate(tokens, hidden: columns[source].values) })
+            if options.observe == .allLogits { columns.remove(at: source) }
         }
         return columns
     }

@@ -24,6 +24,7 @@ public final class Engine: @unchecked Sendable {
 
     let program: Program
     let runner: StepRunner
+    let predictionHead: PredictionHead?
     let lock = Mutex<Void>(())
     var pool: PagePool
     var trace: TraceSink?
@@ -40,7 +41,7 @@ public final class Engine: @unchecked Sendable {
     public init(path: String, options: EngineOptions = EngineOptions()) throws {
         let files = try ModelFiles.open(path: path)
         let description = try ModelDescription(files: files, options: options)
-        let model = try LoadedModel(description, observe: options.observe)
+        let model = try LoadedModel(description, observe: options.observe, predictsNext: options.predictsNext)
         let tokenizer = try ModelText.tokenizer(of: files, vocabularySize: model.vocabularySize, log: options.log)
         let chatTemplate = try ModelText.chatTemplate(of: files, log: options.log)
 
@@ -55,7 +56,8 @@ public final class Engine: @unchecked Sendable {
         let bounds = Segment.Bounds(tokens: max(batchTokens, sequences), sequences: sequences, rows: rows)
 
         let bare = Segment(
-            withoutData: model.graph, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
+            withoutData: model.graph, scales: try description.scales(of: model.graph), bounds: bounds, stateDType: options.cacheDType,
+            pageTokens: Self.pageTokens)
         let plan = try chosen.plan(for: bare, policy: options.fallback)
         if options.fallback == .warn {
             for move in plan.moves {
@@ -63,7 +65,7 @@ public final class Engine: @unchecked Sendable {
             }
         }
         try Self.checkMemory(model, device: chosen.devices[0].info)
-        let weights = try model.bindWeights()
+        let weights = try model.bindWeights(of: model.graph)
         let segment = Segment(
             graph: model.graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
         let cacheTokens = max(options.cacheTokens ?? 2 * contextLength, contextLength)
@@ -73,6 +75,8 @@ public final class Engine: @unchecked Sendable {
         let pagesPerSession = (contextLength + Self.pageTokens - 1) / Self.pageTokens
         runner = try StepRunner(program: program, ports: model.ports, pageCapacity: pagesPerSession * sequences)
         pool = PagePool(pages: pages)
+        predictionHead =
+            options.predictsNext ? try PredictionHead(model, on: chosen, options: options, contextLength: contextLength) : nil
         devices = chosen.devices
         backendDescription = chosen.summary
         supportsBatches = sequences > 1

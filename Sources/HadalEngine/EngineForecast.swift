@@ -22,7 +22,7 @@ public struct EngineForecast: Sendable {
         contextLength = options.contextLength ?? min(description.graph.contextLength, Engine.defaultContextLimit)
         let bounds = Segment.Bounds(tokens: min(options.batchTokens, contextLength), sequences: 1, rows: 1)
         let segment = Segment(
-            withoutData: description.graph.main, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
+            withoutData: description.graph.main, scales: try description.scales(of: description.graph.main), bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
         plan = try chosen.plan(for: segment, policy: options.fallback)
         backend = chosen.summary
         (weightBytes, cacheBytes) = description.memory(contextLength: contextLength, cacheDType: options.cacheDType)

@@ -25,6 +25,8 @@ public struct EngineOptions: Sendable {
     public var batchSequences = 8
     /// Values besides the logits that a run must give.
     public var observe = Observation.none
+    /// Whether `evaluate` gives `mtp_logits` too: what a model's own extra layer says of the token after the next.
+    public var predictsNext = false
     public var log = LogSink.silent
 
     public enum Observation: Sendable, Equatable {

@@ -14,6 +14,15 @@ final class StepRunner {
         /// nil when the graph gives logits for every token.
         var rows: Int?
         var logits: Int
+
+        /// - Throws: `malformed` for a graph without tokens, positions or an output.
+        init(of graph: Graph, architecture: String) throws {
+            func input(_ name: String) -> Int? { graph.inputs.first { graph.values[$0].name == name } }
+            guard let tokens = input("tokens"), let positions = input("positions"), let logits = graph.outputs.first else {
+                throw HadalError(.malformed, "graph '\(graph.name)' of \(architecture) lacks tokens, positions or an output")
+            }
+            (self.tokens, self.positions, rows, self.logits) = (tokens, positions, input("rows"), logits)
+        }
     }
 
     let program: Program

@@ -87,9 +87,11 @@ extension BuildContext {
                         guard partial.count <= 256 else {
                             throw HadalError(.limitExceeded, "too many spellings of \"\(pattern.text)\"", at: place)
                         }
+                    } else if let spec = description.parameter(name), let number = try parameter(spec).value.int {
+                        for i in partial.indices { partial[i].name += String(number) }
                     } else {
                         throw HadalError(
-                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias", at: place,
+                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias nor an integer parameter", at: place,
                             hint: Suggestion.hint(for: name, among: Array(aliases.keys) + indices.keys))
                     }
                 }
@@ -213,11 +215,7 @@ extension BuildContext {
             guard let tensor = try source.tensorInfo(candidate.name) else { continue }
             for (name, value) in candidate.choices { aliasChoice[name] = value }
             usedTensors.insert(ExactString(candidate.name))
-            if tensor.dtype == .f8_e4m3, let scales = try source.tensorInfo(candidate.name + "_scale_inv") {
-                usedTensors.insert(ExactString(scales.name))
-                return .blockScaled(.tensor(tensor), scales: .tensor(scales), block: 128)
-            }
-            return .tensor(tensor)
+            return try scaled(tensor)
         }
         if let first = candidates.first {
             // Parts of one tensor are parts of one made-up tensor.
@@ -233,6 +231,30 @@ extension BuildContext {
             }
         }
         throw Missing(names: candidates.map(\.name))
+    }
+
+    /// A float8 tensor with its block scales; any other as it is.
+    private func scaled(_ tensor: TensorInfo) throws -> WeightRecipe {
+        guard tensor.dtype == .f8_e4m3 else { return .tensor(tensor) }
+        let name = tensor.name + "_scale_inv"
+        guard let scales = try source.tensorInfo(name) else {
+            guard config("quantization_config.quant_method") == nil else {
+                throw HadalError(
+                    .notFound, "tensor '\(name)' is missing: the block scales of float8 tensor '\(tensor.name)'", at: tensor.place)
+            }
+            return .tensor(tensor)
+        }
+        usedTensors.insert(ExactString(name))
+        var block = 128
+        if let stated = config("quantization_config.weight_block_size") {
+            let sides = (stated.array ?? []).compactMap(\.int)
+            guard sides.count == 2, sides[0] == sides[1], sides[0] > 0 else {
+                throw HadalError(
+                    .unsupported, "weight_block_size is \(stated.text()); blocks must be square", at: source.configuration.map { Place($0.file) })
+            }
+            block = sides[0]
+        }
+        return .blockScaled(.tensor(tensor), scales: .tensor(scales), block: block)
     }
 
     private func apply(_ step: TransformStep, to recipe: WeightRecipe, _ spec: WeightSpec, _ scope: Scope) throws -> WeightRecipe {

@@ -84,17 +84,18 @@ struct GraphExpansion {
                 try expand(block)
                 path.removeLast()
                 blockStack.removeLast()
-            case .repeated(let count, let index, let label, let when, let body, let place):
+            case .repeated(let count, let from, let index, let label, let when, let body, let place):
                 try step(place)
                 if let when, try !when.bool(scope, "'when'") { continue }
                 let n = try count.int(scope, "'repeat'", in: 0...Limits.nodes)
+                let first = try from?.int(scope, "'from'", in: 0...Limits.nodes) ?? 0
                 guard indices[index] == nil else {
                     throw HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)
                 }
                 guard indices.count < Limits.repeatDepth else {
                     throw HadalError(.limitExceeded, "'repeat' nested deeper than \(Limits.repeatDepth)", at: place)
                 }
-                for i in 0..<n {
+                for i in first..<first + n {
                     try step(place)
                     indices[index] = i
                     path.append("\(label).\(i)")

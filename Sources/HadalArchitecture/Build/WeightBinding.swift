@@ -19,6 +19,12 @@ public struct WeightBinding: Sendable {
     /// The stored tensor, when the weight is exactly it: a backend may import or read its bytes as they lie in the file.
     public var plainTensor: TensorInfo? { if case .stored(let recipe) = content { recipe.plainTensor } else { nil } }
 
+    /// Extents of the block scales that come with the data; nil for none.
+    public var scaleShape: BlockScaleShape? {
+        guard dtype == .f8_e4m3, case .stored(let recipe) = content else { return nil }
+        return try? recipe.scaleShape()
+    }
+
     /// What the weight is made of, for people.
     public var summary: String {
         switch content {

@@ -49,7 +49,8 @@ extension StaticCheck {
                     continue
                 }
                 walk(block, &values, indices, blocks + [name])
-            case .repeated(let count, let index, _, let when, let inner, let place):
+            case .repeated(let count, let from, let index, _, let when, let inner, let place):
+                if let from { names(from, indices) }
                 names(count, indices)
                 if let when { names(when, indices) }
                 if indices.contains(index) { report(HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)) }

@@ -45,7 +45,7 @@ struct StaticCheck {
 
     private mutating func collectIndices(_ body: [Statement]) {
         for statement in body {
-            guard case .repeated(_, let index, _, _, let inner, let place) = statement else { continue }
+            guard case .repeated(_, _, let index, _, _, let inner, let place) = statement else { continue }
             indexNames.insert(index)
             if description.parameterIndex[index] != nil || description.weightIndex[index] != nil {
                 report(HadalError(.malformed, "index '\(index)' is also a parameter or weight", at: place))
@@ -141,9 +141,11 @@ struct StaticCheck {
         case .tensor(let patterns, let place):
             for pattern in patterns {
                 for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
+                    usedNames.insert(name)
+                    if description.parameter(name)?.kind == .int { continue }
                     report(
                         HadalError(
-                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index nor an alias", at: place,
+                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index, an alias nor an integer parameter", at: place,
                             hint: Suggestion.hint(for: name, among: Array(indices) + description.aliases.map(\.name))))
                 }
             }

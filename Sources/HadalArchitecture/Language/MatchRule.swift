@@ -6,6 +6,8 @@ struct MatchRule: Sendable {
         /// `config.` and a dotted path, or a GGUF metadata key.
         var key: String
         var values: [ExpressionValue]
+        /// A number that is at least this matches too.
+        var minimum: Double?
     }
 
     var conditions: [Condition]
@@ -15,6 +17,13 @@ struct MatchRule: Sendable {
         place = document.place(of: json)
         let fields = try JSONFields(json, in: document, what: "match rule")
         conditions = try fields.object.members.map { member in
+            if member.value.object != nil {
+                var bounds = try JSONFields(member.value, in: document, what: "condition '\(member.key)'")
+                let minimum = try bounds.required("minimum")
+                guard let number = minimum.double else { throw bounds.fail("'minimum' is a number", at: minimum) }
+                try bounds.finish()
+                return Condition(key: member.key, values: [], minimum: number)
+            }
             let values = (member.value.array ?? [member.value]).map { ExpressionValue($0) }
             let scalars = values.compactMap { $0 }.filter { $0.array == nil }
             guard !scalars.isEmpty, scalars.count == values.count else {
@@ -40,7 +49,8 @@ struct MatchRule: Sendable {
             }
             // A list matches by any of its entries, as `architectures` in config.json is meant.
             let candidates = found.map { $0.array ?? [$0] } ?? []
-            guard let hit = condition.values.first(where: { candidates.contains($0) }) else { return nil }
+            func fits(_ value: ExpressionValue) -> Bool { condition.minimum.map { (value.double ?? -.infinity) >= $0 } ?? false }
+            guard let hit = condition.values.first(where: { candidates.contains($0) }) ?? candidates.first(where: fits) else { return nil }
             held.append("\(condition.key) is \(MatchRule.text(hit))")
         }
         return held.isEmpty ? nil : held

@@ -4,7 +4,7 @@ import HadalCore
 indirect enum Statement: Sendable {
     case node(NodeSpec)
     case block(name: String, when: Formula?, place: Place)
-    case repeated(count: Formula, index: String, label: String, when: Formula?, body: [Statement], place: Place)
+    case repeated(count: Formula, from: Formula?, index: String, label: String, when: Formula?, body: [Statement], place: Place)
     /// Names the current value of a variable for the outside: `hidden.NAME`.
     case hidden(name: NamePattern, value: String, when: Formula?, place: Place)
 
@@ -53,13 +53,14 @@ extension Statement {
             self = .block(name: try fields.string("block"), when: when, place: place)
         } else if json["repeat"] != nil {
             let count = try Formula(fields.required("repeat"), in: document)
+            let from = try fields.optional("from").map { try Formula($0, in: document) }
             let index = try fields.optionalString("index") ?? "layer"
             let label = try fields.optionalString("label") ?? index + "s"
             guard Identifier.isValid(index), !Identifier.reserved.contains(index) else {
                 throw fields.fail("'\(index)' cannot be an index", at: json["index"])
             }
             let body = try Statement.list(fields.required("body"), in: document, what: what, depth: depth + 1)
-            self = .repeated(count: count, index: index, label: label, when: when, body: body, place: place)
+            self = .repeated(count: count, from: from, index: index, label: label, when: when, body: body, place: place)
         } else if json["hidden"] != nil {
             let name = try NamePattern(fields.required("hidden"), in: document, what: what)
             self = .hidden(name: name, value: try fields.string("in"), when: when, place: place)

@@ -11,6 +11,8 @@ public struct WeightData: Sendable {
     public let owner: any AnyObject & Sendable
     /// True: the bytes lie in the model's file and cost no memory.
     public let isMapped: Bool
+    /// Factors of float8 blocks, to be multiplied with what the bytes say; nil for none.
+    public let scales: WeightScales?
     private let address: UInt
     private let count: Int
 
@@ -23,8 +25,20 @@ public struct WeightData: Sendable {
         self.dims = dims
         self.owner = owner
         self.isMapped = isMapped
+        scales = nil
         address = UInt(bitPattern: bytes.baseAddress)
         count = bytes.count
+    }
+
+    /// The same bytes with block scales.
+    init(_ data: WeightData, scales: WeightScales?) {
+        dtype = data.dtype
+        dims = data.dims
+        owner = data.owner
+        isMapped = data.isMapped
+        self.scales = scales
+        address = data.address
+        count = data.count
     }
 
     /// Float32 data in memory of their own.

@@ -39,7 +39,7 @@ extension WeightRecipe {
         case .stack(let parts):
             return try Self.stack(parts, shape, source, owner)
         case .rotary(let r, let heads, let dim, let offset, let toHalf):
-            let data = try r.materialise(from: source, owner: owner)
+            let data = try r.materialise(from: source, owner: owner).decoded(to: shape.dtype)
             let width = shape.dims[0] / heads
             var rows = Array(0..<shape.dims[0])
             for head in 0..<heads {
@@ -59,13 +59,10 @@ extension WeightRecipe {
             let (a, b) = (Float(multiply), Float(add))
             for i in floats.indices { floats[i] = floats[i] * a + b }
             return WeightData(floats: floats, dims: shape.dims)
-        case .blockScaled(let r, let scales, let block):
-            var floats = try r.materialise(from: source, owner: owner).floats()
+        case .blockScaled(let r, let scales, _):
+            let data = try r.materialise(from: source, owner: owner)
             let factors = try scales.materialise(from: source, owner: owner).floats()
-            let (rows, columns) = (shape.dims[0], shape.dims[1])
-            let stride = (columns + block - 1) / block
-            for i in 0..<rows { for j in 0..<columns { floats[i * columns + j] *= factors[i / block * stride + j / block] } }
-            return WeightData(floats: floats, dims: shape.dims)
+            return WeightData(data, scales: try scaleShape().map { WeightScales(factors, $0) })
         }
     }
 
@@ -141,13 +138,17 @@ extension WeightRecipe {
             throw HadalError(.limitExceeded, "a stacked weight of shape \(shape.dims) is too large")
         }
         let out = OwnedBytes(count: total)
+        let scaleShape = try WeightRecipe.stack(parts).scaleShape()
+        var factors: [Float] = []
         var at = 0
         for part in parts {
             let data = try part.materialise(from: source, owner: owner).decoded(to: shape.dtype)
             UnsafeMutableRawBufferPointer(rebasing: out.mutable[at..<at + data.bytes.count]).copyMemory(from: data.bytes)
             at += data.bytes.count
+            if scaleShape != nil, let scales = data.scales { factors += scales.values }
         }
-        return WeightData(dtype: shape.dtype, dims: shape.dims, bytes: out.bytes, owner: out, isMapped: false)
+        let whole = WeightData(dtype: shape.dtype, dims: shape.dims, bytes: out.bytes, owner: out, isMapped: false)
+        return WeightData(whole, scales: scaleShape.map { WeightScales(factors, $0) })
     }
 }
 
@@ -157,11 +158,12 @@ extension WeightData {
         dtype == self.dtype ? self : WeightData(floats: try floats(), dims: dims)
     }
 
-    /// Every element as float32.
+    /// Every element as float32, block scales multiplied in.
     public func floats() throws -> [Float] {
         let count = WeightRecipe.product(dims) ?? 0
         return try [Float](unsafeUninitializedCapacity: count) { buffer, filled in
             if let base = buffer.baseAddress, count > 0 { try BlockCodec.decode(dtype, from: bytes, into: base, count: count) }
+            if let scales, let columns = dims.last, dims.count > 1 { scales.multiply(buffer, rows: dims[dims.count - 2], columns: columns) }
             filled = count
         }
     }

@@ -7,6 +7,31 @@ extension WeightRecipe {
         public var dims: [Int]
     }
 
+    /// What a step works on: floats, where block scales would have to be cut or moved along.
+    private func unscaled() throws -> Shape {
+        var shape = try shape()
+        if try scaleShape() != nil { shape.dtype = .f32 }
+        return shape
+    }
+
+    /// Extents of the scales that the result carries beside its data, one row after the other; nil for none.
+    ///
+    /// Whole float8 matrices, and stacks of them, keep their scales; every other step multiplies them in.
+    func scaleShape() throws -> BlockScaleShape? {
+        switch self {
+        case .blockScaled(_, let scales, let block):
+            let dims = try scales.shape().dims
+            return dims.count == 2 ? BlockScaleShape(rows: dims[0], columns: dims[1], block: block) : nil
+        case .stack(let parts):
+            guard let first = try parts.first?.scaleShape() else { return nil }
+            guard try parts.allSatisfy({ try $0.scaleShape() == first }) else { return nil }
+            let (rows, overflow) = first.rows.multipliedReportingOverflow(by: parts.count)
+            guard !overflow else { throw HadalError(.limitExceeded, "too many block scales") }
+            return BlockScaleShape(rows: rows, columns: first.columns, block: first.block)
+        default: return nil
+        }
+    }
+
     /// Works out the result without reading anything.
     ///
     /// - Throws: `mismatch` when a step does not fit what it is applied to.
@@ -14,7 +39,7 @@ extension WeightRecipe {
         switch self {
         case .tensor(let tensor): return Shape(dtype: tensor.dtype, dims: tensor.shape)
         case .slice(let r, let axis, let from, let to):
-            var shape = try r.shape()
+            var shape = try r.unscaled()
             guard shape.dims.indices.contains(axis) else { throw Self.fail("has no axis \(axis)", r, shape) }
             guard from >= 0, from < to, to <= shape.dims[axis] else {
                 throw Self.fail("has no \(axis == 0 ? "rows" : "columns") \(from) to \(to)", r, shape)
@@ -23,7 +48,7 @@ extension WeightRecipe {
             shape.dims[axis] = to - from
             return shape
         case .every(let r, let axis, let from, let step):
-            var shape = try r.shape()
+            var shape = try r.unscaled()
             guard shape.dims.indices.contains(axis), step > 0, from >= 0, from < shape.dims[axis] else {
                 throw Self.fail("cannot be taken every \(step) from \(from) on axis \(axis)", r, shape)
             }
@@ -31,19 +56,19 @@ extension WeightRecipe {
             shape.dims[axis] = (shape.dims[axis] - from + step - 1) / step
             return shape
         case .transpose(let r, let axes):
-            let shape = try r.shape()
+            let shape = try r.unscaled()
             guard axes.sorted() == Array(shape.dims.indices) else { throw Self.fail("cannot be transposed by \(axes)", r, shape) }
             let moved = axes.last != axes.count - 1
             return Shape(dtype: moved && shape.dtype.isQuantised ? .f32 : shape.dtype, dims: axes.map { shape.dims[$0] })
         case .reshape(let r, let dims):
-            let shape = try r.shape()
+            let shape = try r.unscaled()
             guard let wanted = Self.product(dims), wanted == Self.product(shape.dims) else {
                 throw Self.fail("cannot be reshaped to \(dims)", r, shape)
             }
             let whole = (dims.last ?? 1) % shape.dtype.blockElements == 0
             return Shape(dtype: whole ? shape.dtype : .f32, dims: dims)
         case .concat(let parts, let axis):
-            let shapes = try parts.map { try $0.shape() }
+            let shapes = try parts.map { try $0.unscaled() }
             guard var result = shapes.first, result.dims.indices.contains(axis) else {
                 throw HadalError(.mismatch, "nothing to join on axis \(axis)")
             }
@@ -65,10 +90,11 @@ extension WeightRecipe {
             for (part, shape) in zip(parts, shapes) where shape.dims != first.dims {
                 throw Self.fail("cannot be stacked on \(first.dims)", part, shape)
             }
-            let mixed = shapes.contains { $0.dtype != first.dtype }
+            let scaled = try scaleShape() != nil
+            let mixed = try shapes.contains { $0.dtype != first.dtype } || (!scaled && parts.contains { try $0.scaleShape() != nil })
             return Shape(dtype: mixed ? .f32 : first.dtype, dims: [parts.count] + first.dims)
         case .rotary(let r, let heads, let dim, let offset, _):
-            let shape = try r.shape()
+            let shape = try r.unscaled()
             let rows = shape.dims.first ?? 0
             guard heads > 0, rows % heads == 0, dim >= 2, dim % 2 == 0, offset >= 0, dim <= rows / heads, offset <= rows / heads - dim else {
                 throw Self.fail("does not hold \(heads) heads with \(dim) rotary rows from \(offset)", r, shape)
@@ -77,10 +103,10 @@ extension WeightRecipe {
         case .affine(let r, _, _), .float(let r): return Shape(dtype: .f32, dims: try r.shape().dims)
         case .blockScaled(let r, let scales, let block):
             let shape = try r.shape(), scale = try scales.shape()
-            guard shape.dims.count == 2, scale.dims == shape.dims.map({ ($0 + block - 1) / block }) else {
+            guard block > 0, shape.dims.count == 2, scale.dims == shape.dims.map({ ($0 - 1) / block + 1 }) else {
                 throw Self.fail("does not fit block scales of shape \(scale.dims)", r, shape)
             }
-            return Shape(dtype: .f32, dims: shape.dims)
+            return shape
         }
     }
 

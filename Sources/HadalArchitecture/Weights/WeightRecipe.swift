@@ -20,7 +20,7 @@ public indirect enum WeightRecipe: Sendable, Equatable {
     case affine(WeightRecipe, multiply: Double, add: Double)
     /// As float32.
     case float(WeightRecipe)
-    /// A float8 matrix times a scale for each `block` x `block` square, as float32.
+    /// A float8 matrix with a scale for each `block` x `block` square. The scales stay beside the data until a step needs floats.
     case blockScaled(WeightRecipe, scales: WeightRecipe, block: Int)
 
     /// The stored tensor, when it is used as it is.

@@ -29,6 +29,17 @@ public struct Segment: Sendable {
             self.columns = columns
             self.block = block
         }
+
+        /// Extents alone, for segments without data: `values` is never read.
+        public init(rows: Int, columns: Int, block: (rows: Int, columns: Int)) {
+            self.init(values: Self.unread, rows: rows, columns: columns, block: block)
+        }
+
+        private nonisolated(unsafe) static let unread: UnsafePointer<Float> = {
+            let one = UnsafeMutablePointer<Float>.allocate(capacity: 1)
+            one.initialize(to: 1)
+            return UnsafePointer(one)
+        }()
     }
 
     /// Upper bounds of the symbols.
@@ -67,10 +78,13 @@ public struct Segment: Sendable {
     }
 
     /// The graph alone, for asking what a device supports before any byte is read.
-    public init(withoutData graph: Graph, bounds: Bounds, stateDType: DType = .f32, pageTokens: Int = 64) {
-        self.init(
-            graph: graph, weights: graph.weights.map { _ in WeightData(bytes: nil) }, bounds: bounds, stateDType: stateDType,
-            pageTokens: pageTokens)
+    ///
+    /// - Parameter scales: the extents of each weight's block scales; empty when none has any.
+    public init(
+        withoutData graph: Graph, scales: [BlockScales?] = [], bounds: Bounds, stateDType: DType = .f32, pageTokens: Int = 64
+    ) {
+        let weights = graph.weights.indices.map { WeightData(bytes: nil, scales: scales.indices.contains($0) ? scales[$0] : nil) }
+        self.init(graph: graph, weights: weights, bounds: bounds, stateDType: stateDType, pageTokens: pageTokens)
     }
 
     /// Bytes of one page of a state.

@@ -5,7 +5,7 @@ import Hadal
 struct LogitsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logits", abstract: "Write the logits of every token of a sequence as safetensors.",
-        discussion: "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d].")
+        discussion: "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d]; with --mtp also `mtp_logits` [T - 1, vocab], where the model has a layer that predicts the token after the next.")
 
     @OptionGroup var model: ModelOptions
     @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
@@ -14,9 +14,13 @@ struct LogitsCommand: ParsableCommand {
     var output: String
     @Flag(help: "Write the hidden state after every layer too.")
     var hidden = false
+    @Flag(help: "Write what the model's own extra layer says of the token after the next, too.")
+    var mtp = false
 
     func run() throws {
-        let engine = try model.load(observe: hidden ? .hidden : .allLogits)
+        var options = model.engineOptions(observe: hidden ? .hidden : .allLogits)
+        options.predictsNext = mtp
+        let engine = try Engine(path: try ModelStore.resolve(model.model), options: options)
         let tensors = try engine.evaluate(tokens.ids)
         try SafetensorsWriter.write(to: output, tensors: tensors.map(\.source))
     }

@@ -120,6 +120,10 @@ extension Expression {
             guard let items = arguments[0].array else { throw fail("sum() wants an array") }
             return try items.reduce(.int(0)) { try binary("+", $0, $1) }
         }
+        if name == "contains" {
+            guard let items = arguments[0].array else { throw fail("contains() wants an array and a value") }
+            return .bool(items.contains { equal($0, arguments[1]) })
+        }
         let numbers = arguments.compactMap(\.double)
         guard numbers.count == arguments.count else { throw fail("\(name)() wants numbers") }
         func whole(_ value: Double) throws -> ExpressionValue {

@@ -27,14 +27,12 @@ public final class LoadedModel: Sendable {
     public var vocabularySize: Int { description.graph.vocabularySize }
     public var contextLength: Int { description.graph.contextLength }
 
-    init(_ description: ModelDescription, observe: EngineOptions.Observation) throws {
+    /// - Parameter predictsNext: whether `PredictionHead.source` is to be observed whatever `observe` says.
+    init(_ description: ModelDescription, observe: EngineOptions.Observation, predictsNext: Bool = false) throws {
         self.description = description
         var graph = description.graph.main
-        func input(_ name: String) -> Int? { graph.inputs.first { graph.values[$0].name == name } }
-        guard let tokens = input("tokens"), let positions = input("positions"), let logits = graph.outputs.first else {
-            throw HadalError(.malformed, "the graph of \(description.graph.architecture) lacks tokens, positions or an output")
-        }
-        ports = StepRunner.Ports(tokens: tokens, positions: positions, rows: input("rows"), logits: logits)
+        ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
+        let logits = ports.logits
 
         var observed: [(String, Int)] = observe == .none ? [] : [("logits", logits)]
         switch observe {
@@ -48,6 +46,10 @@ public final class LoadedModel: Sendable {
                 }
             }
         }
+        let source = PredictionHead.source
+        if predictsNext, !observed.contains(where: { $0.0 == source }), let value = description.graph.hidden["main"]?[source] {
+            observed.append((source, value))
+        }
         for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed
         ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
@@ -56,20 +58,25 @@ public final class LoadedModel: Sendable {
         self.graph = graph
     }
 
-    /// Reads every weight of the graph: in place where the file's bytes serve as they are.
-    func bindWeights() throws -> BoundWeights {
+    /// Reads every weight of a graph: in place where the file's bytes serve as they are.
+    func bindWeights(of graph: Graph) throws -> BoundWeights {
         var bound = BoundWeights(data: [], owners: [])
         for binding in try description.graph.bindings(of: graph) {
             let data = try binding.materialise(from: description.files)
             let file = binding.plainTensor.flatMap { description.files.fileRange(of: $0) }
-            bound.data.append(.init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }))
+            let scales = data.scales.flatMap { scales -> Segment.BlockScales? in
+                guard let values = scales.values.baseAddress else { return nil }
+                let shape = scales.shape
+                return .init(values: values, rows: shape.rows, columns: shape.columns, block: (rows: shape.block, columns: shape.block))
+            }
+            bound.data.append(.init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }, scales: scales))
             bound.owners.append(data)
         }
         return bound
     }
 
     /// Keeps the bytes of weights that a backend goes on reading.
-    func keep(_ weights: BoundWeights) { kept.withLock { $0 = weights.owners } }
+    func keep(_ weights: BoundWeights) { kept.withLock { $0 += weights.owners } }
 
     /// Lets go of the file's pages: the backend has copies of its own.
     func releaseMappedPages() { for tensor in description.files.tensors { description.files.discard(tensor) } }

@@ -1,4 +1,5 @@
 import HadalArchitecture
+import HadalBackend
 import HadalCore
 import HadalFormats
 import HadalGraph
@@ -21,6 +22,13 @@ public struct ModelDescription: Sendable {
 
     public init(path: String, options: EngineOptions = EngineOptions()) throws {
         try self.init(files: try ModelFiles.open(path: path), options: options)
+    }
+
+    /// Extents of the block scales of a graph's weights, nil for those without.
+    func scales(of graph: Graph) throws -> [Segment.BlockScales?] {
+        try self.graph.bindings(of: graph).map { binding in
+            binding.scaleShape.map { .init(rows: $0.rows, columns: $0.columns, block: (rows: $0.block, columns: $0.block)) }
+        }
     }
 
     /// Bytes that the engine will hold for a model run with these options, before any backend's own work space.

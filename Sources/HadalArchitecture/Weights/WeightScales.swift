@@ -1,0 +1,27 @@
+/// The block scales of a float8 weight, in memory of their own.
+///
+/// Thread safety: immutable.
+public final class WeightScales: Sendable {
+    public let shape: BlockScaleShape
+    private let storage: OwnedBytes
+
+    init(_ factors: [Float], _ shape: BlockScaleShape) {
+        self.shape = shape
+        storage = OwnedBytes(count: factors.count * 4)
+        factors.withUnsafeBytes { storage.mutable.copyMemory(from: $0) }
+    }
+
+    /// `shape.rows * shape.columns` of them; valid while this object lives.
+    public var values: UnsafeBufferPointer<Float> { storage.bytes.assumingMemoryBound(to: Float.self) }
+
+    /// Multiplies decoded matrices, one after the other, by their scales.
+    func multiply(_ floats: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int) {
+        guard rows > 0, columns > 0 else { return }
+        let scaleRows = (rows - 1) / shape.block + 1
+        let factors = values
+        for row in 0..<floats.count / columns {
+            let first = (row / rows * scaleRows + row % rows / shape.block) * shape.columns
+            for j in 0..<columns { floats[row * columns + j] *= factors[first + j / shape.block] }
+        }
+    }
+}
