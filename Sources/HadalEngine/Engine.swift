@@ -52,7 +52,7 @@ public final class Engine: @unchecked Sendable {
         contextLength = options.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
         let batchTokens = min(options.batchTokens, contextLength)
         let sequences = chosen.capabilities.contains(.multiSequence) ? options.batchSequences : 1
-        let rows = options.observe == .none ? max(sequences, 1) : batchTokens
+        let rows = options.observe == .none ? max(sequences, 1) : max(batchTokens, sequences)
         let bounds = Segment.Bounds(tokens: max(batchTokens, sequences), sequences: sequences, rows: rows)
 
         let bare = Segment(

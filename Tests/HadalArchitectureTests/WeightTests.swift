@@ -118,11 +118,22 @@ import TestSupport
         #expect(built.weights["final_norm.f32"]?.dtype == .f32)
     }
 
-    @Test func blockScaledFloat8IsWidened() throws {
+    @Test func blockScaledFloat8StaysAsStored() throws {
         // 0x38 is 1.0 in e4m3.
         let (data, floats) = try weight(
             "\"t\"", shape: "[2, 130]", tensors: [("t", .f8_e4m3, [2, 130]), ("t_scale_inv", .f32, [1, 2])],
             data: ["t": Array(repeating: 0x38, count: 260), "t_scale_inv": Self.bytes([2, 3])])
-        #expect(data.dtype == .f32 && floats == (0..<260).map { $0 % 130 < 128 ? 2 : 3 })
+        #expect(data.dtype == .f8_e4m3 && data.isMapped && data.bytes.count == 260)
+        #expect(data.scales?.shape == BlockScaleShape(rows: 1, columns: 2, block: 128))
+        #expect(data.scales.map { Array($0.values) } == [2, 3])
+        #expect(floats == (0..<260).map { $0 % 130 < 128 ? 2 : 3 })
+    }
+
+    @Test func stepsMultiplyBlockScalesIn() throws {
+        let (data, floats) = try weight(
+            "{\"name\": \"t\", \"transform\": [{\"rows\": [127, 129]}]}", shape: "[2, 1]",
+            tensors: [("t", .f8_e4m3, [130, 1]), ("t_scale_inv", .f32, [2, 1])],
+            data: ["t": Array(repeating: 0x38, count: 130), "t_scale_inv": Self.bytes([2, 3])])
+        #expect(data.dtype == .f32 && data.scales == nil && floats == [2, 3])
     }
 }

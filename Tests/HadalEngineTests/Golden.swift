@@ -29,7 +29,19 @@ struct Golden {
 
     var hiddenNames: [String] { file.tensors.map(\.name).filter { $0.hasPrefix("hidden.") } }
 
-    /// Those committed with the tests, then those beside the checkout. Families whose ops a backend lacks are left to it.
+    /// Families with experts, and the backends that run them.
+    static let experts: [(name: String, backends: [String])] = [
+        "mixtral", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
+    ].map { ($0, ["reference", "cpu"]) }
+
+    /// Every checkpoint with each backend that is to run it.
+    static var cases: [(String, String)] {
+        let dense = families.flatMap { family in ["reference", "cpu"].map { (family, $0) } }
+        guard let goldens = Fixtures.goldens else { return dense }
+        return dense + experts.flatMap { entry in entry.backends.map { ("\(goldens)/models/\(entry.name)", $0) } }
+    }
+
+    /// Dense families: those committed with the tests, or all that lie beside the checkout.
     static var families: [String] {
         let dense = [
             "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope",

@@ -5,18 +5,21 @@ import Testing
 
 @Suite("Golden checkpoints")
 struct GoldenTests {
-    static let cases = Golden.families.flatMap { family in ["reference", "cpu"].map { (family, $0) } }
+    static let cases = Golden.cases
 
     @Test("logits and hidden states", arguments: cases)
     func logits(_ family: String, _ backend: String) throws {
         let golden = try Golden(path: family)
-        let engine = try Engine(path: family, options: Golden.options(backend, observe: .hidden))
+        var options = Golden.options(backend, observe: .hidden)
+        let predicts = try golden.floats("mtp_logits") != nil
+        options.predictsNext = predicts
+        let engine = try Engine(path: family, options: options)
         let results = try engine.evaluate(try golden.ids("input_ids"))
         var checked = 0
         for result in results {
             guard let wanted = try golden.floats(result.name) else { continue }
             #expect(result.values.count == wanted.count, "\(result.name)")
-            let isLogits = result.name == "logits"
+            let isLogits = result.name.hasSuffix("logits")
             var worst: Float = 0
             for (got, want) in zip(result.values, wanted) {
                 let bound: Float = isLogits ? 2e-3 : 1e-3 * max(1, abs(want))
@@ -25,7 +28,7 @@ struct GoldenTests {
             #expect(worst <= 1, "\(golden.name) \(result.name) on \(backend): \(worst) times the tolerance")
             checked += 1
         }
-        #expect(checked == golden.hiddenNames.count + 1)
+        #expect(checked == golden.hiddenNames.count + (predicts ? 2 : 1))
     }
 
     @Test("greedy ids", arguments: cases)
@@ -45,6 +48,26 @@ struct GoldenTests {
         }
         let wanted = try golden.ids("greedy")
         #expect(ids == wanted)
+    }
+
+    @Test("logits of the prediction layer do not depend on the chunks", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    func predictionInChunks() throws {
+        let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
+        let golden = try Golden(path: path)
+        var options = Golden.options("reference", observe: .allLogits)
+        options.predictsNext = true
+        options.batchTokens = 5
+        let results = try Engine(path: path, options: options).evaluate(try golden.ids("input_ids"))
+        #expect(results.map(\.name) == ["logits", "mtp_logits"])
+        let wanted = try #require(try golden.floats("mtp_logits"))
+        #expect(results[1].values.count == wanted.count && zip(results[1].values, wanted).allSatisfy { abs($0 - $1) <= 2e-3 })
+    }
+
+    @Test("a model without a prediction layer says so")
+    func noPrediction() throws {
+        var options = Golden.options("reference", observe: .allLogits)
+        options.predictsNext = true
+        #expect(throws: HadalError.self) { try Engine(path: Fixtures.path("models/llama"), options: options) }
     }
 
     @Test("a rope switch in the middle of a session rebuilds the state")

@@ -39,16 +39,16 @@ public struct ModelGraph: Sendable {
         }
     }
 
-    /// Bytes that the weights of all graphs take, in their own types.
+    /// Bytes that the weights of the main graph take, in their own types.
     public var weightBytes: Int {
-        weights.values.reduce(0) { total, weight in
+        main.weights.reduce(0) { total, weight in
             let bytes = WeightRecipe.product(weight.dims).flatMap { weight.dtype.byteCount(elements: $0) } ?? 0
             return total.addingReportingOverflow(bytes).overflow ? Int.max : total + bytes
         }
     }
 
-    /// Bytes of state that one token takes, with elements of `elementBytes`.
+    /// Bytes of state that one token takes in the main graph, with elements of `elementBytes`.
     public func stateBytesPerToken(elementBytes: Int) -> Int {
-        states.reduce(0) { $0 + $1.heads * $1.width * elementBytes }
+        main.states.reduce(0) { $0 + $1.heads * $1.width * elementBytes }
     }
 }

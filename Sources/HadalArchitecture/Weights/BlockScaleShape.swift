@@ -5,4 +5,8 @@ public struct BlockScaleShape: Sendable, Equatable {
     public let columns: Int
     /// Element [i, j] of a matrix has scale [i / block, j / block].
     public let block: Int
+
+    public init(rows: Int, columns: Int, block: Int) {
+        (self.rows, self.columns, self.block) = (rows, columns, block)
+    }
 }
