@@ -30,6 +30,15 @@ struct ErrorTests {
         }
     }
 
+    @Test func pipeInPlaceOfAModel() throws {
+        try temporary { folder in
+            #expect(mkfifo("\(folder)/a.gguf", 0o600) == 0)
+            try expectFailure(["run", "\(folder)/a.gguf", "-p", "x"], "a.gguf", "not a regular file")
+            try expectFailure(["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", "\(folder)/no/x", "--backend", "reference"], "no directory", "/no")
+            try expectFailure(["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", folder, "--backend", "reference"], "directory")
+        }
+    }
+
     private func copyOfModel(_ folder: String, _ change: (inout String) -> Void) throws -> String {
         let model = "\(folder)/model"
         try FileManager.default.copyItem(atPath: Fixtures.path("models/llama"), toPath: model)
@@ -109,7 +118,7 @@ struct ErrorTests {
             ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1,2,3,4,5", "--context", "4", "--backend", "reference"], "context", "4")
     }
 
-    @Test("mistakes on the command line exit 2", arguments: [["run"], ["nosuch"], ["run", "m", "-p", "x", "--fallback", "maybe"], ["bench", "m", "-p", "0"]])
+    @Test("mistakes on the command line exit 2", arguments: [["run"], ["nosuch"], ["run", "m", "-p", "x", "--fallback", "maybe"], ["bench", "m", "-p", "0"], ["trace", "m", "-p", "x", "-n=-1"]])
     func usage(_ arguments: [String]) throws { #expect(try CommandRun(arguments).status == 2) }
 
     @Test func help() throws {
