@@ -48,6 +48,20 @@ struct ErrorTests {
         return model
     }
 
+    /// A model of 384 ids with a vocabulary of two tokens.
+    @Test func idsWithoutATokenAndAFullContext() throws {
+        try temporary { folder in
+            let model = try copyOfModel(folder) { _ in }
+            let vocabulary = #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}}"#
+            try vocabulary.write(toFile: "\(model)/tokenizer.json", atomically: true, encoding: .utf8)
+            let arguments = ["run", model, "--raw", "-p", "ab", "--temperature", "0", "--ignore-eos", "--backend", "reference"]
+            let run = try CommandRun(arguments + ["--max-tokens", "6"])
+            #expect(run.status == 0, "\(run.error)")
+            let full = try CommandRun(arguments + ["--context", "5"])
+            #expect(full.status == 1 && full.error.contains("the context of 5 tokens is full"), "\(full.error)")
+        }
+    }
+
     /// Rewrites the JSON header of a safetensors file without moving the data.
     private func editHeader(_ path: String, _ change: (inout String) -> Void) throws {
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
