@@ -16,7 +16,8 @@ public final class MappedFile: Sendable {
     private let base: UInt  // address; 0 for an empty file
 
     public init(path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK opening a FIFO waits for a writer; regular files do not notice it.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
             throw HadalError(errno == ENOENT ? .notFound : .io, "cannot open: \(reason)", at: Place(path))

@@ -121,6 +121,32 @@ import TestSupport
         #expect(local.theta == 10_000 && main.theta == 1_000_000)
     }
 
+    /// As transformers 5 writes it: a set of rope parameters for each kind of layer.
+    @Test func eachKindOfLayerHasItsOwnRopeParameters() throws {
+        let model = try build(Families.model("gemma3_text") { config, _ in
+            config = config.replacing("\"rope_scaling\": null", with: """
+                "rope_parameters": {
+                  "full_attention": {"rope_type": "yarn", "factor": 8, "rope_theta": 1000000, "original_max_position_embeddings": 16, "beta_fast": 8, "beta_slow": 2},
+                  "sliding_attention": {"rope_type": "linear", "factor": 4, "rope_theta": 10000}
+                }
+                """).replacing("\"attn_logit_softcapping\": null", with: "\"attn_logit_softcapping\": 3.0")
+        })
+        guard case .rope(let local)? = model.weights["rope.local"]?.content, case .rope(let main)? = model.weights["rope.main"]?.content
+        else { Issue.record("no tables"); return }
+        #expect(local.scaling == .linear(factor: 4))
+        #expect(main.scaling == .yarn(factor: 8, betaFast: 8, betaSlow: 2, original: 16, truncate: true))
+        #expect(model.main.nodes("attention").allSatisfy { $0.float("softcap") == 0 }, "the key is Gemma 2's; this family does not use it")
+    }
+
+    @Test func aSilentMistralConfigurationHasAWindow() throws {
+        func window(_ text: String) throws -> [Int] {
+            try build(Families.model("mistral") { config, _ in config = config.replacing("\"sliding_window\": 8,", with: text) })
+                .main.nodes("attention").compactMap { $0.int("window") }
+        }
+        #expect(try window("") == [4096, 4096, 4096])
+        #expect(try window("\"sliding_window\": null,") == [0, 0, 0])
+    }
+
     @Test func aMultimodalConfigurationKeepsTheTextPartApart() throws {
         let model = try Families.model("gemma3_text") { config, tensors in
             let text = config.replacing("\"gemma3_text\"", with: "\"inner\"")

@@ -30,6 +30,15 @@ struct ErrorTests {
         }
     }
 
+    @Test func pipeInPlaceOfAModel() throws {
+        try temporary { folder in
+            #expect(mkfifo("\(folder)/a.gguf", 0o600) == 0)
+            try expectFailure(["run", "\(folder)/a.gguf", "-p", "x"], "a.gguf", "not a regular file")
+            try expectFailure(["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", "\(folder)/no/x", "--backend", "reference"], "no directory", "/no")
+            try expectFailure(["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", folder, "--backend", "reference"], "directory")
+        }
+    }
+
     private func copyOfModel(_ folder: String, _ change: (inout String) -> Void) throws -> String {
         let model = "\(folder)/model"
         try FileManager.default.copyItem(atPath: Fixtures.path("models/llama"), toPath: model)
@@ -37,6 +46,20 @@ struct ErrorTests {
         change(&config)
         try config.write(toFile: "\(model)/config.json", atomically: true, encoding: .utf8)
         return model
+    }
+
+    /// A model of 384 ids with a vocabulary of two tokens.
+    @Test func idsWithoutATokenAndAFullContext() throws {
+        try temporary { folder in
+            let model = try copyOfModel(folder) { _ in }
+            let vocabulary = #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}}"#
+            try vocabulary.write(toFile: "\(model)/tokenizer.json", atomically: true, encoding: .utf8)
+            let arguments = ["run", model, "--raw", "-p", "ab", "--temperature", "0", "--ignore-eos", "--backend", "reference"]
+            let run = try CommandRun(arguments + ["--max-tokens", "6"])
+            #expect(run.status == 0, "\(run.error)")
+            let full = try CommandRun(arguments + ["--context", "5"])
+            #expect(full.status == 1 && full.error.contains("the context of 5 tokens is full"), "\(full.error)")
+        }
     }
 
     /// Rewrites the JSON header of a safetensors file without moving the data.
@@ -109,7 +132,7 @@ struct ErrorTests {
             ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1,2,3,4,5", "--context", "4", "--backend", "reference"], "context", "4")
     }
 
-    @Test("mistakes on the command line exit 2", arguments: [["run"], ["nosuch"], ["run", "m", "-p", "x", "--fallback", "maybe"], ["bench", "m", "-p", "0"]])
+    @Test("mistakes on the command line exit 2", arguments: [["run"], ["nosuch"], ["run", "m", "-p", "x", "--fallback", "maybe"], ["bench", "m", "-p", "0"], ["trace", "m", "-p", "x", "-n=-1"]])
     func usage(_ arguments: [String]) throws { #expect(try CommandRun(arguments).status == 2) }
 
     @Test func help() throws {

@@ -46,6 +46,9 @@ import Testing
         expectError(.notFound, "no such file") { try ModelFiles.open(path: text + "/x") }
         expectError(.notFound, scratch.path, "config.json") { try ModelFiles.open(path: scratch.path) }
         expectError(.io, "not a regular file") { try ModelFiles.open(path: "/dev/null") }
+        // Opening a pipe must not wait for someone to write into it.
+        #expect(mkfifo(scratch.file("pipe.gguf"), 0o600) == 0)
+        expectError(.io, "not a regular file") { try ModelFiles.open(path: scratch.file("pipe.gguf")) }
 
         let renamed = try scratch.write("model.txt", GGUFBytes.sample.bytes)
         #expect(try ModelFiles.open(path: renamed).kind == .gguf)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HadalCore
 import Testing
 
@@ -133,5 +134,32 @@ import Testing
         expectError(.mismatch, "'t'", "0 bytes", "takes 1") { try write([TensorSource(name: "t", dtype: .i8, shape: [1], bytes: [])]) }
         #expect(scratch.names == ["m.safetensors"])
         #expect(try SafetensorsFile(path: path).tensors.count == 4)
+    }
+
+    /// A rename would put a regular file in the place of a device, a pipe or a link.
+    @Test func whatIsThereKeepsItsKind() throws {
+        let scratch = try Scratch()
+        let tensor = TensorSource(name: "t", dtype: .i8, shape: [1], bytes: [7])
+        func kind(_ name: String) -> mode_t {
+            var info = stat()
+            return lstat(scratch.file(name), &info) == 0 ? info.st_mode & S_IFMT : 0
+        }
+        try scratch.write("target.safetensors", "old")
+        try FileManager.default.createSymbolicLink(atPath: scratch.file("link"), withDestinationPath: scratch.file("target.safetensors"))
+        try SafetensorsWriter.write(to: scratch.file("link"), tensors: [tensor])
+        #expect(kind("link") == S_IFLNK)
+        #expect(try SafetensorsFile(path: scratch.file("target.safetensors")).tensors.count == 1)
+
+        let pipe = scratch.file("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let both = Glibc.open(pipe, O_RDWR)
+        defer { close(both) }
+        try SafetensorsWriter.write(to: pipe, tensors: [tensor])
+        #expect(kind("pipe") == S_IFIFO)
+        var length: UInt64 = 0
+        #expect(Glibc.read(both, &length, 8) == 8 && length > 0)
+
+        expectError(.io, "directory") { try SafetensorsWriter.write(to: scratch.path, tensors: [tensor]) }
+        #expect(scratch.names.sorted() == ["link", "pipe", "target.safetensors"])
     }
 }

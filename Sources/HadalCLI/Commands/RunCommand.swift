@@ -21,6 +21,7 @@ struct RunCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        _ = try sampling.options()  // what can be told without a model is told before it is loaded
         var text = prompt
         if text == "-" { text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
         let loadStart = ContinuousClock.now
@@ -67,7 +68,7 @@ struct RunCommand: ParsableCommand {
             Terminal.note(figures.line)
         }
         if summary.reason == .contextFull {
-            Terminal.note("hadal: the context of \(session.contextLength) tokens is full; raise --context for more")
+            throw HadalError(.contextFull, "the context of \(session.contextLength) tokens is full", hint: "raise --context for more")
         }
     }
 }

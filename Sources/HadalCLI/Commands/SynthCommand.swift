@@ -22,6 +22,7 @@ struct SynthCommand: ParsableCommand {
         guard let dtype = DType(name: type) else {
             throw ValidationError("unknown type '\(type)'; types: \(BlockCodec.dtypes.filter { $0.rawValue < 1000 }.map(\.name).joined(separator: ", "))")
         }
+        try OutputFile.check(output)
         let model = try SyntheticModel(
             architecture: architecture, configuration: try JSONDocument(contentsOf: config), type: dtype,
             library: try search.environment.architectures(), catalogue: try search.environment.catalogue())

@@ -18,6 +18,7 @@ struct LogitsCommand: ParsableCommand {
     var mtp = false
 
     func run() throws {
+        try OutputFile.check(output)
         var options = model.engineOptions(observe: hidden ? .hidden : .allLogits)
         options.predictsNext = mtp
         let engine = try Engine(path: try ModelStore.resolve(model.model), options: options)

@@ -28,6 +28,7 @@ struct TraceCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
+        guard n >= 0 else { throw ValidationError("-n must be 0 or more.") }
         guard prompt != nil || tokens != nil else { throw ValidationError("Give -p PROMPT or --tokens IDS.") }
         if let compare, compare.split(separator: ",").count != 2 { throw ValidationError("--compare wants two backends: cpu,reference.") }
     }
@@ -39,6 +40,7 @@ struct TraceCommand: ParsableCommand {
             let names = compare.split(separator: ",").map(String.init)
             return try runComparison(names[0], names[1])
         }
+        try OutputFile.check(output)
         let engine = try model.load()
         let session = engine.makeSession()
         let prompt = try ids(engine)
@@ -67,7 +69,8 @@ struct TraceCommand: ParsableCommand {
             total[node.op, default: (0, 0)].count += 1
         }
         let trace: JSON = ["traceEvents": JSON(.array(slices)), "displayTimeUnit": "ns"]
-        do { try trace.text().write(toFile: output, atomically: true, encoding: .utf8) } catch {
+        // Not atomically: a rename would put a file in the place of a device or pipe.
+        do { try trace.text().write(toFile: output, atomically: false, encoding: .utf8) } catch {
             throw HadalError(.io, "cannot write the trace", at: Place(output))
         }
         let all = max(1, total.values.reduce(0) { $0 + $1.nanoseconds })

@@ -10,8 +10,15 @@ final class LineEditor {
     init(historyFile: String) {
         self.historyFile = historyFile
         guard isTerminal else { return }
+        Self.useUTF8()
         using_history()
         _ = read_history(historyFile)
+    }
+
+    /// libedit drops what the locale's character set does not have, and a program starts in one that has ASCII alone.
+    private static func useUTF8() {
+        if setlocale(LC_CTYPE, "") != nil, let set = nl_langinfo(Int32(CODESET)), String(cString: set) == "UTF-8" { return }
+        _ = setlocale(LC_CTYPE, "C.UTF-8")
     }
 
     /// nil at the end of the input.

@@ -35,7 +35,9 @@ extension Session {
             if !options.ignoreEndOfText, engine.endTokens.contains(token) { reason = .endOfText; break }
             generated += 1
             live = try onEvent(.token(token)) && live
-            if let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
+            // A model may have more ids than its vocabulary has tokens, to round its tables up: those have no text.
+            let hasText = engine.tokenizer.map { Int(token) < $0.count } ?? false
+            if hasText, let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
             guard count < contextLength else { reason = .contextFull; break }
             do {
                 try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }

@@ -8,21 +8,35 @@ import Darwin
 /// A file written under a temporary name in its own directory and renamed when it is complete.
 ///
 /// A reader sees the old file or the new one, never half of one. Dropped without `commit`, it leaves nothing behind.
+/// A device or pipe is written as it is, since a rename would put a regular file in its place; a link is followed.
 final class AtomicFile {
     static let bufferSize = 1 << 20
 
     let path: String
-    private let temporary: String
+    /// The name until `commit`; nil when the bytes go straight to what is there.
+    private let temporary: String?
     private var descriptor: Int32
     private var buffer: [UInt8] = []
     /// Bytes written so far, buffered ones included.
     private(set) var count = 0
 
     init(path: String) throws {
-        self.path = path
-        var generator = SystemRandomNumberGenerator()
-        temporary = "\(path).\(getpid())-\(String(generator.next(), radix: 36)).part"
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        var info = stat()
+        let exists = stat(path, &info) == 0
+        if exists, info.st_mode & S_IFMT == S_IFDIR {
+            throw HadalError(.io, "cannot create: a directory has this name", at: Place(path))
+        }
+        if exists, info.st_mode & S_IFMT != S_IFREG {
+            self.path = path
+            temporary = nil
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        } else {
+            self.path = exists ? Self.target(of: path) : path
+            var generator = SystemRandomNumberGenerator()
+            let name = "\(self.path).\(getpid())-\(String(generator.next(), radix: 36)).part"
+            temporary = name
+            descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        }
         guard descriptor >= 0 else { throw Self.failure("cannot create", path) }
         buffer.reserveCapacity(Self.bufferSize)
     }
@@ -33,7 +47,14 @@ final class AtomicFile {
         guard descriptor >= 0 else { return }
         close(descriptor)
         descriptor = -1
-        unlink(temporary)
+        if let temporary { unlink(temporary) }
+    }
+
+    /// The file that a path leads to through links; the path itself where that cannot be told.
+    private static func target(of path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -57,12 +78,13 @@ final class AtomicFile {
     /// Makes the file durable and gives it its name.
     func commit() throws {
         try flush()
-        guard fsync(descriptor) == 0 else { throw Self.failure("cannot write", path) }
+        // Devices and pipes have nothing to make durable, and refuse.
+        guard temporary == nil || fsync(descriptor) == 0 else { throw Self.failure("cannot write", path) }
         let closed = close(descriptor)
         descriptor = -1
-        guard closed == 0, rename(temporary, path) == 0 else {
+        guard closed == 0, temporary.map({ rename($0, path) == 0 }) ?? true else {
             let error = Self.failure("cannot finish", path)
-            unlink(temporary)
+            if let temporary { unlink(temporary) }
             throw error
         }
     }
