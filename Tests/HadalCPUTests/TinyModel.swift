@@ -5,6 +5,7 @@ import HadalGraph
 import TestSupport
 
 /// A two-layer model with everything that is fused: shared inputs, residuals, tied head, per-layer rope, hidden values as outputs.
+/// As a mixture it has latent attention and experts instead of plain attention and one gated unit.
 final class TinyModel {
     let segment: Segment
     let storage: [UnsafeMutableRawBufferPointer]
@@ -12,7 +13,7 @@ final class TinyModel {
     let bounds = Segment.Bounds(tokens: 40, sequences: 3, rows: 40)
 
     /// - Parameter dtype: of the matrices: f32, bf16, q8_0 or q4_1.
-    init(_ catalogue: OpCatalogue, dtype: DType, seed: UInt64 = 7) throws {
+    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, seed: UInt64 = 7) throws {
         var random = SeededGenerator(seed: seed)
         var builder = GraphBuilder(name: "tiny", catalogue: catalogue)
         var storage: [UnsafeMutableRawBufferPointer] = []
@@ -49,28 +50,56 @@ final class TinyModel {
             func matrix(_ name: String, _ out: Int, _ into: Int) -> Graph.Operand { weight("\(layer).\(name)", [out, into], dtype, spread: 0.3) }
             let norm = weight("\(layer).norm", [Self.width], .f32, spread: 0.2, base: 1)
             let h = try node("rms_norm", [.value(x), norm])
-            let q = try node("linear", [.value(h), matrix("q", Self.heads * Self.headDim, Self.width)])
-            let k = try node("linear", [.value(h), matrix("k", Self.keyHeads * Self.headDim, Self.width)])
-            let v = try node("linear", [.value(h), matrix("v", Self.keyHeads * Self.headDim, Self.width), weight("\(layer).bias", [32], .f32, spread: 0.1)])
             // The same numbers under a name of each layer's own.
             let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 32, alignment: 64)
             for i in 0..<8 { memory.storeBytes(of: Float(1) / Float(1 << i), toByteOffset: 4 * i, as: Float.self) }
             storage.append(memory)
             let frequencies = Graph.Operand.weight(builder.weight(.init(name: "\(layer).frequencies", dtype: .f32, dims: [1, 8])))
-            let turnedQ = try node("rope", [.value(q), .value(positions), frequencies], ["heads": .int(Self.heads), "rotary": .int(16)])
-            let turnedK = try node("rope", [.value(k), .value(positions), frequencies], ["heads": .int(Self.keyHeads), "rotary": .int(16)])
-            let states = ["key", "value"].map { builder.state(.init(name: "\(layer).\($0)", heads: Self.keyHeads, width: Self.headDim)) }
-            let mixed = try node(
-                "attention", [.value(turnedQ), .value(turnedK), .value(v)],
-                ["heads": .int(Self.heads), "kv_heads": .int(Self.keyHeads), "head_dim": .int(16), "value_dim": .int(16), "scale": .float(0.25)],
-                states: states)
+            let mixed: Int
+            if isMixture {
+                let q = try node("linear", [.value(h), matrix("q", Self.heads * 24, Self.width)])
+                let latent = try node("linear", [.value(h), matrix("latent", 32, Self.width)])
+                let key = try node("linear", [.value(h), matrix("key", 16, Self.width)])
+                let turned = try node("rope", [.value(key), .value(positions), frequencies], ["heads": .int(1), "rotary": .int(16)])
+                mixed = try node(
+                    "latent_attention", [.value(q), .value(latent), .value(turned), matrix("kv_b", Self.heads * 24, 32)],
+                    [
+                        "heads": .int(Self.heads), "nope_dim": .int(8), "rope_dim": .int(16), "value_dim": .int(16), "rank": .int(32),
+                        "scale": .float(0.2),
+                    ], states: [builder.state(.init(name: "\(layer).latent", heads: 1, width: 48))])
+            } else {
+                let q = try node("linear", [.value(h), matrix("q", Self.heads * Self.headDim, Self.width)])
+                let k = try node("linear", [.value(h), matrix("k", Self.keyHeads * Self.headDim, Self.width)])
+                let v = try node("linear", [.value(h), matrix("v", Self.keyHeads * Self.headDim, Self.width), weight("\(layer).bias", [32], .f32, spread: 0.1)])
+                let turnedQ = try node("rope", [.value(q), .value(positions), frequencies], ["heads": .int(Self.heads), "rotary": .int(16)])
+                let turnedK = try node("rope", [.value(k), .value(positions), frequencies], ["heads": .int(Self.keyHeads), "rotary": .int(16)])
+                let states = ["key", "value"].map { builder.state(.init(name: "\(layer).\($0)", heads: Self.keyHeads, width: Self.headDim)) }
+                mixed = try node(
+                    "attention", [.value(turnedQ), .value(turnedK), .value(v)],
+                    ["heads": .int(Self.heads), "kv_heads": .int(Self.keyHeads), "head_dim": .int(16), "value_dim": .int(16), "scale": .float(0.25)],
+                    states: states)
+            }
             let o = try node("linear", [.value(mixed), matrix("o", Self.width, Self.heads * Self.headDim)])
             let middle = try node("add", layer == 0 ? [.value(x), .value(o)] : [.value(o), .value(x)])
             let g = try node("rms_norm", [.value(middle), norm])
-            let gate = try node("linear", [.value(g), matrix("gate", Self.hidden, Self.width)])
-            let up = try node("linear", [.value(g), matrix("up", Self.hidden, Self.width)])
-            let act = try node("glu", [.value(gate), .value(up)])
-            let down = try node("linear", [.value(act), matrix("down", Self.width, Self.hidden)])
+            let down: Int
+            if isMixture {
+                let router = weight("\(layer).router", [6, Self.width], .f32, spread: 0.3)
+                let choice = try builder.node(
+                    "router", label: "router.\(layer)", inputs: [.value(g), router], states: [], attributes: ["top_k": .int(2)],
+                    outputNames: ["indices.\(layer)", "weights.\(layer)"])
+                down = try node(
+                    "experts",
+                    [.value(g), .value(choice[0]), .value(choice[1])]
+                        + [("gates", Self.hidden, Self.width), ("ups", Self.hidden, Self.width), ("downs", Self.width, Self.hidden)].map {
+                            weight("\(layer).\($0.0)", [6, $0.1, $0.2], dtype, spread: 0.3)
+                        })
+            } else {
+                let gate = try node("linear", [.value(g), matrix("gate", Self.hidden, Self.width)])
+                let up = try node("linear", [.value(g), matrix("up", Self.hidden, Self.width)])
+                let act = try node("glu", [.value(gate), .value(up)])
+                down = try node("linear", [.value(act), matrix("down", Self.width, Self.hidden)])
+            }
             x = try node("add", [.value(middle), .value(down)])
             if layer == 0 { builder.output(x) }
         }
