@@ -23,6 +23,7 @@ static void HADAL_FN(stored_row)(const hadal_kernel_tensor *weight, int64_t row,
 }
 
 static void HADAL_FN(packed_row)(const hadal_kernel_tensor *weight, int64_t row, float *y) {
+    static const int8_t twice_float[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
     const uint32_t kind = weight->packing & 255;
     const int64_t blocks = weight->columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(kind), r = row % HADAL_PACK_ROWS;
     const uint8_t *codes = (const uint8_t *)weight->data + row / HADAL_PACK_ROWS * hadal_packed_group_bytes(kind, weight->columns);
@@ -37,6 +38,12 @@ static void HADAL_FN(packed_row)(const hadal_kernel_tensor *weight, int64_t row,
             scale[0] = scale[1] = block_half(scales + b * 64 + 2 * r);
             minimum[0] = minimum[1] = block_half(scales + b * 64 + 32 + 2 * r);
             break;
+        case HADAL_PACKED_4_FLOAT: {
+            const uint32_t bits = (uint32_t)scales[b * 16 + r] << 23;
+            memcpy(&scale[0], &bits, 4);
+            scale[0] = scale[1] = scale[0] * 0.5f;
+            break;
+        }
         case HADAL_PACKED_4_SUPER: {
             const uint8_t *super = scales + b / 8 * 320, *pair = super + 64 + b % 8 * 32;
             scale[0] = scale[1] = block_half(super + 2 * r) * (float)pair[r];
@@ -52,10 +59,11 @@ static void HADAL_FN(packed_row)(const hadal_kernel_tensor *weight, int64_t row,
         }
         for (int64_t c = 0; c < 32; c++) {
             int code;
-            if (kind <= HADAL_PACKED_4_SUPER) {
+            if (kind < HADAL_PACKED_8) {
                 code = codes[c % 16 / 4 * 64 + r * 4 + c % 4];
                 code = c < 16 ? code & 15 : code >> 4;
                 if (kind == HADAL_PACKED_4) code -= 8;
+                if (kind == HADAL_PACKED_4_FLOAT) code = twice_float[code];
             } else {
                 uint8_t byte = codes[c / 4 * 64 + r * 4 + c % 4];
                 code = weight->packing & HADAL_PACKED_BIASED ? (int)byte - 128 : (int8_t)byte;

@@ -161,6 +161,7 @@ static void HADAL_FN(product)(
     case HADAL_PACKED_4: HADAL_FN(packed_product)(HADAL_PACKED_4, codes, columns, q, stride, tokens, out); return;
     case HADAL_PACKED_4_MIN: HADAL_FN(packed_product)(HADAL_PACKED_4_MIN, codes, columns, q, stride, tokens, out); return;
     case HADAL_PACKED_4_SUPER: HADAL_FN(packed_product)(HADAL_PACKED_4_SUPER, codes, columns, q, stride, tokens, out); return;
+    case HADAL_PACKED_4_FLOAT: HADAL_FN(packed_product)(HADAL_PACKED_4_FLOAT, codes, columns, q, stride, tokens, out); return;
     case HADAL_PACKED_8: HADAL_FN(packed_product)(HADAL_PACKED_8, codes, columns, q, stride, tokens, out); return;
     case HADAL_PACKED_8_HALVES: HADAL_FN(packed_product)(HADAL_PACKED_8_HALVES, codes, columns, q, stride, tokens, out); return;
     default: HADAL_FN(packed_product)(HADAL_PACKED_8_HALVES_MIN, codes, columns, q, stride, tokens, out); return;

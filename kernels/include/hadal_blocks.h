@@ -17,7 +17,7 @@
 typedef struct {
     int8_t code[256];
     float scale[16], minimum[16];
-    /* Of 4-bit super-blocks only: the factors that scale and minimum are products of. */
+    /* Of 4-bit super-blocks only: the factors that scale and minimum are products of; of MXFP4 s[0] alone, the exponent. */
     uint16_t d, e;
     uint8_t s[8], m[8];
 } decoded_block;
@@ -115,6 +115,7 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
         const uint32_t bits = p[0] < 2 ? 0x00200000u << p[0] : (uint32_t)(p[0] - 1) << 23;
         memcpy(&out->scale[0], &bits, 4);
         out->scale[1] = out->scale[0];
+        out->s[0] = p[0];
         return;
     }
     case HADAL_DTYPE_Q2_K: {

@@ -35,16 +35,21 @@ INLINE vi broadcast4(const int8_t *p) {
     return four - (vi){0};
 }
 
-/* dot[t] = sum over the 32 columns of 4-bit codes times x[t]. */
-INLINE void dot_nibbles(int tokens, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
+/* Twice the 4-bit float that a code stands for, plus 12. */
+#define DOT_FLOATS 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0
+
+/* dot[t] = sum over the 32 columns of 4-bit codes times x[t]; with `lookup` (a constant), of what DOT_FLOATS has for them. */
+INLINE void dot_nibbles(int lookup, int tokens, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
 #if HADAL_ISA == 0
+    static const uint8_t floats[16] = {DOT_FLOATS};
     for (int t = 0; t < tokens; t++) {
         int32_t sum[LANES] = {0};
         for (int j = 0; j < 4; j++)
             for (int r = 0; r < LANES; r++)
                 for (int k = 0; k < 4; k++) {
-                    int byte = codes[j * 64 + r * 4 + k];
-                    sum[r] += (byte & 15) * x[t * stride + j * 4 + k] + (byte >> 4) * x[t * stride + 16 + j * 4 + k];
+                    int byte = codes[j * 64 + r * 4 + k], low = byte & 15, high = byte >> 4;
+                    if (lookup) low = floats[low], high = floats[high];
+                    sum[r] += low * x[t * stride + j * 4 + k] + high * x[t * stride + 16 + j * 4 + k];
                 }
         memcpy(&dot[t], sum, sizeof sum);
     }
@@ -54,6 +59,16 @@ INLINE void dot_nibbles(int tokens, const uint8_t *codes, const int8_t *x, int64
     for (int j = 0; j < 4; j++) {
         vi both = *(const vi_loose *)(codes + j * 64);
         vi low = both & 0x0f0f0f0f, high = (vi)((vu)both >> 4) & 0x0f0f0f0f;
+        if (lookup) {
+            const __m128i table = _mm_setr_epi8(DOT_FLOATS);
+#if HADAL_ISA >= 2
+            low = (vi)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), (__m512i)low);
+            high = (vi)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), (__m512i)high);
+#else
+            low = (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)low);
+            high = (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)high);
+#endif
+        }
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++) {
             vi a = broadcast4(x + t * stride + j * 4), b = broadcast4(x + t * stride + 16 + j * 4);
@@ -62,13 +77,21 @@ INLINE void dot_nibbles(int tokens, const uint8_t *codes, const int8_t *x, int64
             dot[t] = (vi)_mm512_dpbusd_epi32((__m512i)dot[t], (__m512i)high, (__m512i)b);
 #elif HADAL_ISA == 2
             __m512i pair = _mm512_add_epi16(_mm512_maddubs_epi16((__m512i)low, (__m512i)a), _mm512_maddubs_epi16((__m512i)high, (__m512i)b));
-            dot[t] = (vi)_mm512_add_epi16((__m512i)dot[t], pair);
+            /* 8 * 2 * 24 * 127 is beyond 16 bits. */
+            if (lookup)
+                dot[t] += (vi)_mm512_madd_epi16(pair, _mm512_set1_epi16(1));
+            else
+                dot[t] = (vi)_mm512_add_epi16((__m512i)dot[t], pair);
 #else
             __m256i pair = _mm256_add_epi16(_mm256_maddubs_epi16((__m256i)low, (__m256i)a), _mm256_maddubs_epi16((__m256i)high, (__m256i)b));
-            dot[t] = (vi)_mm256_add_epi16((__m256i)dot[t], pair);
+            if (lookup)
+                dot[t] += (vi)_mm256_madd_epi16(pair, _mm256_set1_epi16(1));
+            else
+                dot[t] = (vi)_mm256_add_epi16((__m256i)dot[t], pair);
 #endif
         }
     }
+    if (lookup) return;
 #if HADAL_ISA == 2
     for (int t = 0; t < tokens; t++) dot[t] = (vi)_mm512_madd_epi16((__m512i)dot[t], _mm512_set1_epi16(1));
 #elif HADAL_ISA == 1
@@ -123,7 +146,7 @@ INLINE void dot_bytes(int tokens, int lines, const uint8_t *codes, const int8_t 
 INLINE void dot_tile(uint32_t packing, int tokens, int part, int parts, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, vf *sum) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
     const uint8_t *scales = codes + blocks * code_bytes;
-    const int32_t offset = packing == HADAL_PACKED_4 ? 8 : HADAL_ISA == 3 && packing >= HADAL_PACKED_8 ? 128 : 0;
+    const int32_t offset = packing == HADAL_PACKED_4 ? 8 : packing == HADAL_PACKED_4_FLOAT ? 12 : HADAL_ISA == 3 && packing >= HADAL_PACKED_8 ? 128 : 0;
     for (int i = 0; i < tokens * parts; i++) sum[i] = (vf){0};
     vf super_scale[DOT_PARTS], super_minimum[DOT_PARTS];
     for (int64_t b = 0; b < blocks; b++) {
@@ -156,7 +179,7 @@ INLINE void dot_tile(uint32_t packing, int tokens, int part, int parts, const ui
             if (packing == HADAL_PACKED_8)
                 dot_bytes(tokens, 8, at, x + b * 32, stride, dot);
             else
-                dot_nibbles(tokens, at, x + b * 32, stride, dot);
+                dot_nibbles(packing == HADAL_PACKED_4_FLOAT, tokens, at, x + b * 32, stride, dot);
             vf s, m = {0};
             if (packing == HADAL_PACKED_4_SUPER) {
                 const uint8_t *super = scales + b / 8 * 320, *pair = super + 64 + b % 8 * 32;
@@ -166,6 +189,9 @@ INLINE void dot_tile(uint32_t packing, int tokens, int part, int parts, const ui
                 }
                 s = super_scale[p] * widen_bytes(pair + lane);
                 m = super_minimum[p] * widen_bytes(pair + 16 + lane);
+            } else if (packing == HADAL_PACKED_4_FLOAT) {
+                /* Half of two to the exponent, since the codes are doubled. */
+                s = (vf)(__builtin_convertvector(*(const vb_loose *)(scales + b * 16 + lane), vi) << 23) * 0.5f;
             } else if (packing == HADAL_PACKED_4_MIN) {
                 s = v_load_f16(scales + b * 64 + 2 * lane);
                 m = v_load_f16(scales + b * 64 + 32 + 2 * lane);

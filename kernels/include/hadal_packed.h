@@ -24,13 +24,15 @@ enum {
     /* 4-bit codes, w = d s code - e m. Scales for every 8 blocks: 16 float16 d, 16 float16 e, then 8 times 16 uint8 s, 16 uint8 m.
      * Q4_K as it is. */
     HADAL_PACKED_4_SUPER = 3,
+    /* 4-bit floats (sign, 2 exponent bits, 1 mantissa bit), w = 2^(e - 127) f; scales: 16 uint8 e. MXFP4 as it is. */
+    HADAL_PACKED_4_FLOAT = 4,
     /* Signed 8-bit codes, w = d code; scales: 16 float16 d. */
-    HADAL_PACKED_8 = 4,
+    HADAL_PACKED_8 = 5,
     /* Signed 8-bit codes, w = d code; scales: 16 float32 d of columns 0 ..< 16, 16 of columns 16 ..< 32. */
-    HADAL_PACKED_8_HALVES = 5,
+    HADAL_PACKED_8_HALVES = 6,
     /* As above with w = d code + m: then 16 float32 m of each half. */
-    HADAL_PACKED_8_HALVES_MIN = 6,
-    HADAL_PACKED_KINDS = 7,
+    HADAL_PACKED_8_HALVES_MIN = 7,
+    HADAL_PACKED_KINDS = 8,
     /* Added to an 8-bit kind: codes are stored with 128 added, as VNNI wants one factor unsigned. */
     HADAL_PACKED_BIASED = 256
 };
@@ -52,14 +54,15 @@ static inline uint32_t hadal_packing_of(uint32_t dtype) {
     case HADAL_DTYPE_Q4_1: return HADAL_PACKED_4_MIN;
     case HADAL_DTYPE_Q4_K: return HADAL_PACKED_4_SUPER;
     case HADAL_DTYPE_Q5_0: case HADAL_DTYPE_Q8_0: case HADAL_DTYPE_IQ4_NL: return HADAL_PACKED_8;
-    case HADAL_DTYPE_Q3_K: case HADAL_DTYPE_Q6_K: case HADAL_DTYPE_IQ4_XS: case HADAL_DTYPE_MXFP4: return HADAL_PACKED_8_HALVES;
+    case HADAL_DTYPE_Q3_K: case HADAL_DTYPE_Q6_K: case HADAL_DTYPE_IQ4_XS: return HADAL_PACKED_8_HALVES;
+    case HADAL_DTYPE_MXFP4: return HADAL_PACKED_4_FLOAT;
     case HADAL_DTYPE_Q5_1: case HADAL_DTYPE_Q2_K: case HADAL_DTYPE_Q5_K: return HADAL_PACKED_8_HALVES_MIN;
     default: return HADAL_PACKED_NONE;
     }
 }
 
 /* Bytes of the codes of one block of a group. */
-static inline int64_t hadal_packed_code_bytes(uint32_t packing) { return (packing & 255) <= HADAL_PACKED_4_SUPER ? 256 : 512; }
+static inline int64_t hadal_packed_code_bytes(uint32_t packing) { return (packing & 255) < HADAL_PACKED_8 ? 256 : 512; }
 
 /* Bytes of the scales of a group's `blocks` blocks. */
 static inline int64_t hadal_packed_scale_bytes(uint32_t packing, int64_t blocks) {
@@ -67,6 +70,7 @@ static inline int64_t hadal_packed_scale_bytes(uint32_t packing, int64_t blocks)
     case HADAL_PACKED_4: case HADAL_PACKED_8: return blocks * 32;
     case HADAL_PACKED_4_MIN: return blocks * 64;
     case HADAL_PACKED_4_SUPER: return (blocks + 7) / 8 * 320;
+    case HADAL_PACKED_4_FLOAT: return blocks * 16;
     case HADAL_PACKED_8_HALVES: return blocks * 128;
     default: return blocks * 256;
     }

@@ -4,6 +4,7 @@
 #define quantise_block HADAL_FN(quantise_block)
 #define quantise_terms HADAL_FN(quantise_terms)
 #define pack_group HADAL_FN(pack_group)
+#define spread_nibbles HADAL_FN(spread_nibbles)
 #define pack_scales HADAL_FN(pack_scales)
 #endif
 
@@ -46,6 +47,14 @@ INLINE void quantise_terms(const float *x, int8_t *q, int64_t columns, int64_t s
     quantise_block(rest, q + b * 32, (hadal_block *)(q + columns) + b);
 }
 
+/* Sixteen bytes of two 4-bit codes, low halves first, as 32 codes. */
+INLINE void spread_nibbles(int8_t *code, const uint8_t *from) {
+    for (int i = 0; i < 16; i++) {
+        code[i] = (int8_t)(from[i] & 15);
+        code[i + 16] = (int8_t)(from[i] >> 4);
+    }
+}
+
 /* Row r's scales of the `count` blocks from `first` on, which `from` decodes. */
 INLINE void pack_scales(uint32_t kind, uint8_t *scales, int64_t first, int64_t count, int64_t r, const decoded_block *from) {
     for (int64_t j = 0; j < count; j++) {
@@ -56,6 +65,7 @@ INLINE void pack_scales(uint32_t kind, uint8_t *scales, int64_t first, int64_t c
             memcpy(scales + b * 64 + 2 * r, &from->d, 2);
             memcpy(scales + b * 64 + 32 + 2 * r, &from->e, 2);
             break;
+        case HADAL_PACKED_4_FLOAT: scales[b * 16 + r] = from->s[j]; break;
         case HADAL_PACKED_4_SUPER:
             memcpy(scales + b / 8 * 320 + 2 * r, &from->d, 2);
             memcpy(scales + b / 8 * 320 + 32 + 2 * r, &from->e, 2);
@@ -86,12 +96,13 @@ static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored
         decoded_block block;
         for (int64_t first = 0; first < columns; first += wide, from += bytes) {
             decode_block(stored->dtype, from, &block);
+            if (kind == HADAL_PACKED_4_FLOAT) spread_nibbles(block.code, from + 1);
             pack_scales(kind, scales, first / 32, wide / 32, r, &block);
             for (int64_t b = 0; b < wide / 32; b++) {
                 uint8_t *to = codes + (first / 32 + b) * code_bytes + r * 4;
                 uint32_t code[8];
                 memcpy(code, block.code + b * 32, 32);
-                if (kind <= HADAL_PACKED_4_SUPER)
+                if (kind < HADAL_PACKED_8)
                     /* Four bits of a number in -8 ... 7, with 8 added, are its own with the top one turned. */
                     for (int j = 0; j < 4; j++) {
                         uint32_t both = ((code[j] & 0x0f0f0f0fu) | (code[j + 4] & 0x0f0f0f0fu) << 4) ^ turned;

@@ -190,6 +190,7 @@ HADAL_KERNEL(linear) {
         case HADAL_PACKED_4: HADAL_FN(packed_rows)(HADAL_PACKED_4, args, begin, end); return;
         case HADAL_PACKED_4_MIN: HADAL_FN(packed_rows)(HADAL_PACKED_4_MIN, args, begin, end); return;
         case HADAL_PACKED_4_SUPER: HADAL_FN(packed_rows)(HADAL_PACKED_4_SUPER, args, begin, end); return;
+        case HADAL_PACKED_4_FLOAT: HADAL_FN(packed_rows)(HADAL_PACKED_4_FLOAT, args, begin, end); return;
         case HADAL_PACKED_8: HADAL_FN(packed_rows)(HADAL_PACKED_8, args, begin, end); return;
         case HADAL_PACKED_8_HALVES: HADAL_FN(packed_rows)(HADAL_PACKED_8_HALVES, args, begin, end); return;
         default: HADAL_FN(packed_rows)(HADAL_PACKED_8_HALVES_MIN, args, begin, end); return;
