@@ -141,7 +141,9 @@ import TestSupport
         let weight = try #require(try build(model).weights["expert_up.1"]).materialise(from: model)
         #expect(weight.dtype == .f8_e4m3 && weight.bytes.count == 16 * 16 * 48)
         #expect(weight.scales.map { Array($0.values) } == (1...16).map { Float($0) })
-        #expect(try weight.floats() == (0..<16 * 16 * 48).map { Float($0 / (16 * 48) + 1) })
+        let wanted: [Float] = (0..<12288).map { (index: Int) -> Float in Float(index / 768 + 1) }
+        let floats = try weight.floats()
+        #expect(floats == wanted)
     }
 
     @Test func aMissingScaleIsNamed() throws {
@@ -168,31 +170,44 @@ import TestSupport
 
     // MARK: GGUF
 
-    static let latentKeys: [String: ExpressionValue] = [
-        "general.architecture": .string("deepseek2"), "deepseek2.embedding_length": .int(64), "deepseek2.block_count": .int(2),
-        "deepseek2.attention.head_count": .int(4), "deepseek2.feed_forward_length": .int(128), "deepseek2.context_length": .int(2560),
-        "deepseek2.attention.layer_norm_rms_epsilon": .float(1e-6), "deepseek2.attention.kv_lora_rank": .int(32),
-        "deepseek2.rope.dimension_count": .int(8), "deepseek2.rope.freq_base": .float(10000), "deepseek2.leading_dense_block_count": .int(1),
-        "deepseek2.expert_count": .int(8), "deepseek2.expert_used_count": .int(2), "deepseek2.expert_shared_count": .int(2),
-        "deepseek2.expert_feed_forward_length": .int(32), "deepseek2.expert_weights_scale": .float(1),
-        "deepseek2.rope.scaling.type": .string("yarn"), "deepseek2.rope.scaling.factor": .float(40),
-        "deepseek2.rope.scaling.original_context_length": .int(64), "deepseek2.rope.scaling.yarn_log_multiplier": .float(0.0707),
-    ]
-
-    static let latentTensors: [(name: String, dtype: DType, shape: [Int])] =
-        [("token_embd.weight", .f16, [320, 64]), ("output.weight", .f16, [320, 64]), ("output_norm.weight", .f32, [64])]
-        + (0..<2).flatMap { n -> [(name: String, dtype: DType, shape: [Int])] in
-            [
-                ("blk.\(n).attn_norm.weight", .f32, [64]), ("blk.\(n).attn_q.weight", .f16, [96, 64]),
-                ("blk.\(n).attn_kv_a_mqa.weight", .f16, [40, 64]), ("blk.\(n).attn_kv_a_norm.weight", .f32, [32]),
-                ("blk.\(n).attn_output.weight", .f16, [64, 64]), ("blk.\(n).ffn_norm.weight", .f32, [64]),
-            ]
-        } + [
-            ("blk.0.ffn_gate.weight", .f16, [128, 64]), ("blk.0.ffn_up.weight", .f16, [128, 64]), ("blk.0.ffn_down.weight", .f16, [64, 128]),
-            ("blk.1.ffn_gate_inp.weight", .f32, [8, 64]), ("blk.1.ffn_down_exps.weight", .q8_0, [8, 64, 32]),
-            ("blk.1.ffn_gate_shexp.weight", .f16, [64, 64]), ("blk.1.ffn_up_shexp.weight", .f16, [64, 64]),
-            ("blk.1.ffn_down_shexp.weight", .f16, [64, 64]),
+    static let latentKeys: [String: ExpressionValue] = {
+        let extents: [String: Int] = [
+            "deepseek2.embedding_length": 64, "deepseek2.block_count": 2, "deepseek2.attention.head_count": 4,
+            "deepseek2.feed_forward_length": 128, "deepseek2.context_length": 2560, "deepseek2.attention.kv_lora_rank": 32,
+            "deepseek2.rope.dimension_count": 8, "deepseek2.leading_dense_block_count": 1, "deepseek2.expert_count": 8,
+            "deepseek2.expert_used_count": 2, "deepseek2.expert_shared_count": 2, "deepseek2.expert_feed_forward_length": 32,
+            "deepseek2.rope.scaling.original_context_length": 64,
         ]
+        var keys: [String: ExpressionValue] = extents.mapValues { ExpressionValue.int($0) }
+        keys["general.architecture"] = .string("deepseek2")
+        keys["deepseek2.attention.layer_norm_rms_epsilon"] = .float(1e-6)
+        keys["deepseek2.rope.freq_base"] = .float(10000)
+        keys["deepseek2.expert_weights_scale"] = .float(1)
+        keys["deepseek2.rope.scaling.type"] = .string("yarn")
+        keys["deepseek2.rope.scaling.factor"] = .float(40)
+        keys["deepseek2.rope.scaling.yarn_log_multiplier"] = .float(0.0707)
+        return keys
+    }()
+
+    typealias Tensor = (name: String, dtype: DType, shape: [Int])
+
+    static let latentTensors: [Tensor] = {
+        var tensors: [Tensor] = [("token_embd.weight", .f16, [320, 64]), ("output.weight", .f16, [320, 64]), ("output_norm.weight", .f32, [64])]
+        let layer: [Tensor] = [
+            ("attn_norm.weight", .f32, [64]), ("attn_q.weight", .f16, [96, 64]), ("attn_kv_a_mqa.weight", .f16, [40, 64]),
+            ("attn_kv_a_norm.weight", .f32, [32]), ("attn_output.weight", .f16, [64, 64]), ("ffn_norm.weight", .f32, [64]),
+        ]
+        let dense: [Tensor] = [("ffn_gate.weight", .f16, [128, 64]), ("ffn_up.weight", .f16, [128, 64]), ("ffn_down.weight", .f16, [64, 128])]
+        let sparse: [Tensor] = [
+            ("ffn_gate_inp.weight", .f32, [8, 64]), ("ffn_down_exps.weight", .q8_0, [8, 64, 32]), ("ffn_gate_shexp.weight", .f16, [64, 64]),
+            ("ffn_up_shexp.weight", .f16, [64, 64]), ("ffn_down_shexp.weight", .f16, [64, 64]),
+        ]
+        for n in 0..<2 {
+            for tensor in layer { tensors.append(("blk.\(n).\(tensor.name)", tensor.dtype, tensor.shape)) }
+            for tensor in n == 0 ? dense : sparse { tensors.append(("blk.\(n).\(tensor.name)", tensor.dtype, tensor.shape)) }
+        }
+        return tensors
+    }()
     static let splitExperts: [(name: String, dtype: DType, shape: [Int])] = [
         ("blk.1.ffn_gate_exps.weight", .q8_0, [8, 32, 64]), ("blk.1.ffn_up_exps.weight", .q8_0, [8, 32, 64]),
     ]
@@ -200,9 +215,11 @@ import TestSupport
         "deepseek2.attention.head_count_kv": .int(1), "deepseek2.attention.key_length": .int(40), "deepseek2.attention.value_length": .int(32),
         "deepseek2.attention.key_length_mla": .int(24), "deepseek2.attention.value_length_mla": .int(16),
     ]
-    static let splitKV: [(name: String, dtype: DType, shape: [Int])] = (0..<2).flatMap {
-        [("blk.\($0).attn_k_b.weight", .f16, [4, 32, 16]), ("blk.\($0).attn_v_b.weight", .f16, [4, 16, 32])]
-    }
+    static let splitKV: [Tensor] = [
+        ("blk.0.attn_k_b.weight", .f16, [4, 32, 16]), ("blk.0.attn_v_b.weight", .f16, [4, 16, 32]),
+        ("blk.1.attn_k_b.weight", .f16, [4, 32, 16]), ("blk.1.attn_v_b.weight", .f16, [4, 16, 32]),
+    ]
+    static let wholeKV: [Tensor] = [("blk.0.attn_kv_b.weight", .f16, [128, 32]), ("blk.1.attn_kv_b.weight", .f16, [128, 32])]
 
     @Test func bothGenerationsOfLatentGGUFFiles() throws {
         let new = try build(
@@ -214,7 +231,7 @@ import TestSupport
                     "deepseek2.attention.head_count_kv": .int(4), "deepseek2.attention.key_length": .int(24),
                     "deepseek2.attention.value_length": .int(16),
                 ]) { $1 },
-                tensors: Self.latentTensors + Self.splitExperts + (0..<2).map { ("blk.\($0).attn_kv_b.weight", .f16, [128, 32]) }))
+                tensors: Self.latentTensors + Self.splitExperts + Self.wholeKV))
         #expect(new.architecture == "deepseek_v2" && new.warnings.isEmpty && old.warnings.isEmpty)
         for model in [new, old] {
             let node = try #require(model.main.nodes("latent_attention").first)
@@ -234,9 +251,8 @@ import TestSupport
         let k = (0..<4 * 32 * 16).map { Float($0) }
         let v = (0..<4 * 16 * 32).map { Float(-$0) }
         func bytes(_ values: [Float]) -> [UInt8] { values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } } }
-        let tensors = (Self.latentTensors + Self.splitExperts + Self.splitKV).map { tensor in
-            tensor.name.contains("_b.weight") ? (tensor.name, DType.f32, tensor.shape) : (tensor.name, tensor.dtype, tensor.shape)
-        }
+        var tensors = Self.latentTensors + Self.splitExperts + Self.splitKV
+        for i in tensors.indices where tensors[i].name.contains("_b.weight") { tensors[i].dtype = .f32 }
         let model = try FakeModel(
             metadata: Self.latentKeys.merging(Self.newGeneration) { $1 }, tensors: tensors,
             data: ["blk.0.attn_k_b.weight": bytes(k), "blk.0.attn_v_b.weight": bytes(v)])
@@ -256,10 +272,8 @@ import TestSupport
             "deepseek2.expert_gating_func": .int(2), "deepseek2.expert_weights_norm": .bool(true), "deepseek2.expert_group_count": .int(4),
             "deepseek2.expert_group_used_count": .int(2), "deepseek2.expert_weights_scale": .float(2.5),
         ]) { $1 }
-        let tensors =
-            Self.latentTensors + Self.splitKV + [
-                ("blk.1.exp_probs_b.bias", .f32, [8]), ("blk.1.ffn_gate_up_exps.weight", .q8_0, [8, 64, 64]),
-            ]
+        let more: [Tensor] = [("blk.1.exp_probs_b.bias", .f32, [8]), ("blk.1.ffn_gate_up_exps.weight", .q8_0, [8, 64, 64])]
+        let tensors = Self.latentTensors + Self.splitKV + more
         let model = try build(FakeModel(metadata: keys, tensors: tensors))
         #expect(model.architecture == "deepseek_v3" && model.warnings.isEmpty)
         let router = try #require(model.main.nodes("router").first)
