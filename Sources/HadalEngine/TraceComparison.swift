@@ -25,7 +25,7 @@ public struct TraceComparison: Sendable {
     public let tolerance: Double
 
     public init(
-        names: (String, String), a: [NamedTensor], b: [NamedTensor], order: [(label: String, op: String)],
+        names: (String, String), a: [NamedTensor], b: [NamedTensor], order: [(label: String, op: String, outputs: Int)],
         tolerance: Double
     ) {
         self.names = names
@@ -33,13 +33,20 @@ public struct TraceComparison: Sendable {
         let left = Dictionary(a.map { ($0.name, $0) }, uniquingKeysWith: { x, _ in x })
         let right = Dictionary(b.map { ($0.name, $0) }, uniquingKeysWith: { x, _ in x })
         var rows: [Row] = []
-        for (label, op) in order {
-            let keys = [label] + (0..<8).map { "\(label).\($0)" }
-            for key in keys { if let x = left[key], let y = right[key] { rows.append(Self.row(key, op, x.values, y.values)) } }
+        for (index, node) in order.enumerated() {
+            for output in 0..<node.outputs {
+                let key = Self.key(node: index, output: output)
+                guard let x = left[key], let y = right[key] else { continue }
+                let label = node.outputs > 1 ? "\(node.label).\(output)" : node.label
+                rows.append(Self.row(label, node.op, x.values, y.values))
+            }
         }
         if let x = left["logits"], let y = right["logits"] { rows.append(Self.row("logits", order.last?.op ?? "", x.values, y.values)) }
         self.rows = rows
     }
+
+    /// What a node's output is called among the results: labels need not be unique.
+    static func key(node: Int, output: Int) -> String { "node.\(node).\(output)" }
 
     /// The first op beyond the tolerance.
     public var first: Row? { rows.first { !($0.relative <= tolerance) } }

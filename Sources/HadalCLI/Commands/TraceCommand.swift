@@ -94,7 +94,7 @@ struct TraceCommand: ParsableCommand {
         let b = try Engine(path: path, options: options)
         let others = try b.evaluate(prompt)
         let comparison = TraceComparison(
-            names: (first, second), a: results, b: others, order: a.model.graph.nodes.map { ($0.label, $0.op) },
+            names: (first, second), a: results, b: others, order: a.model.graph.nodes.map { ($0.label, $0.op, $0.outputs.count) },
             tolerance: tolerance ?? (a.model.hasQuantisedWeights ? 0.1 : 0.001))
         if json { Terminal.json(comparison.json()) } else { Terminal.line(comparison.text()) }
         if comparison.first != nil { throw Failure() }

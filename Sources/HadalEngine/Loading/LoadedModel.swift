@@ -40,9 +40,9 @@ public final class LoadedModel: Sendable {
         case .hidden:
             observed += (description.graph.hidden["main"] ?? [:]).sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
         case .everything:
-            for node in graph.nodes {
+            for (index, node) in graph.nodes.enumerated() {
                 for (k, value) in node.outputs.enumerated() where graph.values[value].dtype == .f32 && value != logits {
-                    observed.append((node.outputs.count > 1 ? "\(node.label).\(k)" : node.label, value))
+                    observed.append((TraceComparison.key(node: index, output: k), value))
                 }
             }
         }
