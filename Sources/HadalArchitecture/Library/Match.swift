@@ -5,7 +5,7 @@ import HadalGraph
 public struct Match: Sendable {
     public let description: ArchitectureDescription
     public let variant: String?
-    /// One sentence: "matched qwen2 because config.model_type is "qwen2"".
+    /// Sentences: "matched NAME because config.model_type is "NAME"", and why a variant was chosen.
     public let reasons: [String]
 
     /// Applies the description to a model.
