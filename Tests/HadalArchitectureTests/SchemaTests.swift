@@ -44,13 +44,14 @@ import TestSupport
         }
     }
 
-    @Test(arguments: ["deepseek_v2", "deepseek_v3", "gemma2", "gemma3", "gpt_oss", "llama", "mistral", "mixtral", "olmoe", "phi3", "qwen2", "qwen3", "qwen3_moe"])
-    func builtInDescriptionsPassTheCheck(name: String) throws {
+    @Test func builtInDescriptionsPassTheCheck() throws {
         let library = try ArchitectureLibrary()
-        let entry = try #require(library.list.first { $0.name == name })
-        let report = try library.check(file: entry.path, catalogue: OpCatalogue.load())
-        #expect(report.problems.isEmpty, "\(report.problems)")
-        #expect(report.notes.isEmpty, "\(report.notes)")
-        #expect(library.list.count == 13)
+        let catalogue = try OpCatalogue.load()
+        #expect(library.list.count >= 25)
+        for entry in library.list {
+            let report = try library.check(file: entry.path, catalogue: catalogue)
+            #expect(report.problems.isEmpty, "\(entry.name): \(report.problems)")
+            #expect(report.notes.isEmpty, "\(entry.name): \(report.notes)")
+        }
     }
 }

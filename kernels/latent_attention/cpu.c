@@ -1,5 +1,5 @@
 /*
- * latent_attention: attention over one latent row and one rotary key per token, which all heads share (DeepSeek-V2, section 2.1).
+ * latent_attention: attention over one latent row and one rotary key per token, which all heads share (arXiv 2405.04434, section 2.1).
  *
  * The cache holds rank + rope_dim numbers a token. With kv_b = [K; V] of a head there are two ways to the same result:
  *

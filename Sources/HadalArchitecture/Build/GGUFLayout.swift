@@ -99,9 +99,9 @@ private struct GGUFLayoutPlanner {
         case .plain: break
         case .linear: ropeType = "linear"
         case .yarn: ropeType = "yarn"
-        case .llama3:
+        case .ntkByParts:
             guard let weight = holder("factors_weight") else {
-                throw HadalError(.unsupported, "\(description.name) has no tensor for llama3 rotary scaling in GGUF files", at: spec.place)
+                throw HadalError(.unsupported, "\(description.name) has no tensor for this rotary scaling in GGUF files", at: spec.place)
             }
             let scaled = try table.inverseFrequencies { _ in [] }
             let plain = try RopeTable(name: table.name, dim: table.dim, theta: table.theta, scaling: .plain, scale: 1, switchLength: 0)

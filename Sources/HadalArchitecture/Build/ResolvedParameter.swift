@@ -4,7 +4,7 @@ import HadalCore
 public struct ResolvedParameter: Sendable, Equatable {
     public let name: String
     public let value: ExpressionValue
-    /// "config.json hidden_size", "llama.embedding_length", "default: n_heads", "d_model / n_heads".
+    /// "config.json hidden_size", "general.file_type", "default: n_heads", "d_model / n_heads".
     public let origin: String
     public let help: String
 }

@@ -6,11 +6,7 @@ import Darwin
 import HadalCore
 
 extension BuildContext {
-    /// Spellings of scaling types that checkpoints use.
-    private static let spellings: [String: String] = [
-        "plain": "plain", "default": "plain", "none": "plain", "linear": "linear", "llama3": "llama3", "yarn": "yarn",
-        "longrope": "longrope", "su": "longrope",
-    ]
+    private static let scalings = ["plain", "linear", "ntk_by_parts", "yarn", "longrope"]
 
     /// Evaluates a table's fields.
     func ropeTable(_ spec: RopeSpec, _ indices: [String: Int], wanted: String) throws -> RopeTable {
@@ -46,20 +42,20 @@ extension BuildContext {
         guard dim % 2 == 0 else { throw fail("dim is \(dim); it must be even") }
         let theta = try positive("theta")
         let typeValue = try spec.fields["type"]?.evaluate(scope) ?? .null
-        let typeName = typeValue.isNull ? "plain" : typeValue.string ?? ""
-        guard let type = Self.spellings[typeName] else {
+        let type = typeValue.isNull ? "plain" : typeValue.string ?? ""
+        guard Self.scalings.contains(type) else {
             throw HadalError(
                 .unsupported, "rope scaling type \(typeValue) is not known", at: spec.fields["type"]?.place ?? spec.place,
-                hint: "known types: \(Self.spellings.keys.sorted().joined(separator: ", "))")
+                hint: "known types: \(Self.scalings.joined(separator: ", "))")
         }
         var (scaling, scale, switchLength) = (RopeTable.Scaling.plain, 1.0, 0)
         let attention = try number("attention_factor")
         switch type {
         case "linear": scaling = .linear(factor: try positive("factor"))
-        case "llama3":
+        case "ntk_by_parts":
             let (low, high) = (try positive("low_freq_factor", 1), try positive("high_freq_factor", 4))
             guard high > low else { throw fail("high_freq_factor (\(high)) must be above low_freq_factor (\(low))") }
-            scaling = .llama3(factor: try positive("factor"), low: low, high: high, original: try positive("original_length"))
+            scaling = .ntkByParts(factor: try positive("factor"), low: low, high: high, original: try positive("original_length"))
         case "yarn":
             let factor = try positive("factor")
             let truncate = try spec.fields["truncate"].map { try $0.evaluate(scope) }.flatMap { $0.isNull ? nil : $0 }
@@ -102,7 +98,7 @@ extension BuildContext {
         default: break
         }
         // Divisors stored beside the weights replace the calculation.
-        if let factors = try divisorWeight(spec, "factors", indices, dim, wanted), type == "plain" || type == "llama3" {
+        if let factors = try divisorWeight(spec, "factors", indices, dim, wanted), type == "plain" || type == "ntk_by_parts" {
             scaling = .divided(short: factors, long: nil)
         }
         guard scale.isFinite else { throw fail("the scale of cos and sin is \(scale)") }

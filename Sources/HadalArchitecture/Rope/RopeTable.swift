@@ -7,13 +7,15 @@ import HadalCore
 
 /// Rotary frequencies of one kind of attention, as the `rope` op wants them.
 ///
-/// Sources: Su et al. 2021 (plain); Chen et al. 2023 (linear); Meta 2024, Llama 3.1 (llama3); Peng et al. 2023, YaRN;
+/// Sources: Su et al. 2021 (plain); Chen et al. 2023 (linear); Peng et al. 2023, YaRN (NTK by parts, section 3.2, and yarn);
 /// Ding et al. 2024, LongRoPE.
 public struct RopeTable: Sendable, Equatable {
     public enum Scaling: Sendable, Equatable {
         case plain
         case linear(factor: Double)
-        case llama3(factor: Double, low: Double, high: Double, original: Double)
+        /// Frequencies that turn more than `high` times over the original length stay, those that turn less than `low` times are
+        /// divided, and those between are blended.
+        case ntkByParts(factor: Double, low: Double, high: Double, original: Double)
         case yarn(factor: Double, betaFast: Double, betaSlow: Double, original: Double, truncate: Bool)
         /// The frequencies' divisors are stored with the model: for short sequences, and (if any) for long ones.
         case divided(short: Divisors, long: Divisors?)
@@ -59,7 +61,7 @@ public struct RopeTable: Sendable, Equatable {
         switch scaling {
         case .plain: result = plain
         case .linear(let factor): result = plain.map { $0 / factor }
-        case .llama3(let factor, let low, let high, let original):
+        case .ntkByParts(let factor, let low, let high, let original):
             result = plain.map { f in
                 let rotations = original * f / (2 * Double.pi)
                 if rotations > high { return f }

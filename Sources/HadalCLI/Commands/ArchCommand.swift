@@ -45,7 +45,12 @@ struct ArchCommand: ParsableCommand {
 
         func run() throws {
             let report = try search.environment.architectures().check(file: file, catalogue: try search.environment.catalogue())
-            Terminal.line("\(file): \(report)")
+            for problem in report.problems { Terminal.error(problem.description) }
+            for note in report.notes { Terminal.note(note) }
+            guard report.problems.isEmpty else { throw ExitCode.failure }
+            Terminal.line(
+                "\(file): \(report.name) can be used: \(report.parameterCount) parameters, \(report.weightCount) weights, "
+                    + "graphs \(report.graphNames.joined(separator: ", "))")
         }
     }
 
