@@ -138,6 +138,16 @@ import TestSupport
         #expect(model.main.nodes("attention").allSatisfy { $0.float("softcap") == 0 }, "the key is Gemma 2's; this family does not use it")
     }
 
+    @Test(arguments: ["[\"yarn\", 4]", "\"yarn\"", "4"])
+    func ropeScalingThatIsNoObjectIsAnError(text: String) throws {
+        let error = #expect(throws: HadalError.self) {
+            _ = try build(Families.model("qwen2") { config, _ in
+                config = config.replacing("\"rope_theta\"", with: "\"rope_scaling\": \(text), \"rope_theta\"")
+            })
+        }
+        #expect(error?.message.contains("rope_scaling is") == true && error?.message.contains("not an object") == true, "\(String(describing: error))")
+    }
+
     @Test func aSilentMistralConfigurationHasAWindow() throws {
         func window(_ text: String) throws -> [Int] {
             try build(Families.model("mistral") { config, _ in config = config.replacing("\"sliding_window\": 8,", with: text) })

@@ -21,6 +21,12 @@ struct ErrorTests {
         #expect(ContinuousClock.now - start < .seconds(20))
     }
 
+    @Test(arguments: ["1,,2", "1,2,", ",", "", "1;2", "x", "[1,2"])
+    func tokensThatAreNoList(text: String) throws {
+        let run = try CommandRun(["generate-ids", Fixtures.path("models/llama"), "--tokens", text, "-n", "1", "--backend", "reference"])
+        #expect(run.status == 2, "\(run.error)")
+    }
+
     @Test func missingFile() throws { try expectFailure(["run", "missing.gguf", "-p", "x"], "missing.gguf") }
 
     @Test func textFileNamedGGUF() throws {

@@ -25,7 +25,14 @@ extension BuildContext {
         if source.format == .safetensors || source.configuration != nil {
             for path in spec.config {
                 if let null = spec.null, configSaysNull(path) { return (try evaluate(null, spec), "config.json \(path)", null.place) }
-                guard let json = config(path) else { continue }
+                guard let json = config(path) else {
+                    if let (part, value) = configObstacle(path) {
+                        throw HadalError(
+                            .mismatch, "\(part) is \(value.kindName), not an object (parameter \(spec.name))",
+                            at: source.configuration?.place(of: value))
+                    }
+                    continue
+                }
                 let place = source.configuration?.place(of: json)
                 guard let value = ExpressionValue(json) else {
                     throw HadalError(

@@ -63,6 +63,15 @@ final class BuildContext {
         return ConfigLookup.value(path, in: root)
     }
 
+    /// What in config.json keeps a path from being looked up: a list or a scalar where an object should be.
+    func configObstacle(_ path: String) -> (path: String, value: JSON)? {
+        let root = source.configuration?.root
+        for prefix in description.configRoots {
+            if let found = ConfigLookup.obstacle("\(prefix).\(path)", in: root) { return found }
+        }
+        return ConfigLookup.obstacle(path, in: root)
+    }
+
     /// Whether the first of the description's roots that has a path gives it as null.
     func configSaysNull(_ path: String) -> Bool {
         guard config(path) == nil else { return false }

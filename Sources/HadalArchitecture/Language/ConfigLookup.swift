@@ -10,6 +10,17 @@ enum ConfigLookup {
 
     static func isNull(_ path: String, in root: JSON?) -> Bool { raw(path, in: root)?.isNull ?? false }
 
+    /// What stands in the way of a path: the first value on it that should be an object and is something else. Null stands in no way.
+    static func obstacle(_ path: String, in root: JSON?) -> (path: String, value: JSON)? {
+        let keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        for count in 1..<max(keys.count, 1) {
+            let part = keys[..<count].joined(separator: ".")
+            guard let found = value(part, in: root) else { return nil }
+            if found.object == nil { return (part, found) }
+        }
+        return nil
+    }
+
     private static func raw(_ path: String, in root: JSON?) -> JSON? {
         guard var at = root else { return nil }
         for key in path.split(separator: ".", omittingEmptySubsequences: false) {

@@ -12,9 +12,17 @@ struct TokenList: ExpressibleByArgument {
             guard let read = try? String(contentsOfFile: String(text.dropFirst()), encoding: .utf8) else { return nil }
             text = read
         }
-        let parts = text.split { ",[] \n\r\t".contains($0) }
-        let ids = parts.compactMap { Int32($0) }
-        guard ids.count == parts.count else { return nil }
-        self.ids = ids
+        var items = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        if items.hasPrefix("["), items.hasSuffix("]") { items = String(items.dropFirst().dropLast()) }
+        ids = []
+        // A comma ends an item: nothing between two of them is a mistake, white space around them is not.
+        for part in items.split(separator: ",", omittingEmptySubsequences: false) {
+            let words = part.split(whereSeparator: \.isWhitespace)
+            guard !words.isEmpty else { return nil }
+            for word in words {
+                guard let id = Int32(word) else { return nil }
+                ids.append(id)
+            }
+        }
     }
 }
