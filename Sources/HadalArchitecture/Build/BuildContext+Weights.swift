@@ -45,6 +45,11 @@ extension BuildContext {
             if source.inventedTensor("", shape: []) != nil { return !optional }
             return try candidates(patterns, indices, place).contains { try source.tensorInfo($0.name) != nil }
         case .concat(let parts, _, _): return try parts.allSatisfy { try found($0, indices, optional: optional) }
+        case .first(let parts, _): return try parts.contains { try found($0, indices, optional: optional) }
+        // Packed numbers without their exponents are a fault of the file, not the absence of the weight.
+        case .mxfp4(let blocks, _, let place):
+            if source.inventedTensor("", shape: []) != nil { return !optional }
+            return try candidates(blocks, indices, place).contains { try source.tensorInfo($0.name) != nil }
         case .stack(let inner, let index, let count, _):
             guard try count.int(scope(indices), "'count'") > 0 else { return false }
             return try found(inner, indices.merging([index: 0]) { $1 }, optional: optional)
@@ -196,18 +201,43 @@ extension BuildContext {
             let n = try count.int(scope, "'count' of weight '\(spec.name)'", in: 1...Limits.sourceParts)
             let one = (stored ?? (part.steps.isEmpty ? wanted : nil)).map { Array($0.dropFirst()) }
             recipe = .stack(try (0..<n).map { try self.recipe(inner, spec, indices.merging([index: $0]) { $1 }, wanted: one) })
+        case .first(let parts, _):
+            guard let chosen = try parts.first(where: { try found($0, indices, optional: false) }) else {
+                throw Missing(names: try parts.flatMap { try missingNames($0, indices) })
+            }
+            recipe = try self.recipe(chosen, spec, indices, wanted: part.steps.isEmpty ? wanted : nil)
+        case .mxfp4(let blocks, let scales, let place):
+            if source.inventedTensor("", shape: []) != nil {
+                recipe = try tensor(candidates(blocks, indices, place), shape: stored ?? (part.steps.isEmpty ? wanted : nil))
+            } else {
+                recipe = .mxfp4(
+                    blocks: try tensor(candidates(blocks, indices, place), shape: nil),
+                    scales: try tensor(candidates(scales, indices, place), shape: nil))
+            }
         }
         if let stored {
             let found = try recipe.shape().dims
             guard found == stored else {
                 let texts = part.stored?.map(\.text).joined(separator: ", ") ?? ""
+                var what = "tensor '\(recipe.tensors.first?.name ?? "?")' has shape"
+                if case .mxfp4 = recipe { what = "\(recipe.summary) comes to shape" }
                 throw HadalError(
-                    .mismatch, "tensor '\(recipe.tensors.first?.name ?? "?")' has shape \(found); weight '\(spec.name)' wants \(stored) ([\(texts)])",
+                    .mismatch, "\(what) \(found); weight '\(spec.name)' wants \(stored) ([\(texts)])",
                     at: recipe.tensors.first?.place)
             }
         }
         for step in part.steps { recipe = try apply(step, to: recipe, spec, scope) }
         return recipe
+    }
+
+    /// The likeliest name of each tensor that a source looks for.
+    private func missingNames(_ part: WeightSpec.Part, _ indices: [String: Int]) throws -> [String] {
+        switch part.source {
+        case .tensor(let patterns, let place), .mxfp4(let patterns, _, let place):
+            return try candidates(patterns, indices, place).first.map { [$0.name] } ?? []
+        case .concat(let parts, _, _), .first(let parts, _): return try parts.flatMap { try missingNames($0, indices) }
+        case .stack(let inner, let index, _, _): return try missingNames(inner, indices.merging([index: 0]) { $1 })
+        }
     }
 
     private func tensor(_ candidates: [Candidate], shape: [Int]?) throws -> WeightRecipe {
@@ -266,7 +296,13 @@ extension BuildContext {
             let last = try recipe.shape().dims.count - 1
             return .slice(recipe, axis: last, from: try from.int(scope, what), to: try to.int(scope, what))
         case .every(let step, let from, let axis):
-            return .every(recipe, axis: axis, from: try from.int(scope, what), step: try step.int(scope, what))
+            let (from, step) = (try from.int(scope, what), try step.int(scope, what))
+            // Whole rows of blocks are picked before they are put together, which is half the work for half the rows.
+            if case .mxfp4(let blocks, let scales) = recipe, axis < (try recipe.shape().dims.count) - 1 {
+                return .mxfp4(
+                    blocks: .every(blocks, axis: axis, from: from, step: step), scales: .every(scales, axis: axis, from: from, step: step))
+            }
+            return .every(recipe, axis: axis, from: from, step: step)
         case .transpose(let axes): return .transpose(recipe, axes: axes)
         case .reshape(let dims): return .reshape(recipe, dims: try dims.map { try $0.int(scope, what, in: 1...(1 << 40)) })
         case .rotary(let heads, let dim, let offset, let toHalf):

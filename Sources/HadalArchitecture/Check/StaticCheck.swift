@@ -138,18 +138,9 @@ struct StaticCheck {
         for formula in part.stored ?? [] { names(formula, indices) }
         for step in part.steps { for formula in step.formulas { names(formula, indices) } }
         switch part.source {
-        case .tensor(let patterns, let place):
-            for pattern in patterns {
-                for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
-                    usedNames.insert(name)
-                    if description.parameter(name)?.kind == .int { continue }
-                    report(
-                        HadalError(
-                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index, an alias nor an integer parameter", at: place,
-                            hint: Suggestion.hint(for: name, among: Array(indices) + description.aliases.map(\.name))))
-                }
-            }
-        case .concat(let parts, _, _): for inner in parts { check(inner, spec, indices) }
+        case .tensor(let patterns, let place): check(patterns, place, indices)
+        case .mxfp4(let blocks, let scales, let place): check(blocks + scales, place, indices)
+        case .concat(let parts, _, _), .first(let parts, _): for inner in parts { check(inner, spec, indices) }
         case .stack(let inner, let index, let count, _):
             names(count, indices)
             check(inner, spec, indices.union([index]))
@@ -165,6 +156,19 @@ struct StaticCheck {
                     report(
                         HadalError(
                             .notFound, "rope table '\(table.name)': no weight '\(name)'", at: formula.place,
+    private mutating func check(_ patterns: [NamePattern], _ place: Place, _ indices: Set<String>) {
+        for pattern in patterns {
+            for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
+                usedNames.insert(name)
+                if description.parameter(name)?.kind == .int { continue }
+                report(
+                    HadalError(
+                        .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index, an alias nor an integer parameter", at: place,
+                        hint: Suggestion.hint(for: name, among: Array(indices) + description.aliases.map(\.name))))
+            }
+        }
+    }
+
                             hint: Suggestion.hint(for: name, among: description.weights.map(\.name))))
                 }
             } else {

@@ -9,6 +9,10 @@ struct WeightSpec: Sendable {
         case concat([Part], axis: Int, place: Place)
         /// One part for each value of an index, stacked along a new first axis.
         case stack(Part, index: String, count: Formula, place: Place)
+        /// The first part whose tensors the model has.
+        case first([Part], place: Place)
+        /// MXFP4 held in two tensors: 16 bytes of packed neighbours for each block, and one exponent for each.
+        case mxfp4(blocks: [NamePattern], scales: [NamePattern], place: Place)
     }
 
     /// A source, the shape it must have, and what is done to it.
@@ -50,7 +54,8 @@ extension WeightSpec.Part {
         for step in steps { for formula in step.formulas { found.formUnion(formula.names) } }
         switch source {
         case .tensor(let patterns, _): for pattern in patterns { found.formUnion(pattern.placeholders) }
-        case .concat(let parts, _, _): for part in parts { found.formUnion(part.names) }
+        case .concat(let parts, _, _), .first(let parts, _): for part in parts { found.formUnion(part.names) }
+        case .mxfp4(let blocks, let scales, _): for pattern in blocks + scales { found.formUnion(pattern.placeholders) }
         case .stack(let part, let index, let count, _):
             var inner = part.names
             inner.remove(index)
@@ -112,11 +117,13 @@ extension WeightSpec.Part {
         let stack = fields.optional("stack")
         let index = try fields.optionalString("index")
         let count = try fields.optional("count").map { try Formula($0, in: document) }
+        let first = try fields.optionalArray("first")
+        let mxfp4 = fields.optional("mxfp4")
         stored = try fields.optionalArray("stored").map { try $0.map { try Formula($0, in: document) } }
         steps = try (fields.optionalArray("transform") ?? []).map { try TransformStep($0, in: document, what: what) }
         try fields.finish()
-        guard [name != nil, concat != nil, stack != nil].filter({ $0 }).count == 1 else {
-            throw fields.fail("needs exactly one of 'name', 'concat' and 'stack'")
+        guard [name != nil, concat != nil, stack != nil, first != nil, mxfp4 != nil].filter({ $0 }).count == 1 else {
+            throw fields.fail("needs exactly one of 'name', 'concat', 'stack', 'first' and 'mxfp4'")
         }
         guard axis == nil || concat != nil else { throw fields.fail("'axis' belongs to 'concat'") }
         guard (index == nil && count == nil) || stack != nil else { throw fields.fail("'index' and 'count' belong to 'stack'") }
@@ -131,6 +138,15 @@ extension WeightSpec.Part {
             guard let count else { throw fields.fail("'stack' needs 'count'") }
             source = .stack(
                 try Self(stack, in: document, what: what, depth: depth + 1), index: index ?? "expert", count: count, place: place)
+        } else if let first {
+            guard !first.isEmpty, first.count <= 16 else { throw fields.fail("'first' lists 1 to 16 sources") }
+            source = .first(try first.map { try Self($0, in: document, what: what, depth: depth + 1) }, place: place)
+        } else if let mxfp4 {
+            var inner = try JSONFields(mxfp4, in: document, what: "'mxfp4' of \(what)")
+            let blocks = try Self.patterns(inner.required("blocks"), in: document, what: what)
+            let scales = try Self.patterns(inner.required("scales"), in: document, what: what)
+            try inner.finish()
+            source = .mxfp4(blocks: blocks, scales: scales, place: place)
         } else {
             throw fields.fail("needs 'name'")
         }

@@ -63,6 +63,10 @@ extension WeightRecipe {
             let data = try r.materialise(from: source, owner: owner)
             let factors = try scales.materialise(from: source, owner: owner).floats()
             return WeightData(data, scales: try scaleShape().map { WeightScales(factors, $0) })
+        case .mxfp4(let blocks, let scales):
+            return MXFP4Assembly.data(
+                blocks: try blocks.materialise(from: source, owner: owner), scales: try scales.materialise(from: source, owner: owner),
+                dims: shape.dims)
         }
     }
 

@@ -107,6 +107,9 @@ extension WeightRecipe {
                 throw Self.fail("does not fit block scales of shape \(scale.dims)", r, shape)
             }
             return shape
+        case .mxfp4(let blocks, let scales):
+            let shape = try blocks.shape()
+            return Shape(dtype: .mxfp4, dims: try MXFP4Assembly.dims(of: (blocks, shape), scales: (scales, try scales.shape())))
         }
     }
 
@@ -125,7 +128,7 @@ extension WeightRecipe {
         return product
     }
 
-    private static func fail(_ message: String, _ part: WeightRecipe, _ shape: Shape) -> HadalError {
+    static func fail(_ message: String, _ part: WeightRecipe, _ shape: Shape) -> HadalError {
         HadalError(.mismatch, "\(part.summary) of shape \(shape.dims) \(message)", at: part.tensors.first?.place)
     }
 }

@@ -22,6 +22,8 @@ public indirect enum WeightRecipe: Sendable, Equatable {
     case float(WeightRecipe)
     /// A float8 matrix with a scale for each `block` x `block` square. The scales stay beside the data until a step needs floats.
     case blockScaled(WeightRecipe, scales: WeightRecipe, block: Int)
+    /// MXFP4 blocks put together from packed bytes and exponents that are stored apart; see `MXFP4Assembly`.
+    case mxfp4(blocks: WeightRecipe, scales: WeightRecipe)
 
     /// The stored tensor, when it is used as it is.
     public var plainTensor: TensorInfo? { if case .tensor(let tensor) = self { tensor } else { nil } }
@@ -34,6 +36,7 @@ public indirect enum WeightRecipe: Sendable, Equatable {
             .affine(let r, _, _), .float(let r):
             r.tensors
         case .blockScaled(let r, let scales, _): r.tensors + scales.tensors
+        case .mxfp4(let blocks, let scales): blocks.tensors + scales.tensors
         case .concat(let parts, _), .stack(let parts): parts.flatMap(\.tensors)
         }
     }
@@ -52,6 +55,7 @@ public indirect enum WeightRecipe: Sendable, Equatable {
         case .affine(let r, let multiply, let add): "\(multiply) * \(r.summary) + \(add)"
         case .float(let r): "\(r.summary) as F32"
         case .blockScaled(let r, _, _): "\(r.summary) times its block scales"
+        case .mxfp4(let blocks, let scales): "MXFP4 of \(blocks.summary) and \(scales.summary)"
         }
     }
 }
