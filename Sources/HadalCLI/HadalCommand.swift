@@ -19,7 +19,7 @@ struct HadalCommand: ParsableCommand {
                 name: "Looking inside",
                 subcommands: [
                     LogitsCommand.self, GenerateIDsCommand.self, TokenizeCommand.self, TemplateCommand.self, TraceCommand.self,
-                    BenchCommand.self,
+                    BenchCommand.self, EvalCommand.self,
                 ]),
             CommandGroup(
                 name: "The machine and its plugins",

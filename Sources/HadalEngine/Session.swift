@@ -64,6 +64,17 @@ public final class Session: @unchecked Sendable {
         try append(new, eachRow: nil)
     }
 
+    /// Appends tokens and gives each chunk's logits, as `append(_:eachRow:)` does.
+    ///
+    /// - Parameter plannedLength: the length the session will reach with later calls; nil: with this one. What depends on the length of
+    ///   the whole (a rope switch) is computed for it from the start, so that nothing has to be rebuilt.
+    func append(_ new: [Int32], plannedLength: Int? = nil, eachChunk: (Int, Int) throws -> Void) throws {
+        clearCancellation()
+        try withoutActuallyEscaping(eachChunk) { body in
+            try new.withUnsafeBufferPointer { try append($0, plannedLength: plannedLength, eachRow: body) }
+        }
+    }
+
     /// Forgets a `cancel()` that came too early to be meant for what starts now.
     func clearCancellation() { cancelFlag.pointee = 0 }
 
@@ -71,7 +82,7 @@ public final class Session: @unchecked Sendable {
     var isCancelled: Bool { cancelFlag.pointee != 0 }
 
     /// Appends tokens; `eachRow` receives the logits `[rows, vocabulary]` of each chunk, with the index of its first token.
-    func append(_ new: UnsafeBufferPointer<Int32>, eachRow: ((Int, Int) throws -> Void)?) throws {
+    func append(_ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil, eachRow: ((Int, Int) throws -> Void)?) throws {
         guard !new.isEmpty else { throw HadalError(.invalidArgument, "nothing to append") }
         guard new.count <= contextLength - count else {
             throw HadalError(
@@ -84,14 +95,14 @@ public final class Session: @unchecked Sendable {
         let planned = count + new.count
         for i in 0..<new.count { storage[count + i] = new[i] }
         // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens, which stay in storage.
-        if count > 0, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
+        if count > 0, plannedLength == nil, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
             try rollback(to: 0)
         }
-        try process(total: planned, eachRow: eachRow)
+        try process(total: planned, planned: max(planned, plannedLength ?? 0), eachRow: eachRow)
     }
 
     /// Runs the tokens from `count` up to `total`, which are already in `storage`, in chunks.
-    private func process(total: Int, eachRow: ((Int, Int) throws -> Void)?) throws {
+    private func process(total: Int, planned: Int, eachRow: ((Int, Int) throws -> Void)?) throws {
         hasLogits = false
         while count < total {
             let size = min(total - count, engine.batchTokens)
@@ -103,7 +114,7 @@ public final class Session: @unchecked Sendable {
                 let wanted = eachRow != nil ? size : (isLast ? 1 : 0)
                 let row = try runner.add(
                     UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
-                    pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: total,
+                    pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: planned,
                     wantedRows: wanted)
                 try runner.run(cancel: UnsafePointer(cancelFlag), trace: engine.trace)
                 if let eachRow { try eachRow(count, size) }

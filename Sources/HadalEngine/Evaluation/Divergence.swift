@@ -1,0 +1,47 @@
+import HadalCore
+
+/// How far a model's predictions of a text lie from a reference's: what quantising or another backend changed.
+public struct Divergence: Sendable {
+    public let tokens: Int
+    public let scoredTokens: Int
+    public let windows: EvaluationWindows
+    /// Mean Kullback-Leibler divergence KL(reference ‖ model) over the scored tokens, in nats.
+    public let mean: Double
+    public let standardError: Double?
+    public let median: Double
+    public let percentile95: Double
+    public let percentile99: Double
+    public let maximum: Double
+    /// Share of scored tokens for which both find the same token likeliest.
+    public let agreement: Double
+    /// Mean negative log-likelihood of the text, in nats.
+    public let meanNLL: Double
+    public let referenceMeanNLL: Double
+
+    init(
+        tokens: Int, windows: EvaluationWindows, divergence: SampleStatistics, agreeing: Int, nll: SampleStatistics,
+        referenceNLL: SampleStatistics
+    ) {
+        self.tokens = tokens
+        self.windows = windows
+        scoredTokens = divergence.values.count
+        mean = divergence.mean
+        standardError = divergence.standardError
+        let quantiles = divergence.quantiles([0.5, 0.95, 0.99, 1])
+        (median, percentile95, percentile99, maximum) = (quantiles[0], quantiles[1], quantiles[2], quantiles[3])
+        agreement = Double(agreeing) / Double(max(1, scoredTokens))
+        meanNLL = nll.mean
+        referenceMeanNLL = referenceNLL.mean
+    }
+
+    public var json: JSON {
+        [
+            "tokens": JSON(.int(Int64(tokens))), "scored_tokens": JSON(.int(Int64(scoredTokens))),
+            "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))), "bos": JSON(.bool(windows.bos != nil)),
+            "mean_kl": JSON(.double(mean)), "mean_kl_error": standardError.map { JSON(.double($0)) } ?? .null,
+            "median_kl": JSON(.double(median)), "kl_95": JSON(.double(percentile95)), "kl_99": JSON(.double(percentile99)),
+            "max_kl": JSON(.double(maximum)), "top1_agreement": JSON(.double(agreement)),
+            "mean_nll": JSON(.double(meanNLL)), "reference_mean_nll": JSON(.double(referenceMeanNLL)),
+        ]
+    }
+}

@@ -1,0 +1,43 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+import HadalCore
+
+/// How well a model predicts a text.
+public struct Perplexity: Sendable {
+    /// Of the text, BOS not counted.
+    public let tokens: Int
+    public let scoredTokens: Int
+    public let windows: EvaluationWindows
+    /// Mean negative log-likelihood of a scored token, in nats.
+    public let meanNLL: Double
+    /// Standard error of that mean, tokens taken as independent; nil for a single token.
+    public let standardError: Double?
+    /// Of each scored token, in order.
+    public let nll: [Float]
+
+    init(tokens: Int, windows: EvaluationWindows, _ nll: SampleStatistics) {
+        self.tokens = tokens
+        self.windows = windows
+        scoredTokens = nll.values.count
+        meanNLL = nll.mean
+        standardError = nll.standardError
+        self.nll = nll.values
+    }
+
+    /// exp(mean NLL).
+    public var perplexity: Double { exp(meanNLL) }
+    /// Standard error of the perplexity, to first order.
+    public var perplexityError: Double? { standardError.map { $0 * perplexity } }
+
+    public var json: JSON {
+        [
+            "tokens": JSON(.int(Int64(tokens))), "scored_tokens": JSON(.int(Int64(scoredTokens))),
+            "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))), "bos": JSON(.bool(windows.bos != nil)),
+            "mean_nll": JSON(.double(meanNLL)), "mean_nll_error": standardError.map { JSON(.double($0)) } ?? .null,
+            "perplexity": JSON(.double(perplexity)), "perplexity_error": perplexityError.map { JSON(.double($0)) } ?? .null,
+        ]
+    }
+}
