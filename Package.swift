@@ -104,7 +104,7 @@ let package = Package(
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
         .testTarget(
             name: "HadalSynthesisTests",
-            dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
+            dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalEngine", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
         .testTarget(
             name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),

@@ -77,7 +77,7 @@ public struct SyntheticModel: Sendable {
                 error.code, "the GGUF file of this model could not be read back: \(error.message)", at: error.place, hint: error.hint)
         }
         var notes = GraphDifference.notes(asked: layout.model, read: again)
-        let fallbacks = tensors.filter { $0.shape.count > 1 && $0.dtype != type }
+        let fallbacks = tensors.filter { !Self.staysFloat($0.name, $0.shape) && $0.dtype != type }
         if !fallbacks.isEmpty {
             let types = Set(fallbacks.map(\.dtype.name)).sorted().joined(separator: " or ")
             notes.append("\(fallbacks.count) of \(tensors.count) tensors are \(types), because their rows are not whole \(type.name) blocks")
@@ -87,9 +87,15 @@ public struct SyntheticModel: Sendable {
 
     /// The type that a converter would choose.
     private static func storedType(_ tensor: GGUFLayout.Tensor, asked: DType) -> DType {
-        guard tensor.shape.count > 1, let columns = tensor.shape.last else { return .f32 }
+        guard !staysFloat(tensor.name, tensor.shape), let columns = tensor.shape.last else { return .f32 }
         if columns % asked.blockElements == 0 { return asked }
         return columns % DType.q8_0.blockElements == 0 ? .q8_0 : .f16
+    }
+
+    /// Vectors, biases of experts and the weights that choose experts are small, matter much, and are F32 in every GGUF file; some
+    /// programs take them in no other type.
+    private static func staysFloat(_ name: String, _ shape: [Int]) -> Bool {
+        shape.count < 2 || name.hasSuffix(".bias") || name.hasSuffix(".ffn_gate_inp.weight")
     }
 
     private static func metadata(_ layout: GGUFLayout, _ type: DType) throws -> [(key: String, value: MetadataValue)] {
@@ -98,7 +104,8 @@ public struct SyntheticModel: Sendable {
         func add(_ key: String, _ value: MetadataValue) {
             if !entries.contains(where: { ExactString($0.key) == ExactString(key) }) { entries.append((key, value)) }
         }
-        add("general.name", MetadataValue("synthetic \(layout.architecture)"))
+        // Without the family: programs look for some families' names in it, and expect their special tokens then.
+        add("general.name", MetadataValue("synthetic"))
         add("\(layout.architecture).vocab_size", .uint32(UInt32(clamping: layout.model.vocabularySize)))
         if type.isQuantised { add("general.quantization_version", .uint32(2)) }
         return entries
@@ -130,8 +137,14 @@ public struct SyntheticModel: Sendable {
             if let values = tensor.values { return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values) }
             return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
                 let random = SplitMix64(seed: seed, label: tensor.name)
-                guard tensor.shape.count > 1, let columns = tensor.shape.last else { return try Self.vector(tensor, random, sink) }
+                guard tensor.shape.count > 1, !tensor.name.hasSuffix(".bias"), let columns = tensor.shape.last else {
+                    return try Self.vector(tensor, random, sink)
+                }
                 let deviation = Float(1 / Double(max(columns, 1)).squareRoot())
+                if RandomMatrix.serves(elements: tensor.elements, columns: columns) {
+                    return try RandomMatrix.produce(
+                        tensor.dtype, elements: tensor.elements, columns: columns, deviation: deviation, random: random, sink)
+                }
                 try pools.pool(tensor.dtype, deviation).produce(total: tensor.bytes, random: random, sink)
             }
         }

@@ -72,6 +72,15 @@ struct StaticCheck {
         if let formula = spec.per { names(formula, []) }
         let indices: Set<String> = spec.per == nil ? [] : [spec.index]
         for formula in [spec.value, spec.fallback, spec.null].compactMap({ $0 }) { names(formula, indices) }
+        if let written = spec.written {
+            usedNames.insert(written)
+            if description.parameter(written) == nil {
+                report(
+                    HadalError(
+                        .notFound, "parameter '\(spec.name)': no parameter '\(written)'", at: spec.place,
+                        hint: Suggestion.hint(for: written, among: description.parameters.map(\.name))))
+            }
+        }
         if let (weight, _) = spec.extent, description.weight(weight) == nil {
             report(
                 HadalError(
@@ -147,15 +156,6 @@ struct StaticCheck {
         }
     }
 
-    private mutating func check(_ table: RopeSpec) {
-        for (key, formula) in table.fields.sorted(by: { $0.key < $1.key }) {
-            if key.hasSuffix("_weight") {
-                let name = formula.bareName ?? formula.text
-                usedNames.insert(name)
-                if description.weight(name) == nil {
-                    report(
-                        HadalError(
-                            .notFound, "rope table '\(table.name)': no weight '\(name)'", at: formula.place,
     private mutating func check(_ patterns: [NamePattern], _ place: Place, _ indices: Set<String>) {
         for pattern in patterns {
             for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
@@ -169,6 +169,15 @@ struct StaticCheck {
         }
     }
 
+    private mutating func check(_ table: RopeSpec) {
+        for (key, formula) in table.fields.sorted(by: { $0.key < $1.key }) {
+            if key.hasSuffix("_weight") {
+                let name = formula.bareName ?? formula.text
+                usedNames.insert(name)
+                if description.weight(name) == nil {
+                    report(
+                        HadalError(
+                            .notFound, "rope table '\(table.name)': no weight '\(name)'", at: formula.place,
                             hint: Suggestion.hint(for: name, among: description.weights.map(\.name))))
                 }
             } else {

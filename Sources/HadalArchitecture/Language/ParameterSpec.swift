@@ -10,6 +10,8 @@ struct ParameterSpec: Sendable {
     var config: [String]
     /// GGUF metadata keys, tried in order; `{arch}` stands for general.architecture.
     var gguf: [String]
+    /// The parameter whose value a GGUF file made from this description holds under the first key; nil: this one.
+    var written: String?
     /// An extent of a weight's stored tensor: weight and axis.
     var extent: (weight: String, axis: Int)?
     /// For a parameter that no file gives: derived.
@@ -51,6 +53,7 @@ extension ParameterSpec {
         }
         config = try Self.strings("config", &fields)
         gguf = try Self.strings("gguf", &fields)
+        written = try fields.optionalString("written")
         if let of = fields.optional("extent") {
             guard let pair = of.array, pair.count == 2, let weight = pair[0].string, let axis = pair[1].int, axis >= 0, axis < 8 else {
                 throw fields.fail("'extent' is [weight, axis]", at: of)
@@ -83,6 +86,7 @@ extension ParameterSpec {
         if value == nil, !hasSource, fallback == nil {
             throw fields.fail("needs 'config', 'gguf', 'extent', 'default' or 'value'")
         }
+        if written != nil, gguf.isEmpty { throw fields.fail("'written' needs 'gguf'") }
         if null != nil, config.isEmpty { throw fields.fail("'null' needs 'config'") }
         if per != nil, isList { throw fields.fail("'per' makes a list of its own; write the type of one entry") }
     }

@@ -53,7 +53,7 @@ extension ArchitectureDescription {
         guard let arch = ggufArchitecture else { return [] }
         let values = Dictionary(parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a })
         return self.parameters.compactMap { spec in
-            guard let key = spec.gguf.first, let value = values[spec.name], !value.isNull else { return nil }
+            guard let key = spec.gguf.first, let value = values[spec.written ?? spec.name], !value.isNull else { return nil }
             return (BuildContext.replaceArch(key, arch), value)
         }
     }
