@@ -14,7 +14,8 @@ enum GraphDifference {
         }
         let (a, b) = (asked.main.nodes, read.main.nodes)
         guard a.count == b.count, zip(a, b).allSatisfy({ $0.op == $1.op }) else {
-            return notes + ["the file reads back as another computation: \(b.count) ops instead of \(a.count)"]
+            let first = zip(a, b).first { $0.op != $1.op }.map { ", the first other one \($1.op) instead of \($0.op) at \($0.label)" } ?? ""
+            return notes + ["the file reads back as another computation: \(b.count) ops instead of \(a.count)\(first)"]
         }
         var changes: [(what: String, example: String, count: Int)] = []
         for (before, after) in zip(a, b) {

@@ -114,6 +114,57 @@ import Testing
         #expect(made.model.notes.contains { $0.contains("window of attention") && $0.contains("0 instead of 8") })
     }
 
+    @Test func aNarrowVocabularyHasNoTwoEqualRows() throws {
+        for type in [DType.f16, .q8_0] {
+            let made = try make("llama", Configurations.llama.replacingOccurrences(of: "700", with: "4000"), type)
+            let tensor = try #require(try made.files.tensor(named: "token_embd.weight"))
+            let width = made.files.bytes(of: tensor).count / 4000
+            let bytes = made.files.bytes(of: tensor)
+            #expect(Set((0..<4000).map { Array(bytes[$0 * width..<($0 + 1) * width]) }).count == 4000)
+        }
+    }
+
+    @Test func whatChoosesExpertsStaysFloat() throws {
+        let config = """
+            {"model_type": "gpt_oss", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+             "intermediate_size": 32, "vocab_size": 300, "max_position_embeddings": 128, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8}
+            """
+        let made = try make("gpt_oss", config, .q8_0)
+        for name in ["ffn_gate_inp.weight", "ffn_gate_inp.bias", "ffn_gate_exps.bias", "ffn_down_exps.bias", "attn_sinks.weight"] {
+            #expect(try made.files.tensor(named: "blk.1.\(name)")?.dtype == .f32, "\(name)")
+        }
+        #expect(try made.files.tensor(named: "blk.1.ffn_gate_exps.weight")?.dtype == .q8_0)
+        // Biases lie near 0, whatever their shape.
+        #expect(try floats(made, "blk.0.ffn_up_exps.bias").allSatisfy { abs($0) < 0.5 })
+        #expect(made.model.notes.isEmpty, "\(made.model.notes)")
+    }
+
+    @Test func filesSayWhatOtherProgramsAskFor() throws {
+        func config(_ more: String) -> String {
+            """
+            {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128, "moe_intermediate_size": 32, "vocab_size": 300,
+             "max_position_embeddings": 128, "kv_lora_rank": 32, "qk_rope_head_dim": 16, "qk_nope_head_dim": 32, "v_head_dim": 32, "n_routed_experts": 8,
+             "n_shared_experts": 1, "num_experts_per_tok": 2, "first_k_dense_replace": 1, \(more)}
+            """
+        }
+        func value(_ made: Made, _ key: String) -> Int? { made.files.metadata("deepseek2.\(key)")?.int }
+        // No query latent is rank 0; groups of which all are kept are none.
+        let plain = try make("deepseek_v2", config(#""q_lora_rank": null, "n_group": 4, "topk_group": 4, "topk_method": "group_limited_greedy""#), .f16)
+        #expect(value(plain, "attention.q_lora_rank") == 0 && value(plain, "expert_group_count") == 1 && value(plain, "expert_group_used_count") == 1)
+        #expect(plain.model.notes.isEmpty, "\(plain.model.notes)")
+        #expect(try plain.files.tensor(named: "blk.0.attn_q.weight") != nil)
+        let grouped = try make("deepseek_v3", config(#""q_lora_rank": 24, "n_group": 4, "topk_group": 2"#), .f16)
+        #expect(value(grouped, "attention.q_lora_rank") == 24 && value(grouped, "expert_group_count") == 4 && value(grouped, "expert_group_used_count") == 2)
+        #expect(try grouped.files.tensor(named: "blk.1.attn_k_b.weight")?.shape == [4, 32, 32])
+        let long = try make("phi3", Configurations.phi3, .f16)
+        #expect(abs((long.files.metadata("phi3.rope.scaling.attn_factor")?.double ?? 0) - (1 + log(2.0) / log(32.0)).squareRoot()) < 1e-6)
+    }
+
+    @Test func weightsThatTheConfigurationImpliesAreThere() throws {
+        let model = try plan("dots1", String(contentsOfFile: Fixtures.path("models/families/dots1/config.json"), encoding: .utf8), .f16)
+        #expect(model.tensors.contains { $0.name == "blk.0.attn_q_norm.weight" } && model.tensors.contains { $0.name == "blk.0.attn_k_norm.weight" })
+    }
+
     @Test func theSameSeedGivesTheSameBytes() throws {
         let first = try make("llama", Configurations.llama, .q5_0, seed: 7)
         #expect(try make("llama", Configurations.llama, .q5_0, seed: 7).bytes == first.bytes)

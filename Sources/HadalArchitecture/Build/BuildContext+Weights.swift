@@ -13,7 +13,10 @@ extension BuildContext {
             if let when = spec.when, try !when.bool(scope(indices), "'when' of weight \(spec.name)") { return false }
             let tied = try tie(spec, indices)
             if tied == true { return true }
-            if let part = spec.part(for: source.format), try found(part, indices, optional: spec.optional != nil) { return true }
+            if let part = spec.part(for: source.format) {
+                let mayMiss = try spec.optional.map { try $0.bool(scope(indices), "'optional' of weight \(spec.name)") } ?? false
+                if try found(part, indices, optional: mayMiss) { return true }
+            }
             return spec.tied != nil && tied == nil
         }
     }

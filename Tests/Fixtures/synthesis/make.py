@@ -54,6 +54,14 @@ CASES = {
     "gpt_oss": ("gpt_oss", {**common, "head_dim": 32, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8, "num_hidden_layers": 4, "rope_theta": 150000.0}),
 }
 
+# Families whose tiny checkpoints lie beside this folder, without what llama.cpp's files of them cannot say.
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+for family, changes in {"cohere2": {"head_dim": 8}, "ernie4_5": {"use_bias": False}, "glm4": {}, "granite": {}, "granite_moe": {}, "olmo2": {},
+                        "exaone4": {"sliding_window": None, "sliding_window_pattern": None, "layer_types": None},
+                        "qwen2_moe": {"decoder_sparse_step": 1, "norm_topk_prob": False}, "seed_oss": {}, "smollm3": {"no_rope_layers": [1, 1, 1, 0]}}.items():
+    with open(f"{FOLDER}/../models/families/{family}/config.json") as file:
+        CASES[family] = (family, {**json.load(file), **changes})
+
 
 def greedy(path, ids, steps):
     """Ids and margins."""
@@ -108,7 +116,7 @@ def main(hadal):
                     break
             rows.append(best)
             print(name, "seed", best["seed"], "sure", len(best["greedy"]), flush=True)
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "llama_cpp.json"), "w") as file:
+    with open(f"{FOLDER}/llama_cpp.json", "w") as file:
         file.write("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
 
 
