@@ -126,20 +126,4 @@ struct SparseAttentionTests {
         try restored.append([5])
         #expect(distance(session, restored) == 0)
     }
-
-    @Test("configurations that an indexer cannot work with are refused by name", arguments: [
-        ("\"index_topk\": 8", "\"index_topk\": 0", "index_topk"),
-        ("\"index_head_dim\": 12", "\"index_head_dim\": 6", "index_head_dim is below qk_rope_head_dim"),
-        ("\"index_head_dim\": 12", "\"index_head_dim\": 20", "indexer.wk.weight"),
-        ("\"index_n_heads\": 16", "\"index_n_heads\": -1", "index_n_heads"),
-        ("\"q_lora_rank\": 28", "\"q_lora_rank\": null", "q_lora_rank"),
-    ])
-    func refused(from: String, to: String, message: String) throws {
-        let folder = try changed([(from, to)])
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        do {
-            _ = try Engine(path: folder, options: Golden.options("reference"))
-            Issue.record("not refused")
-        } catch let error as HadalError { #expect("\(error)".contains(message), "\(error)") }
-    }
 }
