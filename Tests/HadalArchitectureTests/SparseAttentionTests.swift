@@ -71,7 +71,7 @@ import TestSupport
         ("\"index_head_dim\": 12", "\"index_head_dim\": 6", "index_head_dim is below qk_rope_head_dim"),
         ("\"index_head_dim\": 12", "\"index_head_dim\": 20", "indexer.wq_b.weight"),
         ("\"index_n_heads\": 16", "\"index_n_heads\": 0", "index_n_heads"),
-        ("\"index_n_heads\": 16", "\"index_n_heads\": 4611686018427387904", ""),
+        ("\"index_n_heads\": 16", "\"index_n_heads\": 4611686018427387904", "integer overflow"),
         ("\"q_lora_rank\": 28", "\"q_lora_rank\": null", "q_lora_rank"),
         ("\"n_group\": 4", "\"n_group\": 3", "n_group does not divide n_routed_experts"),
         ("\"num_experts_per_tok\": 4", "\"num_experts_per_tok\": 17", "more experts are chosen for a token than there are"),
