@@ -1,5 +1,5 @@
 /*
- * indexer: chooses the cached tokens that attention is to see, by score(i, j) = sum over heads of w_i max(q_i . k_j, 0) (DeepSeek-V3.2).
+ * indexer: chooses the cached tokens that attention is to see: those with the highest score(i, j) = sum over heads of w_i max(q_i . k_j, 0).
  *
  * Three kernels with barriers between them: indexer_append writes the keys to the cache, indexer_score goes over them and keeps the best,
  * indexer brings together what several threads kept for one query. With many queries each belongs to one thread, and indexer_score
