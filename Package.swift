@@ -4,12 +4,12 @@ import PackageDescription
 // One folder under kernels/ per op: op.json (the contract), cpu.c, vulkan.comp.
 let ops: [String] = [
     "activation", "add", "attention", "clamp", "concat", "embedding", "experts", "gather_rows",
-    "glu", "latent_attention", "layer_norm", "linear", "mul", "rms_norm", "rope", "router",
+    "glu", "indexer", "latent_attention", "layer_norm", "linear", "mul", "rms_norm", "rope", "router",
     "scale", "softcap", "split",
 ]
 // Ops whose folder has a C kernel.
 let cpuKernels: [String] = [
-    "activation", "add", "attention", "clamp", "concat", "embedding", "experts", "gather_rows", "glu", "latent_attention",
+    "activation", "add", "attention", "clamp", "concat", "embedding", "experts", "gather_rows", "glu", "indexer", "latent_attention",
     "layer_norm", "linear", "machine", "mul", "rms_norm", "rope", "router", "scale", "softcap", "split",
 ]
 

@@ -28,6 +28,7 @@ extension CPUDevice {
             guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
             return unsupported(parameters: node.inputs.dropFirst(3), of: graph)
         case "latent_attention": return unsupported(latentAttention: node, in: segment)
+        case "indexer": return unsupported(indexer: node, in: segment)
         case "rope": return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
         default:
             guard Lowering.simpleKernel(node.op) != nil else { return "no cpu kernel for op '\(node.op)'" }
@@ -74,6 +75,16 @@ extension CPUDevice {
         guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }),
             segment.graph.weights[weight].dims == [heads * (nope + value), rank]
         else { return "\(heads) heads of \(nope) + \(rope) and \(value), rank \(rank), with kv_b of shape \(segment.graph.weights[weight].dims)" }
+        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        return nil
+    }
+
+    private func unsupported(indexer node: Graph.Node, in segment: Segment) -> String? {
+        guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
+        let (heads, dim, top) = (node.int("heads"), node.int("dim"), node.int("top_k"))
+        guard (1...1 << 20).contains(heads), (1...1 << 20).contains(dim), (1...1 << 24).contains(top) else {
+            return "the top \(top) of scores by \(heads) heads of \(dim)"
+        }
         do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
         return nil
     }

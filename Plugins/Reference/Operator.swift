@@ -18,6 +18,7 @@ enum OperatorTable {
         "experts": Experts.self,
         "gather_rows": GatherRows.self,
         "glu": GLU.self,
+        "indexer": Indexer.self,
         "latent_attention": LatentAttention.self,
         "layer_norm": LayerNorm.self,
         "linear": Linear.self,

@@ -46,7 +46,7 @@ final class FakeModel: ModelSource {
 /// Configurations and tensor directories of the reference checkpoints.
 enum Families {
     static let dense = ["llama", "llama_untied", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "phi3_longrope"]
-    static let experts = ["mixtral", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3"]
+    static let experts = ["mixtral", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v32"]
     static let checkpoints = dense + experts
     static let folder = Fixtures.path("architectures")
 

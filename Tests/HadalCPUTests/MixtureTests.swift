@@ -18,9 +18,9 @@ import Testing
     }
 
     /// Float weights, so that no rounding of activations sends a token to another expert.
-    @Test(arguments: [DType.f32, .bf16], [1, 2, 3])
-    func matchesTheReference(dtype: DType, threads: Int) throws {
-        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true)
+    @Test(arguments: [(DType.f32, false), (.bf16, false), (.f32, true), (.bf16, true)], [1, 2, 3])
+    func matchesTheReference(kind: (dtype: DType, isSparse: Bool), threads: Int) throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: kind.dtype, isMixture: true, isSparse: kind.isSparse)
         let expected = try TinyRunner(model, on: ReferenceBackend().open(device: 0, options: [:], log: .silent))
         for isa in ConformanceTests.instructionSets {
             let device = try device(["isa": .string(isa.name), "threads": .int(Int64(threads))])
@@ -63,8 +63,8 @@ import Testing
         #expect(graph.states.map(\.width) == [48, 48] && graph.states.allSatisfy { $0.heads == 1 })
     }
 
-    @Test(arguments: [DType.f32, .q4_1]) func threadsDoNotChangeBits(dtype: DType) throws {
-        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true)
+    @Test(arguments: [DType.f32, .q4_1], [false, true]) func threadsDoNotChangeBits(dtype: DType, isSparse: Bool) throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true, isSparse: isSparse)
         var seen: [[[Float]]] = []
         for threads in [1, 2, 3, 5] {
             let device = try device(["threads": .int(Int64(threads)), "blas": .string("off")])
@@ -77,8 +77,8 @@ import Testing
     }
 
     /// A token's result does not depend on which others share its step, nor on who shares its experts.
-    @Test(arguments: [DType.f32, .q4_1]) func companyDoesNotChangeBits(dtype: DType) throws {
-        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true)
+    @Test(arguments: [DType.f32, .q4_1], [false, true]) func companyDoesNotChangeBits(dtype: DType, isSparse: Bool) throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true, isSparse: isSparse)
         let device = try device(["threads": .int(2), "blas": .string("off"), "latent": .string("absorbed")])
         let alone = try TinyRunner(model, on: device), together = try TinyRunner(model, on: device)
         let tokens = (0..<20).map { Int32($0 * 7 % 50) }
@@ -89,16 +89,16 @@ import Testing
         device.quiesce()
     }
 
-    @Test(arguments: [DType.f32, .q4_1]) func aDecodeStepAllocatesNothing(dtype: DType) throws {
-        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true)
+    @Test(arguments: [DType.f32, .q4_1], [false, true]) func aDecodeStepAllocatesNothing(dtype: DType, isSparse: Bool) throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype, isMixture: true, isSparse: isSparse)
         let device = try device(["threads": .int(2)])
         let runner = try TinyRunner(model, on: device)
         try #require(allocation_counter_watch())
         try runner.run([(0, 0, [1, 2, 3])])
-        try runner.run([(0, 3, [4])])
+        try runner.run([(0, 3, [4, 5, 6, 7, 8, 9, 10])])
         var counts: [UInt64] = []
         counts.reserveCapacity(2)
-        try runner.run([(0, 4, [4])], repeats: 50) { counts.append(allocation_counter_thread()) }
+        try runner.run([(0, 10, [4])], repeats: 50) { counts.append(allocation_counter_thread()) }
         #expect(counts.count == 2 && counts[1] - counts[0] == 0, "\(counts[1] - counts[0])")
         device.quiesce()
     }

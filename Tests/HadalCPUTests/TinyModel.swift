@@ -5,15 +5,17 @@ import HadalGraph
 import TestSupport
 
 /// A two-layer model with everything that is fused: shared inputs, residuals, tied head, per-layer rope, hidden values as outputs.
-/// As a mixture it has latent attention and experts instead of plain attention and one gated unit.
+/// As a mixture it has latent attention and experts instead of plain attention and one gated unit; a sparse one has an indexer too.
 final class TinyModel {
     let segment: Segment
     let storage: [UnsafeMutableRawBufferPointer]
     static let vocabulary = 50, width = 64, heads = 4, keyHeads = 2, headDim = 16, hidden = 96
+    /// Tokens that a sparse model's indexer chooses.
+    static let selected = 6
     let bounds = Segment.Bounds(tokens: 40, sequences: 3, rows: 40)
 
     /// - Parameter dtype: of the matrices: f32, bf16, q8_0 or q4_1.
-    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, seed: UInt64 = 7) throws {
+    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, isSparse: Bool = false, seed: UInt64 = 7) throws {
         var random = SeededGenerator(seed: seed)
         var builder = GraphBuilder(name: "tiny", catalogue: catalogue)
         var storage: [UnsafeMutableRawBufferPointer] = []
@@ -61,8 +63,19 @@ final class TinyModel {
                 let latent = try node("linear", [.value(h), matrix("latent", 32, Self.width)])
                 let key = try node("linear", [.value(h), matrix("key", 16, Self.width)])
                 let turned = try node("rope", [.value(key), .value(positions), frequencies], ["heads": .int(1), "rotary": .int(16)])
+                let kvB = matrix("kv_b", Self.heads * 24, 32)
+                var operands: [Graph.Operand] = [.value(q), .value(latent), .value(turned), kvB]
+                if isSparse {
+                    let q = try node("linear", [.value(h), matrix("index.q", 3 * 16, Self.width)])
+                    let k = try node("linear", [.value(h), matrix("index.k", 16, Self.width)])
+                    let w = try node("linear", [.value(h), matrix("index.w", 3, Self.width)])
+                    let selection = try node(
+                        "indexer", [.value(q), .value(k), .value(w)], ["heads": .int(3), "dim": .int(16), "top_k": .int(Self.selected)],
+                        states: [builder.state(.init(name: "\(layer).index", heads: 1, width: 16))])
+                    operands.append(.value(selection))
+                }
                 mixed = try node(
-                    "latent_attention", [.value(q), .value(latent), .value(turned), matrix("kv_b", Self.heads * 24, 32)],
+                    "latent_attention", operands,
                     [
                         "heads": .int(Self.heads), "nope_dim": .int(8), "rope_dim": .int(16), "value_dim": .int(16), "rank": .int(32),
                         "scale": .float(0.2),

@@ -32,6 +32,7 @@ struct Golden {
     /// Families with experts, and the backends that run them.
     static let experts: [(name: String, backends: [String])] = [
         "mixtral", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
+        "deepseek_v32",
     ].map { ($0, ["reference", "cpu"]) }
 
     /// Families of which only a tiny checkpoint, committed with the tests, is at hand.

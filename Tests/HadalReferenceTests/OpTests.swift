@@ -39,7 +39,7 @@ struct OpTests {
 
     private static let stateful = [
         ("attention", "grouped queries"), ("attention", "window of 3"), ("attention", "sinks"), ("latent_attention", "all tokens"),
-        ("latent_attention", "selected tokens"),
+        ("latent_attention", "selected tokens"), ("indexer", "best two"),
     ]
 
     @Test("Any order of pages gives the same bits", arguments: stateful)

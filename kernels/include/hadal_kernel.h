@@ -106,6 +106,9 @@ const hadal_kernel *hadal_kernel_experts_gather(void);   /* tokens in the order 
 const hadal_kernel *hadal_kernel_experts_quantise(void);
 const hadal_kernel *hadal_kernel_gather_rows(void);
 const hadal_kernel *hadal_kernel_glu(void);
+const hadal_kernel *hadal_kernel_indexer(void);          /* brings together what several threads chose */
+const hadal_kernel *hadal_kernel_indexer_append(void);   /* writes the step's keys to the cache */
+const hadal_kernel *hadal_kernel_indexer_score(void);    /* chooses, or prepares the choice */
 const hadal_kernel *hadal_kernel_latent_attention(void);
 const hadal_kernel *hadal_kernel_latent_attention_append(void); /* writes the step's latents and rotary keys to the cache */
 const hadal_kernel *hadal_kernel_latent_attention_pack(void);   /* stored blocks of kv_b to float16 */

@@ -8,14 +8,16 @@
  *     expanded   k = K latent and v = V latent for a tile of keys, then attention as usual. Short rows, but each key has a price: for
  *                many new tokens.
  *
- * Which is cheaper is reckoned for each sequence. latent_attention_append writes the cache before; latent_attention_pack turns a quantised kv_b
- * to float16 at load. The softmax streams over tiles of keys (Milakov and Gimelshein 2018).
+ * Which is cheaper is reckoned for each sequence. Where a selection leaves keys out, queries are absorbed and each gathers its own
+ * rows of the cache, a tile at a time; a selection that leaves none out is as good as none. latent_attention_append writes the cache
+ * before; latent_attention_pack turns a quantised kv_b to float16 at load. The softmax streams over tiles of keys (Milakov and
+ * Gimelshein 2018).
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 
-/* Keys of one tile, and rows (queries times heads) and queries of one item of the absorbed form. */
-enum { LATENT_TILE = 64, LATENT_ROWS = 32, LATENT_QUERIES = 4 };
+/* Keys of one tile; rows (queries times heads) that go over a tile together, and rows and queries of one item, of the absorbed form. */
+enum { LATENT_TILE = 64, LATENT_GROUP = 32, LATENT_ROWS = 128, LATENT_QUERIES = 4 };
 /* attributes, sorted by name; then rows and columns of the blocks of kv_b's scales, and which form to take. */
 enum { HEADS, NOPE_DIM, RANK, ROPE_DIM, SCALE, VALUE_DIM, BLOCK_ROWS, BLOCK_COLUMNS, FORM };
 enum { FORM_AUTO, FORM_ABSORBED, FORM_EXPANDED };
@@ -24,7 +26,7 @@ static uint64_t latent_scratch(const hadal_kernel_args *args) {
     const hadal_kernel_attribute *attribute = args->attributes;
     const uint64_t rank = (uint64_t)attribute[RANK].i, key = rank + (uint64_t)attribute[ROPE_DIM].i;
     const uint64_t head = (uint64_t)(attribute[NOPE_DIM].i + attribute[ROPE_DIM].i), value = (uint64_t)attribute[VALUE_DIM].i;
-    const uint64_t absorbed = LATENT_ROWS * (key + rank + LATENT_TILE + 2) + LATENT_TILE * key + rank;
+    const uint64_t absorbed = LATENT_ROWS * (key + rank + 2) + LATENT_GROUP * LATENT_TILE + LATENT_TILE * key + rank;
     const uint64_t expanded = 2 * (uint64_t)args->inputs[0].rows + 4 * LATENT_TILE + LATENT_TILE * (key + head + value) + (head + value) * rank;
     return 4 * (absorbed > expanded ? absorbed : expanded);
 }
@@ -193,17 +195,73 @@ INLINE int64_t HADAL_FN(gather_tile)(
 
 /* ---- absorbed -------------------------------------------------------------------------------------------------- */
 
+/* Where an item of the absorbed form keeps its rows, in the thread's scratch. */
+typedef struct HADAL_FN(absorbed_rows) {
+    float *queries, *sums, *scores, *highest, *total, *tile, *weight;
+} HADAL_FN(absorbed_rows);
+INLINE HADAL_FN(absorbed_rows) HADAL_FN(rows_in)(float *scratch, int64_t key, int64_t rank) {
+    HADAL_FN(absorbed_rows) rows;
+    rows.queries = scratch;
+    rows.sums = rows.queries + LATENT_ROWS * key;
+    rows.scores = rows.sums + LATENT_ROWS * rank;
+    rows.highest = rows.scores + LATENT_GROUP * LATENT_TILE;
+    rows.total = rows.highest + LATENT_ROWS;
+    rows.tile = rows.total + LATENT_ROWS;
+    rows.weight = rows.tile + LATENT_TILE * key;
+    return rows;
+}
+
+/* Sums up latents for rows `row` ..< row + count (<= LATENT_GROUP); `token` is the first's query, each has `heads` of them. */
+static void HADAL_FN(attend)(
+    const hadal_kernel_args *args, const hadal_sequence *sequence, int64_t token, int64_t row, int64_t count, int64_t heads, int selects,
+    float *scratch) {
+    const int64_t rank = args->attributes[RANK].i, key = rank + args->attributes[ROPE_DIM].i, own = sequence->past + token;
+    const float scale = (float)args->attributes[SCALE].f;
+    const hadal_kernel_tensor *selection = &args->inputs[2];
+    const HADAL_FN(absorbed_rows) at = HADAL_FN(rows_in)(scratch, key, rank);
+    const int64_t stop = own + (count + heads - 1) / heads;
+    const int32_t *selected = selects ? (const int32_t *)selection->data + (sequence->first_token + token) * selection->columns : 0;
+    for (int64_t start = 0, next = 0;;) {
+        const float *tile = at.tile;
+        int64_t n;
+        if (selected)
+            n = HADAL_FN(gather_tile)(args, sequence, selected, selection->columns, own, &next, at.tile);
+        else
+            n = start < stop ? HADAL_FN(load_tile)(args, sequence, start, stop, at.tile, &tile) : 0;
+        if (n == 0) break;
+        for (int64_t r = 0; r < count; r += 4) {
+            const int together = count - r < 4 ? (int)(count - r) : 4;
+            const float *from[4];
+            float *to[4], decay[4];
+            for (int i = 0; i < 4; i++) from[i] = at.queries + (row + r + (i < together ? i : 0)) * key;
+            HADAL_FN(dots)(from, tile, key, n, key, together, at.scores + r * LATENT_TILE, LATENT_TILE, 1);
+            for (int i = 0; i < together; i++) {
+                float *score = at.scores + (r + i) * LATENT_TILE;
+                int64_t seen = n;
+                if (!selected && own + (r + i) / heads + 1 - start < n) seen = own + (r + i) / heads + 1 - start;
+                to[i] = at.sums + (row + r + i) * rank;
+                decay[i] = 1;
+                if (seen > 0)
+                    decay[i] = HADAL_FN(soften)(score, scale, seen, at.highest + row + r + i, at.total + row + r + i);
+                else
+                    memset(score, 0, LATENT_TILE * sizeof(float));
+            }
+            HADAL_FN(accumulate)(to, decay, at.scores + r * LATENT_TILE, tile, key, n, rank, together);
+        }
+        start += n;
+    }
+}
+
 /* Queries first ..< first + tokens of the sequence, heads `head` ..< head + heads: row r is query r / heads, head r % heads. */
 static void HADAL_FN(absorbed)(
-    const hadal_kernel_args *args, const hadal_kernel_thread *thread, const hadal_sequence *sequence, int64_t first, int64_t tokens, int64_t head, int64_t heads) {
+    const hadal_kernel_args *args, const hadal_kernel_thread *thread, const hadal_sequence *sequence, int64_t first, int64_t tokens, int64_t head,
+    int64_t heads, int selects) {
     const hadal_kernel_attribute *attribute = args->attributes;
     const int64_t nope = attribute[NOPE_DIM].i, rope = attribute[ROPE_DIM].i, value = attribute[VALUE_DIM].i, rank = attribute[RANK].i;
-    const int64_t key = rank + rope, rows = tokens * heads, own = sequence->past + first;
-    const float scale = (float)attribute[SCALE].f;
-    const hadal_kernel_tensor *q = &args->inputs[0], *selection = &args->inputs[2], *y = &args->outputs[0];
-    float *queries = thread->scratch, *acc = queries + LATENT_ROWS * key, *scores = acc + LATENT_ROWS * rank;
-    float *highest = scores + LATENT_ROWS * LATENT_TILE, *total = highest + LATENT_ROWS;
-    float *buffer = total + LATENT_ROWS, *weight = buffer + LATENT_TILE * key;
+    const int64_t key = rank + rope, rows = tokens * heads;
+    const hadal_kernel_tensor *q = &args->inputs[0], *y = &args->outputs[0];
+    const HADAL_FN(absorbed_rows) at = HADAL_FN(rows_in)(thread->scratch, key, rank);
+    float *queries = at.queries, *acc = at.sums, *highest = at.highest, *total = at.total, *weight = at.weight;
 
     memset(queries, 0, (size_t)(rows * key) * 4);
     memset(acc, 0, (size_t)(rows * rank) * 4);
@@ -227,38 +285,10 @@ static void HADAL_FN(absorbed)(
         highest[r] = -INFINITY;
         total[r] = 0;
     }
-
-    const int64_t stop = own + tokens;
-    const int32_t *selected = selection->data ? (const int32_t *)selection->data + (sequence->first_token + first) * selection->columns : 0;
-    for (int64_t start = 0, next = 0;;) {
-        const float *tile = buffer;
-        int64_t n;
-        if (selected)
-            n = HADAL_FN(gather_tile)(args, sequence, selected, selection->columns, own, &next, buffer);
-        else
-            n = start < stop ? HADAL_FN(load_tile)(args, sequence, start, stop, buffer, &tile) : 0;
-        if (n == 0) break;
-        for (int64_t r = 0; r < rows; r += 4) {
-            const int count = rows - r < 4 ? (int)(rows - r) : 4;
-            const float *from[4];
-            float *to[4], decay[4];
-            for (int i = 0; i < 4; i++) from[i] = queries + (r + (i < count ? i : 0)) * key;
-            HADAL_FN(dots)(from, tile, key, n, key, count, scores + r * LATENT_TILE, LATENT_TILE, 1);
-            for (int i = 0; i < count; i++) {
-                float *score = scores + (r + i) * LATENT_TILE;
-                int64_t seen = n;
-                if (!selected && own + (r + i) / heads + 1 - start < n) seen = own + (r + i) / heads + 1 - start;
-                to[i] = acc + (r + i) * rank;
-                decay[i] = 1;
-                if (seen > 0)
-                    decay[i] = HADAL_FN(soften)(score, scale, seen, highest + r + i, total + r + i);
-                else
-                    memset(score, 0, LATENT_TILE * sizeof(float));
-            }
-            HADAL_FN(accumulate)(to, decay, scores + r * LATENT_TILE, tile, key, n, rank, count);
-        }
-        start += n;
-    }
+    if (selects)
+        for (int64_t t = 0; t < tokens; t++) HADAL_FN(attend)(args, sequence, first + t, t * heads, heads, heads, 1, thread->scratch);
+    else
+        HADAL_FN(attend)(args, sequence, first, 0, rows, heads, 0, thread->scratch);
 
     for (int64_t r = 0; r < rows; r++) {
         const float inverse = total[r] > 0 ? 1 / total[r] : 0;
@@ -351,12 +381,26 @@ static void HADAL_FN(expanded)(
 /* Whether expanding is cheaper for a sequence, in multiply-adds of one head. */
 INLINE int HADAL_FN(expands)(const hadal_kernel_args *args, const hadal_sequence *sequence) {
     const hadal_kernel_attribute *attribute = args->attributes;
-    if (args->inputs[2].data) return 0;
     if (attribute[FORM].i != FORM_AUTO) return attribute[FORM].i == FORM_EXPANDED;
     const double tokens = sequence->token_count, length = sequence->past + tokens, pairs = tokens * (sequence->past + (tokens + 1) / 2);
     const double nope = (double)attribute[NOPE_DIM].i, rope = (double)attribute[ROPE_DIM].i, value = (double)attribute[VALUE_DIM].i;
     const double rank = (double)attribute[RANK].i;
     return length * rank * (nope + value) + pairs * (nope + rope + value) < tokens * rank * (nope + value) + pairs * (2 * rank + rope);
+}
+
+/* Whether the selection leaves out some token that a query of the sequence could see. */
+static int HADAL_FN(selects)(const hadal_kernel_args *args, const hadal_sequence *sequence) {
+    const hadal_kernel_tensor *selection = &args->inputs[2];
+    if (!selection->data) return 0;
+    if (sequence->past + (int64_t)sequence->token_count > selection->columns) return 1;
+    for (int64_t t = 0; t < sequence->token_count; t++) {
+        const int32_t *selected = (const int32_t *)selection->data + (sequence->first_token + t) * selection->columns;
+        const int64_t own = sequence->past + t;
+        int64_t count = 0;
+        for (int64_t i = 0; i < selection->columns; i++) count += selected[i] >= 0 && selected[i] <= own;
+        if (count <= own) return 1;
+    }
+    return 0;
 }
 
 /* inputs: q, kv_b, selection, scales of kv_b; state: latent; output: y. */
@@ -367,7 +411,8 @@ HADAL_KERNEL(latent_attention) {
         const hadal_sequence *sequence = step_sequence(args->step, s);
         const int64_t count = sequence->token_count;
         if (count == 0) continue;
-        if (HADAL_FN(expands)(args, sequence)) {
+        const int selects = HADAL_FN(selects)(args, sequence);
+        if (!selects && HADAL_FN(expands)(args, sequence)) {
             /* Several blocks of queries of a head each expand all keys: only where there are more threads than heads. */
             int64_t blocks = (thread->count + heads - 1) / heads;
             if (blocks > count) blocks = count;
@@ -377,15 +422,16 @@ HADAL_KERNEL(latent_attention) {
                         HADAL_FN(expanded)(args, thread, sequence, count * b / blocks, count * (b + 1) / blocks, head);
             continue;
         }
-        const int64_t most = args->inputs[2].data ? 1 : LATENT_QUERIES, tokens = count < most ? count : most;
+        /* Queries that each gather their keys share no more than the absorbed weights, so all of them may bring a whole group of heads. */
+        const int64_t tokens = count < LATENT_QUERIES ? count : LATENT_QUERIES, most = selects ? LATENT_GROUP : LATENT_GROUP / tokens;
         int64_t group = (heads + thread->count - 1) / thread->count;
-        if (group > LATENT_ROWS / tokens) group = LATENT_ROWS / tokens;
+        if (group > most) group = most;
         for (int64_t first = 0; first < count; first += tokens)
             for (int64_t head = 0; head < heads; head += group)
                 if (counter++ % thread->count == thread->index)
                     HADAL_FN(absorbed)(
                         args, thread, sequence, first, count - first < tokens ? count - first : tokens, head,
-                        heads - head < group ? heads - head : group);
+                        heads - head < group ? heads - head : group, selects);
     }
 }
 

@@ -13,6 +13,7 @@ extension Lowering {
         case "rope": try lowerRope(index, node)
         case "attention": try lowerAttention(index, node)
         case "latent_attention": try lowerLatentAttention(index, node)
+        case "indexer": try lowerIndexer(index, node)
         case "router": try lowerRouter(index, node)
         case "experts": try lowerExperts(index, node)
         case "embedding":

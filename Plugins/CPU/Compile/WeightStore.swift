@@ -35,6 +35,7 @@ final class WeightStore {
     /// What the device was opened with; nil: as the lowering thinks best.
     var activations: ActivationBits? { device.configuration.activations }
     var latentForm: LatentForm { device.configuration.latentForm }
+    var threads: Int { device.pool.threads }
 
     init(_ segment: Segment, on device: CPUDevice) throws {
         self.segment = segment

@@ -129,13 +129,20 @@ struct TrialBuilder {
                 let count = shape.reduce(1, *)
                 trial.inputs.append(
                     PlainElement.encode(value.dtype, (0..<count).map { _ in
-                        let x = random.normal()
+                        let x = Self.rounded(random.normal(), input.multipleOf)
                         return outliers && random.below(48) == 0 ? x * 40 : x
                     }))
             }
         }
-        for state in graph.states { trial.states.append(cache(state, trial, poolPages, &random)) }
+        for (state, declared) in zip(graph.states, contract.states) {
+            trial.states.append(cache(state, trial, poolPages, multipleOf: declared.multipleOf, &random))
+        }
         return trial
+    }
+
+    private static func rounded(_ x: Float, _ unit: Double?) -> Float {
+        guard let unit, unit > 0 else { return x }
+        return Float((Double(x) / unit).rounded() * unit)
     }
 
     private func steps(_ random: inout SplitMix64) -> ([ConformanceTrial.StepSequence], [UInt32], Int) {
@@ -231,7 +238,7 @@ struct TrialBuilder {
 
     /// A cache in which exactly the tokens before the step hold numbers. All else is NaN: whoever reads it will show it.
     private func cache(
-        _ state: Graph.State, _ trial: ConformanceTrial, _ poolPages: Int, _ random: inout SplitMix64
+        _ state: Graph.State, _ trial: ConformanceTrial, _ poolPages: Int, multipleOf: Double?, _ random: inout SplitMix64
     ) -> [UInt8] {
         let size = stateDType.blockBytes
         var bytes = PlainElement.poison(poolPages * state.heads * pageTokens * state.width * size)
@@ -239,7 +246,7 @@ struct TrialBuilder {
             for position in 0..<sequence.past {
                 let page = Int(trial.pages[sequence.firstPage + position / pageTokens])
                 for head in 0..<state.heads {
-                    let row = PlainElement.encode(stateDType, (0..<state.width).map { _ in random.normal() })
+                    let row = PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) })
                     let offset = ((page * state.heads + head) * pageTokens + position % pageTokens) * state.width * size
                     bytes.replaceSubrange(offset..<offset + row.count, with: row)
                 }

@@ -58,6 +58,7 @@ extension OpContract.Input {
         variadic = try fields.optionalBool("variadic") ?? false
         minimum = try fields.optional("minimum").map { try OpContract.expression($0, document) }
         below = try fields.optional("below").map { try OpContract.expression($0, document) }
+        multipleOf = try fields.optionalDouble("multiple_of")
         help = try fields.optionalString("help") ?? ""
         try fields.finish()
     }
@@ -145,6 +146,7 @@ extension OpContract.State {
         name = try fields.string("name")
         heads = try OpContract.expression(fields.required("heads"), document)
         width = try OpContract.expression(fields.required("width"), document)
+        multipleOf = try fields.optionalDouble("multiple_of")
         help = try fields.optionalString("help") ?? ""
         try fields.finish()
     }

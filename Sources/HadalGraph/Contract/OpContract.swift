@@ -22,6 +22,9 @@ public struct OpContract: Sendable {
         /// inputs may. Over attributes and extents, and `seen`: the tokens that the row's own token may see, itself included.
         public var minimum: Expression?
         public var below: Expression?
+        /// Tests draw multiples of this, so that sums of products are exact: for ops whose result is a choice, which the rounding of
+        /// each backend would else settle.
+        public var multipleOf: Double?
         public var help: String
     }
 
@@ -50,6 +53,8 @@ public struct OpContract: Sendable {
         public var name: String
         public var heads: Expression
         public var width: Expression
+        /// As an input's.
+        public var multipleOf: Double?
         public var help: String
     }
 

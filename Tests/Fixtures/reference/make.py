@@ -230,4 +230,23 @@ def limited(g, u):
 case("biases and limits", "experts", operands + [weight("gate_bias", gb), weight("up_bias", ub), weight("down_bias", db)],
      [experts(gb, ub, db, limited)], {"alpha": 1.702, "limit": 0.9, "up_offset": 1.0})
 
+
+
+def indexer(q, k, w, top):
+    n, heads = w.shape
+    s = np.einsum("ih,ihj->ij", w, np.maximum(np.einsum("ihd,jd->ihj", q.reshape(n, heads, -1), k), 0))
+    selection = np.full((n, top), -1)
+    for i in range(n):
+        chosen = np.sort(np.argsort(-s[i, :i + 1], kind="stable")[:top])
+        selection[i, :len(chosen)] = chosen
+    return selection
+
+
+q, k, w = f32(6, 3 * 5), f32(6, 5), f32(6, 3)
+base = {"heads": 3, "dim": 5, "top_k": 2}
+case("best two", "indexer", [value("q", q), value("k", k), value("w", w)], [indexer(q, k, w, 2)], base, sequences=[[0, 6]])
+q, k, w = np.round(f32(9, 4)), np.round(f32(9, 2)), np.round(f32(9, 2))
+two = np.concatenate([indexer(q[:2], k[:2], w[:2], 3), indexer(q[2:], k[2:], w[2:], 3)])
+case("ties, and two sequences", "indexer", [value("q", q), value("k", k), value("w", w)], [two], {"heads": 2, "dim": 2, "top_k": 3}, sequences=[[0, 2], [2, 7]])
+
 print("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]")

@@ -32,18 +32,18 @@ struct ConformanceKitTests {
 
     /// Ops on which each fault must show.
     private static let detectors: [(fault: BrokenDevice.Fault, ops: [String], kind: ConformanceReport.Failure.Kind)] = [
-        (.offByOne, ["linear", "rms_norm", "rope", "attention", "gather_rows", "split", "router"], .mismatch),
+        (.offByOne, ["linear", "rms_norm", "rope", "attention", "gather_rows", "split", "router", "indexer"], .mismatch),
         (.nan, ["linear", "embedding", "add", "latent_attention", "experts"], .mismatch),
         (.unwritten, ["linear", "glu", "router", "concat"], .mismatch),
         (.writesPast, ["linear", "mul", "attention", "split"], .overwritten),
         (.writesBefore, ["scale", "rope"], .overwritten),
         (.wrongStride, ["linear", "softcap", "layer_norm", "gather_rows"], .mismatch),
-        (.ignoresPast, ["attention", "latent_attention"], .mismatch),
-        (.ignoresPages, ["attention", "latent_attention"], .mismatch),
-        (.oneSequence, ["attention", "latent_attention"], .mismatch),
+        (.ignoresPast, ["attention", "latent_attention", "indexer"], .mismatch),
+        (.ignoresPages, ["attention", "latent_attention", "indexer"], .mismatch),
+        (.oneSequence, ["attention", "latent_attention", "indexer"], .mismatch),
         (.ignoresTokens, ["linear", "activation"], .error),
         (.writesInput, ["clamp", "linear"], .overwritten),
-        (.forgetsState, ["attention", "latent_attention"], .state),
+        (.forgetsState, ["attention", "latent_attention", "indexer"], .state),
         (.unrepeatable, ["linear", "attention"], .unrepeatable),
         (.failsOnEmpty, ["linear", "add", "attention"], .empty),
         (.overclaims, ["linear", "rope"], .error),

@@ -1,0 +1,32 @@
+import CHadalKernels
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// The choice of cached tokens that attention is to see.
+extension Lowering {
+    mutating func lowerIndexer(_ index: Int, _ node: Graph.Node) throws {
+        guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
+            throw HadalError(.invalidArgument, "indexer wants one cache")
+        }
+        let attributes = try Self.attributes(of: node), selection = try result(node.outputs[0])
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_indexer_append(), inputs: [try operand(node, 1)], outputs: [], states: node.states, writesStates: true,
+                node: index))
+        // What each part of a query's keys keeps: scores, then tokens. There are several parts only where there are few queries.
+        let (stride, overflow) = selection.columns.multipliedReportingOverflow(by: 8)
+        guard !overflow else { throw HadalError(.limitExceeded, "an indexer chooses the top \(selection.columns)") }
+        let rows = Dim.fixed(4 * store.threads)
+        let parts = PlannedTensor(
+            home: try newSlot(rows: rows, stride: stride), rows: rows, columns: 2 * selection.columns, stride: stride,
+            dtype: DType.i32.rawValue)
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_indexer_score(), inputs: [try operand(node, 0), try operand(node, 2)], outputs: [selection, parts],
+                states: node.states, attributes: attributes, node: index))
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_indexer(), inputs: [parts], outputs: [selection], attributes: attributes, node: index))
+    }
+}
