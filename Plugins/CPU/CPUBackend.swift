@@ -10,7 +10,7 @@ public struct CPUBackend: Backend {
     public var name: String { "cpu" }
     public var version: String { "1.0" }
     public var summary: String { "SIMD kernels chosen at run time; OpenBLAS for large float products" }
-    public var capabilities: BackendCapabilities { [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims] }
+    public var capabilities: BackendCapabilities { [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces] }
 
     public var options: [OptionSpec] {
         [
@@ -31,6 +31,18 @@ public struct CPUBackend: Backend {
                 help: "latent attention: absorbed (few new tokens), expanded (many), or auto: whichever is cheaper for each sequence"),
             OptionSpec(
                 name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "ask for 2 MiB pages for packed weights"),
+            OptionSpec(
+                name: "expert-memory", kind: .int, defaultValue: .int(0), minimum: 0,
+                help: "bytes of experts to keep in memory, the others being read from disk as they are needed (2GiB); 0: all"),
+            OptionSpec(
+                name: "expert-prefetch", kind: .bool, defaultValue: .bool(true),
+                help: "with expert-memory: read the experts that the next layer's router would choose ahead of time"),
+            OptionSpec(
+                name: "expert-threads", kind: .int, defaultValue: .int(2), minimum: 1, maximum: 64,
+                help: "with expert-memory: threads that read and pack experts"),
+            OptionSpec(
+                name: "expert-reads", kind: .string, defaultValue: .string("direct"), choices: ["direct", "cached"],
+                help: "with expert-memory: past the system's page cache where that is possible, or through it"),
         ]
     }
 
@@ -42,6 +54,7 @@ public struct CPUBackend: Backend {
             throw HadalError(.notFound, "the cpu backend has one device, number 0, not \(index)")
         }
         var configuration = CPUConfiguration()
+        var experts = ExpertCache.Configuration(limit: 0)
         for (name, value) in options {
             switch (name, value) {
             case ("threads", .int(let n)) where n >= 0 && n <= 1024: if n > 0 { configuration.threads = Int(n) }
@@ -65,11 +78,18 @@ public struct CPUBackend: Backend {
                     throw HadalError(.invalidArgument, "unknown form of latent attention '\(text)'")
                 }
                 configuration.latentForm = form
-            case ("huge-pages", .bool(let wanted)): configuration.usesHugePages = wanted
+            case ("huge-pages", .bool(let wanted)):
+                configuration.usesHugePages = wanted
+                experts.usesHugePages = wanted
+            case ("expert-memory", .int(let bytes)) where bytes >= 0: experts.limit = Int(clamping: bytes)
+            case ("expert-prefetch", .bool(let wanted)): experts.guesses = wanted
+            case ("expert-threads", .int(let n)) where n >= 1 && n <= 64: experts.threads = Int(n)
+            case ("expert-reads", .string(let text)) where text == "direct" || text == "cached": experts.isDirect = text == "direct"
             default: throw HadalError(.invalidArgument, "the cpu backend does not take option \(name) with that value")
             }
         }
-        return CPUDevice(configuration, log: log)
+        if experts.limit > 0 { configuration.experts = experts }
+        return try CPUDevice(configuration, log: log)
     }
 }
 
@@ -82,6 +102,8 @@ struct CPUConfiguration: Sendable {
     /// nil: 15 bits where the host reads the result, else 8.
     var activations: ActivationBits?
     var latentForm = LatentForm.auto
+    /// nil: every expert stays in memory.
+    var experts: ExpertCache.Configuration?
 }
 
 /// How latent attention is computed; numbered as its kernel has them.

@@ -17,13 +17,18 @@ final class CPUDevice: Device, @unchecked Sendable {
     let info: DeviceInfo
     let configuration: CPUConfiguration
     let pool: ThreadPool
+    /// nil: every expert stays in memory.
+    let experts: ExpertCache?
 
-    init(_ configuration: CPUConfiguration, log: LogSink) {
+    init(_ configuration: CPUConfiguration, log: LogSink) throws {
         self.configuration = configuration
         info = Self.describe(configuration.isa)
         let blas = configuration.usesBLAS ? BLASLibrary.shared : nil
         if configuration.usesBLAS, blas == nil { log.write(.debug, "cpu: no OpenBLAS; own kernels serve float products") }
         pool = ThreadPool(threads: configuration.threads, sgemm: blas?.sgemm)
+        experts = try configuration.experts.map {
+            ExpertCache($0, pack: try Program.function(hadal_kernel_linear_pack(), configuration.isa))
+        }
     }
 
     func compile(_ segment: Segment) throws -> any Executable { try CPUExecutable(segment, on: self) }
@@ -31,7 +36,10 @@ final class CPUDevice: Device, @unchecked Sendable {
     /// Computes on host memory.
     func allocate(bytes: Int) throws -> (any Buffer)? { nil }
 
-    func quiesce() { pool.quiesce() }
+    func quiesce() {
+        pool.quiesce()
+        experts?.quiesce()
+    }
 
     static func describe(_ isa: InstructionSet) -> DeviceInfo {
         var info = DeviceInfo(kind: .cpu, id: "cpu0", name: Processors.modelName, driver: "")

@@ -18,6 +18,8 @@ final class CPUExecutable: Executable, @unchecked Sendable {
     private let stateSpecs: ConstantArray<hadal_kernel_state>
     /// Inputs that hold indices into something of a known size: token ids into a table.
     private let indexInputs: ConstantArray<IndexInput>
+    /// Of the device's expert cache.
+    private let expertLayers: [Int]
 
     struct IndexInput {
         var input: Int
@@ -56,6 +58,7 @@ final class CPUExecutable: Executable, @unchecked Sendable {
         self.program = program
         self.stateSpecs = ConstantArray(stateSpecs)
         weights = store.memory
+        expertLayers = store.takeExpertLayers()
         bounds = segment.bounds
         inputs = ConstantArray(segment.graph.inputs.map { Self.spec($0, segment.graph) })
         outputs = ConstantArray(segment.graph.outputs.map { Self.spec($0, segment.graph) })
@@ -66,6 +69,7 @@ final class CPUExecutable: Executable, @unchecked Sendable {
     }
 
     deinit {
+        device.experts?.remove(expertLayers)
         inputs.deallocate()
         outputs.deallocate()
         stateSpecs.deallocate()
@@ -144,7 +148,13 @@ final class CPUExecutable: Executable, @unchecked Sendable {
         case .done: return
         case .cancelled: throw HadalError(.cancelled, "the step was cancelled")
         case .noThreads: throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")
+        case .failed: throw program.failure ?? HadalError(.backend, "the step failed")
         }
+    }
+
+    /// nil when no expert is read from disk.
+    var expertStatistics: ExpertStatistics? {
+        expertLayers.isEmpty ? nil : device.experts?.statistics(of: expertLayers)
     }
 
     // MARK: Checks

@@ -14,7 +14,7 @@ extension Segment {
         var graph = Graph(name: foreignString(c.name) ?? "")
         graph.values = try ForeignArray(c.values, c.value_stride, c.value_count, "values").map(Self.value)
         var data: [WeightData] = []
-        for weight in try ForeignArray(c.weights, c.weight_stride, c.weight_count, "weights") {
+        for weight in try ForeignArray(c.weights, c.weight_stride, c.weight_count, "weights", of: hadal_weight(), least: Self.leastWeight) {
             graph.weights.append(try Self.weight(weight))
             data.append(try Self.data(weight))
         }
@@ -42,6 +42,9 @@ extension Segment {
             bounds: Bounds(tokens: Int(c.tokens_bound), sequences: Int(c.sequences_bound), rows: Int(c.rows_bound)),
             stateDType: stateDType, pageTokens: pageTokens)
     }
+
+    /// Bytes of a weight without what was added to it later.
+    private static let leastWeight = MemoryLayout<hadal_weight>.offset(of: \.pieces) ?? MemoryLayout<hadal_weight>.size
 
     private static func dtype(_ number: UInt32) throws -> DType {
         guard let dtype = DType(rawValue: number) else { throw HadalError(.unsupported, "element type \(number) is not known here") }
@@ -81,6 +84,12 @@ extension Segment {
         guard let count = Int(exactly: c.bytes) else { throw HadalError(.invalidArgument, "a weight of \(c.bytes) bytes") }
         var data = WeightData(bytes: c.data.map { UnsafeRawBufferPointer(start: $0, count: count) })
         if c.file >= 0 { data.file = (descriptor: c.file, offset: c.file_offset) }
+        if let pieces = c.pieces, c.rank > 0, let count = Int(exactly: c.dims.0), count > 0 {
+            data.pieces = try UnsafeBufferPointer(start: pieces, count: count).map {
+                guard let bytes = Int(exactly: $0.bytes) else { throw HadalError(.invalidArgument, "a piece of \($0.bytes) bytes") }
+                return Piece(descriptor: $0.file, offset: $0.offset, bytes: bytes)
+            }
+        }
         if let scale = c.scale {
             data.scales = BlockScales(
                 values: scale, rows: Int(c.scale_dims.0), columns: Int(c.scale_dims.1),
@@ -132,18 +141,31 @@ extension Segment {
 struct ForeignArray<Element: BitwiseCopyable>: Sequence {
     private let base: UnsafeRawPointer?
     private let stride: Int
+    private let zero: Element?
     let count: Int
 
     init(_ base: UnsafePointer<Element>?, _ stride: UInt32, _ count: UInt32, _ what: String) throws {
-        guard count == 0 || (base != nil && Int(stride) >= MemoryLayout<Element>.size) else { throw ForeignError.missing(what) }
+        try self.init(base, stride, count, what, of: nil, least: MemoryLayout<Element>.size)
+    }
+
+    /// - Parameters:
+    ///   - zero: what an element that the other side knows less of is filled up with.
+    ///   - least: bytes that every version of the element has.
+    init(_ base: UnsafePointer<Element>?, _ stride: UInt32, _ count: UInt32, _ what: String, of zero: Element?, least: Int) throws {
+        guard count == 0 || (base != nil && Int(stride) >= least) else { throw ForeignError.missing(what) }
         self.base = UnsafeRawPointer(base)
         self.stride = Int(stride)
         self.count = Int(count)
+        self.zero = zero
     }
 
-    var first: Element? { count == 0 ? nil : base?.load(as: Element.self) }
+    var first: Element? { count == 0 ? nil : element(0) }
 
-    func makeIterator() -> some IteratorProtocol<Element> {
-        (0..<count).lazy.compactMap { [base, stride] i in base?.load(fromByteOffset: i * stride, as: Element.self) }.makeIterator()
+    private func element(_ index: Int) -> Element? {
+        guard let base else { return nil }
+        guard stride < MemoryLayout<Element>.size, let zero else { return base.load(fromByteOffset: index * stride, as: Element.self) }
+        return readPrefix(of: (base + index * stride).assumingMemoryBound(to: Element.self), size: UInt32(stride), over: zero)
     }
+
+    func makeIterator() -> some IteratorProtocol<Element> { (0..<count).lazy.compactMap { element($0) }.makeIterator() }
 }

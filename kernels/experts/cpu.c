@@ -9,6 +9,10 @@
  *     experts_down       y = sum over a token's experts of weight * (down hidden), experts in ascending order
  *
  * A choice outside the experts is left out. Which pairs share a step does not change a bit of the others.
+ *
+ * Weights lie one expert after the other, or each expert's in a region of its own: then the last input of a kernel is a table of
+ * regions, [1, E] pointers, and the call is for the experts alone whose pointer is not NULL. experts_down adds to y in that case: calls
+ * for one expert after the other, in ascending order, give the bits of one call for all.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
@@ -68,15 +72,27 @@ HADAL_KERNEL(experts_gather) {
     }
 }
 
-/* inputs: starts, hidden; output: quantised rows. See linear_quantise. */
+/* Whether a call with this table of regions is for the expert too. */
+INLINE int HADAL_FN(included)(const hadal_kernel_tensor *regions, int64_t expert) {
+    return !regions->data || ((const void *const *)regions->data)[expert] != 0;
+}
+
+/* inputs: starts, hidden, regions; output: quantised rows. See linear_quantise. */
 HADAL_KERNEL(experts_quantise) {
-    const hadal_kernel_tensor *starts = &args->inputs[0], *x = &args->inputs[1], *q = &args->outputs[0];
-    const int64_t pairs = ((const int32_t *)starts->data)[starts->columns - 1], blocks = q->columns / 32;
-    int64_t item, end;
-    hadal_share(pairs * blocks, 1, thread, &item, &end);
-    for (; item < end; item++) {
-        const int64_t row = item / blocks, b = item % blocks;
-        quantise_terms((const float *)x->data + row * q->columns, (int8_t *)q->data + row * q->stride, q->columns, q->stride, b);
+    const hadal_kernel_tensor *starts = &args->inputs[0], *x = &args->inputs[1], *regions = &args->inputs[2], *q = &args->outputs[0];
+    const int64_t blocks = q->columns / 32;
+    const int32_t *start = starts->data;
+    for (int64_t e = 0; e < starts->columns - 1;) {
+        /* Neighbours are shared out together. */
+        const int64_t first = start[e];
+        if (!HADAL_FN(included)(regions, e++)) continue;
+        while (e < starts->columns - 1 && HADAL_FN(included)(regions, e)) e++;
+        int64_t item, end;
+        hadal_share((start[e] - first) * blocks, 1, thread, &item, &end);
+        for (; item < end; item++) {
+            const int64_t row = first + item / blocks, b = item % blocks;
+            quantise_terms((const float *)x->data + row * q->columns, (int8_t *)q->data + row * q->stride, q->columns, q->stride, b);
+        }
     }
 }
 
@@ -86,7 +102,15 @@ HADAL_KERNEL(experts_quantise) {
 typedef struct {
     const hadal_kernel_tensor *weight, *scales;
     int64_t block_rows, block_columns;
+    const hadal_kernel_tensor *regions;
+    int64_t offset; /* of the matrix in a region */
 } HADAL_FN(matrix);
+
+/* Where the matrix of an expert begins, given the bytes of one. */
+INLINE const uint8_t *HADAL_FN(stored)(const HADAL_FN(matrix) *m, int64_t expert, int64_t bytes) {
+    if (m->regions->data) return ((const uint8_t *const *)m->regions->data)[expert] + m->offset;
+    return (const uint8_t *)m->weight->data + expert * bytes;
+}
 
 INLINE void HADAL_FN(packed_product)(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
     const int64_t term_bytes = hadal_quantised_stride(columns), terms = stride / term_bytes, tile = DOT_TOKENS / terms;
@@ -113,12 +137,13 @@ INLINE void HADAL_FN(float_product)(
     const hadal_kernel_tensor *weight = m->weight;
     const int64_t columns = weight->columns, rows = weight->rows;
     const int64_t scale_rows = m->scales->data ? (rows + m->block_rows - 1) / m->block_rows : 0;
+    const uint8_t *stored = HADAL_FN(stored)(m, expert, rows * weight->stride);
     for (int64_t first = 0; first < HADAL_PACK_ROWS && row + first < rows; first += FLOAT_ROWS) {
         const uint8_t *w[FLOAT_ROWS];
         const float *scales[FLOAT_ROWS];
         for (int64_t r = 0; r < FLOAT_ROWS; r++) {
             const int64_t at = row + first + r < rows ? row + first + r : rows - 1;
-            w[r] = (const uint8_t *)weight->data + (expert * rows + at) * weight->stride;
+            w[r] = stored + at * weight->stride;
             scales[r] = scale_rows ? (const float *)m->scales->data + (expert * scale_rows + at / m->block_rows) * m->scales->columns : 0;
         }
         for (int64_t t = 0; t < tokens;) {
@@ -154,7 +179,7 @@ static void HADAL_FN(product)(
         default: HADAL_FN(float_product)(HADAL_DTYPE_F8_E4M3, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
         }
     }
-    const uint8_t *codes = (const uint8_t *)weight->data + expert * hadal_packed_bytes(weight->packing, weight->rows, columns)
+    const uint8_t *codes = HADAL_FN(stored)(m, expert, hadal_packed_bytes(weight->packing, weight->rows, columns))
         + group * hadal_packed_group_bytes(weight->packing, columns);
     const int8_t *q = (const int8_t *)x;
     switch (weight->packing & 255) {
@@ -177,8 +202,8 @@ INLINE int64_t HADAL_FN(chunk)(int64_t stride) {
 /* ---- gate, up and down ----------------------------------------------------------------------------------------- */
 
 /*
- * inputs: starts, x and x quantised in order, gate, up, gate_bias, up_bias, scales of gate and of up; output: hidden [N, K * F].
- * attributes: activation, alpha, limit, up_offset, then rows and columns of the scales' blocks for gate and for up.
+ * inputs: starts, x and x quantised in order, gate, up, gate_bias, up_bias, scales of gate and of up, regions; output: hidden [N, K * F].
+ * attributes: activation, alpha, limit, up_offset, rows and columns of the scales' blocks for gate and for up, their offsets in a region.
  *
  * A thread's share are groups of 16 rows, weighed with the number of tokens of their expert, which may leave it with a part of an expert.
  */
@@ -187,22 +212,27 @@ HADAL_KERNEL(experts_gate) {
     const int64_t kind = attribute[0].i;
     const float alpha = (float)attribute[1].f, limit = (float)attribute[2].f, offset = (float)attribute[3].f;
     const hadal_kernel_tensor *starts = &args->inputs[0], *x = &args->inputs[1], *q = &args->inputs[2];
-    const HADAL_FN(matrix) gate = {&args->inputs[3], &args->inputs[7], attribute[4].i, attribute[5].i};
-    const HADAL_FN(matrix) up = {&args->inputs[4], &args->inputs[8], attribute[6].i, attribute[7].i};
+    const hadal_kernel_tensor *regions = &args->inputs[9];
+    const HADAL_FN(matrix) gate = {&args->inputs[3], &args->inputs[7], attribute[4].i, attribute[5].i, regions, attribute[8].i};
+    const HADAL_FN(matrix) up = {&args->inputs[4], &args->inputs[8], attribute[6].i, attribute[7].i, regions, attribute[9].i};
     const hadal_kernel_tensor *gate_x = gate.weight->packing ? q : x, *up_x = up.weight->packing ? q : x;
     const float *gate_bias = args->inputs[5].data, *up_bias = args->inputs[6].data;
     const int64_t inner = gate.weight->rows, groups = (inner + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, experts = starts->columns - 1;
     const int32_t *start = starts->data;
-    const int64_t chunk = HADAL_FN(chunk)(gate_x->stride), cost = start[experts] * groups;
+    int64_t pairs = 0, before = 0;
+    for (int64_t e = 0; e < experts; e++)
+        if (HADAL_FN(included)(regions, e)) pairs += start[e + 1] - start[e];
+    const int64_t chunk = HADAL_FN(chunk)(gate_x->stride), cost = pairs * groups;
     const int64_t low = cost * thread->index / thread->count, high = cost * (thread->index + 1) / thread->count;
     for (int64_t e = 0; e < experts; e++) {
         const int64_t begin = start[e], count = start[e + 1] - begin;
-        if (count == 0) continue;
-        /* Group g begins at begin * groups + g * count: those that begin in low ..< high are ours. */
-        int64_t first = (low - begin * groups + count - 1) / count, last = (high - begin * groups + count - 1) / count;
-        if (low <= begin * groups) first = 0;
-        if (high <= begin * groups) last = 0;
+        if (count == 0 || !HADAL_FN(included)(regions, e)) continue;
+        /* Group g begins at before * groups + g * count: those that begin in low ..< high are ours. */
+        int64_t first = (low - before * groups + count - 1) / count, last = (high - before * groups + count - 1) / count;
+        if (low <= before * groups) first = 0;
+        if (high <= before * groups) last = 0;
         if (last > groups) last = groups;
+        before += count;
         for (int64_t from = begin; from < begin + count; from += chunk) {
             const int64_t stop = from + chunk < begin + count ? from + chunk : begin + count;
             for (int64_t group = first; group < last; group++) {
@@ -231,12 +261,14 @@ HADAL_KERNEL(experts_gate) {
 }
 
 /*
- * inputs: starts, order, weights [N, K], hidden (quantised if down is packed), down, down_bias, scales of down; output: y.
- * attributes: rows and columns of the scales' blocks. A thread has its columns of y to itself, for all experts.
+ * inputs: starts, order, weights [N, K], hidden (quantised if down is packed), down, down_bias, scales of down, regions; output: y.
+ * attributes: rows and columns of the scales' blocks, offset in a region. A thread has its columns of y to itself, for all experts.
  */
 HADAL_KERNEL(experts_down) {
     const hadal_kernel_tensor *starts = &args->inputs[0], *weights = &args->inputs[2], *x = &args->inputs[3], *y = &args->outputs[0];
-    const HADAL_FN(matrix) down = {&args->inputs[4], &args->inputs[6], args->attributes[0].i, args->attributes[1].i};
+    const hadal_kernel_tensor *regions = &args->inputs[7];
+    const HADAL_FN(matrix) down = {
+        &args->inputs[4], &args->inputs[6], args->attributes[0].i, args->attributes[1].i, regions, args->attributes[2].i};
     const float *bias = args->inputs[5].data;
     const int32_t *start = starts->data, *order = args->inputs[1].data;
     const int64_t width = y->columns, experts = starts->columns - 1, k = weights->columns, chunk = HADAL_FN(chunk)(x->stride);
@@ -244,9 +276,10 @@ HADAL_KERNEL(experts_down) {
     hadal_share((width + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &first, &last);
     if (first >= last) return;
     const int64_t left = first * HADAL_PACK_ROWS, right = last * HADAL_PACK_ROWS < width ? last * HADAL_PACK_ROWS : width;
-    for (int64_t n = 0; n < y->rows; n++) memset((float *)y->data + n * width + left, 0, (size_t)(right - left) * 4);
+    if (!regions->data)
+        for (int64_t n = 0; n < y->rows; n++) memset((float *)y->data + n * width + left, 0, (size_t)(right - left) * 4);
     for (int64_t e = 0; e < experts; e++) {
-        const int64_t begin = start[e], end = start[e + 1];
+        const int64_t begin = start[e], end = HADAL_FN(included)(regions, e) ? start[e + 1] : begin;
         for (int64_t from = begin; from < end; from += chunk) {
             const int64_t stop = from + chunk < end ? from + chunk : end;
             for (int64_t group = first; group < last; group++) {

@@ -47,27 +47,128 @@ extension Lowering {
             PlannedInstruction(
                 kernel: hadal_kernel_experts_gather(), inputs: [indices, plain, packed], outputs: [starts, order] + ordered, node: index))
 
+        let streamed = try stream(index, node, experts: experts)
         let hidden = try row(of: inner * 4, columns: inner, times: choices, like: x, DType.f32)
         plan.append(
             PlannedInstruction(
                 kernel: hadal_kernel_experts_gate(),
                 inputs: [starts] + ordered
-                    + [gate, up, try operand(node, 6), try operand(node, 7), try scales(node, 3), try scales(node, 4)],
+                    + [gate, up, try operand(node, 6), try operand(node, 7), try scales(node, 3), try scales(node, 4), streamed.table]
+                    + streamed.guess,
                 outputs: [hidden],
-                attributes: try Self.attributes(of: node) + scaleBlock(node, 3) + scaleBlock(node, 4), node: index))
+                attributes: try Self.attributes(of: node) + scaleBlock(node, 3) + scaleBlock(node, 4) + streamed.offsets[..<2],
+                node: index, stream: streamed.stream))
 
         var input = hidden
         if down.packing != 0 {
             let stride = (store.activations?.terms ?? 1) * Int(hadal_quantised_stride(Int64(inner)))
             input = try row(of: stride, columns: inner, times: choices, like: x, DType.i8)
             plan.append(
-                PlannedInstruction(kernel: hadal_kernel_experts_quantise(), inputs: [starts, hidden], outputs: [input], node: index))
+                PlannedInstruction(kernel: hadal_kernel_experts_quantise(), inputs: [starts, hidden, streamed.table], outputs: [input], node: index,
+                    stream: streamed.stream))
         }
         plan.append(
             PlannedInstruction(
                 kernel: hadal_kernel_experts_down(),
-                inputs: [starts, order, weights, input, down, try operand(node, 8), try scales(node, 5)],
-                outputs: [try result(node.outputs[0])], attributes: scaleBlock(node, 5), node: index))
+                inputs: [starts, order, weights, input, down, try operand(node, 8), try scales(node, 5), streamed.table],
+                outputs: [try result(node.outputs[0])], attributes: scaleBlock(node, 5) + streamed.offsets[2...], node: index,
+                stream: streamed.stream))
+    }
+
+    // MARK: Experts on disk
+
+    /// How the kernels of an experts node find their weights.
+    private struct Streamed {
+        /// nil: all weights are in memory.
+        var stream: ExpertStream?
+        var table = PlannedTensor.absent
+        /// Of gate, up and down in a region.
+        var offsets = [hadal_kernel_attribute(0), hadal_kernel_attribute(0), hadal_kernel_attribute(0)]
+        /// What the next layer's router would choose.
+        var guess: [PlannedTensor] = []
+    }
+
+    private mutating func stream(_ index: Int, _ node: Graph.Node, experts: Int) throws -> Streamed {
+        guard isStreamed(node) else { return Streamed() }
+        let (layer, parts) = try store.stream(node)
+        guard let cache = store.device.experts else { return Streamed() }
+        var streamed = Streamed()
+        let following = cache.configuration.guesses ? nextExperts(after: index) : nil
+        var guess: PlannedTensor?
+        if let following { guess = try lowerGuess(index, node, following) }
+        let stream = ExpertStream(
+            cache, layer: layer, experts: experts, nextExperts: try guess != nil ? following.map { try expertCount(graph.nodes[$0]) } ?? 0 : 0)
+        for (before, other) in streams where other.next == nil && nextExperts(after: before) == index { other.next = layer }
+        streams[index] = stream
+        streamed.stream = stream
+        streamed.table = PlannedTensor(
+            home: .constant(UnsafeMutableRawPointer(stream.table)), rows: .fixed(1), columns: experts, stride: experts * 8,
+            dtype: DType.i64.rawValue)
+        streamed.offsets = parts.map { hadal_kernel_attribute($0.offset) }
+        if let guess { streamed.guess = [guess] }
+        return streamed
+    }
+
+    private func isStreamed(_ node: Graph.Node) -> Bool {
+        (3...5).contains { if case .weight(let weight) = node.inputs[$0] { WeightStore.isStreamed(weight, segment, store.device) } else { false } }
+    }
+
+    private func nextExperts(after index: Int) -> Int? {
+        graph.nodes.indices[(index + 1)...].first { graph.nodes[$0].op == "experts" && isStreamed(graph.nodes[$0]) }
+    }
+
+    /// Applies the router of another experts node to this node's rows: what it chooses is a guess at what it will choose once its own
+    /// rows are known, because a layer adds little to what passes through it. Returns the choices, or nil where the graph has another form.
+    private mutating func lowerGuess(_ index: Int, _ node: Graph.Node, _ following: Int) throws -> PlannedTensor? {
+        let next = graph.nodes[following]
+        guard let router = producer(of: next.inputs[1]), graph.nodes[router].op == "router", router > index,
+            case .weight(let weight) = graph.nodes[router].inputs[1]
+        else { return nil }
+        var x = try operand(node, 0)
+        guard graph.weights[weight].dims.count == 2, graph.weights[weight].dims[1] == x.columns, case .slot = x.home else { return nil }
+        // Seen through the other layer's own norm, where both norms read the same kind of row.
+        if let ours = producer(of: node.inputs[0]), let theirs = producer(of: graph.nodes[router].inputs[0]),
+            graph.nodes[ours].op == "rms_norm", graph.nodes[theirs].op == "rms_norm", theirs > index,
+            case .value = graph.nodes[ours].inputs[0]
+        {
+            let before = try operand(graph.nodes[ours], 0)
+            if before.columns == x.columns {
+                var turned = before
+                turned.home = try newSlot(rows: before.rows, stride: before.stride)
+                let inputs = try [before] + graph.nodes[theirs].inputs.indices.dropFirst().map { try operand(graph.nodes[theirs], $0) }
+                plan.append(
+                    PlannedInstruction(
+                        kernel: hadal_kernel_rms_norm(), inputs: inputs, outputs: [turned],
+                        attributes: try Self.attributes(of: graph.nodes[theirs]), node: index))
+                x = turned
+            }
+        }
+        return try routed(x, graph.nodes[router], node: index)
+    }
+
+    /// The node that makes an operand.
+    private func producer(of operand: Graph.Operand) -> Int? {
+        guard case .value(let value) = operand else { return nil }
+        return graph.nodes.firstIndex { $0.outputs.contains(value) }
+    }
+
+    /// A router's choices for rows that are not its own, in places of their own.
+    private mutating func routed(_ x: PlannedTensor, _ router: Graph.Node, node: Int) throws -> PlannedTensor {
+        let matrix = try matrix(router, 1)
+        guard case .fixed(let experts) = matrix.rows else { throw HadalError(.unsupported, "a router of varying width") }
+        let top = router.int("top_k")
+        func made(_ columns: Int, _ dtype: DType) throws -> PlannedTensor {
+            PlannedTensor(home: try newSlot(rows: x.rows, stride: columns * 4), rows: x.rows, columns: columns, stride: columns * 4, dtype: dtype.rawValue)
+        }
+        let logits = try made(experts, .f32), indices = try made(top, .i32), weights = try made(top, .f32)
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_router_logits(), inputs: [x, matrix, try operand(router, 2)], outputs: [logits], node: node))
+        plan.append(
+            PlannedInstruction(
+                kernel: hadal_kernel_router(), inputs: [logits, try operand(router, 3)], outputs: [indices, weights],
+                attributes: try Self.attributes(of: router), node: node))
+        return indices
     }
 
     private func expertCount(_ node: Graph.Node) throws -> Int {

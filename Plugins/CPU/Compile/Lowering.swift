@@ -22,6 +22,8 @@ struct Lowering {
     let uses: [Int]
     let isOutput: [Bool]
     var quantised: [QuantisedValue: PlannedTensor] = [:]
+    /// Streams by node, for the layers before them to guess for.
+    var streams: [Int: ExpertStream] = [:]
     var tables: [(positions: Int, weight: Int, scale: Double, limit: Int, table: PlannedTensor)] = []
 
     var graph: Graph { segment.graph }
@@ -143,13 +145,16 @@ struct Lowering {
             throw HadalError(.invalidArgument, "input \(index) of \(node.op) is not a weight")
         }
         let declared = graph.weights[weight]
-        let stored = try store.matrix(weight)
+        // What is read as it is needed has no place yet.
+        let stored = WeightStore.isStreamed(weight, segment, store.device)
+            ? nil : try store.matrix(weight)
         let dims = declared.dims.suffix(2)
         guard let rows = dims.first, let columns = dims.last, dims.count == 2 else {
             throw HadalError(.invalidArgument, "weight '\(declared.name)' is no matrix")
         }
         return PlannedTensor(
-            home: .constant(stored.pointer), rows: .fixed(rows), columns: columns,
-            stride: declared.dtype.byteCount(elements: columns) ?? 0, dtype: declared.dtype.rawValue, packing: stored.packing)
+            home: stored.map { .constant($0.pointer) } ?? .absent, rows: .fixed(rows), columns: columns,
+            stride: declared.dtype.byteCount(elements: columns) ?? 0, dtype: declared.dtype.rawValue,
+            packing: stored?.packing ?? WeightStore.packing(of: declared, store.device))
     }
 }

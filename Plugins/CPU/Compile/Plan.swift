@@ -39,6 +39,8 @@ struct PlannedInstruction {
     /// In the order of the attributes' names.
     var attributes: [hadal_kernel_attribute] = []
     var node: Int
+    /// Runs this instruction together with its neighbours of the same stream.
+    var stream: ExpertStream?
 }
 
 extension hadal_kernel_attribute {

@@ -29,16 +29,19 @@ final class Program: @unchecked Sendable {
     private let arguments: UnsafeMutablePointer<hadal_kernel_args>
     private let attributes: UnsafeMutablePointer<hadal_kernel_attribute>
     private let arena: HostMemory?
+    private let streams: [ExpertStream]
 
     /// - Parameter slots: bytes of each arena slot.
     init(
         _ plan: [PlannedInstruction], slots: [Int], states stateSpecs: [hadal_kernel_state], bounds: Segment.Bounds, isa: InstructionSet
     ) throws {
+        let spans = Self.spans(plan)
         var lifetimes = [ClosedRange<Int>?](repeating: nil, count: slots.count)
         for (index, instruction) in plan.enumerated() {
             for tensor in instruction.inputs + instruction.outputs {
                 guard case .slot(let slot) = tensor.home else { continue }
-                lifetimes[slot] = (lifetimes[slot]?.lowerBound ?? index)...index
+                // Instructions of a stream run in turns: what one of them touches, all of them keep.
+                lifetimes[slot] = min(lifetimes[slot]?.lowerBound ?? index, spans[index].lowerBound)...spans[index].upperBound
             }
         }
         let layout = try Arena(sizes: slots, lifetimes: lifetimes)
@@ -101,15 +104,19 @@ final class Program: @unchecked Sendable {
             (arguments + index).initialize(to: call)
             if let wanted = planned.kernel.pointee.scratch_bytes { scratch = max(scratch, Int(wanted(arguments + index))) }
 
-            let needsBarrier = hazards.add(planned, layout, slots)
+            let startsStream = planned.stream != nil && spans[index].lowerBound == index
+            let needsBarrier = hazards.add(planned, layout, slots) || startsStream
             if needsBarrier { barriers += 1 }
             list.initializeElement(
                 at: index,
                 to: Instruction(
                     function: try Self.function(planned.kernel, isa), arguments: UnsafePointer(arguments + index),
-                    node: UInt32(planned.node), barrier: needsBarrier))
+                    node: UInt32(planned.node), barrier: needsBarrier,
+                    stream: startsStream ? planned.stream.map { Unmanaged.passUnretained($0) } : nil,
+                    span: startsStream ? spans[index].count : 1))
         }
         instructions = UnsafeBufferPointer(list)
+        streams = plan.compactMap(\.stream)
         self.patches = ConstantArray(patches)
         self.varying = ConstantArray(varying)
         self.stateSources = ConstantArray(stateSources)
@@ -129,8 +136,24 @@ final class Program: @unchecked Sendable {
         step.deallocate()
     }
 
+    /// For each instruction, those that run with it.
+    private static func spans(_ plan: [PlannedInstruction]) -> [ClosedRange<Int>] {
+        var spans = plan.indices.map { $0...$0 }
+        for index in plan.indices where plan[index].stream != nil {
+            var last = index
+            while last + 1 < plan.count, plan[last + 1].stream === plan[index].stream { last += 1 }
+            var first = index
+            while first > 0, plan[first - 1].stream === plan[index].stream { first -= 1 }
+            spans[index] = first...last
+        }
+        return spans
+    }
+
+    /// Why the last run failed, if it did.
+    var failure: HadalError? { streams.lazy.compactMap(\.failure).first }
+
     /// The strongest variant that is not above `isa`.
-    private static func function(_ kernel: UnsafePointer<hadal_kernel>, _ isa: InstructionSet) throws -> Instruction.Function {
+    static func function(_ kernel: UnsafePointer<hadal_kernel>, _ isa: InstructionSet) throws -> Instruction.Function {
         let variants = kernel.pointee.variants
         let all = [variants.0, variants.1, variants.2, variants.3]
         guard let function = all[...Int(isa.rawValue)].reversed().compactMap({ $0 }).first else {

@@ -18,8 +18,10 @@ final class WeightStore {
         var dims: [Int]
     }
 
-    private let segment: Segment
-    private let device: CPUDevice
+    let segment: Segment
+    let device: CPUDevice
+    /// Layers of the device's expert cache that this store has made, until an executable takes them over.
+    var expertLayers: [Int] = []
     private(set) var memory: [HostMemory] = []
     private(set) var bytes = 0
     /// Some weight is read where the host mapped it.
@@ -44,7 +46,7 @@ final class WeightStore {
         for node in segment.graph.nodes {
             let (matrices, packs) = Self.matrices(of: node.op)
             for input in matrices where input < node.inputs.count {
-                guard case .weight(let index) = node.inputs[input] else { continue }
+                guard case .weight(let index) = node.inputs[input], !Self.isStreamed(index, segment, device) else { continue }
                 let identity = try Self.identity(index, segment)
                 if packs, Self.packing(of: segment.graph.weights[index], device) != 0 {
                     packed.insert(identity)
@@ -58,6 +60,14 @@ final class WeightStore {
         let looseBytes = loose.reduce(0) { packed.contains($1.key) ? $0 : $0 + $1.value }
         // A copy of little beside what is packed lets all of the mapping go; a float model is best read in place.
         copiesMatrices = looseBytes <= packedBytes
+    }
+
+    deinit { device.experts?.remove(expertLayers) }
+
+    /// The layers of the expert cache, whose owner is now another.
+    func takeExpertLayers() -> [Int] {
+        defer { expertLayers = [] }
+        return expertLayers
     }
 
     /// Inputs that a kernel reads as matrices, and whether it takes them packed.

@@ -18,6 +18,9 @@ struct Instruction {
     var node: UInt32
     /// All threads have to meet before this: it reads what others wrote, or writes where others read.
     var barrier: Bool
+    /// Runs this instruction and the `span - 1` that follow, as often as it takes; nil: they are run one after the other.
+    var stream: Unmanaged<ExpertStream>?
+    var span = 1
 }
 
 /// A list of instructions and how to run it. Borrowed for the duration of `ThreadPool.run`.
@@ -40,6 +43,8 @@ final class ThreadPool: @unchecked Sendable {
     /// Number of the barrier after which all threads stop; the largest number: none.
     private let stop = AtomicWord(UInt32.max)
     private let quit = AtomicWord()
+    /// How a stream ended the run early; thread 0's. nil: it did not.
+    private var interruption: Outcome?
     private let run: UnsafeMutablePointer<Run>
     private let contexts: UnsafeMutablePointer<hadal_kernel_thread>
     private var handles: [pthread_t] = []
@@ -76,7 +81,7 @@ final class ThreadPool: @unchecked Sendable {
         return true
     }
 
-    enum Outcome { case done, cancelled, noThreads }
+    enum Outcome { case done, cancelled, noThreads, failed }
 
     /// Runs the list to its end, or to where it was cancelled.
     func run(_ list: Run) -> Outcome {
@@ -85,12 +90,14 @@ final class ThreadPool: @unchecked Sendable {
             return .noThreads
         }
         run.pointee = list
+        interruption = nil
         stop.set(UInt32.max)
         if threads > 1 {
             ticket.increment()
             if idle.value > 0 { ticket.wakeAll() }
         }
         work(0)
+        if let interruption { return interruption }
         return stop.relaxed == UInt32.max ? .done : .cancelled
     }
 
@@ -112,7 +119,8 @@ final class ThreadPool: @unchecked Sendable {
         let tracing = list.trace != nil
         var passed: UInt32 = 0
         var begin = tracing ? Self.now() : 0
-        for position in 0..<list.instructions.count {
+        var position = 0
+        while position < list.instructions.count {
             let instruction = list.instructions[position]
             if instruction.barrier || tracing {
                 passed &+= 1
@@ -126,10 +134,21 @@ final class ThreadPool: @unchecked Sendable {
                     begin = report(list, list.instructions[position - 1].node, since: begin)
                 }
             }
-            instruction.function(instruction.arguments, context)
+            if let stream = instruction.stream, let first = list.instructions.baseAddress {
+                let outcome = stream._withUnsafeGuaranteedRef {
+                    $0.run(first + position, count: instruction.span, context, barrier, cancel: list.cancel)
+                }
+                if outcome != .done {
+                    if index == 0 { interruption = outcome == .failed ? .failed : .cancelled }
+                    break
+                }
+            } else {
+                instruction.function(instruction.arguments, context)
+            }
+            position += instruction.span
         }
         barrier.wait()
-        if tracing, index == 0, stop.relaxed == UInt32.max, let last = list.instructions.last {
+        if tracing, index == 0, stop.relaxed == UInt32.max, interruption == nil, let last = list.instructions.last {
             _ = report(list, last.node, since: begin)
         }
     }

@@ -7,8 +7,8 @@
  * Rules
  *  - Every struct starts with `size`, set by whoever fills it to sizeof as *they* know it. Structs only ever grow at the end.
  *    A reader uses a field only if it lies within `size` (HADAL_HAS). Arrays of structs carry a stride, which may be larger than
- *    the reader's sizeof (HADAL_AT). A sequence has a stride alone. Four small structs have neither and never change: dim,
- *    operand, binding, heap.
+ *    the reader's sizeof (HADAL_AT). A sequence has a stride alone. Five small structs have neither and never change: dim,
+ *    operand, binding, heap, piece.
  *  - A size says what was passed, not what is read. A field whose meaning a plugin must not ignore has a capability bit, and
  *    the host sends it only to a plugin that claims the bit.
  *  - A NULL function means "not supported". The least that a backend needs: supports, compile, execute, executable_release.
@@ -54,7 +54,9 @@ enum {
     /* More than one sequence in a step. */
     HADAL_CAPABILITY_MULTI_SEQUENCE = 1u << 4,
     /* Symbolic dims: one executable for every T, S and R up to the bounds. Without it the host compiles per extent. */
-    HADAL_CAPABILITY_SYMBOLIC_DIMS = 1u << 5
+    HADAL_CAPABILITY_SYMBOLIC_DIMS = 1u << 5,
+    /* hadal_weight.pieces: weights that the plugin reads from files itself, a piece at a time. */
+    HADAL_CAPABILITY_WEIGHT_PIECES = 1u << 6
 };
 
 /* Element types: the published GGUF tensor type numbers, and Hadal's own from 1000. */
@@ -183,6 +185,14 @@ typedef struct hadal_value {
     hadal_dim dims[HADAL_MAX_DIMS];
 } hadal_value;
 
+/* A part of a weight as a range of a file. The host keeps the descriptor open until executable_release. */
+typedef struct hadal_piece {
+    int32_t file;
+    uint32_t reserved;
+    uint64_t offset;
+    uint64_t bytes;
+} hadal_piece;
+
 /* A constant. Row-major; quantised types in blocks along the last dim. `data` stays mapped until executable_release, unless the
  * executable reports that it keeps no reference to it. */
 typedef struct hadal_weight {
@@ -199,6 +209,9 @@ typedef struct hadal_weight {
     const float *scale;
     uint32_t scale_block[2];
     int64_t scale_dims[2];
+    /* HADAL_CAPABILITY_WEIGHT_PIECES: where each index of the first dim is stored, dims[0] of them, all of one size. With pieces, `data`
+     * may be NULL in `compile` too: the plugin reads what it needs when it needs it. NULL: none. */
+    const hadal_piece *pieces;
 } hadal_weight;
 
 /* A per-token cache: page p, head h, token t in the page, then `width` contiguous elements. The host allocates it with
@@ -274,6 +287,22 @@ typedef struct hadal_executable_info {
     uint64_t scratch_bytes;          /* activations and work space at the upper bounds */
     uint64_t barriers_per_step;      /* 0 when the notion does not apply */
 } hadal_executable_info;
+
+/* What an executable that reads weights itself has done since it was compiled. */
+typedef struct hadal_executable_statistics {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t expert_hits;            /* experts in memory when a step of their layer needed them */
+    uint64_t expert_prefetch_hits;   /* of these, those that were there for the first time, because of a guess */
+    uint64_t expert_misses;          /* experts that a step waited for */
+    uint64_t expert_reads;           /* experts read from files */
+    uint64_t expert_prefetches;      /* of these, guesses */
+    uint64_t expert_read_bytes;
+    uint64_t expert_wait_ns;         /* in which threads that compute could only wait for a read */
+    uint64_t expert_held_bytes;      /* in memory now, */
+    uint64_t expert_limit_bytes;     /* at most, */
+    uint64_t expert_total_bytes;     /* and of all there are */
+} hadal_executable_statistics;
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
@@ -382,6 +411,9 @@ typedef struct hadal_plugin {
     hadal_error *(*buffer_upload)(hadal_buffer *buffer, uint64_t offset, int32_t file, uint64_t file_offset, uint64_t bytes);
     /* Where the buffer is mapped in host memory, or NULL; the same answer as long as the buffer lives. */
     void *(*buffer_host_pointer)(hadal_buffer *buffer);
+
+    /* What the executable has read from files since it was compiled. NULL: nothing to tell. */
+    hadal_error *(*executable_statistics)(hadal_executable *executable, hadal_executable_statistics *statistics);
 } hadal_plugin;
 
 /* Filled in by both sides: the host sets size and host_abi_*, zeros the rest; the plugin sets the rest, plugin_abi_* even when the

@@ -24,6 +24,10 @@ bool hadal_system_pin_thread(uint32_t processor);
 /* Lowest address of the calling thread's stack and its size in bytes; false where the system does not tell. */
 bool hadal_system_stack(uintptr_t *lowest, size_t *size);
 
+/* Opens the file of a descriptor once more, for reads past the page cache: offset, size and memory of each must be multiples of the
+ * device's block. -1 where the system or the file system cannot. The caller closes it. */
+int32_t hadal_system_open_direct(int32_t descriptor);
+
 /* One processor-relax hint (PAUSE or YIELD) for spin loops. */
 void hadal_system_relax(void);
 

@@ -35,6 +35,8 @@ public struct BackendCapabilities: OptionSet, Sendable {
     public static let state = BackendCapabilities(rawValue: 1 << 3)
     public static let multiSequence = BackendCapabilities(rawValue: 1 << 4)
     public static let symbolicDims = BackendCapabilities(rawValue: 1 << 5)
+    /// Reads weights from files piece by piece: their `bytes` may be nil when they have `pieces`.
+    public static let weightPieces = BackendCapabilities(rawValue: 1 << 6)
 }
 
 /// One processor as a backend describes it.
@@ -120,6 +122,12 @@ public protocol Executable: AnyObject, Sendable {
     var info: ExecutableInfo { get }
     /// Returns when outputs can be read. Allocates nothing on the heap.
     func execute(_ execution: Execution) throws
+    /// What has been read from disk since compiling; nil when all weights are in memory. Between two executions.
+    var expertStatistics: ExpertStatistics? { get }
+}
+
+extension Executable {
+    public var expertStatistics: ExpertStatistics? { nil }
 }
 
 public struct ExecutableInfo: Sendable {

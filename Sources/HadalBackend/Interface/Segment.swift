@@ -5,16 +5,35 @@ import HadalGraph
 public struct Segment: Sendable {
     /// The bytes of one weight. The pointer is borrowed: the host keeps it mapped as `Executable.info.keepsWeights` demands.
     public struct WeightData: @unchecked Sendable {
-        /// Row-major; nil when only type and shape are known.
+        /// A part of a weight as a range of an open file.
+        public struct Piece: Sendable, Equatable {
+            /// Open for reading as long as the executable lives.
+            public var descriptor: Int32
+            public var offset: UInt64
+            public var bytes: Int
+            public init(descriptor: Int32, offset: UInt64, bytes: Int) {
+                self.descriptor = descriptor
+                self.offset = offset
+                self.bytes = bytes
+            }
+        }
+
+        /// Row-major; nil when only type and shape are known, or when the device is to read `pieces` itself.
         public var bytes: UnsafeRawBufferPointer?
         /// A descriptor that the same bytes can be read from, or nil.
         public var file: (descriptor: Int32, offset: UInt64)?
         /// Block scales of float8 weights: element [i, j] times values[i / block.0, j / block.1].
         public var scales: BlockScales?
-        public init(bytes: UnsafeRawBufferPointer?, file: (descriptor: Int32, offset: UInt64)? = nil, scales: BlockScales? = nil) {
+        /// Where each index of the first axis is stored, all of one size; empty when that cannot be told. Given to backends that claim
+        /// `.weightPieces`, in place of `bytes`.
+        public var pieces: [Piece]
+        public init(
+            bytes: UnsafeRawBufferPointer?, file: (descriptor: Int32, offset: UInt64)? = nil, scales: BlockScales? = nil, pieces: [Piece] = []
+        ) {
             self.bytes = bytes
             self.file = file
             self.scales = scales
+            self.pieces = pieces
         }
     }
 

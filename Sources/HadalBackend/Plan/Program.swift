@@ -169,6 +169,14 @@ public final class Program: @unchecked Sendable {
         }
     }
 
+    /// What the parts have read from disk since they were compiled; nil when all weights are in memory. Between two runs.
+    public var expertStatistics: ExpertStatistics? {
+        let all = stages.compactMap(\.executable.expertStatistics)
+        guard var sum = all.first else { return nil }
+        for other in all.dropFirst() { sum += other }
+        return sum
+    }
+
     private func liveBytes(of value: Int, _ step: hadal_step) -> Int {
         var elements = 1
         for dim in graph.values[value].dims {

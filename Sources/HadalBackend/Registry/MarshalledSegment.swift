@@ -9,9 +9,10 @@ package final class MarshalledSegment {
 
     /// - Parameters:
     ///   - extents: what T, S and R become where the plugin cannot take symbols; nil sends symbols.
+    ///   - pieces: whether the plugin takes weights in pieces.
     ///   - sequences: bound on S to send in place of the segment's, for plugins of one sequence.
     /// - Throws: `.unsupported` for ranks above the ABI's, `.invalidArgument` for indices that do not exist.
-    package init(_ segment: Segment, extents: Segment.Bounds? = nil, oneSequence: Bool = false) throws {
+    package init(_ segment: Segment, extents: Segment.Bounds? = nil, oneSequence: Bool = false, pieces: Bool = true) throws {
         let graph = segment.graph
         let arena = ForeignArena()
         guard segment.weights.count == graph.weights.count else {
@@ -22,7 +23,7 @@ package final class MarshalledSegment {
         if oneSequence { bounds.sequences = min(bounds.sequences, 1) }
 
         let values = try graph.values.map { try Self.value($0, bounds: bounds, symbolic: extents == nil, arena) }
-        let weights = try zip(graph.weights, segment.weights).map { try Self.weight($0, $1, arena) }
+        let weights = try zip(graph.weights, segment.weights).map { try Self.weight($0, $1, pieces: pieces, arena) }
         let states = try graph.states.map { try Self.state($0, of: segment, arena) }
         let nodes = try graph.nodes.map { try Self.node($0, of: graph, arena) }
 
@@ -90,7 +91,9 @@ package final class MarshalledSegment {
         return result
     }
 
-    private static func weight(_ weight: Graph.Weight, _ data: Segment.WeightData, _ arena: ForeignArena) throws -> hadal_weight {
+    private static func weight(
+        _ weight: Graph.Weight, _ data: Segment.WeightData, pieces: Bool, _ arena: ForeignArena
+    ) throws -> hadal_weight {
         var result = hadal_weight()
         result.size = UInt32(MemoryLayout<hadal_weight>.size)
         result.dtype = weight.dtype.rawValue
@@ -110,6 +113,14 @@ package final class MarshalledSegment {
             result.scale = scales.values
             result.scale_block = (try count(scales.block.rows), try count(scales.block.columns))
             result.scale_dims = (Int64(scales.rows), Int64(scales.columns))
+        }
+        if pieces, !data.pieces.isEmpty {
+            guard data.pieces.count == weight.dims.first, data.pieces.allSatisfy({ $0.bytes == expected / data.pieces.count }) else {
+                throw HadalError(.mismatch, "weight '\(weight.name)' of shape \(weight.dims) is not made of \(data.pieces.count) such pieces")
+            }
+            result.pieces = UnsafePointer(arena.array(data.pieces.map {
+                hadal_piece(file: $0.descriptor, reserved: 0, offset: $0.offset, bytes: UInt64($0.bytes))
+            }))
         }
         return result
     }

@@ -54,4 +54,12 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
         entries.append(Entry(bounds: wanted, used: clock, executable: executable))
         try executable.execute(execution)
     }
+
+    /// Of those that are still there.
+    var expertStatistics: ExpertStatistics? {
+        let all = entries.compactMap(\.executable.expertStatistics)
+        guard var sum = all.first else { return nil }
+        for other in all.dropFirst() { sum += other }
+        return sum
+    }
 }

@@ -71,13 +71,18 @@ final class PluginDevice: Device, @unchecked Sendable {
             let weight = segment.graph.weights.indices.contains(i) ? segment.graph.weights[i].name : "\(i)"
             return "'\(name)' does not read block scales, which weight '\(weight)' has"
         }
+        if !table.capabilities.contains(.weightPieces), let i = segment.weights.firstIndex(where: { $0.bytes == nil && !$0.pieces.isEmpty }) {
+            let weight = segment.graph.weights.indices.contains(i) ? segment.graph.weights[i].name : "\(i)"
+            return "'\(name)' does not read weights in pieces, as '\(weight)' is given"
+        }
         return nil
     }
 
     private func marshal(_ segment: Segment, extents: Segment.Bounds? = nil) throws -> MarshalledSegment {
         let symbolic = table.capabilities.contains(.symbolicDims)
         return try MarshalledSegment(
-            segment, extents: symbolic ? nil : extents ?? segment.bounds, oneSequence: !table.capabilities.contains(.multiSequence))
+            segment, extents: symbolic ? nil : extents ?? segment.bounds, oneSequence: !table.capabilities.contains(.multiSequence),
+            pieces: table.capabilities.contains(.weightPieces))
     }
 
     func unsupported(node: Int, of segment: Segment) -> String? {

@@ -4,6 +4,10 @@
 #include <stdio.h>
 
 #define STRUCT(type) printf("%s %zu align %zu\n", #type, sizeof(type), _Alignof(type))
+/* The size a struct had before `last` was followed by more. */
+#define STRUCT_UP_TO(type, last) \
+    printf("%s %zu align %zu\n", #type, offsetof(type, last) + sizeof(((type *)0)->last), _Alignof(type))
+#define GROWN(type) printf("%s/grown %zu align %zu\n", #type, sizeof(type), _Alignof(type))
 #define FIELD(type, field) printf("%s.%s %zu %zu\n", #type, #field, offsetof(type, field), sizeof(((type *)0)->field))
 #define VALUE(name) printf("%s %lld\n", #name, (long long)name)
 
@@ -73,7 +77,7 @@ int main(void) {
     FIELD(hadal_value, rank);
     FIELD(hadal_value, reserved);
     FIELD(hadal_value, dims);
-    STRUCT(hadal_weight);
+    STRUCT_UP_TO(hadal_weight, scale_dims);
     FIELD(hadal_weight, size);
     FIELD(hadal_weight, dtype);
     FIELD(hadal_weight, name);
@@ -190,7 +194,7 @@ int main(void) {
     FIELD(hadal_execution, trace);
     FIELD(hadal_execution, trace_context);
     FIELD(hadal_execution, cancel);
-    STRUCT(hadal_plugin);
+    STRUCT_UP_TO(hadal_plugin, buffer_host_pointer);
     FIELD(hadal_plugin, size);
     FIELD(hadal_plugin, option_stride);
     FIELD(hadal_plugin, capabilities);
@@ -301,5 +305,29 @@ int main(void) {
     VALUE(HADAL_SUPPORT_YES);
     VALUE(HADAL_ABI_VERSION);
     VALUE(HADAL_MAX_DIMS);
+    /* Added to version 1: new structs, and what grew at its end. */
+    STRUCT(hadal_piece);
+    FIELD(hadal_piece, file);
+    FIELD(hadal_piece, reserved);
+    FIELD(hadal_piece, offset);
+    FIELD(hadal_piece, bytes);
+    STRUCT(hadal_executable_statistics);
+    FIELD(hadal_executable_statistics, size);
+    FIELD(hadal_executable_statistics, reserved);
+    FIELD(hadal_executable_statistics, expert_hits);
+    FIELD(hadal_executable_statistics, expert_prefetch_hits);
+    FIELD(hadal_executable_statistics, expert_misses);
+    FIELD(hadal_executable_statistics, expert_reads);
+    FIELD(hadal_executable_statistics, expert_prefetches);
+    FIELD(hadal_executable_statistics, expert_read_bytes);
+    FIELD(hadal_executable_statistics, expert_wait_ns);
+    FIELD(hadal_executable_statistics, expert_held_bytes);
+    FIELD(hadal_executable_statistics, expert_limit_bytes);
+    FIELD(hadal_executable_statistics, expert_total_bytes);
+    GROWN(hadal_weight);
+    FIELD(hadal_weight, pieces);
+    GROWN(hadal_plugin);
+    FIELD(hadal_plugin, executable_statistics);
+    VALUE(HADAL_CAPABILITY_WEIGHT_PIECES);
     return 0;
 }
