@@ -36,6 +36,16 @@ final class CPUDevice: Device, @unchecked Sendable {
     /// Computes on host memory.
     func allocate(bytes: Int) throws -> (any Buffer)? { nil }
 
+    /// Packed matrices, each of a stack starting a group of its own.
+    func heldBytes(of weight: Graph.Weight) -> Int? {
+        guard weight.dims.count >= 2, let columns = weight.dims.last, columns > 0, let bytes = try? weight.checkedBytes() else { return nil }
+        let rows = weight.dims[weight.dims.count - 2], packing = WeightStore.packing(of: weight, self)
+        guard packing != 0, rows > 0 else { return bytes }
+        let matrices = weight.dims.dropLast(2).reduce(1, *)
+        let (held, overflow) = Int(hadal_packed_bytes(packing, Int64(rows), Int64(columns))).multipliedReportingOverflow(by: matrices)
+        return overflow ? nil : held
+    }
+
     func quiesce() {
         pool.quiesce()
         experts?.quiesce()

@@ -15,9 +15,41 @@ public final class MappedFile: Sendable {
     public let descriptor: Int32
     private let base: UInt  // address; 0 for an empty file
 
-    public init(path: String) throws {
+    public convenience init(path: String) throws {
+        let (descriptor, size) = try Self.open(path)
+        guard let base = Self.map(descriptor, size) else {
+            let reason = String(cString: strerror(errno))
+            close(descriptor)
+            throw HadalError(.io, "cannot map \(size) bytes: \(reason)", at: Place(path))
+        }
+        self.init(path, descriptor, size, base)
+    }
+
+    /// What opening a file came to.
+    public enum Opening: Sendable {
+        case mapped(MappedFile)
+        /// Not mapped. The descriptor is the caller's.
+        case tooLarge(descriptor: Int32, size: Int)
+    }
+
+    /// Opens a file, and maps it if it has no more than `most` bytes and the address space has room for it.
+    public static func open(_ path: String, mappingAtMost most: Int) throws -> Opening {
+        let (descriptor, size) = try open(path)
+        guard size <= most, let base = map(descriptor, size) else { return .tooLarge(descriptor: descriptor, size: size) }
+        return .mapped(MappedFile(path, descriptor, size, base))
+    }
+
+    private init(_ path: String, _ descriptor: Int32, _ size: Int, _ base: UInt) {
+        (self.path, self.descriptor, count, self.base) = (path, descriptor, size, base)
+    }
+
+    private static func open(_ path: String) throws -> (descriptor: Int32, size: Int) {
         // Without O_NONBLOCK opening a FIFO waits for a writer; regular files do not notice it.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        #if canImport(Glibc)
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        #else
+        let descriptor = Darwin.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        #endif
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
             throw HadalError(errno == ENOENT ? .notFound : .io, "cannot open: \(reason)", at: Place(path))
@@ -31,20 +63,14 @@ public final class MappedFile: Sendable {
             close(descriptor)
             throw HadalError(.io, "not a regular file", at: Place(path))
         }
-        let size = Int(info.st_size)
-        var address: UInt = 0
-        if size > 0 {
-            guard let mapped = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), mapped != MAP_FAILED else {
-                let reason = String(cString: strerror(errno))
-                close(descriptor)
-                throw HadalError(.io, "cannot map \(size) bytes: \(reason)", at: Place(path))
-            }
-            address = UInt(bitPattern: mapped)
-        }
-        self.path = path
-        self.count = size
-        self.descriptor = descriptor
-        self.base = address
+        return (descriptor, Int(info.st_size))
+    }
+
+    /// The address of the mapping, 0 for an empty file; nil with errno set when it fails.
+    private static func map(_ descriptor: Int32, _ size: Int) -> UInt? {
+        guard size > 0 else { return 0 }
+        guard let mapped = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), mapped != MAP_FAILED else { return nil }
+        return UInt(bitPattern: mapped)
     }
 
     deinit {

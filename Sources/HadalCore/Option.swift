@@ -50,7 +50,7 @@ public struct OptionSpec: Sendable, Equatable {
             default: throw bad("true or false")
             }
         case .int:
-            guard let value = Int64(text) else { throw bad("a whole number") }
+            guard let value = Int64(text) ?? ByteCount(text).map({ Int64($0.bytes) }) else { throw bad("a whole number") }
             try inRange(Double(value))
             return .int(value)
         case .float:

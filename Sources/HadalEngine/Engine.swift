@@ -49,7 +49,10 @@ public final class Engine: @unchecked Sendable {
         if let wanted = options.contextLength, wanted > model.contextLength {
             options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for")
         }
-        contextLength = options.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
+        let streamed = try chosen.expertMemory.flatMap { _ in try chosen.streamedExperts(of: model.graph, description.graph, log: options.log) }
+        let usual = options.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
+        let fitted = try Self.fit(usual, model, chosen, streamed, options)
+        contextLength = fitted.context
         let batchTokens = min(options.batchTokens, contextLength)
         let sequences = chosen.capabilities.contains(.multiSequence) ? options.batchSequences : 1
         let rows = options.observe == .none ? max(sequences, 1) : max(batchTokens, sequences)
@@ -64,12 +67,11 @@ public final class Engine: @unchecked Sendable {
                 options.log.write(.warning, "\(move.label) (\(move.op)) runs on \(move.to), not \(move.from): \(move.reason)")
             }
         }
-        try Self.checkMemory(model, device: chosen.devices[0].info)
-        let weights = try model.bindWeights(of: model.graph)
+        try Self.checkMemory(model, device: chosen.devices[0].info, streamed: streamed)
+        let weights = try model.bindWeights(of: model.graph, streamed: streamed)
         let segment = Segment(
             graph: model.graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
-        let cacheTokens = max(options.cacheTokens ?? 2 * contextLength, contextLength)
-        let pages = (cacheTokens + Self.pageTokens - 1) / Self.pageTokens + 1
+        let pages = (fitted.cache + Self.pageTokens - 1) / Self.pageTokens + 1
         program = try Program(plan: plan, segment: segment, devices: chosen.devices, pageCount: pages)
         if program.info.keepsWeights { model.keep(weights) } else { model.releaseMappedPages() }
         let pagesPerSession = (contextLength + Self.pageTokens - 1) / Self.pageTokens
@@ -105,13 +107,40 @@ public final class Engine: @unchecked Sendable {
 
     /// Quantised weights are packed into memory of the backend's own; what is larger than all of it need not be tried. Float
     /// weights may stay in the mapped file, where the system pages them.
-    private static func checkMemory(_ model: LoadedModel, device: DeviceInfo) throws {
+    private static func checkMemory(_ model: LoadedModel, device: DeviceInfo, streamed: ExpertPlacement?) throws {
         guard let heap = device.heaps.first else { return }
-        let packed = model.graph.weights.reduce(0) { $0 + ($1.dtype.isQuantised ? $1.bytes : 0) }
+        var packed = 0
+        for (index, weight) in model.graph.weights.enumerated() where weight.dtype.isQuantised && streamed?.pieces[index] == nil {
+            packed += weight.bytes
+        }
         guard packed <= heap.bytesTotal else {
             throw HadalError(
                 .outOfMemory, "the quantised weights take \(packed) bytes, \(device.name) has \(heap.bytesTotal)",
                 at: Place(model.description.files.path), hint: "hadal plan shows what a model needs")
+        }
+    }
+
+    /// How many tokens a session and all sessions may hold. Where experts are kept to a limit, so is the rest of what a process limit allows.
+    private static func fit(
+        _ context: Int, _ model: LoadedModel, _ chosen: BackendChoice, _ streamed: ExpertPlacement?, _ options: EngineOptions
+    ) throws -> (context: Int, cache: Int) {
+        guard let streamed, let limit = chosen.expertMemory else { return (context, max(options.cacheTokens ?? 2 * context, context)) }
+        let experts = ExpertForecast(streamed, model.graph, device: chosen.devices[0])
+        try experts.check(limit: limit, path: model.description.files.path)
+        let budget = MemoryBudget(
+            model.graph, streamed, experts, device: chosen.devices[0], limit: limit,
+            cacheBytesPerToken: model.description.graph.stateBytesPerToken(elementBytes: options.cacheDType.blockBytes),
+            limits: .current())
+        return try budget.tokens(
+            context: context, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens, log: options.log)
+    }
+
+    /// What has been read from disk since the model was loaded; nil when all experts are in memory. Not during a step.
+    public var expertStatistics: ExpertStatistics? {
+        lock.withLock { _ in
+            guard var sum = program.expertStatistics else { return predictionHead?.expertStatistics }
+            if let head = predictionHead?.expertStatistics { sum += head }
+            return sum
         }
     }
 

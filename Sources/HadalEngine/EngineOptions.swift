@@ -27,6 +27,9 @@ public struct EngineOptions: Sendable {
     public var observe = Observation.none
     /// Whether `evaluate` gives `mtp_logits` too: what a model's own extra layer says of the token after the next.
     public var predictsNext = false
+    /// Bytes of experts to keep in memory, the others being read from disk as they are needed; nil: all of them. Results do not depend
+    /// on it. The same as the setting `expert-memory` of the backend.
+    public var expertMemory: Int?
     public var log = LogSink.silent
 
     public enum Observation: Sendable, Equatable {

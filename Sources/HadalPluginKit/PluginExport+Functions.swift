@@ -94,6 +94,12 @@ extension PluginExport {
                 PluginExport.writePrefix(c, to: UnsafeMutableRawPointer(info), size: c.size)
             }
         }
+        table.weight_bytes = { handle, weight in
+            guard let weight, let device = try? PluginExport.object(handle, as: ExportedDevice.self, "device").device,
+                let declared = try? Segment.weight(foreign: weight), let bytes = device.heldBytes(of: declared)
+            else { return 0 }
+            return UInt64(clamping: bytes)
+        }
         table.executable_statistics = { handle, statistics in
             ForeignError.catching {
                 guard let statistics else { throw ForeignError.missing("place for the statistics") }

@@ -73,6 +73,12 @@ extension Segment {
         return Graph.Value(name: name, dtype: try dtype(c.dtype), dims: dims)
     }
 
+    /// A weight's name, type and shape.
+    static func weight(foreign pointer: UnsafePointer<hadal_weight>) throws -> Graph.Weight {
+        guard Int(pointer.pointee.size) >= leastWeight else { throw ForeignError.missing("complete weight") }
+        return try weight(readPrefix(of: pointer, size: pointer.pointee.size, over: hadal_weight()))
+    }
+
     private static func weight(_ c: hadal_weight) throws -> Graph.Weight {
         guard let name = foreignString(c.name) else { throw ForeignError.missing("name of a weight") }
         guard c.rank <= HADAL_MAX_DIMS else { throw HadalError(.unsupported, "'\(name)' has \(c.rank) dimensions") }
@@ -87,7 +93,7 @@ extension Segment {
         if let pieces = c.pieces, c.rank > 0, let count = Int(exactly: c.dims.0), count > 0 {
             data.pieces = try UnsafeBufferPointer(start: pieces, count: count).map {
                 guard let bytes = Int(exactly: $0.bytes) else { throw HadalError(.invalidArgument, "a piece of \($0.bytes) bytes") }
-                return Piece(descriptor: $0.file, offset: $0.offset, bytes: bytes)
+                return WeightData.Piece(descriptor: $0.file, offset: $0.offset, bytes: bytes)
             }
         }
         if let scale = c.scale {

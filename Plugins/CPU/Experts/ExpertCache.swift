@@ -77,7 +77,8 @@ final class ExpertCache: @unchecked Sendable {
     init(_ configuration: Configuration, pack: @escaping Instruction.Function) {
         self.configuration = configuration
         self.pack = pack
-        ledger = ExpertLedger(limit: configuration.limit, policy: configuration.policy)
+        // One in use, one for each thread that reads, and one that waits for it.
+        ledger = ExpertLedger(limit: configuration.limit, shared: configuration.threads + 2, policy: configuration.policy)
         pool = RegionPool(limit: configuration.limit, usesHugePages: configuration.usesHugePages)
         lock = .allocate(capacity: 1)
         pthread_mutex_init(lock, nil)
@@ -117,7 +118,7 @@ final class ExpertCache: @unchecked Sendable {
         guard configuration.limit >= least else {
             throw HadalError(
                 .limitExceeded, "a limit of \(configuration.limit) bytes for experts is less than the \(least) that two of them take",
-                hint: "--expert-memory wants \(least) bytes (\((least + (1 << 20) - 1) >> 20) MiB) or more for this model")
+                hint: "--expert-memory \((least + 1023) >> 10)KiB is the least for this model")
         }
         return locked {
             layers.append(layer)
@@ -134,7 +135,7 @@ final class ExpertCache: @unchecked Sendable {
             for number in numbers {
                 let layer = ledger.layers[number]
                 for index in layer.first..<layer.first + layer.experts {
-                    ledger[index].pins = 0
+                    ledger.unpin(index, in: number)
                     while ledger[index].state == .reading { pthread_cond_wait(arrived, lock) }
                     evict(index, number)
                 }
@@ -196,7 +197,7 @@ final class ExpertCache: @unchecked Sendable {
                 pthread_cond_signal(wanted)
             }
             ledger[index].isGuess = false
-            ledger[index].pins += 1
+            ledger.pin(index, in: number)
             ledger.use(index, in: number)
             if ledger[index].state == .ready, let region = regions[index] { return .ready(region) }
             return .pending
@@ -216,7 +217,7 @@ final class ExpertCache: @unchecked Sendable {
     func release(_ number: Int, _ expert: Int) {
         locked {
             let index = ledger.index(number, expert)
-            ledger[index].pins -= 1
+            ledger.unpin(index, in: number)
             ledger[index].turn = -1
         }
     }
@@ -226,7 +227,7 @@ final class ExpertCache: @unchecked Sendable {
         locked {
             for expert in needs {
                 let index = ledger.index(number, Int(expert))
-                ledger[index].pins = 0
+                ledger.unpin(index, in: number)
                 ledger[index].turn = -1
                 if ledger[index].state == .queued || ledger[index].state == .failed { evict(index, number) }
             }
@@ -362,6 +363,7 @@ final class ExpertCache: @unchecked Sendable {
             let number = ledger.layer(of: index), expert = index - ledger.layers[number].first
             guard let files = self.files[number] else { continue }
             let layer = layers[number]
+            let isGuess = ledger[index].isGuess
             ledger[index].state = .reading
             reading += 1
             pthread_mutex_unlock(lock)
@@ -388,7 +390,7 @@ final class ExpertCache: @unchecked Sendable {
                 ledger[index].state = .ready
                 statistics[number].readBytes += layer.storedBytes
                 statistics[number].reads += 1
-                if ledger[index].isGuess { statistics[number].prefetches += 1 }
+                if isGuess { statistics[number].prefetches += 1 }
             }
             pthread_cond_broadcast(arrived)
         }

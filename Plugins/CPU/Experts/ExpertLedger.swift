@@ -1,9 +1,10 @@
 /// Who is in memory, who is wanted, and who has to go: the bookkeeping of an expert cache, without memory, files or threads.
 ///
 /// Experts of all layers are entries of one list. Each layer has a quota of the limit, by its share of all experts' bytes; a layer at its quota
-/// makes room among its own, since layers take turns and the oldest use overall is always the one that comes next. Within a layer the
-/// policy chooses. What the running step still needs goes last, and the one that it needs last goes first of these: a step that
-/// passes over more experts than fit then finds the last of them still there.
+/// makes room among its own, since layers take turns and the oldest use overall is always the one that comes next. A few places belong
+/// to no layer: through them goes what a layer needs beyond its quota. Within a layer the policy chooses. What the running step still
+/// needs goes last, and the one that it needs last goes first of these: a step that passes over more experts than fit then finds the
+/// last of them still there.
 ///
 /// Not thread-safe.
 struct ExpertLedger {
@@ -30,6 +31,8 @@ struct ExpertLedger {
         var quota = 0
         /// Bytes of memory that its entries hold.
         var held = 0
+        /// Entries that are pinned.
+        var pinned = 0
         /// Steps that used it.
         var steps: UInt64 = 0
         var isGone = false
@@ -39,9 +42,12 @@ struct ExpertLedger {
     private(set) var layers: [Layer] = []
     let limit: Int
     let policy: ExpertPolicy
+    /// Places, of the largest size, that belong to no layer.
+    let shared: Int
 
-    init(limit: Int, policy: ExpertPolicy = .frequency) {
+    init(limit: Int, shared: Int, policy: ExpertPolicy = .frequency) {
         self.limit = limit
+        self.shared = shared
         self.policy = policy
     }
 
@@ -66,8 +72,10 @@ struct ExpertLedger {
 
     private mutating func share() {
         let total = Double(max(totalBytes, 1))
+        let largest = layers.reduce(0) { $1.isGone ? $0 : max($0, $1.regionBytes) }
+        let divided = Double(max(limit - shared * largest, 0))
         for i in layers.indices {
-            layers[i].quota = layers[i].isGone ? 0 : Int(Double(limit) * (Double(layers[i].experts * layers[i].regionBytes) / total))
+            layers[i].quota = layers[i].isGone ? 0 : Int(divided * (Double(layers[i].experts * layers[i].regionBytes) / total))
         }
     }
 
@@ -116,23 +124,36 @@ struct ExpertLedger {
         layers[layer].held -= layers[layer].regionBytes
     }
 
+    mutating func pin(_ index: Int, in layer: Int) {
+        if entries[index].pins == 0 { layers[layer].pinned += 1 }
+        entries[index].pins += 1
+    }
+
+    mutating func unpin(_ index: Int, in layer: Int) {
+        guard entries[index].pins > 0 else { return }
+        entries[index].pins -= 1
+        if entries[index].pins == 0 { layers[layer].pinned -= 1 }
+    }
+
     // MARK: Making room
 
-    /// The entry that should make room for one of `layer`, or nil when none may.
+    /// The entry that should make room for one of `layer`, or nil when none may: a step that has experts pinned then goes on with these.
     ///
     /// - Parameter turn: the turn that the newcomer has in the running step; nil: it is a guess, for which nothing goes that is
-    ///   needed or expected.
+    ///   needed or expected, nor what is within another layer's quota.
     func victim(for layer: Int, turn: Int32?) -> Int? {
         let own = layers[layer]
         if own.held + own.regionBytes > own.quota, let found = leastWorthy(in: layer) { return found }
+        let mayTakeAny = turn != nil && own.pinned == 0
         var best: (index: Int, excess: Int)?
         for other in layers.indices where layers[other].held > 0 {
             let excess = layers[other].held - layers[other].quota
+            if excess <= 0, !mayTakeAny { continue }
             if let best, best.excess >= excess { continue }
             if let found = leastWorthy(in: other) { best = (found, excess) }
         }
         if let best { return best.index }
-        guard let turn else { return nil }
+        guard let turn, own.pinned == 0 else { return nil }
         var last: (index: Int, turn: Int32)?
         for (index, entry) in entries.enumerated() where entry.state == .ready && entry.pins == 0 {
             // Guesses go before what is certain.

@@ -414,6 +414,9 @@ typedef struct hadal_plugin {
 
     /* What the executable has read from files since it was compiled. NULL: nothing to tell. */
     hadal_error *(*executable_statistics)(hadal_executable *executable, hadal_executable_statistics *statistics);
+    /* Bytes that the device would hold in memory for the matrices of a weight of this type and shape, data and pieces aside; 0 when it
+     * does not know. NULL: as many as are stored. */
+    uint64_t (*weight_bytes)(hadal_device *device, const hadal_weight *weight);
 } hadal_plugin;
 
 /* Filled in by both sides: the host sets size and host_abi_*, zeros the rest; the plugin sets the rest, plugin_abi_* even when the

@@ -34,7 +34,7 @@ extension ModelFiles: ModelSource {
 
     public func tensorInfo(_ name: String) throws -> TensorInfo? { try tensor(named: name) }
 
-    public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer { bytes(of: tensor) }
+    public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer { try mappedBytes(of: tensor) }
 }
 
 extension ExpressionValue {

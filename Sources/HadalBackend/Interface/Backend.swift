@@ -87,12 +87,15 @@ public protocol Device: AnyObject, Sendable {
     func allocate(bytes: Int) throws -> (any Buffer)?
     /// Makes host memory usable as a buffer without a copy; nil when the device cannot. The memory outlives the buffer.
     func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)?
+    /// Bytes that the device would hold in memory for the matrices of a weight; nil when it does not know.
+    func heldBytes(of weight: Graph.Weight) -> Int?
     /// Joins every thread the device started.
     func quiesce()
 }
 
 extension Device {
     public func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? { nil }
+    public func heldBytes(of weight: Graph.Weight) -> Int? { nil }
 }
 
 /// Memory that a device owns.

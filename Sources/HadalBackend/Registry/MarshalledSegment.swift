@@ -91,6 +91,12 @@ package final class MarshalledSegment {
         return result
     }
 
+    /// A weight's type and shape alone, for questions about it.
+    package static func bare(_ weight: Graph.Weight) throws -> (weight: hadal_weight, arena: ForeignArena) {
+        let arena = ForeignArena()
+        return (try self.weight(weight, Segment.WeightData(bytes: nil), pieces: false, arena), arena)
+    }
+
     private static func weight(
         _ weight: Graph.Weight, _ data: Segment.WeightData, pieces: Bool, _ arena: ForeignArena
     ) throws -> hadal_weight {

@@ -123,6 +123,11 @@ final class PluginDevice: Device, @unchecked Sendable {
 
     // MARK: memory
 
+    func heldBytes(of weight: Graph.Weight) -> Int? {
+        guard let ask = table.raw.weight_bytes, let c = try? MarshalledSegment.bare(weight) else { return nil }
+        return withUnsafePointer(to: c.weight) { weight in withExtendedLifetime(c.arena) { ask(handle, weight) } }.nonzero
+    }
+
     func allocate(bytes: Int) throws -> (any Buffer)? {
         guard let allocate = table.raw.buffer_allocate else { return nil }
         guard bytes >= 0 else { throw HadalError(.invalidArgument, "a buffer of \(bytes) bytes") }
@@ -141,4 +146,9 @@ final class PluginDevice: Device, @unchecked Sendable {
         if let failure = load(handle, base, UInt64(memory.count), &buffer) { throw HadalError(taking: failure, from: plugin.name) }
         return buffer.map { PluginBuffer(self, $0, bytes: memory.count) }
     }
+}
+
+extension UInt64 {
+    /// nil for 0, which stands for "not known".
+    fileprivate var nonzero: Int? { self == 0 ? nil : Int(clamping: self) }
 }

@@ -66,6 +66,7 @@ struct BenchCommand: ParsableCommand {
                 "float32_operations_per_second": JSON(.double(ceilings.floatOperations)),
                 "load_weight_bytes": JSON(.int(Int64(engine.executableInfo.weightBytes))),
                 "peak_memory_bytes": JSON(.int(Int64(ProcessMemory.peakBytes))),
+                "experts": engine.expertStatistics?.json ?? .null,
             ])
             return
         }
@@ -77,6 +78,7 @@ struct BenchCommand: ParsableCommand {
              "\(Terminal.number(100 * bandwidth / ceilings.readBandwidth, 1)) % of measured read bandwidth"],
         ]))
         Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a token, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
+        if let experts = engine.expertStatistics { Terminal.line("experts: \(experts.line)") }
     }
 
     private func median(_ values: [Double]) -> Double {

@@ -61,7 +61,7 @@ struct ChatCommand: ParsableCommand {
                 Terminal.out("\n")
                 figures = RunFigures(
                     backend: engine.backendDescription, promptTokens: turn.promptTokens, prefillSeconds: turn.prefillSeconds,
-                    summary: turn.summary, loadSeconds: 0).line
+                    summary: turn.summary, loadSeconds: 0, experts: engine.expertStatistics).line
                 if turn.summary.reason == .contextFull { Terminal.note("the context is full; /clear starts over") }
             } catch let error as HadalError {
                 // The question is taken back, so that the conversation stays well formed.

@@ -4,7 +4,7 @@ import Hadal
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show where each op would run, why, and the memory it takes.",
-        discussion: "Reads the header only: works on a model too large to load.")
+        discussion: "Reads the header only: works on a model too large to load. With --expert-memory, also reads some experts to see how fast the disk is.")
 
     @OptionGroup var model: ModelOptions
     @Flag(help: "Print JSON.")
@@ -32,8 +32,39 @@ struct PlanCommand: ParsableCommand {
             ["  cache", Terminal.bytes(forecast.cacheBytes), "for \(forecast.contextLength) tokens, \(Terminal.bytes(forecast.cacheBytesPerToken)) each; taken as it fills"],
             ["  free now", forecast.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
         ]))
-        if let free = forecast.freeBytes, forecast.weightBytes > free {
+        if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.weightBytes > free {
             Terminal.line("  the weights do not fit the free memory")
+        }
+        if let obstacle = forecast.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle)") }
+    }
+
+    private func describe(_ experts: ExpertForecast, _ forecast: EngineForecast) {
+        Terminal.line("\nexperts")
+        guard experts.layers > 0 else {
+            return Terminal.line("  those of all \(experts.fixedLayers) layers stay in memory: they are not stored one by one")
+        }
+        var rows = [
+            ["  all", Terminal.bytes(experts.totalBytes), "\(experts.experts) experts in \(experts.layers) layers"],
+            ["  one", Terminal.bytes(experts.expertBytes), "\(Terminal.bytes(experts.storedExpertBytes)) on disk"],
+            ["  least limit", Terminal.bytes(experts.minimumLimit), "for --expert-memory: two of them"],
+        ]
+        if experts.fixedLayers > 0 { rows.append(["  always in memory", "\(experts.fixedLayers) layers", "their experts are not stored one by one"]) }
+        if let limit = forecast.expertMemory {
+            func cost(_ bytes: Double) -> String {
+                let time = forecast.expertReadRate.map { ", \(Terminal.number(bytes / $0, 3)) s" } ?? ""
+                return "\(Terminal.bytes(Int(bytes)))\(time)"
+            }
+            rows += [
+                ["  limit", Terminal.bytes(limit), "holds \(experts.fitting(limit)) of them, \(Terminal.number(100 * experts.share(limit), 1)) % of all bytes"],
+                ["  other weights", Terminal.bytes(forecast.residentBytes), "stay in memory"],
+                ["  read a token", cost(Double(experts.worstBytesPerToken)), "at most: none of its experts is in memory"],
+                ["", cost(experts.uniformBytesPerToken(limit)), "if all experts are wanted alike; less with favourites"],
+            ]
+            if let rate = forecast.expertReadRate { rows.append(["  disk", "\(Terminal.number(rate / 1e9, 2)) GB/s", "measured just now"]) }
+        }
+        Terminal.line(Terminal.table(rows))
+        if let free = forecast.freeBytes, forecast.expertMemory == nil, forecast.weightBytes > free {
+            Terminal.line("  the weights do not fit the free memory; --expert-memory keeps only some experts there")
         }
     }
 }

@@ -60,7 +60,7 @@ struct RunCommand: ParsableCommand {
         }
         let figures = RunFigures(
             backend: engine.backendDescription, promptTokens: ids.count, prefillSeconds: prefillSeconds, summary: summary,
-            loadSeconds: loadSeconds)
+            loadSeconds: loadSeconds, experts: engine.expertStatistics)
         if json {
             Terminal.json(figures.json(text: answer, tokens: generated))
         } else {
@@ -80,6 +80,8 @@ struct RunFigures {
     var prefillSeconds: Double
     var summary: GenerationSummary
     var loadSeconds: Double
+    /// nil: all experts are in memory, or there are none.
+    var experts: ExpertStatistics?
 
     var prefillRate: Double { prefillSeconds > 0 ? Double(promptTokens) / prefillSeconds : 0 }
 
@@ -87,10 +89,12 @@ struct RunFigures {
         "[\(backend)] prefill \(promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s, "
             + "decode \(summary.generatedTokens) tokens at \(Terminal.number(summary.tokensPerSecond, 1))/s, "
             + "load \(Terminal.number(loadSeconds, 2)) s, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)), ended by \(summary.reason.rawValue)"
+            + (experts.map { ", experts \($0.line)" } ?? "")
     }
 
     func json(text: String, tokens: [Int32]) -> JSON {
         [
+            "experts": experts?.json ?? .null,
             "text": JSON(.string(text)),
             "tokens": JSON(.array(tokens.map { JSON(.int(Int64($0))) })),
             "finish_reason": JSON(.string(summary.reason.rawValue)),

@@ -68,7 +68,15 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Most prompt tokens processed in one step.", valueName: "tokens"))
     var batch = 512
 
+    @Option(
+        name: .customLong("expert-memory"),
+        help: ArgumentHelp(
+            "Keep so many bytes of experts in memory (2GiB) and read the others from disk as they are needed. Changes no result.",
+            valueName: "bytes"))
+    var expertMemory: ByteCount?
+
     func validate() throws {
+        if let expertMemory, expertMemory.bytes < 1 { throw ValidationError("--expert-memory must be 1 byte or more.") }
         if let threads, threads < 1 { throw ValidationError("--threads must be 1 or more.") }
         if let context, context < 1 { throw ValidationError("--context must be 1 or more.") }
         if batch < 1 || batch > 65536 { throw ValidationError("--batch must be between 1 and 65536.") }
@@ -94,6 +102,7 @@ struct ModelOptions: ParsableArguments {
         options.cacheDType = DType(name: cacheType) ?? .f32
         options.batchTokens = batch
         options.observe = observe
+        options.expertMemory = expertMemory?.bytes
         options.log = search.log
         return options
     }
@@ -104,3 +113,7 @@ struct ModelOptions: ParsableArguments {
 }
 
 extension FallbackPolicy: ExpressibleByArgument {}
+
+extension ByteCount: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}

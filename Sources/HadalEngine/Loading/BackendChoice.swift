@@ -1,3 +1,4 @@
+import HadalArchitecture
 import HadalBackend
 import HadalCore
 import HadalGraph
@@ -10,6 +11,9 @@ struct BackendChoice {
     let capabilities: BackendCapabilities
     private let single: Set<Int>
     let summary: String
+    /// Bytes of experts that the preferred device keeps in memory; nil: all of them.
+    let expertMemory: Int?
+    static let expertOption = "expert-memory"
 
     init(_ options: EngineOptions) throws {
         let registry = try options.environment.registry()
@@ -37,8 +41,13 @@ struct BackendChoice {
         var devices: [any Device] = []
         var single: Set<Int> = []
         var capabilities = preferred.capabilities
+        var expertMemory: Int?
         for (k, (backend, device)) in opened.enumerated() {
-            let parsed = try Self.parse(options.settings, for: backend)
+            var parsed = try Self.parse(options.settings, for: backend)
+            if k == 0 {
+                if let limit = options.expertMemory { parsed[Self.expertOption] = try Self.expertOption(limit, for: backend) }
+                if case .int(let bytes)? = parsed[Self.expertOption], bytes > 0 { expertMemory = Int(clamping: bytes) }
+            }
             do {
                 devices.append(try backend.open(device: device, options: parsed, log: options.log))
             } catch where k > 0 {
@@ -49,6 +58,7 @@ struct BackendChoice {
             names.append(backend.name)
             capabilities.formIntersection(backend.capabilities)
         }
+        self.expertMemory = expertMemory
         self.names = names
         self.devices = devices
         self.capabilities = capabilities
@@ -59,6 +69,35 @@ struct BackendChoice {
 
     func plan(for segment: Segment, policy: FallbackPolicy) throws -> ExecutionPlan {
         try ExecutionPlan.make(for: segment, candidates: Array(zip(names, devices)), policy: policy, single: single)
+    }
+
+    /// The experts that the devices read from disk themselves; nil when there are none.
+    func streamedExperts(of graph: Graph, _ model: ModelGraph, log: LogSink) throws -> ExpertPlacement? {
+        let placement = try ExpertPlacement(graph, of: model)
+        guard !placement.layers.isEmpty else {
+            log.write(.warning, "--expert-memory has no effect: the model has no experts")
+            return nil
+        }
+        guard capabilities.contains(.weightPieces) else {
+            log.write(.warning, "--expert-memory has no effect: a backend that may take over ops keeps all experts in memory")
+            return nil
+        }
+        let fixed = placement.layers.filter { !$0.isStreamable }
+        if let first = fixed.first {
+            log.write(
+                .warning,
+                "the experts of \(fixed.count) of \(placement.layers.count) layers stay in memory, whatever --expert-memory says: those of \(first.label) are not stored one by one")
+        }
+        return placement.pieces.isEmpty ? nil : placement
+    }
+
+    private static func expertOption(_ limit: Int, for backend: any Backend) throws -> OptionValue {
+        guard limit > 0 else { throw HadalError(.invalidArgument, "a limit of \(limit) bytes for experts", hint: "leave --expert-memory out for none") }
+        guard backend.options.contains(where: { $0.name == expertOption && $0.kind == .int }), backend.capabilities.contains(.weightPieces) else {
+            throw HadalError(
+                .unsupported, "backend '\(backend.name)' keeps all experts in memory and takes no --expert-memory", hint: "the cpu backend does")
+        }
+        return .int(Int64(limit))
     }
 
     private static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {

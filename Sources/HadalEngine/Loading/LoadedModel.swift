@@ -11,6 +11,8 @@ public final class LoadedModel: Sendable {
     struct BoundWeights: Sendable {
         var data: [Segment.WeightData]
         var owners: [WeightData]
+        /// Of weights without data here.
+        var scales: [WeightScales] = []
     }
 
     public let description: ModelDescription
@@ -22,7 +24,7 @@ public final class LoadedModel: Sendable {
     let ropeSwitches: [Int]
     public let fingerprint: String
     let recommendedSampling: SamplingOptions
-    private let kept = Mutex<[WeightData]>([])
+    private let kept = Mutex<[BoundWeights]>([])
 
     public var vocabularySize: Int { description.graph.vocabularySize }
     public var contextLength: Int { description.graph.contextLength }
@@ -59,24 +61,47 @@ public final class LoadedModel: Sendable {
     }
 
     /// Reads every weight of a graph: in place where the file's bytes serve as they are.
-    func bindWeights(of graph: Graph) throws -> BoundWeights {
+    ///
+    /// - Parameter streamed: experts that the backend is to read itself; only their scales are read here.
+    func bindWeights(of graph: Graph, streamed: ExpertPlacement? = nil) throws -> BoundWeights {
         var bound = BoundWeights(data: [], owners: [])
-        for binding in try description.graph.bindings(of: graph) {
+        for (index, binding) in try description.graph.bindings(of: graph).enumerated() {
+            if let ranges = streamed?.pieces[index], let pieces = pieces(ranges) {
+                let scales = try binding.scales(from: description.files)
+                bound.data.append(.init(bytes: nil, scales: scales.flatMap(Self.scales), pieces: pieces))
+                if let scales { bound.scales.append(scales) }
+                continue
+            }
+            // Beside experts on disk, few weights are left: they are best read at once.
+            if streamed != nil, let tensor = binding.plainTensor { description.files.expect(tensor) }
             let data = try binding.materialise(from: description.files)
             let file = binding.plainTensor.flatMap { description.files.fileRange(of: $0) }
-            let scales = data.scales.flatMap { scales -> Segment.BlockScales? in
-                guard let values = scales.values.baseAddress else { return nil }
-                let shape = scales.shape
-                return .init(values: values, rows: shape.rows, columns: shape.columns, block: (rows: shape.block, columns: shape.block))
-            }
-            bound.data.append(.init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }, scales: scales))
+            bound.data.append(
+                .init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }, scales: data.scales.flatMap(Self.scales)))
             bound.owners.append(data)
         }
         return bound
     }
 
+    private static func scales(_ scales: WeightScales) -> Segment.BlockScales? {
+        guard let values = scales.values.baseAddress else { return nil }
+        let shape = scales.shape
+        return .init(values: values, rows: shape.rows, columns: shape.columns, block: (rows: shape.block, columns: shape.block))
+    }
+
+    /// The ranges as a backend reads them; nil for a model in memory.
+    private func pieces(_ ranges: [WeightRecipe.StoredRange]) -> [Segment.WeightData.Piece]? {
+        var pieces: [Segment.WeightData.Piece] = []
+        pieces.reserveCapacity(ranges.count)
+        for range in ranges {
+            guard let file = description.files.fileRange(of: range.tensor) else { return nil }
+            pieces.append(.init(descriptor: file.descriptor, offset: UInt64(file.offset + range.offset), bytes: range.count))
+        }
+        return pieces
+    }
+
     /// Keeps the bytes of weights that a backend goes on reading.
-    func keep(_ weights: BoundWeights) { kept.withLock { $0 += weights.owners } }
+    func keep(_ weights: BoundWeights) { kept.withLock { $0.append(weights) } }
 
     /// Lets go of the file's pages: the backend has copies of its own.
     func releaseMappedPages() { for tensor in description.files.tensors { description.files.discard(tensor) } }
@@ -87,7 +112,7 @@ public final class LoadedModel: Sendable {
         hash.combine(description.graph.architecture.utf8)
         for tensor in description.files.tensors {
             hash.combine("\(tensor.name) \(tensor.dtype.name) \(tensor.shape)".utf8)
-            hash.combine(description.files.bytes(of: tensor).prefix(16))
+            hash.combine(description.files.firstBytes(of: tensor, count: 16))
         }
         return String(hash.value, radix: 16)
     }

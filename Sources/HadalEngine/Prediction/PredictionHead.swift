@@ -33,7 +33,9 @@ final class PredictionHead {
             withoutData: graph, scales: try model.description.scales(of: graph), bounds: bounds, stateDType: options.cacheDType,
             pageTokens: Engine.pageTokens)
         let plan = try chosen.plan(for: bare, policy: options.fallback)
-        let weights = try model.bindWeights(of: graph)
+        let placement = try chosen.expertMemory.map { _ in try ExpertPlacement(graph, of: model.description.graph) }
+        let streamed = chosen.capabilities.contains(.weightPieces) ? placement : nil
+        let weights = try model.bindWeights(of: graph, streamed: streamed)
         let segment = Segment(
             graph: graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
         let count = (contextLength + Engine.pageTokens - 1) / Engine.pageTokens
@@ -45,6 +47,8 @@ final class PredictionHead {
         runner = try StepRunner(program: program, ports: ports, pageCapacity: count)
         previous = try program.pointer(to: input, as: Float.self)
     }
+
+    var expertStatistics: ExpertStatistics? { runner.program.expertStatistics }
 
     /// The logits of a whole sequence, from an empty state.
     ///

@@ -85,10 +85,22 @@ public final class ModelFiles: Sendable {
         return nil
     }
 
-    /// A tensor's data in place, in its stored type. Valid as long as this object lives.
+    /// A tensor's data in place, in its stored type. Valid as long as this object lives, or until it is discarded. Empty where the address
+    /// space has no room for it: see `mappedBytes`.
     /// - Precondition: `tensor` comes from this model.
     public func bytes(of tensor: TensorInfo) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: sources[tensor.shard].bytes[tensor.range])
+        (try? mappedBytes(of: tensor)) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    /// The same.
+    /// - Throws: `outOfMemory` where the address space has no room for it.
+    public func mappedBytes(of tensor: TensorInfo) throws -> UnsafeRawBufferPointer {
+        try sources[tensor.shard].bytes(in: tensor.range)
+    }
+
+    /// A copy of the first bytes of a tensor's data.
+    public func firstBytes(of tensor: TensorInfo, count: Int) -> [UInt8] {
+        sources[tensor.shard].copy(tensor.range.prefix(count))
     }
 
     /// The same data as a range of an open file; nil for a model in memory.
@@ -97,6 +109,9 @@ public final class ModelFiles: Sendable {
             FileRange(descriptor: $0, offset: tensor.range.lowerBound, count: tensor.range.count)
         }
     }
+
+    /// Tells the system that a tensor's data will be read soon.
+    public func expect(_ tensor: TensorInfo) { sources[tensor.shard].expect(tensor.range) }
 
     /// Tells the system that a tensor's data will not be read again soon.
     public func discard(_ tensor: TensorInfo) { sources[tensor.shard].discard(tensor.range) }

@@ -46,7 +46,7 @@ public struct TensorSource {
     /// A tensor of an open model, copied as it is stored.
     public init(copying tensor: TensorInfo, of model: ModelFiles) {
         self.init(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
-            try withExtendedLifetime(model) { try sink(model.bytes(of: tensor)) }
+            try withExtendedLifetime(model) { try sink(try model.mappedBytes(of: tensor)) }
         }
     }
 

@@ -328,6 +328,7 @@ int main(void) {
     FIELD(hadal_weight, pieces);
     GROWN(hadal_plugin);
     FIELD(hadal_plugin, executable_statistics);
+    FIELD(hadal_plugin, weight_bytes);
     VALUE(HADAL_CAPABILITY_WEIGHT_PIECES);
     return 0;
 }

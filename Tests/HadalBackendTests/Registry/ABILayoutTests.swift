@@ -53,7 +53,7 @@ struct ABILayoutTests {
     }
 
     @Test func swiftSeesTheSameLayout() throws {
-        #expect(MemoryLayout<hadal_plugin>.size == 208)
+        #expect(MemoryLayout<hadal_plugin>.size == 216)
         #expect(MemoryLayout<hadal_plugin>.offset(of: \.buffer_host_pointer) == 192)
         #expect(MemoryLayout<hadal_execution>.offset(of: \.cancel) == 64)
         #expect(MemoryLayout<hadal_weight>.offset(of: \.scale_dims) == 96)

@@ -1,0 +1,38 @@
+/// A number of bytes as people write it: "2GiB", "512 MiB", "1.5G", "2000000000".
+public struct ByteCount: Sendable, Equatable {
+    public let bytes: Int
+
+    public init(bytes: Int) { self.bytes = bytes }
+
+    /// KiB, MiB, GiB and TiB, or K, M, G and T, are powers of 1024; KB, MB, GB and TB powers of 1000; nothing, or B, is bytes.
+    ///
+    /// nil for anything else, negative numbers and those that do not fit.
+    public init?(_ text: String) {
+        let trimmed = text.drop { $0 == " " }
+        let number = trimmed.prefix { ("0"..."9").contains($0) || $0 == "." }
+        var unit = trimmed.dropFirst(number.count).drop { $0 == " " }.lowercased()
+        while unit.last == " " { unit.removeLast() }
+        let exponents: [Character: Int] = ["k": 1, "m": 2, "g": 3, "t": 4]
+        var scale = 1
+        switch unit {
+        case "", "b": break
+        default:
+            guard let first = unit.first, let exponent = exponents[first] else { return nil }
+            let base: Int
+            switch unit.dropFirst() {
+            case "", "ib": base = 1024
+            case "b": base = 1000
+            default: return nil
+            }
+            for _ in 0..<exponent { scale *= base }
+        }
+        if let whole = Int(number) {
+            let (product, overflow) = whole.multipliedReportingOverflow(by: scale)
+            guard !overflow else { return nil }
+            bytes = product
+        } else {
+            guard let value = Double(String(number)), value.isFinite, value >= 0, value * Double(scale) < 0x1p62 else { return nil }
+            bytes = Int(value * Double(scale))
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import HadalArchitecture
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// Which weights of a graph are experts, and which of these a backend can read from the model's files as it needs them.
+///
+/// Reads no weight.
+struct ExpertPlacement: Sendable {
+    /// One node of experts.
+    struct Layer: Sendable {
+        var label: String
+        /// Weight indices of gate, up and down.
+        var weights: [Int]
+        var experts: Int
+        /// Chosen for each token.
+        var chosen: Int
+        /// False: some weight is not stored expert by expert, so that all of them have to be in memory.
+        var isStreamable: Bool
+    }
+
+    private(set) var layers: [Layer] = []
+    /// Where each expert of a streamable weight is stored.
+    private(set) var pieces: [Int: [WeightRecipe.StoredRange]] = [:]
+
+    init(_ graph: Graph, of model: ModelGraph) throws {
+        let bindings = try model.bindings(of: graph)
+        var users: [Int: Int] = [:]
+        for node in graph.nodes { for case .weight(let weight) in node.inputs { users[weight, default: 0] += 1 } }
+        for node in graph.nodes where node.op == "experts" && node.inputs.count > 5 {
+            let weights = node.inputs[3...5].compactMap { if case .weight(let weight) = $0 { weight } else { nil } }
+            guard weights.count == 3, let experts = graph.weights[weights[0]].dims.first else { continue }
+            var chosen = 1
+            if case .value(let value) = node.inputs[1], case .fixed(let count)? = graph.values[value].dims.last { chosen = count }
+            let found = weights.map { users[$0] == 1 ? bindings[$0].pieces() : nil }
+            let isStreamable = found.allSatisfy { $0?.count == experts }
+            if isStreamable { for (weight, ranges) in zip(weights, found) { pieces[weight] = ranges } }
+            layers.append(Layer(label: node.label, weights: weights, experts: experts, chosen: chosen, isStreamable: isStreamable))
+        }
+    }
+}

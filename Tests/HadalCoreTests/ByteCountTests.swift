@@ -1,0 +1,19 @@
+import HadalCore
+import Testing
+
+struct ByteCountTests {
+    @Test(arguments: [
+        ("0", 0), ("123", 123), ("123B", 123), ("2GiB", 2 << 30), ("2 GiB", 2 << 30), ("2g", 2 << 30), ("1.5GiB", 3 << 29), ("4KB", 4000),
+        ("4kib", 4096), ("3MB", 3_000_000), ("3M", 3 << 20), ("1TiB", 1 << 40), ("0.5K", 512), (" 7 ", 7),
+    ])
+    func reads(text: String, bytes: Int) { #expect(ByteCount(text)?.bytes == bytes) }
+
+    @Test(arguments: ["", "GiB", "-1", "2XB", "2GiBs", "1e9", "99999999999999999999", "9999999999GiB", "..", "1.2.3G", "٣"])
+    func refuses(text: String) { #expect(ByteCount(text) == nil) }
+
+    @Test func optionsTakeThem() throws {
+        let option = OptionSpec(name: "room", kind: .int, defaultValue: .int(0), minimum: 0, help: "")
+        #expect(try option.parse("2GiB") == .int(2 << 30) && option.parse("17") == .int(17) && option.parse("-0") == .int(0))
+        #expect(throws: HadalError.self) { try option.parse("two") }
+    }
+}
