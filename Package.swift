@@ -52,6 +52,7 @@ let package = Package(
         .target(
             name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"],
             resources: [
+                .embedInCode("Chat/Resources/chat_formats.json"),
                 .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
             ]),
         .target(
