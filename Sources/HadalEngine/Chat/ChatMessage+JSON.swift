@@ -7,7 +7,9 @@ extension ChatMessage {
 
     /// As one model's template wants it.
     func json(for format: ChatFormat) -> JSON {
-        json(
+        var message = self
+        if !toolCalls.isEmpty, !format.keepsContentWithCalls { message.content = "" }
+        return message.json(
             reasoningKey: format.reasoningKey, nullContent: format.takesNullContent, argumentsAsText: format.takesArgumentsAsText)
     }
 

@@ -15,6 +15,13 @@ public struct ChatReply: Sendable {
     public var prefillSeconds: Double
     public var summary: GenerationSummary
 
+    public init(promptTokens: Int, reusedTokens: Int, prefillSeconds: Double, summary: GenerationSummary) {
+        self.promptTokens = promptTokens
+        self.reusedTokens = reusedTokens
+        self.prefillSeconds = prefillSeconds
+        self.summary = summary
+    }
+
     /// The turn as a message, to go on with.
     public var message: ChatMessage {
         ChatMessage(role: "assistant", content: answer, reasoning: reasoning.isEmpty ? nil : reasoning, toolCalls: toolCalls)

@@ -20,7 +20,7 @@ struct ReplyWriter {
         detokenizer = IncrementalDetokenizer(
             tokenizer, shown: prompt.format.shownControlTokens(of: tokenizer, withTools: withTools), continuing: true)
         parser = ChatOutputParser(
-            prompt.format, startsInReasoning: prompt.startsInReasoning, tools: prompt.tools, firstCallNumber: prompt.firstCallNumber)
+            prompt.format, afterPrompt: prompt.text, tools: prompt.tools, firstCallNumber: prompt.firstCallNumber)
         stops = StopMatcher(stopStrings)
     }
 

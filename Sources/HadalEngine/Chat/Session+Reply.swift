@@ -86,10 +86,10 @@ extension Session {
         if summary.reason == .endOfText, !writer.toolCalls.isEmpty { summary.reason = .toolCalls }
         summary.seconds = (ContinuousClock.now - generationStart).seconds
         try tell([.finished(summary)])
-        return ChatReply(
-            answer: writer.answer, reasoning: writer.reasoning, toolCalls: writer.toolCalls, tokens: writer.tokens,
-            promptTokens: prompt.ids.count - reused, reusedTokens: reused, prefillSeconds: (generationStart - start).seconds,
-            summary: summary)
+        var reply = ChatReply(
+            promptTokens: prompt.ids.count - reused, reusedTokens: reused, prefillSeconds: (generationStart - start).seconds, summary: summary)
+        (reply.answer, reply.reasoning, reply.toolCalls, reply.tokens) = (writer.answer, writer.reasoning, writer.toolCalls, writer.tokens)
+        return reply
     }
 
     /// The same as a stream. Runs on a thread of its own; ending the iteration cancels it.

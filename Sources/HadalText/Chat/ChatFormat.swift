@@ -13,6 +13,8 @@ public struct ChatFormat: Sendable {
     public let takesNullContent: Bool
     /// The arguments of calls are the text of a JSON object; otherwise the object.
     public let takesArgumentsAsText: Bool
+    /// A message may have content beside its calls; otherwise the template would leave the calls out.
+    public let keepsContentWithCalls: Bool
     /// What is written where reasoning is cut off.
     public let budgetLine: String
 
@@ -28,7 +30,7 @@ public struct ChatFormat: Sendable {
         reasoningKey = keys.first { key in source.map { TextSearch.first(of: key, in: $0) != nil } ?? false } ?? keys.first ?? "reasoning_content"
         let probe = template.map { ChatTemplateProbe(template: $0, variables: variables) }
         thinkingSwitch = probe.flatMap { probe in conventions.switches.first(where: probe.has) }
-        (takesNullContent, takesArgumentsAsText) = probe?.callForm() ?? (false, false)
+        (takesNullContent, takesArgumentsAsText, keepsContentWithCalls) = probe?.callForm() ?? (false, false, true)
     }
 
     /// Control tokens that must be shown for the parts of an answer to be told apart.

@@ -12,10 +12,10 @@ public struct ChatOutputParser: Sendable {
     private var calls: ToolCallParser?
 
     /// - Parameters:
-    ///   - startsInReasoning: the prompt has opened the block; see `ReasoningMarkers.isOpen(atEndOf:)`.
+    ///   - prompt: the rendered prompt: it may have opened a block of reasoning, or closed it.
     ///   - tools: what the model was offered; nil or empty: calls are not looked for.
     ///   - firstCallNumber: the number of the first call that has no id of its own.
-    public init(_ format: ChatFormat, startsInReasoning: Bool = false, tools: JSON? = nil, firstCallNumber: Int = 1) {
+    public init(_ format: ChatFormat, afterPrompt prompt: String = "", tools: JSON? = nil, firstCallNumber: Int = 1) {
         let looksForCalls = tools?.array?.isEmpty == false && !format.toolFormats.isEmpty
         if var markers = format.reasoning {
             if looksForCalls {
@@ -23,7 +23,7 @@ public struct ChatOutputParser: Sendable {
                     markers.ends += form.triggers.map { String(decoding: $0, as: UTF8.self) }
                 }
             }
-            reasoning = ReasoningParser(markers, startsInside: startsInReasoning)
+            reasoning = ReasoningParser(markers, afterPrompt: prompt)
         }
         if looksForCalls { calls = ToolCallParser(formats: format.toolFormats, tools: tools, firstNumber: firstCallNumber) }
     }

@@ -27,7 +27,7 @@ struct ChatTemplateProbe {
     }
 
     /// How a message that calls a tool must be given for the call to be in the prompt.
-    func callForm() -> (nullContent: Bool, argumentsAsText: Bool)? {
+    func callForm() -> (nullContent: Bool, argumentsAsText: Bool, keepsContent: Bool)? {
         let tools: JSON = [[
             "type": "function",
             "function": [
@@ -64,7 +64,8 @@ struct ChatTemplateProbe {
                 // An object printed as Python prints it, or text quoted once more, is no JSON for the model to read.
                 if holds("'called_key'") || holds(#"\"called_key\""#) { continue }
                 if content.isNull, occurrences(of: "None", in: text) > plainNones ?? 0 { continue }
-                return (content.isNull, argumentsAsText)
+                let keepsContent = rendered("said", argumentsAsText).map { TextSearch.first(of: "called_value", in: $0) != nil } ?? true
+                return (content.isNull, argumentsAsText, keepsContent)
             }
         }
         return nil

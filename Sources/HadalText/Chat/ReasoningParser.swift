@@ -17,24 +17,28 @@ public struct ReasoningParser: Sendable {
     private let ends: [[UInt8]]
     /// What is looked for in an answer.
     private let answerMarkers: [[UInt8]]
+    private let followsBlock: Bool
     private var state: State
     /// Text not told yet.
     private var held: [UInt8] = []
     /// Nothing of the current part has been told, so its leading line ends are dropped.
     private var isAtStart = true
 
-    /// - Parameter startsInside: The prompt has opened the block already; see `ReasoningMarkers.isOpen(atEndOf:)`.
-    public init(_ markers: ReasoningMarkers = .think, startsInside: Bool = false) {
+    /// - Parameters:
+    ///   - startsInside: The prompt has opened the block already; see `ReasoningMarkers.isOpen(atEndOf:)`.
+    ///   - followsBlock: The prompt has opened and closed it, so that line ends before the answer belong to its marker.
+    public init(_ markers: ReasoningMarkers = .think, startsInside: Bool = false, followsBlock: Bool = false) {
         open = Array(markers.open.utf8)
         close = Array(markers.close.utf8)
         drops = markers.drops.map { Array($0.utf8) }.filter { !$0.isEmpty }
         ends = markers.ends.map { Array($0.utf8) }.filter { !$0.isEmpty }
         answerMarkers = drops + (markers.reopens && !markers.open.isEmpty ? [open] : [])
         state = startsInside ? .reasoning : .undecided
+        self.followsBlock = followsBlock
     }
 
     public init(_ markers: ReasoningMarkers = .think, afterPrompt prompt: String) {
-        self.init(markers, startsInside: markers.isOpen(atEndOf: prompt))
+        self.init(markers, startsInside: markers.isOpen(atEndOf: prompt), followsBlock: markers.isClosed(atEndOf: prompt))
     }
 
     /// Whether what comes next is reasoning, as far as is known.
@@ -81,7 +85,7 @@ public struct ReasoningParser: Sendable {
             }
             // An answer without reasoning keeps its white space.
             state = .answer
-            isAtStart = false
+            isAtStart = followsBlock
         }
     }
 
