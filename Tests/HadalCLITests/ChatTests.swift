@@ -105,6 +105,9 @@ struct ChatTests {
             try Self.tools.write(toFile: "\(folder)/tools.json", atomically: true, encoding: .utf8)
             let chat = try run(["chat", path, "--temperature", "0", "--tools", "\(folder)/tools.json"], input: "Weather?\n21\n")
             #expect(chat.out.hasSuffix("so21 degrees.\n") && chat.out.contains("get_weather"), "\(chat.out)")
+            // Without results the chat ends with its input.
+            let cut = try run(["chat", path, "--temperature", "0", "--tools", "\(folder)/tools.json"], input: "Weather?\n")
+            #expect(cut.out.contains("get_weather") && !cut.out.contains("21 degrees"))
         }
     }
 

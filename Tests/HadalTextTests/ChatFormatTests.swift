@@ -80,7 +80,9 @@ import TestSupport
         func render(_ messages: [JSON], prompt: Bool) -> String? {
             try? template.render(
                 messages: JSON(.array(messages)), tools: tools,
-                options: ["add_generation_prompt": JSON(.bool(prompt)), "bos_token": "<BOS>", "eos_token": "<EOS>"])
+                options: [
+                    "add_generation_prompt": JSON(.bool(prompt)), "bos_token": "<BOS>", "eos_token": "<EOS>", "functions": "[]", "datetime": "now",
+                ])
         }
         guard !Self.without.contains(name) else { return }
         let asked = try #require(render([question], prompt: true))
@@ -174,6 +176,6 @@ import TestSupport
     }
 }
 
-extension JSONObject: @retroactive ExpressibleByDictionaryLiteral {
+extension JSONObject: ExpressibleByDictionaryLiteral {
     public init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
 }

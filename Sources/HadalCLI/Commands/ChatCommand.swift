@@ -53,8 +53,7 @@ struct ChatCommand: ParsableCommand {
             }
             do {
                 var reply = try answer(to: text, in: &conversation, chosen.generation)
-                while !reply.toolCalls.isEmpty, !Interrupt.wasInterrupted {
-                    for call in reply.toolCalls { conversation.give(editor.read(prompt: "\(call.name) = ") ?? "", for: call) }
+                while !reply.toolCalls.isEmpty, giveResults(of: reply.toolCalls, to: &conversation, from: editor) {
                     reply = try answer(to: nil, in: &conversation, chosen.generation)
                 }
                 figures = RunFigures(backend: engine.backendDescription, reply: reply, loadSeconds: 0)
@@ -66,6 +65,18 @@ struct ChatCommand: ParsableCommand {
                 Terminal.error((error as? HadalError)?.description ?? "\(error)")
             }
         }
+    }
+
+    /// Asks the user for what the tools would have said. Without an answer to each, the question is taken back.
+    private func giveResults(of calls: [ToolCall], to conversation: inout Conversation, from editor: LineEditor) -> Bool {
+        for call in calls {
+            guard !Interrupt.wasInterrupted, let result = editor.read(prompt: "\(call.name) = ") else {
+                conversation.undo()
+                return false
+            }
+            conversation.give(result, for: call)
+        }
+        return true
     }
 
     /// Streams the reply to a question, or to the results of tools.
