@@ -120,7 +120,8 @@ struct ToolCallMatcher {
         guard let end = TextSearch.first(of: literal, in: bytes, from: start) else {
             return capture != .value && bytes.count - start > Self.longestWord ? .failed : shortage
         }
-        if capture != .value, end - start > Self.longestWord { return .failed }
+        // Only a value may hold what markup is made of.
+        if capture != .value, end - start > Self.longestWord || bytes[start..<end].contains(where: Self.isMarkup) { return .failed }
         captures[capture] = Array(bytes[start..<end])
         return .matched(end)
     }
@@ -172,6 +173,10 @@ struct ToolCallMatcher {
         if value.last == 0x0A { value.removeLast() }
         if value.last == 0x0D { value.removeLast() }
         return Array(value)
+    }
+
+    private static func isMarkup(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") || byte == UInt8(ascii: "\"") || byte == 0x0A
     }
 
     static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
