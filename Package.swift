@@ -52,6 +52,7 @@ let package = Package(
         .target(
             name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"],
             resources: [
+                .embedInCode("Chat/Resources/chat_formats.json"),
                 .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
             ]),
         .target(
@@ -89,7 +90,7 @@ let package = Package(
             name: "HadalCPUPlugin", dependencies: ["HadalCPU", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/CPU/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
-        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
+        .target(name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
         .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
         .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),

@@ -20,7 +20,10 @@ public final class Engine: @unchecked Sendable {
     public let backendDescription: String
     /// Most tokens a session may hold.
     public let contextLength: Int
+    /// What the model's files recommend, over Hadal's defaults.
     public let recommendedSampling: SamplingOptions
+    /// Which settings the model's files name, as in `SamplingOptions.json`.
+    public let recommendedSettings: Set<String>
 
     let program: Program
     let runner: StepRunner
@@ -31,6 +34,7 @@ public final class Engine: @unchecked Sendable {
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     private let devices: [any Device]
+    private let format = Mutex<ChatFormat?>(nil)
 
     static let pageTokens = 64
     static let defaultContextLimit = 32768
@@ -81,7 +85,7 @@ public final class Engine: @unchecked Sendable {
         backendDescription = chosen.summary
         supportsBatches = sequences > 1
         endTokens = tokenizer?.special.endIDs ?? []
-        recommendedSampling = model.recommendedSampling
+        (recommendedSampling, recommendedSettings) = model.recommendedSampling
         self.options = options
         self.model = model
         self.plan = plan
@@ -90,6 +94,16 @@ public final class Engine: @unchecked Sendable {
     }
 
     deinit { for device in devices { device.quiesce() } }
+
+    /// How the model reasons and calls tools. Found when first asked for.
+    public var chatFormat: ChatFormat {
+        format.withLock { known in
+            if let known { return known }
+            let found = ChatFormat(template: chatTemplate, tokenizer: tokenizer, variables: (try? templateVariables()) ?? JSONObject())
+            known = found
+            return found
+        }
+    }
 
     public var vocabularySize: Int { model.vocabularySize }
     public var cacheDType: DType { options.cacheDType }

@@ -13,9 +13,16 @@ extension Session {
     public func generate(
         _ options: GenerationOptions = GenerationOptions(), onEvent: (GenerationEvent) throws -> Bool
     ) throws -> GenerationSummary {
+        clearCancellation()
+        return try generate(options, with: Sampler(options: options.sampling, vocabulary: engine.vocabularySize), onEvent: onEvent)
+    }
+
+    /// The same with a sampler that may have been used before, so that its random numbers go on. Heeds a `cancel()` from before.
+    func generate(
+        _ options: GenerationOptions, with sampler: Sampler, onEvent: (GenerationEvent) throws -> Bool
+    ) throws -> GenerationSummary {
         guard hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
         if let limit = options.maxTokens, limit < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(limit)") }
-        let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
         var detokenizer = engine.tokenizer.map { IncrementalDetokenizer($0, continuing: count > 0) }
         var stops = StopMatcher(options.stopStrings)
         let start = ContinuousClock.now
@@ -28,7 +35,6 @@ extension Session {
             if !shown.isEmpty { live = try onEvent(.text(shown)) && live }
             return stopped
         }
-        clearCancellation()
         loop: while generated < options.maxTokens ?? .max {
             guard live, !isCancelled else { reason = .cancelled; break }
             let token = sampler.sample(logits.baseAddress!, history: history)

@@ -21,7 +21,7 @@ public final class LoadedModel: Sendable {
     /// Lengths past which every key must be rotated anew.
     let ropeSwitches: [Int]
     public let fingerprint: String
-    let recommendedSampling: SamplingOptions
+    let recommendedSampling: (options: SamplingOptions, named: Set<String>)
     private let kept = Mutex<[WeightData]>([])
 
     public var vocabularySize: Int { description.graph.vocabularySize }
@@ -92,15 +92,23 @@ public final class LoadedModel: Sendable {
         return String(hash.value, radix: 16)
     }
 
-    /// What generation_config.json recommends, over Hadal's defaults.
-    private static func sampling(_ files: ModelFiles) -> SamplingOptions {
+    /// What generation_config.json or a GGUF file's `general.sampling` keys recommend, over Hadal's defaults.
+    private static func sampling(_ files: ModelFiles) -> (options: SamplingOptions, named: Set<String>) {
         var options = SamplingOptions()
-        guard let root = files.huggingFace?.generationConfig?.root else { return options }
-        if let value = root["temperature"]?.double, value >= 0 { options.temperature = value }
-        if let value = root["top_p"]?.double, value > 0, value <= 1 { options.topP = value }
-        if let value = root["top_k"]?.int, value >= 0 { options.topK = value }
-        if let value = root["repetition_penalty"]?.double, value > 0 { options.repetitionPenalty = value }
-        return options
+        var named: Set<String> = []
+        let config = files.huggingFace?.generationConfig?.root
+        func number(_ key: String, _ name: String, _ isGood: (Double) -> Bool) -> Double? {
+            guard let value = config?[key]?.double ?? files.metadata("general.sampling.\(name)")?.double, value.isFinite, isGood(value)
+            else { return nil }
+            named.insert(key)
+            return value
+        }
+        if let value = number("temperature", "temp", { $0 >= 0 }) { options.temperature = value }
+        if let value = number("top_p", "top_p", { $0 > 0 && $0 <= 1 }) { options.topP = value }
+        if let value = number("top_k", "top_k", { $0 >= 0 && $0 <= 1e9 }) { options.topK = Int(value) }
+        if let value = number("min_p", "min_p", { $0 >= 0 && $0 <= 1 }) { options.minP = value }
+        if let value = number("repetition_penalty", "penalty_repeat", { $0 > 0 }) { options.repetitionPenalty = value }
+        return (options, named)
     }
 }
 
