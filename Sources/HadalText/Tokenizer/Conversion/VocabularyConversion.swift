@@ -1,0 +1,144 @@
+import HadalCore
+
+/// Makes a GGUF vocabulary of what a tokenizer.json says.
+struct VocabularyConversion {
+    private static let escapedSpace = "\u{2581}"
+
+    let file: TokenizerFile
+    let parts: TokenizerParts
+    private(set) var notes: [String] = []
+
+    init(file: TokenizerFile, parts: TokenizerParts) {
+        self.file = file
+        self.parts = parts
+    }
+
+    mutating func vocabulary(size: Int, _ catalogue: PreTokenizerCatalogue) throws -> GGUFVocabulary {
+        guard let model = file.root["model"] else { throw file.fail(file.document.root, "no \"model\" in the tokenizer") }
+        let entries = try file.vocabulary(of: model, addedTokens: file.addedTokens())
+        guard entries.tokens.count <= size else {
+            throw HadalError(
+                .mismatch, "the tokenizer has ids up to \(entries.tokens.count - 1); the model has \(size) of them", at: Place(file.document.file))
+        }
+        var vocabulary = GGUFVocabulary()
+        vocabulary.kinds = entries.kinds
+        vocabulary.tokens = (0..<entries.tokens.count).map { Array(entries.tokens[$0]) }
+        for id in vocabulary.tokens.indices where vocabulary.tokens[id].isEmpty {
+            vocabulary.tokens[id] = Self.filler(id)
+            vocabulary.kinds[id] = .unused
+        }
+        for id in vocabulary.tokens.count..<max(size, vocabulary.tokens.count) {
+            vocabulary.tokens.append(Self.filler(id))
+            vocabulary.kinds.append(.unused)
+        }
+
+        if usesByteAlphabet {
+            vocabulary.model = "gpt2"
+            vocabulary.pre = try preTokenizer(ignoreMerges: file.bool(model["ignore_merges"], "ignore_merges", default: false), catalogue)
+            vocabulary.merges = try pairs(model).map { $0 + [0x20] + $1 }
+            if parts.normalizer != nil { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are taken as they are") }
+        } else if escapesSpaces {
+            vocabulary.model = "llama"
+            try setScores(&vocabulary, model, entries.model)
+            vocabulary.addSpacePrefix = addsSpace
+        } else {
+            throw HadalError(
+                .unsupported, "GGUF vocabularies have no form of this tokenizer: it neither works on bytes nor writes spaces as \(Self.escapedSpace)",
+                at: Place(file.document.file))
+        }
+        return vocabulary
+    }
+
+    private static func filler(_ id: Int) -> [UInt8] { Array("[PAD\(id)]".utf8) }
+
+    private func pairs(_ model: JSON) throws -> [([UInt8], [UInt8])] {
+        try file.array(model["merges"], "merges", in: model).map { try file.pair($0) }
+    }
+
+    // MARK: What kind of tokenizer it is
+
+    /// Every component of a kind, sequences opened.
+    private func components(_ key: String, _ list: String) -> [JSON] {
+        var (found, next): ([JSON], [JSON]) = ([], [file.root[key] ?? .null])
+        while let value = next.popLast(), found.count < 1000 {
+            guard value["type"]?.string.map({ ExactString($0) == ExactString("Sequence") }) == true else {
+                found.append(value)
+                continue
+            }
+            next += (value[list]?.array ?? []).reversed()
+        }
+        return found
+    }
+
+    private func has(_ type: String, in components: [JSON]) -> JSON? {
+        components.first { $0["type"]?.string.map { ExactString($0) == ExactString(type) } == true }
+    }
+
+    private var usesByteAlphabet: Bool {
+        has("ByteLevel", in: components("pre_tokenizer", "pretokenizers")) != nil || has("ByteLevel", in: components("normalizer", "normalizers")) != nil
+    }
+
+    private var escapesSpaces: Bool {
+        if has("Metaspace", in: components("pre_tokenizer", "pretokenizers")) != nil { return true }
+        return components("normalizer", "normalizers").contains { value in
+            value["content"]?.string.map { ExactString($0) == ExactString(Self.escapedSpace) } == true
+        }
+    }
+
+    /// Whether a space goes before a text.
+    private var addsSpace: Bool {
+        if has("Prepend", in: components("normalizer", "normalizers")) != nil { return true }
+        guard let space = has("Metaspace", in: components("pre_tokenizer", "pretokenizers")) else { return false }
+        if let scheme = space["prepend_scheme"]?.string { return ExactString(scheme) != ExactString("never") }
+        return space["add_prefix_space"]?.bool ?? true
+    }
+
+    // MARK: Vocabularies with scores
+
+    /// Gives tokens the scores that make the highest score mean the earliest merge.
+    private func setScores(_ vocabulary: inout GGUFVocabulary, _ model: JSON, _ table: TokenTable) throws {
+        let merges = try pairs(model)
+        var scores = [Float](repeating: 0, count: vocabulary.tokens.count)
+        for id in vocabulary.tokens.indices where vocabulary.kinds[id] == .normal { scores[id] = -Float(merges.count + 1) }
+        for (rank, (left, right)) in merges.enumerated().reversed() {
+            guard let id = table.find(left + right) else { continue }
+            scores[Int(id)] = -Float(rank)
+        }
+        if let name = model["unk_token"]?.string, let id = table.find(name) {
+            vocabulary.kinds[Int(id)] = .unknown
+            vocabulary.unknownID = Int(id)
+        }
+        for id in vocabulary.tokens.indices where vocabulary.kinds[id] == .normal && ByteToken.byte(vocabulary.tokens[id]) != nil {
+            vocabulary.kinds[id] = .byte
+            scores[id] = 0
+        }
+        vocabulary.scores = scores
+    }
+
+    // MARK: The pre-tokenizer's name
+
+    /// The name under which GGUF files know a pre-tokenizer that cuts as this one does.
+    private func preTokenizer(ignoreMerges: Bool, _ catalogue: PreTokenizerCatalogue) throws -> String {
+        let wanted = try ProbeTexts.all.map { try cut($0, parts.preTokenizer) }
+        let patterns = components("pre_tokenizer", "pretokenizers").compactMap { $0["pattern"]?["Regex"]?.string }.map { ExactString($0) }
+        var fitting: [String] = []
+        for name in catalogue.principalNames {
+            guard let entry = catalogue[name], entry.byteLevel, entry.ignoreMerges == ignoreMerges else { continue }
+            let stages: [PreTokenizer] = try entry.patterns.map { .split(.pattern(try Pattern($0)), .isolated, invert: false) }
+            let candidate = PreTokenizer.sequence(stages + [.byteLevel(addPrefixSpace: false, pattern: nil)])
+            guard try zip(ProbeTexts.all, wanted).allSatisfy({ try cut($0, candidate) == $1 }) else { continue }
+            if entry.patterns.map({ ExactString($0) }) == patterns { return name }
+            fitting.append(name)
+        }
+        if let name = fitting.first { return name }
+        throw HadalError(
+            .unsupported, "no pre-tokenizer that GGUF files have a name for cuts texts as this tokenizer does",
+            at: file.root["pre_tokenizer"].map { file.document.place(of: $0) } ?? Place(file.document.file))
+    }
+
+    private func cut(_ text: String, _ preTokenizer: PreTokenizer?) throws -> [[UInt8]] {
+        var pieces = Pieces(Array(text.utf8), startsInput: true)
+        try preTokenizer?.apply(to: &pieces, Pattern.Scratch())
+        return pieces.ranges.map { Array(pieces.text[$0]) }
+    }
+}
