@@ -110,8 +110,7 @@ let package = Package(
         .testTarget(
             name: "HadalQuantizationTests",
             dependencies: [
-                "HadalQuantization", "HadalEngine", "HadalReference", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText",
-                "TestSupport",
+                "HadalQuantization", "HadalEngine", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport",
             ]),
         .testTarget(
             name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),

@@ -58,6 +58,7 @@ struct QuantizeCommand: ParsableCommand {
         try OutputFile.check(output)
         let progress = Progress("quantize")
         Interrupt.onInterrupt {}
+        Interrupt.includeTermination()
         defer { progress.finish() }
         let report = try plan.write(to: output, threads: threads) { done, total in
             if Interrupt.wasInterrupted { throw HadalError(.cancelled, "interrupted; nothing was written") }

@@ -33,12 +33,12 @@ struct VocabularyConversion {
         }
 
         if usesByteAlphabet {
-            vocabulary.model = "gpt2"
+            vocabulary.model = try Self.modelName(.bpe, catalogue)
             vocabulary.pre = try preTokenizer(ignoreMerges: file.bool(model["ignore_merges"], "ignore_merges", default: false), catalogue)
             vocabulary.merges = try pairs(model).map { $0 + [0x20] + $1 }
-            if parts.normalizer != nil { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are taken as they are") }
+            if components("normalizer", "normalizers").contains(where: { !$0.isNull }) { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are taken as they are") }
         } else if escapesSpaces {
-            vocabulary.model = "llama"
+            vocabulary.model = try Self.modelName(.sentencepiece, catalogue)
             try setScores(&vocabulary, model, entries.model)
             vocabulary.addSpacePrefix = addsSpace
         } else {
@@ -47,6 +47,14 @@ struct VocabularyConversion {
                 at: Place(file.document.file))
         }
         return vocabulary
+    }
+
+    /// What GGUF files call a kind of tokenizer whose pre-tokenizer they name apart.
+    private static func modelName(_ kind: PreTokenizerCatalogue.ModelKind, _ catalogue: PreTokenizerCatalogue) throws -> String {
+        guard let name = catalogue.models.filter({ $0.value.kind == kind && $0.value.pre == nil }).keys.min() else {
+            throw HadalError(.notFound, "the catalogue of pre-tokenizers has no tokenizer of the kind \(kind.rawValue)")
+        }
+        return name
     }
 
     private static func filler(_ id: Int) -> [UInt8] { Array("[PAD\(id)]".utf8) }
