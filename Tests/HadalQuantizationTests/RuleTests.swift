@@ -68,6 +68,7 @@ struct RuleTests {
     @Test("ill-formed rules are named", arguments: [
         ("experts", "no '='"), ("expert=Q4_K", "unknown group 'expert'"), ("experts=Q4_Z", "unknown type 'Q4_Z'"), ("=Q4_K", "which tensors"),
         ("experts=F8_E4M3", "unknown type"), ("experts=I8", "unknown type"), ("plain=Q8_0", "unknown group"),
+        ("experts=q4_k_m", "is a mixture of types"),
     ])
     func errors(_ text: String, _ part: String) {
         let error = #expect(throws: HadalError.self) { try QuantizationRule(text) }

@@ -16,8 +16,10 @@ struct RotaryOrder: Equatable {
     /// What a `rope` node turns is followed back to the projection that makes it.
     /// - Throws: `mismatch` when the two are not one computation, `unsupported` for what is made in another way.
     static func changes(from source: Graph, to target: Graph) throws -> [String: RotaryOrder] {
-        guard source.nodes.count == target.nodes.count, zip(source.nodes, target.nodes).allSatisfy({ $0.op == $1.op }) else {
-            throw HadalError(.unsupported, "GGUF files of this family cannot hold this model: the file would be another computation")
+        let differing = zip(source.nodes, target.nodes).first { $0.op != $1.op }
+        guard source.nodes.count == target.nodes.count, differing == nil else {
+            let place = differing.map { ", from \($0.label) (\($0.op)) on, which would be \($1.label) (\($1.op))" } ?? ""
+            throw HadalError(.unsupported, "GGUF files of this family cannot hold this model: the file would be another computation\(place)")
         }
         var producers: [Int: Int] = [:]
         var readers: [Int: Int] = [:]

@@ -50,7 +50,15 @@ public struct QuantizationRule: Sendable, Equatable {
     /// A type that GGUF files hold.
     public static func type(_ name: String) throws -> DType {
         guard let type = DType(name: name), types.contains(type) else {
-            throw HadalError(.invalidArgument, "unknown type '\(name)'", hint: "types: \(types.map(\.name).joined(separator: " "))")
+            let known = "types: \(types.map(\.name).joined(separator: " "))"
+            // Q4_K_M and the like are names of mixtures.
+            let base = name.dropLast(2).uppercased()
+            if name.count > 2, ["_S", "_M", "_L"].contains(name.suffix(2).uppercased()), let type = types.first(where: { $0.name == base }) {
+                throw HadalError(
+                    .invalidArgument, "'\(name)' is a mixture of types, not a type",
+                    hint: "say \(type.name), and what is to be better with rules: *attn_v*=Q6_K,*ffn_down*=Q6_K; \(known)")
+            }
+            throw HadalError(.invalidArgument, "unknown type '\(name)'", hint: known)
         }
         return type
     }

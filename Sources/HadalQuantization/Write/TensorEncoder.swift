@@ -18,14 +18,15 @@ struct TensorEncoder {
         var squaredError = 0.0
         var squares = 0.0
 
-        var relative: Double { squares > 0 ? (squaredError / squares).squareRoot() : squaredError > 0 ? .infinity : 0 }
+        var relative: Double { squares > 0 ? (squaredError / squares).squareRoot() : squaredError > 0 ? 1 : 0 }
     }
 
     /// Gives the tensor's bytes in order.
     ///
     /// - Throws: `malformed` for numbers that are not finite, `limitExceeded` for numbers too large for the type.
     func produce(_ sink: TensorSource.Sink) throws -> Difference {
-        let perPiece = max(1, Self.pieceElements / max(rows.columns, 1))
+        guard rows.columns > 0 else { return Difference() }
+        let perPiece = max(1, Self.pieceElements / rows.columns)
         var next = 0
         var total = Difference()
         if rows.storedType == tensor.dtype {
@@ -90,11 +91,19 @@ struct TensorEncoder {
             difference.squaredError += Double(error)
             difference.squares += Double(squares)
         }
-        if !difference.squaredError.isFinite || !difference.squares.isFinite { try check(floats, again, count) }
+        if !difference.squaredError.isFinite || !difference.squares.isFinite {
+            try check(floats, again, count)
+            difference = Difference()
+            for i in 0..<count {
+                let (wanted, got) = (Double(floats[i]), Double(again[i]))
+                difference.squaredError += (wanted - got) * (wanted - got)
+                difference.squares += wanted * wanted
+            }
+        }
         return Piece(bytes: bytes, difference: difference)
     }
 
-    /// Tells numbers that no type can hold from those that this one cannot; very large ones may be neither.
+    /// Tells numbers that no type can hold from those that this one cannot; very large ones may be neither; they have squares that no float holds.
     private func check(_ floats: UnsafePointer<Float>, _ again: UnsafePointer<Float>, _ count: Int) throws {
         for i in 0..<count where !floats[i].isFinite {
             throw HadalError(.malformed, "tensor '\(tensor.name)' holds a number that is not finite (\(floats[i]))")
