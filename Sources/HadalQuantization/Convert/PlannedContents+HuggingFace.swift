@@ -58,8 +58,11 @@ extension PlannedContents {
             guard shape.dims == tensor.shape else {
                 throw HadalError(.mismatch, "tensor '\(tensor.name)' would have shape \(shape.dims), not \(tensor.shape)", at: Place(model.path))
             }
+            // Parts of packed formats are bytes; what they make is a type.
+            let stored = recipe.tensors.first?.dtype ?? shape.dtype
             return Tensor(
-                name: tensor.name, shape: tensor.shape, storedType: recipe.tensors.first?.dtype, roles: found, content: .stored(recipe))
+                name: tensor.name, shape: tensor.shape, storedType: BlockCodec.dtypes.contains(stored) ? stored : shape.dtype, roles: found,
+                content: .stored(recipe))
         }
         metadata = try Self.metadata(layout, directory, vocabularySize: source.vocabularySize)
         if options.omitsTokenizer {

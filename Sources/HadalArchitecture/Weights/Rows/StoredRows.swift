@@ -27,6 +27,10 @@ struct StoredRows: RowNode {
     }
 
     func read(_ rows: Range<Int>, into out: UnsafeMutablePointer<Float>) throws {
+        // Parts of packed formats; no float format is stored as such.
+        if tensor.dtype == .u8 || tensor.dtype == .i8 {
+            return try withBytes(of: rows) { bytes in for (i, byte) in bytes.enumerated() { out[i] = Float(byte) } }
+        }
         guard BlockCodec.dtypes.contains(tensor.dtype) else {
             throw HadalError(.unsupported, "the tensor holds \(tensor.dtype.name), not floating-point numbers", at: tensor.place)
         }

@@ -70,6 +70,7 @@ extension WeightRecipe {
         case .blockScaled(let r, let scales, _):
             guard let shape = try scaleShape() else { return try r.rowNode(model) }
             return ScaledRows(inner: try r.rowNode(model), scales: WeightScales(try WeightRows(scales, of: model).floats(), shape))
+        case .mxfp4(let blocks, let scales): return PackedRows(blocks: try blocks.rowNode(model), scales: try scales.rowNode(model), dims: dims)
         case .slice(let r, let axis, let from, let to):
             return Self.picked(try r.rowNode(model), axis: axis, indices: Array(from..<to), dims)
         case .every(let r, let axis, let from, let step):

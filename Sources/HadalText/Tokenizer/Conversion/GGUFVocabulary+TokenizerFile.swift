@@ -20,7 +20,7 @@ extension GGUFVocabulary {
         let original = try file.makeTokenizer(settings: settings)
         let (parts, special) = (original.parts, original.special)
         var conversion = VocabularyConversion(file: file, parts: parts)
-        var vocabulary = try conversion.vocabulary(size: size, catalogue)
+        var vocabulary = try conversion.vocabulary(size: size, catalogue, original: original)
         vocabulary.file = tokenizer.file
 
         func stated(_ key: String) -> Int? { config?.root[key].flatMap { $0.int ?? $0.array?.first?.int } }

@@ -13,7 +13,8 @@ struct VocabularyConversion {
         self.parts = parts
     }
 
-    mutating func vocabulary(size: Int, _ catalogue: PreTokenizerCatalogue) throws -> GGUFVocabulary {
+    /// - Parameter original: the tokenizer of the same file.
+    mutating func vocabulary(size: Int, _ catalogue: PreTokenizerCatalogue, original: Tokenizer) throws -> GGUFVocabulary {
         guard let model = file.root["model"] else { throw file.fail(file.document.root, "no \"model\" in the tokenizer") }
         let entries = try file.vocabulary(of: model, addedTokens: file.addedTokens())
         guard entries.tokens.count <= size else {
@@ -34,8 +35,9 @@ struct VocabularyConversion {
 
         if usesByteAlphabet {
             vocabulary.model = try Self.modelName(.bpe, catalogue)
-            vocabulary.pre = try preTokenizer(ignoreMerges: file.bool(model["ignore_merges"], "ignore_merges", default: false), catalogue)
             vocabulary.merges = try pairs(model).map { $0 + [0x20] + $1 }
+            let ignoresMerges = try file.bool(model["ignore_merges"], "ignore_merges", default: false)
+            vocabulary.pre = try preTokenizer(of: vocabulary, ignoresMerges, catalogue, original)
             if components("normalizer", "normalizers").contains(where: { !$0.isNull }) { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are taken as they are") }
         } else if escapesSpaces {
             vocabulary.model = try Self.modelName(.sentencepiece, catalogue)
@@ -125,20 +127,32 @@ struct VocabularyConversion {
 
     // MARK: The pre-tokenizer's name
 
-    /// The name under which GGUF files know a pre-tokenizer that cuts as this one does.
-    private func preTokenizer(ignoreMerges: Bool, _ catalogue: PreTokenizerCatalogue) throws -> String {
+    /// The name under which GGUF files know a pre-tokenizer that cuts as this one does, or cuts so that the ids are the same.
+    private func preTokenizer(
+        of vocabulary: GGUFVocabulary, _ ignoresMerges: Bool, _ catalogue: PreTokenizerCatalogue, _ original: Tokenizer
+    ) throws -> String {
         let wanted = try ProbeTexts.all.map { try cut($0, parts.preTokenizer) }
         let patterns = components("pre_tokenizer", "pretokenizers").compactMap { $0["pattern"]?["Regex"]?.string }.map { ExactString($0) }
-        var fitting: [String] = []
+        var candidates: [(name: String, agreeing: Int)] = []
         for name in catalogue.principalNames {
-            guard let entry = catalogue[name], entry.byteLevel, entry.ignoreMerges == ignoreMerges else { continue }
+            guard let entry = catalogue[name], entry.byteLevel, entry.ignoreMerges == ignoresMerges else { continue }
             let stages: [PreTokenizer] = try entry.patterns.map { .split(.pattern(try Pattern($0)), .isolated, invert: false) }
             let candidate = PreTokenizer.sequence(stages + [.byteLevel(addPrefixSpace: false, pattern: nil)])
-            guard try zip(ProbeTexts.all, wanted).allSatisfy({ try cut($0, candidate) == $1 }) else { continue }
-            if entry.patterns.map({ ExactString($0) }) == patterns { return name }
-            fitting.append(name)
+            let agreeing = try zip(ProbeTexts.all, wanted).count { try cut($0, candidate) == $1 }
+            if agreeing == wanted.count, entry.patterns.map({ ExactString($0) }) == patterns { return name }
+            candidates.append((name, agreeing))
         }
-        if let name = fitting.first { return name }
+        if let name = candidates.first(where: { $0.agreeing == wanted.count })?.name { return name }
+        // Where no token spans two pieces, cutting fewer of them makes no difference: digits one by one or together, say.
+        let scratch = Pattern.Scratch()
+        let plain = try ProbeTexts.all.filter { try parts.normalizer?.apply(to: Array($0.utf8), scratch) ?? Array($0.utf8) == Array($0.utf8) }
+        let ids = try plain.map { try original.encode($0, parseSpecial: false) }
+        for name in candidates.sorted(by: { $0.agreeing > $1.agreeing }).map(\.name) {
+            var named = vocabulary
+            named.pre = name
+            let tokenizer = try Tokenizer(named, catalogue: catalogue)
+            if try zip(plain, ids).allSatisfy({ try tokenizer.encode($0, parseSpecial: false) == $1 }) { return name }
+        }
         throw HadalError(
             .unsupported, "no pre-tokenizer that GGUF files have a name for cuts texts as this tokenizer does",
             at: file.root["pre_tokenizer"].map { file.document.place(of: $0) } ?? Place(file.document.file))
