@@ -62,7 +62,9 @@ let package = Package(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
         .target(
             name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
-        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalMachine", "HadalSynthesis"]),
+        .target(
+            name: "HadalQuantization", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalMachine", "HadalQuantization", "HadalSynthesis"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -106,6 +108,11 @@ let package = Package(
         .testTarget(
             name: "HadalSynthesisTests",
             dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalEngine", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
+        .testTarget(
+            name: "HadalQuantizationTests",
+            dependencies: [
+                "HadalQuantization", "HadalEngine", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport",
+            ]),
         .testTarget(
             name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
