@@ -106,7 +106,8 @@ let package = Package(
             name: "HadalSynthesisTests",
             dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalEngine", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
         .testTarget(
-            name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
+            name: "HadalEngineTests",
+            dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
         .testTarget(
             name: "HadalReferenceTests",
