@@ -10,6 +10,7 @@ struct ChatCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var speculation: SpeculationArguments
     @Option(help: ArgumentHelp("A system message.", valueName: "text"))
     var system: String?
 
@@ -23,7 +24,7 @@ struct ChatCommand: ParsableCommand {
         """
 
     func run() throws {
-        let engine = try model.load()
+        let engine = try model.load(speculation)
         guard engine.chatTemplate != nil else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }

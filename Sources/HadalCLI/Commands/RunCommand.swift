@@ -7,6 +7,7 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var speculation: SpeculationArguments
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
     var prompt: String
@@ -25,7 +26,7 @@ struct RunCommand: ParsableCommand {
         var text = prompt
         if text == "-" { text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
         let loadStart = ContinuousClock.now
-        let engine = try model.load()
+        let engine = try model.load(speculation)
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
         let ids: [Int32]
         if raw || engine.chatTemplate == nil {
@@ -86,22 +87,29 @@ struct RunFigures {
     var line: String {
         "[\(backend)] prefill \(promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s, "
             + "decode \(summary.generatedTokens) tokens at \(Terminal.number(summary.tokensPerSecond, 1))/s, "
+            + (summary.speculation.map { "\($0.line), " } ?? "")
             + "load \(Terminal.number(loadSeconds, 2)) s, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)), ended by \(summary.reason.rawValue)"
     }
 
     func json(text: String, tokens: [Int32]) -> JSON {
+        var figures = JSONObject(figures(text: text, tokens: tokens))
+        figures["speculation"] = summary.speculation?.json
+        return JSON(.object(figures))
+    }
+
+    private func figures(text: String, tokens: [Int32]) -> [(String, JSON)] {
         [
-            "text": JSON(.string(text)),
-            "tokens": JSON(.array(tokens.map { JSON(.int(Int64($0))) })),
-            "finish_reason": JSON(.string(summary.reason.rawValue)),
-            "backend": JSON(.string(backend)),
-            "prompt_tokens": JSON(.int(Int64(promptTokens))),
-            "generated_tokens": JSON(.int(Int64(summary.generatedTokens))),
-            "prefill_tps": JSON(.double(prefillRate)),
-            "decode_tps": JSON(.double(summary.tokensPerSecond)),
-            "load_seconds": JSON(.double(loadSeconds)),
-            "peak_memory_bytes": JSON(.int(Int64(ProcessMemory.peakBytes))),
-            "seed": JSON(.int(Int64(bitPattern: summary.seed))),
+            ("text", JSON(.string(text))),
+            ("tokens", JSON(.array(tokens.map { JSON(.int(Int64($0))) }))),
+            ("finish_reason", JSON(.string(summary.reason.rawValue))),
+            ("backend", JSON(.string(backend))),
+            ("prompt_tokens", JSON(.int(Int64(promptTokens)))),
+            ("generated_tokens", JSON(.int(Int64(summary.generatedTokens)))),
+            ("prefill_tps", JSON(.double(prefillRate))),
+            ("decode_tps", JSON(.double(summary.tokensPerSecond))),
+            ("load_seconds", JSON(.double(loadSeconds))),
+            ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
+            ("seed", JSON(.int(Int64(bitPattern: summary.seed)))),
         ]
     }
 }

@@ -9,6 +9,8 @@ public struct GenerationOptions: Sendable {
     public var stopStrings: [String] = []
     /// Go on past the model's own end tokens.
     public var ignoreEndOfText = false
+    /// Draft tokens ahead when the engine was loaded to; the tokens are the same with and without.
+    public var speculates = true
 
     public init() {}
 }
@@ -41,6 +43,8 @@ public struct GenerationSummary: Sendable {
     public var generatedTokens: Int
     public var seconds: Double
     public var seed: UInt64
+    /// What drafting did; nil without it.
+    public var speculation: SpeculationSummary?
 
     /// Generated tokens per second.
     public var tokensPerSecond: Double { seconds > 0 ? Double(generatedTokens) / seconds : 0 }
