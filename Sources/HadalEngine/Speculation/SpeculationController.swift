@@ -18,8 +18,9 @@ struct SpeculationController: Sendable {
     static let window = 32
     /// Rounds before drafting may be given up: at first, and when it is tried again.
     static let trial = (first: 16, again: 8)
-    /// Plain steps at the start, to have something to compare with; one more is taken every so many rounds.
-    static let plainSteps = (first: 2, every: 32)
+    /// Plain steps at the start, to have something to compare with; one more is taken every so many rounds. The very first does not count: what
+    /// the prompt's processing pushed out of the caches comes back in it.
+    static let plainSteps = (first: 4, every: 24)
     /// Tokens of the first pause; each further pause is twice as long, up to the longest.
     static let pause = (first: 128, longest: 8192)
     /// Share of a pause's time that catching up after it may cost.
@@ -102,8 +103,10 @@ struct SpeculationController: Sendable {
         generated += 1
         plainWanted = max(plainWanted - 1, 0)
         roundsSincePlain = 0
-        if plain.count == 5 { plain.removeFirst() }
-        plain.append(seconds)
+        if generated > 1 {
+            if plain.count == 5 { plain.removeFirst() }
+            plain.append(seconds)
+        }
         if let paused { self.paused = (paused.tokens + 1, paused.seconds + seconds) }
     }
 

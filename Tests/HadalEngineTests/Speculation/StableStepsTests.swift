@@ -12,15 +12,15 @@ import Testing
 /// What speculative decoding rests on: a step of several tokens gives each of them the bits it would get in a step of its own.
 @Suite("Steps of several tokens")
 struct StableStepsTests {
-    /// Sequences of single steps and of steps of 2 to 8 tokens, over the ends of pages and of windows.
+    /// Steps of 2 to 8 tokens against as many single steps, over the ends of pages and of windows.
     private func check(_ engine: Engine, _ what: String, seed: UInt64 = 5) throws {
         var random = SeededGenerator(seed: seed)
         let upper = Int32(engine.vocabularySize), most = BackendCapabilities.stableTokens
         func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32.random(in: 0..<upper, using: &random) } }
-        for start in [1, 3, 20, 57] where start + most + 2 <= engine.contextLength {
+        for start in [1, 20, 57] where start + most + 2 <= engine.contextLength {
             let session = engine.makeSession()
             try session.append(tokens(start))
-            for count in 2...most {
+            for count in [2, 3, 5, most] {
                 let next = tokens(count), after = tokens(1)
                 let (together, alone) = (session.fork(), session.fork())
                 var rows: [UInt32] = []
@@ -97,6 +97,7 @@ struct StableStepsTests {
     @Test(arguments: Golden.cases)
     func families(_ path: String, _ backend: String) throws {
         try check(try Engine(path: path, options: Self.options(backend)), "\(path) \(backend)")
+        guard backend == "cpu" else { return }
         var options = Self.options(backend)
         options.cacheDType = .f16
         try check(try Engine(path: path, options: options), "\(path) \(backend) f16 cache")
