@@ -57,7 +57,7 @@ enum {
     HADAL_CAPABILITY_SYMBOLIC_DIMS = 1u << 5,
     /* A step of up to HADAL_STABLE_TOKENS tokens of a sequence gives each of them, and the state, the bits that it would get in a step of its
      * own. Nothing is sent on account of it: it lets the host verify drafted tokens without a change to the result. */
-    HADAL_CAPABILITY_STABLE_STEPS = 1u << 6
+    HADAL_CAPABILITY_STABLE_STEPS = 1u << 7
 };
 enum { HADAL_STABLE_TOKENS = 8 };
 

@@ -37,7 +37,7 @@ public struct BackendCapabilities: OptionSet, Sendable {
     public static let multiSequence = BackendCapabilities(rawValue: 1 << 4)
     public static let symbolicDims = BackendCapabilities(rawValue: 1 << 5)
     /// A step of up to `stableTokens` tokens of a sequence gives each of them the bits it would get in a step of its own.
-    public static let stableSteps = BackendCapabilities(rawValue: 1 << 6)
+    public static let stableSteps = BackendCapabilities(rawValue: 1 << 7)
     public static let stableTokens = Int(HADAL_STABLE_TOKENS)
 }
 

@@ -8,9 +8,8 @@
 struct SpeculationController: Sendable {
     /// One step with drafts.
     private struct Round {
-        var tokens: Int
         var seconds: Double
-        /// What as many plain steps take.
+        /// What its tokens take in plain steps.
         var plainSeconds: Double
     }
 
@@ -32,6 +31,8 @@ struct SpeculationController: Sendable {
     private(set) var drafted = 0
     private(set) var accepted = 0
     private(set) var roundCount = 0
+    /// What all rounds took, and what catching up did.
+    private(set) var seconds = 0.0
     private(set) var switchedOffAfter: Int?
 
     private var length: Int
@@ -45,7 +46,7 @@ struct SpeculationController: Sendable {
     private var draftCost = Decaying()
     private var stepCosts: [Decaying]
     private var catchUpCost = Decaying()
-    private var total = Round(tokens: 0, seconds: 0, plainSeconds: 0)
+    private var comparedSeconds = 0.0
     private var hasUncomparedRounds = false
     private var generated = 0
     private var pauseLength = Self.pause.first
@@ -114,7 +115,7 @@ struct SpeculationController: Sendable {
     mutating func addCatchUp(tokens: Int, seconds: Double) {
         guard tokens > 0 else { return }
         catchUpCost.add(seconds / Double(tokens), weight: Double(tokens))
-        total.seconds += seconds
+        self.seconds += seconds
     }
 
     /// A step with drafts is over.
@@ -128,10 +129,9 @@ struct SpeculationController: Sendable {
         draftCost.add(draftSeconds / Double(drafted))
         if stepCosts.indices.contains(drafted) { stepCosts[drafted].add(stepSeconds, keep: 0.8) }
         let plainSeconds = plainCost.map { $0 * Double(1 + accepted) }
-        let round = Round(tokens: 1 + accepted, seconds: draftSeconds + stepSeconds, plainSeconds: plainSeconds ?? 0)
-        total.tokens += round.tokens
-        total.seconds += round.seconds
-        total.plainSeconds += round.plainSeconds
+        let round = Round(seconds: draftSeconds + stepSeconds, plainSeconds: plainSeconds ?? 0)
+        seconds += round.seconds
+        comparedSeconds += round.plainSeconds
         if plainSeconds == nil { hasUncomparedRounds = true }
         guard isAdaptive else { return }
         if rounds.count == Self.window { rounds.removeFirst() }
@@ -159,13 +159,15 @@ struct SpeculationController: Sendable {
         return rounds.reduce(0) { $0 + $1.plainSeconds } / seconds
     }
 
-    /// The gain over all rounds, and what catching up took; nil without a plain step to compare with.
-    var netGain: Double? {
-        guard !hasUncomparedRounds, roundCount > 0, total.seconds > 0 else { return nil }
-        return total.plainSeconds / total.seconds
-    }
+    /// What the tokens of all rounds would have taken in plain steps; nil without one to compare with.
+    var plainSeconds: Double? { hasUncomparedRounds || roundCount == 0 ? nil : comparedSeconds }
 
-    var tokensPerStep: Double { roundCount > 0 ? Double(total.tokens) / Double(roundCount) : 0 }
+    func summary(kind: String) -> SpeculationSummary {
+        var summary = SpeculationSummary(kind: kind)
+        (summary.draftedTokens, summary.acceptedTokens, summary.steps) = (drafted, accepted, roundCount)
+        (summary.seconds, summary.plainSeconds, summary.switchedOffAfter) = (seconds, plainSeconds, switchedOffAfter)
+        return summary
+    }
 
     /// The most tokens a second among lengths up to one more than the present one.
     private func bestLength() -> Int {

@@ -86,9 +86,7 @@ final class Speculator {
     func finish() -> SpeculationSummary {
         finishRound()
         session.releaseUnusedPages()
-        return SpeculationSummary(
-            kind: drafter.kind, draftedTokens: controller.drafted, acceptedTokens: controller.accepted, tokensPerStep: controller.tokensPerStep,
-            netGain: controller.netGain, switchedOffAfter: controller.switchedOffAfter)
+        return controller.summary(kind: drafter.kind)
     }
 
     /// A few tokens belong to every draft: the ones that were kept since the last.

@@ -53,9 +53,9 @@ struct SpeculationControllerTests {
         let outcome = run(&controller, Machine(step: { 1 + 0.05 * Double($0) }, draft: 0.05, kept: { $0 }), tokens: 800)
         #expect(outcome.lengths.last == 7 && controller.switchedOffAfter == nil)
         #expect(outcome.lengths.prefix(SpeculationController.plainSteps.first).allSatisfy { $0 == 0 }, "plain steps come first, to compare with")
-        let gain = controller.netGain ?? 0
+        let gain = controller.summary(kind: "draft").netGain ?? 0
         #expect(gain > 3 && gain < 8 / 1.7)
-        #expect(controller.accepted == controller.drafted && controller.tokensPerStep > 6)
+        #expect(controller.accepted == controller.drafted && controller.summary(kind: "draft").tokensPerStep > 6)
         #expect(outcome.seconds < 800 / 3)
     }
 
@@ -74,7 +74,7 @@ struct SpeculationControllerTests {
         let outcome = run(&controller, Machine(step: { 1 + 0.1 * Double($0) }, draft: 0.3, kept: { _ in 0 }, catchUp: 0.01), tokens: 4000)
         let off = controller.switchedOffAfter ?? 0
         #expect(off > 0 && off < 40)
-        #expect(controller.netGain ?? 1 < 0.8)
+        #expect(controller.summary(kind: "draft").netGain ?? 1 < 0.8)
         // Tried again, but rarely: each pause is twice as long.
         let rounds = outcome.lengths.filter { $0 > 0 }.count
         #expect(rounds >= SpeculationController.trial.first + 2 * SpeculationController.trial.again)
@@ -85,7 +85,7 @@ struct SpeculationControllerTests {
     func dearDrafts() {
         var controller = SpeculationController(most: 7, start: 3, isAdaptive: true)
         let outcome = run(&controller, Machine(step: { 1 + 0.1 * Double($0) }, draft: 1, kept: { $0 }, catchUp: 0.2), tokens: 3000)
-        #expect(controller.switchedOffAfter != nil && controller.netGain ?? 1 < 1)
+        #expect(controller.switchedOffAfter != nil && controller.summary(kind: "draft").netGain ?? 1 < 1)
         // Catching up would cost a fifth of all that follows: it is not tried again.
         #expect(outcome.lengths.filter { $0 > 0 }.count < SpeculationController.window)
         #expect(outcome.seconds < 3000 * 1.03)
@@ -119,7 +119,22 @@ struct SpeculationControllerTests {
         var controller = SpeculationController(most: 5, start: 1, isAdaptive: false)
         #expect(controller.draftLength(limit: 3, behind: 10) == 3)
         let outcome = run(&controller, Machine(step: { _ in 9 }, draft: 9, kept: { _ in 0 }), tokens: 100)
-        #expect(Set(outcome.lengths) == [5] && controller.netGain == nil && controller.switchedOffAfter == nil)
+        #expect(Set(outcome.lengths) == [5] && controller.summary(kind: "draft").netGain == nil && controller.switchedOffAfter == nil)
         #expect(controller.draftLength(limit: 0, behind: 0) == 0 && controller.draftLength(limit: -1, behind: 0) == 0)
+    }
+
+    @Test("figures of generations in a row are added")
+    func sums() {
+        var first = SpeculationSummary(kind: "draft")
+        (first.draftedTokens, first.acceptedTokens, first.steps, first.seconds, first.plainSeconds) = (10, 6, 4, 2, 5)
+        var second = first
+        (second.acceptedTokens, second.seconds, second.plainSeconds, second.switchedOffAfter) = (2, 3, 2.5, 7)
+        first.add(second, after: 100)
+        #expect(first.acceptance == 0.4 && first.tokensPerStep == 2 && first.netGain == 1.5 && first.switchedOffAfter == 107)
+        first.add(SpeculationSummary(kind: "draft"), after: 200)
+        #expect(first.netGain == 1.5)
+        second.plainSeconds = nil
+        first.add(second, after: 200)
+        #expect(first.netGain == nil && first.switchedOffAfter == 107)
     }
 }

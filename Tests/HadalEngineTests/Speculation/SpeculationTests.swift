@@ -214,6 +214,44 @@ struct SpeculationTests {
         #expect(try draft(other, ids[9]).count == 1)
     }
 
+    @Test("a description may feed the layer with the state before the last norm", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    func unnormed() throws {
+        let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func engine(_ patch: String) throws -> Engine {
+            let file = "\(folder)/patched.json"
+            try #"{"hadal": "architecture/1", "name": "patched", "extends": "deepseek_v3", \#(patch)}"#.write(toFile: file, atomically: true, encoding: .utf8)
+            return try self.engine(path, "cpu", .mtp, drafts: 3) { $0.architecture = file }
+        }
+        let unnormed = try engine(#""params": {"mtp_normed": {"default": false}}"#)
+        let graph = unnormed.model.description.graph
+        #expect(unnormed.model.predictionSource?.value == graph.hidden["main"]?["hidden.\(graph.layerCount - 1)"])
+        let golden = try Golden(path: path)
+        let (answer, summary) = try answer(unnormed, try golden.ids("input_ids"), greedy(16))
+        #expect(answer.tokens == (try golden.ids("greedy")) && summary?.draftedTokens ?? 0 > 0)
+        for wrong in ["'nowhere'", "n_layers", "0.5"] {
+            #expect { try engine(#""graphs": {"mtp": {"feeds": {"previous": "\#(wrong)"}}}"#) } throws: {
+                "\($0)".contains("mtp") && ($0 as? HadalError)?.place != nil
+            }
+        }
+        #expect { try engine(#""graphs": {"mtp": {"feeds": {"other": "'norm'"}}}"#) } throws: { "\($0)".contains("'other'") }
+        #expect { try engine(#""graphs": {"mtp": {"feeds": null}}"#) } throws: { "\($0)".contains("previous") }
+    }
+
+    @Test("copies of the embedding and the head are not loaded", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    func sharedTables() throws {
+        let engine = try engine("\(Fixtures.goldens ?? "")/models/deepseek_v3", "reference", .mtp)
+        let head = try #require(engine.model.description.graph.graphs["mtp"])
+        let (shared, own) = (try engine.model.bindWeights(of: head, sharing: engine.model.graph), try engine.model.bindWeights(of: head))
+        let main = Set(try engine.model.bindWeights(of: engine.model.graph).data.compactMap { $0.bytes?.baseAddress })
+        func ofMain(_ weights: LoadedModel.BoundWeights) -> [String] {
+            zip(head.weights, weights.data).filter { $0.1.bytes?.baseAddress.map(main.contains) ?? false }.map(\.0.name)
+        }
+        #expect(ofMain(shared).count == ofMain(own).count + 2, "\(ofMain(shared))")
+        for (a, b) in zip(shared.data, own.data) { #expect(a.bytes.map { Array($0) } == b.bytes.map { Array($0) }) }
+    }
+
     @Test("sessions that are forked, rolled back, saved and stepped together go on exactly", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: backends)
     func sessions(_ backend: String) throws {
         let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
