@@ -249,7 +249,12 @@ struct SpeculationTests {
             zip(head.weights, weights.data).filter { $0.1.bytes?.baseAddress.map(main.contains) ?? false }.map(\.0.name)
         }
         #expect(ofMain(shared).count == ofMain(own).count + 2, "\(ofMain(shared))")
-        for (a, b) in zip(shared.data, own.data) { #expect(a.bytes.map { Array($0) } == b.bytes.map { Array($0) }) }
+        withExtendedLifetime((shared.owners, own.owners)) {
+            for (a, b) in zip(shared.data, own.data) {
+                let same = a.bytes.map { Array($0) } == b.bytes.map { Array($0) }
+                #expect(same)
+            }
+        }
     }
 
     @Test("sessions that are forked, rolled back, saved and stepped together go on exactly", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: backends)
