@@ -114,7 +114,8 @@ let package = Package(
                 "HadalQuantization", "HadalEngine", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport",
             ]),
         .testTarget(
-            name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
+            name: "HadalEngineTests",
+            dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
         .testTarget(
             name: "HadalReferenceTests",

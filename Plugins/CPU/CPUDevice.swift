@@ -17,6 +17,7 @@ final class CPUDevice: Device, @unchecked Sendable {
     let info: DeviceInfo
     let configuration: CPUConfiguration
     let pool: ThreadPool
+    let packedMatrices = PackedMatrices()
 
     init(_ configuration: CPUConfiguration, log: LogSink) {
         self.configuration = configuration

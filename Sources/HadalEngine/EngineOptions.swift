@@ -27,6 +27,8 @@ public struct EngineOptions: Sendable {
     public var observe = Observation.none
     /// Whether `evaluate` gives `mtp_logits` too: what a model's own extra layer says of the token after the next.
     public var predictsNext = false
+    /// Whether and how generations draft tokens ahead.
+    public var speculation = SpeculationOptions()
     public var log = LogSink.silent
 
     public enum Observation: Sendable, Equatable {

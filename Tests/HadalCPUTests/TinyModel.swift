@@ -137,9 +137,9 @@ final class TinyRunner {
     var cancel: UInt32 = 0
     static let pages = 24
 
-    init(_ model: TinyModel, on device: any Device) throws {
+    init(_ model: TinyModel, on device: any Device, executable: (any Executable)? = nil) throws {
         self.model = model
-        executable = try device.compile(model.segment)
+        self.executable = try executable ?? device.compile(model.segment)
         states = try model.segment.graph.states.map { try HostBuffer(bytes: model.segment.pageBytes(of: $0) * Self.pages) }
         let widths = [TinyModel.width, TinyModel.width, TinyModel.vocabulary]
         outputs = widths.map { [Float](repeating: .nan, count: $0 * model.bounds.tokens) }

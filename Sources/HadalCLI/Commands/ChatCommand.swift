@@ -11,6 +11,7 @@ struct ChatCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var chat: ChatArguments
+    @OptionGroup var speculation: SpeculationArguments
     @Option(help: ArgumentHelp("A system message.", valueName: "text"))
     var system: String?
 
@@ -27,7 +28,7 @@ struct ChatCommand: ParsableCommand {
     func run() throws {
         try sampling.check()
         let request = try chat.request()
-        let engine = try model.load()
+        let engine = try model.load(speculation)
         guard engine.chatTemplate != nil else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }

@@ -8,6 +8,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var chat: ChatArguments
+    @OptionGroup var speculation: SpeculationArguments
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
     var prompt: String?
@@ -36,7 +37,7 @@ struct RunCommand: ParsableCommand {
         let conversation = try readMessages()
         let request = try chat.request(conversation)
         let loadStart = ContinuousClock.now
-        let engine = try model.load()
+        let engine = try model.load(speculation)
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
         let chosen = try sampling.choose(for: engine)
         let session = engine.makeSession()
@@ -121,6 +122,7 @@ struct RunFigures {
         "[\(backend)] prefill \(reply.promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s, "
             + "decode \(summary.generatedTokens) tokens at \(Terminal.number(summary.tokensPerSecond, 1))/s"
             + (summary.reasoningTokens > 0 ? " (\(summary.reasoningTokens) of reasoning), " : ", ")
+            + (summary.speculation.map { "\($0.line), " } ?? "")
             + "load \(Terminal.number(loadSeconds, 2)) s, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)), ended by \(summary.reason.rawValue)"
     }
 
@@ -131,23 +133,29 @@ struct RunFigures {
     }
 
     func json(_ chosen: ChosenSampling) -> JSON {
+        var object = JSONObject(figures(chosen))
+        object["speculation"] = summary.speculation?.json
+        return JSON(.object(object))
+    }
+
+    private func figures(_ chosen: ChosenSampling) -> [(String, JSON)] {
         [
-            "text": JSON(.string(reply.answer)),
-            "reasoning": JSON(.string(reply.reasoning)),
-            "tool_calls": JSON(.array(reply.toolCalls.map { $0.json() })),
-            "tokens": JSON(.array(reply.tokens.map { JSON(.int(Int64($0))) })),
-            "finish_reason": JSON(.string(summary.reason.rawValue)),
-            "backend": JSON(.string(backend)),
-            "prompt_tokens": JSON(.int(Int64(reply.promptTokens))),
-            "generated_tokens": JSON(.int(Int64(summary.generatedTokens))),
-            "reasoning_tokens": JSON(.int(Int64(summary.reasoningTokens))),
-            "injected_tokens": JSON(.int(Int64(summary.injectedTokens))),
-            "prefill_tps": JSON(.double(prefillRate)),
-            "decode_tps": JSON(.double(summary.tokensPerSecond)),
-            "load_seconds": JSON(.double(loadSeconds)),
-            "peak_memory_bytes": JSON(.int(Int64(ProcessMemory.peakBytes))),
-            "sampling": chosen.json,
-            "seed": JSON(.int(Int64(bitPattern: summary.seed))),
+            ("text", JSON(.string(reply.answer))),
+            ("reasoning", JSON(.string(reply.reasoning))),
+            ("tool_calls", JSON(.array(reply.toolCalls.map { $0.json() }))),
+            ("tokens", JSON(.array(reply.tokens.map { JSON(.int(Int64($0))) }))),
+            ("finish_reason", JSON(.string(summary.reason.rawValue))),
+            ("backend", JSON(.string(backend))),
+            ("prompt_tokens", JSON(.int(Int64(reply.promptTokens)))),
+            ("generated_tokens", JSON(.int(Int64(summary.generatedTokens)))),
+            ("reasoning_tokens", JSON(.int(Int64(summary.reasoningTokens)))),
+            ("injected_tokens", JSON(.int(Int64(summary.injectedTokens)))),
+            ("prefill_tps", JSON(.double(prefillRate))),
+            ("decode_tps", JSON(.double(summary.tokensPerSecond))),
+            ("load_seconds", JSON(.double(loadSeconds))),
+            ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
+            ("sampling", chosen.json),
+            ("seed", JSON(.int(Int64(bitPattern: summary.seed)))),
         ]
     }
 }

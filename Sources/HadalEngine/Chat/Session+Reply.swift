@@ -63,6 +63,10 @@ extension Session {
                 }
                 return live && !closes && !writer.isStopped
             }
+            if let next = partSummary.speculation {
+                if summary.speculation == nil { summary.speculation = SpeculationSummary(kind: next.kind) }
+                summary.speculation?.add(next, after: summary.generatedTokens)
+            }
             summary.generatedTokens += partSummary.generatedTokens
             summary.reason = writer.isStopped ? .stopString : partSummary.reason
             guard closes, live, !isCancelled, partSummary.reason == .cancelled,

@@ -10,6 +10,8 @@ public struct GenerationOptions: Sendable {
     public var stopStrings: [String] = []
     /// Go on past the model's own end tokens.
     public var ignoreEndOfText = false
+    /// Draft tokens ahead when the engine was loaded to; the tokens are the same with and without.
+    public var speculates = true
 
     public init() {}
 }
@@ -52,6 +54,8 @@ public struct GenerationSummary: Sendable {
     public var injectedTokens = 0
     public var seconds: Double
     public var seed: UInt64
+    /// What drafting did; nil without it.
+    public var speculation: SpeculationSummary?
 
     /// Generated tokens per second.
     public var tokensPerSecond: Double { seconds > 0 ? Double(generatedTokens) / seconds : 0 }

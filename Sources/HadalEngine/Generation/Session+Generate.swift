@@ -26,6 +26,9 @@ extension Session {
         var detokenizer = engine.tokenizer.map { IncrementalDetokenizer($0, continuing: count > 0) }
         var stops = StopMatcher(options.stopStrings)
         let start = ContinuousClock.now
+        let speculator = options.speculates ? Speculator(self) : nil
+        var speculation: SpeculationSummary?
+        defer { if speculation == nil { _ = speculator?.finish() } }
         var generated = 0
         var reason = GenerationSummary.Reason.length
         var live = true
@@ -46,7 +49,11 @@ extension Session {
             if hasText, let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
             guard count < contextLength else { reason = .contextFull; break }
             do {
-                try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
+                if let speculator {
+                    try speculator.append(token, remaining: (options.maxTokens ?? .max) - generated)
+                } else {
+                    try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
+                }
             } catch let error as HadalError where error.code == .cancelled {
                 reason = .cancelled
                 break loop
@@ -60,8 +67,9 @@ extension Session {
             }
         }
         let elapsed = ContinuousClock.now - start
+        speculation = speculator?.finish()
         let summary = GenerationSummary(
-            reason: reason, generatedTokens: generated, seconds: elapsed.seconds, seed: sampler.seed)
+            reason: reason, generatedTokens: generated, seconds: elapsed.seconds, seed: sampler.seed, speculation: speculation)
         _ = try onEvent(.finished(summary))
         return summary
     }

@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
 import HadalArchitecture
 import HadalBackend
 import HadalCore
@@ -18,6 +23,8 @@ public final class LoadedModel: Sendable {
     let ports: StepRunner.Ports
     /// Values besides the plain logits that the engine was asked to give, by name; `[T, width]` F32.
     let observed: [(name: String, value: Int)]
+    /// What feeds the prediction head, `[T, width]` F32, when there is to be one.
+    let predictionSource: (value: Int, width: Int)?
     /// Lengths past which every key must be rotated anew.
     let ropeSwitches: [Int]
     public let fingerprint: String
@@ -27,8 +34,9 @@ public final class LoadedModel: Sendable {
     public var vocabularySize: Int { description.graph.vocabularySize }
     public var contextLength: Int { description.graph.contextLength }
 
-    /// - Parameter predictsNext: whether `PredictionHead.source` is to be observed whatever `observe` says.
-    init(_ description: ModelDescription, observe: EngineOptions.Observation, predictsNext: Bool = false) throws {
+    /// - Parameter feedsPrediction: whether the prediction head's source is an output of the graph.
+    /// - Throws: `unsupported` when that is wanted of a model without such a head.
+    init(_ description: ModelDescription, observe: EngineOptions.Observation, feedsPrediction: Bool = false) throws {
         self.description = description
         var graph = description.graph.main
         ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
@@ -46,11 +54,9 @@ public final class LoadedModel: Sendable {
                 }
             }
         }
-        let source = PredictionHead.source
-        if predictsNext, !observed.contains(where: { $0.0 == source }), let value = description.graph.hidden["main"]?[source] {
-            observed.append((source, value))
-        }
         for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
+        predictionSource = try feedsPrediction ? PredictionHead.source(in: description) : nil
+        if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed
         ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
         fingerprint = Self.fingerprint(description)
@@ -59,9 +65,13 @@ public final class LoadedModel: Sendable {
     }
 
     /// Reads every weight of a graph: in place where the file's bytes serve as they are.
-    func bindWeights(of graph: Graph) throws -> BoundWeights {
+    ///
+    /// - Parameter other: a graph whose embedding and head are used in place of this one's copies of them.
+    func bindWeights(of graph: Graph, sharing other: Graph? = nil) throws -> BoundWeights {
         var bound = BoundWeights(data: [], owners: [])
-        for binding in try description.graph.bindings(of: graph) {
+        var bindings = try description.graph.bindings(of: graph)
+        if let other { try share(&bindings, of: graph, with: other) }
+        for binding in bindings {
             let data = try binding.materialise(from: description.files)
             let file = binding.plainTensor.flatMap { description.files.fileRange(of: $0) }
             let scales = data.scales.flatMap { scales -> Segment.BlockScales? in
@@ -73,6 +83,30 @@ public final class LoadedModel: Sendable {
             bound.owners.append(data)
         }
         return bound
+    }
+
+    /// Puts another graph's embedding and head in the place of tensors with the same bytes: files repeat them for further graphs.
+    private func share(_ bindings: inout [WeightBinding], of graph: Graph, with other: Graph) throws {
+        let (own, others, theirs) = (Self.tables(of: graph), Self.tables(of: other), try description.graph.bindings(of: other))
+        for (mine, other) in [(own.embedding, others.embedding), (own.head, others.head)] {
+            guard let mine, let other, let copy = bindings[mine].plainTensor, let tensor = theirs[other].plainTensor, copy != tensor,
+                bindings[mine].dtype == theirs[other].dtype, bindings[mine].dims == theirs[other].dims
+            else { continue }
+            let (a, b) = (description.files.bytes(of: copy), description.files.bytes(of: tensor))
+            guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress, memcmp(first, second, a.count) == 0 else { continue }
+            bindings[mine] = theirs[other]
+            description.files.discard(copy)
+        }
+    }
+
+    /// The weights that turn ids into rows and rows into logits.
+    private static func tables(of graph: Graph) -> (embedding: Int?, head: Int?) {
+        func weight(_ node: Graph.Node?) -> Int? {
+            guard let node, node.inputs.count > 1, case .weight(let index) = node.inputs[1] else { return nil }
+            return index
+        }
+        let head = graph.nodes.last { $0.op == "linear" && $0.outputs.first == graph.outputs.first }
+        return (weight(graph.nodes.first { $0.op == "embedding" }), weight(head))
     }
 
     /// Keeps the bytes of weights that a backend goes on reading.
