@@ -52,6 +52,7 @@ let package = Package(
         .target(
             name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"],
             resources: [
+                .embedInCode("Chat/Resources/chat_formats.json"),
                 .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
             ]),
         .target(
@@ -61,7 +62,9 @@ let package = Package(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
         .target(
             name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
-        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalMachine", "HadalSynthesis"]),
+        .target(
+            name: "HadalQuantization", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalMachine", "HadalQuantization", "HadalSynthesis"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -89,7 +92,7 @@ let package = Package(
             name: "HadalCPUPlugin", dependencies: ["HadalCPU", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/CPU/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
-        .target(name: "TestSupport", dependencies: ["HadalCore"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
+        .target(name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
         .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
         .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),
@@ -106,7 +109,13 @@ let package = Package(
             name: "HadalSynthesisTests",
             dependencies: ["HadalSynthesis", "HadalArchitecture", "HadalEngine", "HadalFormats", "HadalGraph", "HadalText", "TestSupport"]),
         .testTarget(
-            name: "HadalEngineTests", dependencies: ["HadalEngine", "HadalFormats", "CAllocationCounter", "TestSupport"]),
+            name: "HadalQuantizationTests",
+            dependencies: [
+                "HadalQuantization", "HadalEngine", "HadalArchitecture", "HadalFormats", "HadalGraph", "HadalText", "TestSupport",
+            ]),
+        .testTarget(
+            name: "HadalEngineTests",
+            dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
         .testTarget(
             name: "HadalReferenceTests",

@@ -19,6 +19,7 @@ final class CPUDevice: Device, @unchecked Sendable {
     let pool: ThreadPool
     /// nil: every expert stays in memory.
     let experts: ExpertCache?
+    let packedMatrices = PackedMatrices()
 
     init(_ configuration: CPUConfiguration, log: LogSink) throws {
         self.configuration = configuration

@@ -19,7 +19,7 @@ public struct ReferenceBackend: Backend {
     public let version = "1.0"
     public let summary = "every op in plain Swift with double-precision accumulation: slow, and what the others are checked against"
     public let capabilities: BackendCapabilities = [
-        .blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims,
+        .blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .stableSteps,
     ]
     public let options = [
         OptionSpec(

@@ -7,5 +7,6 @@
 @_exported import HadalGraph
 @_exported import HadalHub
 @_exported import HadalMachine
+@_exported import HadalQuantization
 @_exported import HadalSynthesis
 @_exported import HadalText

@@ -18,21 +18,23 @@ extension Engine {
             columns.append(NamedTensor(name: name, shape: [tokens.count, width], values: []))
             pointers.append(UnsafePointer(try program.pointer(to: value, as: Float.self)))
         }
+        let source = options.predictsNext ? predictionSource : nil
+        var hidden: [Float] = []
         try tokens.withUnsafeBufferPointer { all in
             try session.append(all) { first, count in
                 // A rope switch starts over from the first token.
-                if first == 0 { for i in columns.indices { columns[i].values = [] } }
+                if first == 0 {
+                    for i in columns.indices { columns[i].values = [] }
+                    hidden = []
+                }
+                if let source { hidden += UnsafeBufferPointer(start: source.rows, count: count * source.width) }
                 for i in columns.indices {
                     columns[i].values += UnsafeBufferPointer(start: pointers[i], count: count * columns[i].shape[1])
                 }
             }
         }
-        if let predictionHead {
-            guard let source = columns.firstIndex(where: { $0.name == PredictionHead.source }) else {
-                throw HadalError(.unsupported, "the model does not name \(PredictionHead.source), which predicting further tokens starts from")
-            }
-            columns.append(try lock.withLock { _ in try predictionHead.evaluate(tokens, hidden: columns[source].values) })
-            if options.observe == .allLogits { columns.remove(at: source) }
+        if options.predictsNext, let predictionHead {
+            columns.append(try lock.withLock { _ in try predictionHead.evaluate(tokens, hidden: hidden) })
         }
         return columns
     }

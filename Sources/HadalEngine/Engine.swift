@@ -20,17 +20,25 @@ public final class Engine: @unchecked Sendable {
     public let backendDescription: String
     /// Most tokens a session may hold.
     public let contextLength: Int
+    /// What the model's files recommend, over Hadal's defaults.
     public let recommendedSampling: SamplingOptions
+    /// Which settings the model's files name, as in `SamplingOptions.json`.
+    public let recommendedSettings: Set<String>
 
     let program: Program
     let runner: StepRunner
     let predictionHead: PredictionHead?
+    /// The hidden states of a step's tokens, `[T, width]` after each run, when a prediction head reads them.
+    let predictionSource: (rows: UnsafePointer<Float>, width: Int)?
+    /// The model that drafts for this one.
+    let draftEngine: Engine?
     let lock = Mutex<Void>(())
     var pool: PagePool
     var trace: TraceSink?
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     private let devices: [any Device]
+    private let format = Mutex<ChatFormat?>(nil)
 
     static let pageTokens = 64
     static let defaultContextLimit = 32768
@@ -38,24 +46,29 @@ public final class Engine: @unchecked Sendable {
     /// Loads a model from a GGUF file or a Hugging Face directory.
     ///
     /// - Throws: `HadalError` with a place; configuration problems come before tensor problems, and both before any byte is read.
-    public init(path: String, options: EngineOptions = EngineOptions()) throws {
-        let files = try ModelFiles.open(path: path)
-        let description = try ModelDescription(files: files, options: options)
-        let model = try LoadedModel(description, observe: options.observe, predictsNext: options.predictsNext)
-        let tokenizer = try ModelText.tokenizer(of: files, vocabularySize: model.vocabularySize, log: options.log)
-        let chatTemplate = try ModelText.chatTemplate(of: files, log: options.log)
+    public convenience init(path: String, options: EngineOptions = EngineOptions()) throws {
+        try self.init(try PreparedModel(path: path, options: options))
+    }
 
+    init(_ prepared: PreparedModel) throws {
+        let (options, description, model) = (prepared.options, prepared.description, prepared.model)
         let chosen = try BackendChoice(options)
+        let speculates = options.speculation.source != .off
+        guard !speculates || chosen.capabilities.contains(.stableSteps) else {
+            throw HadalError(
+                .unsupported, "backend \(chosen.names[0]) does not promise that verifying drafts leaves the tokens as they are",
+                hint: "run without --speculate")
+        }
         if let wanted = options.contextLength, wanted > model.contextLength {
             options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for")
         }
-        let streamed = try chosen.expertMemory.flatMap { _ in try chosen.streamedExperts(of: model.graph, description.graph, log: options.log) }
-        let usual = options.contextLength ?? min(model.contextLength, Self.defaultContextLimit)
-        let fitted = try Self.fit(usual, model, chosen, streamed, options)
+        let streamed = try chosen.expertMemory.flatMap { _ in try chosen.streamedExperts(of: model.graph, model.description.graph, log: options.log) }
+        let fitted = try Self.fit(prepared.contextLength, model, chosen, streamed, options)
         contextLength = fitted.context
         let batchTokens = min(options.batchTokens, contextLength)
         let sequences = chosen.capabilities.contains(.multiSequence) ? options.batchSequences : 1
-        let rows = options.observe == .none ? max(sequences, 1) : max(batchTokens, sequences)
+        let least = max(sequences, speculates ? SpeculationOptions.mostDraftTokens + 1 : 1)
+        let rows = options.observe == .none ? least : max(batchTokens, least)
         let bounds = Segment.Bounds(tokens: max(batchTokens, sequences), sequences: sequences, rows: rows)
 
         let bare = Segment(
@@ -77,21 +90,39 @@ public final class Engine: @unchecked Sendable {
         let pagesPerSession = (contextLength + Self.pageTokens - 1) / Self.pageTokens
         runner = try StepRunner(program: program, ports: model.ports, pageCapacity: pagesPerSession * sequences)
         pool = PagePool(pages: pages)
+        let drafts = options.speculation.source == .mtp
         predictionHead =
-            options.predictsNext ? try PredictionHead(model, on: chosen, options: options, contextLength: contextLength) : nil
+            options.predictsNext || drafts
+            ? try PredictionHead(
+                model, on: chosen, options: options, contextLength: contextLength,
+                for: .init(evaluates: options.predictsNext, pages: drafts ? pages : 0)) : nil
+        predictionSource = try model.predictionSource.map { [program] in
+            (UnsafePointer(try program.pointer(to: $0.value, as: Float.self)), $0.width)
+        }
+        draftEngine = try prepared.draft.map { try Engine($0) }
         devices = chosen.devices
         backendDescription = chosen.summary
         supportsBatches = sequences > 1
-        endTokens = tokenizer?.special.endIDs ?? []
-        recommendedSampling = model.recommendedSampling
+        endTokens = prepared.tokenizer?.special.endIDs ?? []
+        (recommendedSampling, recommendedSettings) = model.recommendedSampling
         self.options = options
         self.model = model
         self.plan = plan
-        self.tokenizer = tokenizer
-        self.chatTemplate = chatTemplate
+        tokenizer = prepared.tokenizer
+        chatTemplate = prepared.chatTemplate
     }
 
     deinit { for device in devices { device.quiesce() } }
+
+    /// How the model reasons and calls tools. Found when first asked for.
+    public var chatFormat: ChatFormat {
+        format.withLock { known in
+            if let known { return known }
+            let found = ChatFormat(template: chatTemplate, tokenizer: tokenizer, variables: (try? templateVariables()) ?? JSONObject())
+            known = found
+            return found
+        }
+    }
 
     public var vocabularySize: Int { model.vocabularySize }
     public var cacheDType: DType { options.cacheDType }
@@ -104,6 +135,12 @@ public final class Engine: @unchecked Sendable {
 
     /// An empty session. Its memory is taken as it fills.
     public func makeSession() -> Session { Session(engine: self, contextLength: contextLength) }
+
+    /// What follows a new session; nil unless the model's own prediction layer drafts.
+    func makePredictionState() -> PredictionState? {
+        guard options.speculation.source == .mtp, let predictionHead else { return nil }
+        return PredictionState(predictionHead, contextLength: contextLength, stepTokens: batchTokens)
+    }
 
     /// Quantised weights are packed into memory of the backend's own; what is larger than all of it need not be tried. Float
     /// weights may stay in the mapped file, where the system pages them.

@@ -30,6 +30,8 @@ public struct EngineOptions: Sendable {
     /// Bytes of experts to keep in memory, the others being read from disk as they are needed; nil: all of them. Results do not depend
     /// on it. The same as the setting `expert-memory` of the backend.
     public var expertMemory: Int?
+    /// Whether and how generations draft tokens ahead.
+    public var speculation = SpeculationOptions()
     public var log = LogSink.silent
 
     public enum Observation: Sendable, Equatable {

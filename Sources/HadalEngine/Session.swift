@@ -10,14 +10,18 @@ public final class Session: @unchecked Sendable {
     public let engine: Engine
     /// Most tokens the session may hold.
     public let contextLength: Int
-    private var storage: UnsafeMutableBufferPointer<Int32>
+    let storage: UnsafeMutableBufferPointer<Int32>
     /// Tokens so far.
-    public private(set) var count = 0
+    public internal(set) var count = 0
     var pages: PageList
-    private let logitStorage: UnsafeMutableBufferPointer<Float>
-    private let cancelFlag: UnsafeMutablePointer<UInt32>
+    let logitStorage: UnsafeMutableBufferPointer<Float>
+    let cancelFlag: UnsafeMutablePointer<UInt32>
     /// Whether `logits` belongs to the last token.
-    public private(set) var hasLogits = false
+    public internal(set) var hasLogits = false
+    /// Follows this session when the engine drafts with the model's own prediction layer.
+    var prediction: PredictionState?
+    /// Follows this session when the engine drafts with another model; made by the first generation that does.
+    var draft: Session?
 
     init(engine: Engine, contextLength: Int) {
         self.engine = engine
@@ -28,11 +32,13 @@ public final class Session: @unchecked Sendable {
         logitStorage.initialize(repeating: 0)
         cancelFlag = .allocate(capacity: 1)
         cancelFlag.initialize(to: 0)
+        prediction = engine.makePredictionState()
     }
 
     deinit {
         engine.lock.withLock { _ in
             for i in 0..<pages.count { engine.pool.release(pages[i]) }
+            prediction?.release()
         }
         storage.deallocate()
         logitStorage.deallocate()
@@ -82,7 +88,12 @@ public final class Session: @unchecked Sendable {
     var isCancelled: Bool { cancelFlag.pointee != 0 }
 
     /// Appends tokens; `eachRow` receives the logits `[rows, vocabulary]` of each chunk, with the index of its first token.
-    func append(_ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil, eachRow: ((Int, Int) throws -> Void)?) throws {
+    ///
+    /// - Parameter cancel: looked at instead of this session's own flag.
+    func append(
+        _ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil, eachRow: ((Int, Int) throws -> Void)?,
+        cancel: UnsafePointer<UInt32>? = nil
+    ) throws {
         guard !new.isEmpty else { throw HadalError(.invalidArgument, "nothing to append") }
         guard new.count <= contextLength - count else {
             throw HadalError(
@@ -98,11 +109,14 @@ public final class Session: @unchecked Sendable {
         if count > 0, plannedLength == nil, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
             try rollback(to: 0)
         }
-        try process(total: planned, planned: max(planned, plannedLength ?? 0), eachRow: eachRow)
+        try process(total: planned, planned: max(planned, plannedLength ?? 0), eachRow: eachRow,
+            cancel: cancel ?? UnsafePointer(cancelFlag))
     }
 
     /// Runs the tokens from `count` up to `total`, which are already in `storage`, in chunks.
-    private func process(total: Int, planned: Int, eachRow: ((Int, Int) throws -> Void)?) throws {
+    private func process(
+        total: Int, planned: Int, eachRow: ((Int, Int) throws -> Void)?, cancel: UnsafePointer<UInt32>
+    ) throws {
         hasLogits = false
         while count < total {
             let size = min(total - count, engine.batchTokens)
@@ -116,7 +130,8 @@ public final class Session: @unchecked Sendable {
                     UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
                     pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: planned,
                     wantedRows: wanted)
-                try runner.run(cancel: UnsafePointer(cancelFlag), trace: engine.trace)
+                try runner.run(cancel: cancel, trace: engine.trace)
+                recordHidden(row: 0, count: size)
                 if let eachRow { try eachRow(count, size) }
                 if isLast {
                     let source = runner.logits + (row + wanted - 1) * engine.vocabularySize
@@ -130,7 +145,7 @@ public final class Session: @unchecked Sendable {
 
     /// Makes sure that pages exist for `length` tokens and that the ones to be written are this session's alone.
     /// Called with the engine's lock held.
-    private func reservePages(upTo length: Int) throws {
+    func reservePages(upTo length: Int) throws {
         let size = engine.pageTokens
         let firstWritten = count / size
         if firstWritten < pages.count, engine.pool.isShared(pages[firstWritten]) {
@@ -151,6 +166,7 @@ public final class Session: @unchecked Sendable {
         let needed = (length + engine.pageTokens - 1) / engine.pageTokens
         engine.lock.withLock { _ in
             while pages.count > needed { engine.pool.release(pages.removeLast()) }
+            prediction?.rollback(to: length)
         }
         count = length
         hasLogits = false
@@ -167,7 +183,12 @@ public final class Session: @unchecked Sendable {
                 engine.pool.retain(pages[i])
                 copy.pages.append(pages[i])
             }
+            if let prediction {
+                copy.prediction?.release()
+                copy.prediction = prediction.fork(contextLength: contextLength)
+            }
         }
+        copy.draft = draft?.fork()
         if hasLogits {
             copy.logitStorage.baseAddress?.update(from: logitStorage.baseAddress!, count: logitStorage.count)
             copy.hasLogits = true
@@ -218,7 +239,8 @@ extension Session {
                     plannedLength: session.count + 1, wantedRows: 1))
             }
             try runner.run(cancel: nil, trace: engine.trace)
-            for (entry, row) in zip(entries, rows) {
+            for (index, (entry, row)) in zip(entries, rows).enumerated() {
+                entry.session.recordHidden(row: index, count: 1)
                 let source = runner.logits + row * engine.vocabularySize
                 entry.session.logitStorage.baseAddress?.update(from: source, count: engine.vocabularySize)
                 entry.session.count += 1

@@ -70,7 +70,7 @@ public struct SyntheticModel: Sendable {
         bos = id("bos_token_id")
         eos = id("eos_token_id")
 
-        let readBack = SyntheticSource(layout: layout, tensors: tensors)
+        let readBack = PlannedGGUF(layout) { Self.storedType($0, asked: type) }
         let again: ModelGraph
         do { again = try library.match(readBack).build(readBack, catalogue: catalogue) } catch let error as HadalError {
             throw HadalError(
@@ -100,7 +100,7 @@ public struct SyntheticModel: Sendable {
 
     private static func metadata(_ layout: GGUFLayout, _ type: DType) throws -> [(key: String, value: MetadataValue)] {
         var entries: [(key: String, value: MetadataValue)] = []
-        for (key, value) in layout.metadata { entries.append((key, try stored(value, key))) }
+        for (key, value) in layout.metadata { entries.append((key, try MetadataValue(value, key: key))) }
         func add(_ key: String, _ value: MetadataValue) {
             if !entries.contains(where: { ExactString($0.key) == ExactString(key) }) { entries.append((key, value)) }
         }
@@ -109,22 +109,6 @@ public struct SyntheticModel: Sendable {
         add("\(layout.architecture).vocab_size", .uint32(UInt32(clamping: layout.model.vocabularySize)))
         if type.isQuantised { add("general.quantization_version", .uint32(2)) }
         return entries
-    }
-
-    private static func stored(_ value: ExpressionValue, _ key: String) throws -> MetadataValue {
-        switch value {
-        case .bool(let b): return .bool(b)
-        case .string(let s): return MetadataValue(s)
-        case .float(let d): return .float32(Float(d))
-        case .int(let i):
-            if let small = UInt32(exactly: i) { return .uint32(small) }
-            return .int64(Int64(i))
-        case .array(let items):
-            let values = try items.map { try stored($0, key) }
-            guard let type = values.first?.type else { return .array(MetadataArray(int32: [])) }
-            return .array(try MetadataArray(type, values))
-        case .null: throw HadalError(.invalidArgument, "metadata key '\(key)' has no value")
-        }
     }
 
     /// Writes the file. The same plan and seed give the same bytes on every machine.

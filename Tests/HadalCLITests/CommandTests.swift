@@ -31,6 +31,24 @@ struct CommandTests {
         #expect(ids?.count == 5 && ids?.allSatisfy { $0.int != nil } == true)
     }
 
+    @Test("drafts change no token and are reported", arguments: ["reference", "cpu"])
+    func speculate(_ backend: String) throws {
+        let arguments = ["generate-ids", llama, "--tokens", "1,2,3", "-n", "40", "--backend", backend]
+        #expect(try succeed(arguments) == succeed(arguments + ["--speculate", "draft:\(llama)"]))
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/s.gguf"
+        _ = try succeed(["synth", "llama", "--config", "\(llama)/config.json", "--type", "Q8_0", "-o", file])
+        let run = ["run", file, "--raw", "-p", "abc", "--max-tokens", "40", "--json", "--seed", "1", "--ignore-eos", "--backend", backend]
+        let (plain, drafted) = (try json(try succeed(run)), try json(try succeed(run + ["--speculate", "draft:\(file)"])))
+        #expect(plain["tokens"] == drafted["tokens"] && plain["text"] == drafted["text"] && plain["speculation"] == nil)
+        let figures = try #require(drafted["speculation"])
+        #expect(figures["kind"]?.string == "draft" && (figures["drafted"]?.int ?? 0) > 0)
+        for key in ["accepted", "acceptance", "tokens_per_step", "net_gain", "switched_off_after"] { #expect(figures[key] != nil, "\(key)") }
+        let bench = try json(try succeed(["bench", file, "-p", "8", "-n", "8", "-r", "1", "--json", "--backend", backend, "--speculate", "draft:\(file)"]))
+        #expect(bench["speculation"] != nil && bench["speculative_tps"]?.array?.count == 1 && bench["plain_tps"]?.array?.count == 1)
+    }
+
     @Test func inspectAndPlan() throws {
         let inspect = try json(try succeed(["inspect", llama, "--json"]))
         #expect(inspect["architecture"]?.string == "llama" && inspect["layers"]?.int == 3)

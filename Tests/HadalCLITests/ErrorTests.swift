@@ -214,4 +214,18 @@ struct ErrorTests {
         while data.count % 32 != 0 { data.append(0) }
         return (data, data.count + offset)
     }
+
+    @Test func speculation() throws {
+        for wrong in ["ngram", "draft:", "MTP", ""] {
+            for command in [["run", "no.gguf", "-p", "x"], ["generate-ids", "no.gguf", "--tokens", "1"], ["bench", "no.gguf"], ["chat", "no.gguf"]] {
+                let run = try CommandRun(command + ["--speculate", wrong])
+                #expect(run.status == 2 && run.error.contains("--speculate"), "\(command) \(wrong): \(run.error)")
+            }
+        }
+        let llama = Fixtures.path("models/llama")
+        try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "mtp"], "predicts the token after the next")
+        try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "draft:missing.gguf"], "missing.gguf")
+        try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "draft:\(Fixtures.path("models/gemma3_text"))"], "352", "384")
+        try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "draft:\(llama)", "--backend", "example", "--fallback", "warn"], "example")
+    }
 }

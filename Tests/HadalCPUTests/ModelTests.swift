@@ -1,9 +1,11 @@
 import CAllocationCounter
+import Foundation
 import HadalBackend
 import HadalCPU
 import HadalCore
 import HadalGraph
 import HadalReference
+import TestSupport
 import Testing
 
 /// Whole graphs: fusions, memory shared between values, barriers and threads.
@@ -126,6 +128,43 @@ import Testing
         // One copy serves the embedding and the head.
         let stored = model.segment.graph.weights.reduce(0) { $0 + $1.elements }
         #expect(quantised.info.weightBytes < stored)
+        device.quiesce()
+    }
+
+    /// A model's further graphs repeat its largest matrices. Told by where they lie on disk, not by an address that may come again.
+    @Test func segmentsShareWhatTheyPackFromOneFile() throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: .q4_1)
+        let path = "\(try Fixtures.temporaryDirectory())/weights"
+        defer { try? FileManager.default.removeItem(atPath: (path as NSString).deletingLastPathComponent) }
+        var offsets: [UInt64] = [], bytes = Data()
+        for memory in model.storage {
+            offsets.append(UInt64(bytes.count))
+            bytes.append(contentsOf: memory)
+        }
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        var segment = model.segment
+        for (index, offset) in offsets.enumerated() { segment.weights[index].file = (file.fileDescriptor, offset) }
+
+        let device = try device([:])
+        var first: (any Executable)? = try device.compile(segment)
+        let whole = try #require(first?.info.weightBytes)
+        let second = try device.compile(segment)
+        #expect(second.info.weightBytes < whole / 4)
+        // Without a file, and when the first ones have gone, every executable has its own.
+        #expect(try device.compile(model.segment).info.weightBytes == whole)
+        first = nil
+        #expect(try device.compile(segment).info.weightBytes < whole / 4, "the second still holds them")
+        // Changed on disk: another matrix, whatever its address.
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let changed = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        for (index, offset) in offsets.enumerated() { segment.weights[index].file = (changed.fileDescriptor, offset) }
+        #expect(try device.compile(segment).info.weightBytes == whole)
+        // What is shared computes what it should.
+        let (own, shared) = (try TinyRunner(model, on: device), try TinyRunner(model, on: device, executable: second))
+        for runner in [own, shared] { try runner.run(Self.steps[0]) }
+        #expect(own.outputs.map { $0.map(\.bitPattern) } == shared.outputs.map { $0.map(\.bitPattern) })
         device.quiesce()
     }
 }

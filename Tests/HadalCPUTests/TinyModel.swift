@@ -138,9 +138,9 @@ final class TinyRunner {
     static let pages = 24
 
     /// - Parameter segment: the model's in another form; nil: as it is.
-    init(_ model: TinyModel, on device: any Device, as segment: Segment? = nil) throws {
+    init(_ model: TinyModel, on device: any Device, as segment: Segment? = nil, executable: (any Executable)? = nil) throws {
         self.model = model
-        executable = try device.compile(segment ?? model.segment)
+        self.executable = try executable ?? device.compile(segment ?? model.segment)
         states = try model.segment.graph.states.map { try HostBuffer(bytes: model.segment.pageBytes(of: $0) * Self.pages) }
         let widths = [TinyModel.width, TinyModel.width, TinyModel.vocabulary]
         outputs = widths.map { [Float](repeating: .nan, count: $0 * model.bounds.tokens) }

@@ -107,11 +107,15 @@ import Testing
     }
 
     @Test func whatAFileCannotSayIsNoted() throws {
-        let config = Configurations.llama.replacingOccurrences(of: "\"llama\"", with: "\"mistral\"")
-            .replacingOccurrences(of: "\"hidden_size\"", with: "\"sliding_window\": 8, \"hidden_size\"")
-        let made = try make("mistral", config, .f16)
-        #expect(made.model.architecture == "llama")
+        func sliding(_ config: String, _ keys: String) -> String { config.replacingOccurrences(of: "\"hidden_size\"", with: "\(keys), \"hidden_size\"") }
+        let made = try make(
+            "qwen2", sliding(Configurations.qwen2, "\"use_sliding_window\": true, \"max_window_layers\": 0, \"sliding_window\": 8"), .f16)
         #expect(made.model.notes.contains { $0.contains("window of attention") && $0.contains("0 instead of 8") })
+        // A family that slides everywhere can say it, under another family's name.
+        let config = sliding(Configurations.llama, "\"sliding_window\": 8").replacingOccurrences(of: "\"llama\"", with: "\"mistral\"")
+        let mistral = try make("mistral", config, .f16)
+        #expect(mistral.model.architecture == "llama" && mistral.model.notes.isEmpty, "\(mistral.model.notes)")
+        #expect(mistral.files.metadata("llama.attention.sliding_window") == .uint32(8))
     }
 
     @Test func aNarrowVocabularyHasNoTwoEqualRows() throws {

@@ -66,6 +66,12 @@ import TestSupport
         #expect(parser.feed("a</think>b") == [.reasoning("a"), .answer("b")])
     }
 
+    @Test func lineEndsAfterABlockThatThePromptClosedAreNoAnswer() {
+        var parser = ReasoningParser(afterPrompt: "<think>\n</think>")
+        #expect(parser.feed("\n").isEmpty)
+        #expect(parser.feed("\n a\n") == [.answer(" a\n")])
+    }
+
     @Test func otherMarkers() {
         let result = split(["[THI", "NK]x[/TH", "INK]y"], markers: ReasoningMarkers(open: "[THINK]", close: "[/THINK]"))
         #expect(result.reasoning == "x" && result.answer == "y")

@@ -144,26 +144,31 @@ HADAL_KERNEL(attention) {
                 memset(acc, 0, (size_t)(rows * value_dim) * 4);
 
                 const int64_t position = sequence->past + first, stop = position + tokens; /* keys 0 ..< stop */
-                int64_t start = window > 0 && position + 1 > window ? position + 1 - window : 0;
+                const int64_t oldest = window > 0 && position + 1 > window ? position + 1 - window : 0;
+                /* Tiles begin at fixed places of a page, not where the window of the block's first query does: a query's sums are split the
+                 * same way whatever queries share its block. */
+                int64_t start = oldest - oldest % keys->page_tokens % ATTENTION_TILE;
                 while (start < stop) {
                     int64_t n = keys->page_tokens - start % keys->page_tokens;
                     if (n > ATTENTION_TILE) n = ATTENTION_TILE;
                     if (n > stop - start) n = stop - start;
                     const float *k = (const float *)cache_row(keys, args->step, sequence, head, start);
                     const float *v = (const float *)cache_row(values, args->step, sequence, head, start);
+                    const int64_t unseen = oldest > start ? oldest - start : 0; /* keys that no row sees */
                     if (keys->dtype != HADAL_DTYPE_F32) {
-                        floats_from(key_tile, k, keys->dtype, n * key_dim);
+                        floats_from(key_tile + unseen * key_dim, (const char *)k + unseen * key_dim * 2, keys->dtype, (n - unseen) * key_dim);
                         k = key_tile;
                     }
                     if (values->dtype != HADAL_DTYPE_F32) {
-                        floats_from(value_tile, v, values->dtype, n * value_dim);
+                        floats_from(value_tile + unseen * value_dim, (const char *)v + unseen * value_dim * 2, values->dtype, (n - unseen) * value_dim);
                         v = value_tile;
                     }
-                    /* With several rows it pays to turn the keys round, so that scores come out as vectors. */
-                    const int turned = rows > 4;
+                    /* With several rows it pays to turn the keys round, so that scores come out as vectors. That adds in another order, so it
+                     * depends on the number of tokens only beyond HADAL_STABLE_TOKENS. */
+                    const int turned = rows > 4 && (group > 4 || count > HADAL_STABLE_TOKENS);
                     if (turned) {
-                        if (n < ATTENTION_TILE) memset(transposed, 0, (size_t)(ATTENTION_TILE * key_dim) * 4);
-                        for (int64_t j = 0; j < n; j++)
+                        if (n < ATTENTION_TILE || unseen) memset(transposed, 0, (size_t)(ATTENTION_TILE * key_dim) * 4);
+                        for (int64_t j = unseen; j < n; j++)
                             for (int64_t d = 0; d < key_dim; d++) transposed[d * ATTENTION_TILE + j] = k[j * key_dim + d];
                     }
                     for (int64_t r = 0; r < rows; r++) {

@@ -131,9 +131,14 @@ INLINE float HADAL_FN(soften)(float *score, float scale, int64_t seen, float *hi
     return decay;
 }
 
-/* acc[r] = acc[r] * decay[r] + sum over j of p[r][j] * v[j], for `count` (<= 4) rows; p's rows are LATENT_TILE apart. */
-INLINE void HADAL_FN(accumulate)(float *const *acc, const float *decay, const float *p, const float *v, int64_t stride, int64_t n, int64_t width, int count) {
-    int64_t i = 0;
+/*
+ * acc[r] = acc[r] * decay[r] + sum over j < seen[r] of p[r][j] * v[j], for `count` (<= 4) rows; p's rows are LATENT_TILE apart. Keys that a row
+ * does not see take no part, not even with probability 0: what comes after a query must not touch it, be it infinite.
+ */
+INLINE void HADAL_FN(accumulate)(
+    float *const *acc, const float *decay, const float *p, const float *v, int64_t stride, const int64_t *seen, int64_t width, int count) {
+    int64_t i = 0, n = seen[0];
+    for (int r = 1; r < count; r++) n = seen[r] < n ? seen[r] : n;
     if (count == 4)
         for (; i + 2 * LANES <= width; i += 2 * LANES) {
             vf a[4][2];
@@ -151,16 +156,19 @@ INLINE void HADAL_FN(accumulate)(float *const *acc, const float *decay, const fl
                 for (int h = 0; h < 2; h++) v_store(acc[r] + i + h * LANES, a[r][h]);
         }
     for (int r = 0; r < count; r++) {
-        int64_t k = i;
-        for (; k + LANES <= width; k += LANES) {
-            vf a = v_load(acc[r] + k) * decay[r];
-            for (int64_t j = 0; j < n; j++) a += v_splat(p[r * LATENT_TILE + j]) * v_load(v + j * stride + k);
-            v_store(acc[r] + k, a);
-        }
-        if (k < width) {
-            vf a = v_load_part(acc[r] + k, width - k) * decay[r];
-            for (int64_t j = 0; j < n; j++) a += v_splat(p[r * LATENT_TILE + j]) * v_load_part(v + j * stride + k, width - k);
-            v_store_part(acc[r] + k, a, width - k);
+        /* Up to i the keys that all four rows see are in. */
+        for (int64_t k = seen[r] > n ? 0 : i; k < width; k += LANES) {
+            const int64_t lanes = width - k < LANES ? width - k : LANES;
+            vf a = lanes < LANES ? v_load_part(acc[r] + k, lanes) : v_load(acc[r] + k);
+            if (k >= i) a *= decay[r];
+            for (int64_t j = k < i ? n : 0; j < seen[r]; j++) {
+                const float *at = v + j * stride + k;
+                a += v_splat(p[r * LATENT_TILE + j]) * (lanes < LANES ? v_load_part(at, lanes) : v_load(at));
+            }
+            if (lanes < LANES)
+                v_store_part(acc[r] + k, a, lanes);
+            else
+                v_store(acc[r] + k, a);
         }
     }
 }
@@ -233,20 +241,18 @@ static void HADAL_FN(attend)(
             const int together = count - r < 4 ? (int)(count - r) : 4;
             const float *from[4];
             float *to[4], decay[4];
+            int64_t seen[4];
             for (int i = 0; i < 4; i++) from[i] = at.queries + (row + r + (i < together ? i : 0)) * key;
             HADAL_FN(dots)(from, tile, key, n, key, together, at.scores + r * LATENT_TILE, LATENT_TILE, 1);
             for (int i = 0; i < together; i++) {
                 float *score = at.scores + (r + i) * LATENT_TILE;
-                int64_t seen = n;
-                if (!selected && own + (r + i) / heads + 1 - start < n) seen = own + (r + i) / heads + 1 - start;
+                seen[i] = n;
+                if (!selected && own + (r + i) / heads + 1 - start < n) seen[i] = own + (r + i) / heads + 1 - start;
+                if (seen[i] < 0) seen[i] = 0;
                 to[i] = at.sums + (row + r + i) * rank;
-                decay[i] = 1;
-                if (seen > 0)
-                    decay[i] = HADAL_FN(soften)(score, scale, seen, at.highest + row + r + i, at.total + row + r + i);
-                else
-                    memset(score, 0, LATENT_TILE * sizeof(float));
+                decay[i] = seen[i] > 0 ? HADAL_FN(soften)(score, scale, seen[i], at.highest + row + r + i, at.total + row + r + i) : 1;
             }
-            HADAL_FN(accumulate)(to, decay, at.scores + r * LATENT_TILE, tile, key, n, rank, together);
+            HADAL_FN(accumulate)(to, decay, at.scores + r * LATENT_TILE, tile, key, seen, rank, together);
         }
         start += n;
     }
@@ -358,14 +364,15 @@ static void HADAL_FN(expanded)(
             const int count = end - t < 4 ? (int)(end - t) : 4;
             const float *from[4];
             float *to[4], decay[4];
+            int64_t seen[4];
             for (int i = 0; i < 4; i++) from[i] = (const float *)(first_query + (t + (i < count ? i : 0)) * q->stride);
             HADAL_FN(dots)(from, keys, key, n, key, count, scores, LATENT_TILE, 1);
             for (int i = 0; i < count; i++) {
-                const int64_t seen = past + t + i + 1 - start < n ? past + t + i + 1 - start : n;
+                seen[i] = past + t + i + 1 - start < n ? past + t + i + 1 - start : n;
                 to[i] = (float *)(first_result + (t + i) * y->stride);
-                decay[i] = HADAL_FN(soften)(scores + i * LATENT_TILE, scale, seen, highest + (t + i - begin), total + (t + i - begin));
+                decay[i] = HADAL_FN(soften)(scores + i * LATENT_TILE, scale, seen[i], highest + (t + i - begin), total + (t + i - begin));
             }
-            HADAL_FN(accumulate)(to, decay, scores, values, value, n, value, count);
+            HADAL_FN(accumulate)(to, decay, scores, values, value, seen, value, count);
         }
         start += n;
     }
@@ -378,10 +385,14 @@ static void HADAL_FN(expanded)(
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
 
-/* Whether expanding is cheaper for a sequence, in multiply-adds of one head. */
+/*
+ * Whether expanding is cheaper for a sequence, in multiply-adds of one head. The two forms round differently, so few tokens always take the
+ * same one: HADAL_STABLE_TOKENS.
+ */
 INLINE int HADAL_FN(expands)(const hadal_kernel_args *args, const hadal_sequence *sequence) {
     const hadal_kernel_attribute *attribute = args->attributes;
     if (attribute[FORM].i != FORM_AUTO) return attribute[FORM].i == FORM_EXPANDED;
+    if (sequence->token_count <= HADAL_STABLE_TOKENS) return 0;
     const double tokens = sequence->token_count, length = sequence->past + tokens, pairs = tokens * (sequence->past + (tokens + 1) / 2);
     const double nope = (double)attribute[NOPE_DIM].i, rope = (double)attribute[ROPE_DIM].i, value = (double)attribute[VALUE_DIM].i;
     const double rank = (double)attribute[RANK].i;

@@ -180,7 +180,7 @@ final class WeightStore {
         let weight = segment.graph.weights[index]
         let matrix: Matrix
         if packed.contains(identity) {
-            matrix = try pack(weight, data)
+            matrix = try pack(index, weight, data)
         } else if copiesMatrices {
             let pointer = try allocate(weight.bytes, huge: true)
             pointer.copyMemory(from: data.baseAddress!, byteCount: weight.bytes)
@@ -193,7 +193,7 @@ final class WeightStore {
         return matrix
     }
 
-    private func pack(_ weight: Graph.Weight, _ data: UnsafeRawBufferPointer) throws -> Matrix {
+    private func pack(_ index: Int, _ weight: Graph.Weight, _ data: UnsafeRawBufferPointer) throws -> Matrix {
         let packing = Self.packing(of: weight, device)
         let dims = weight.dims.suffix(2)
         guard dims.count == 2, let rows = dims.first, let columns = dims.last, let rowBytes = weight.dtype.byteCount(elements: columns)
@@ -203,6 +203,11 @@ final class WeightStore {
         let size = Int(hadal_packed_bytes(packing, Int64(rows), Int64(columns)))
         let (total, overflow) = size.multipliedReportingOverflow(by: matrices)
         guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
+        let key = PackedMatrices.Key(weight, segment.weights[index])
+        if let known = key.flatMap({ device.packedMatrices[$0] }) {
+            memory.append(known)
+            return Matrix(pointer: known.pointer, packing: packing)
+        }
         let pointer = try allocate(total, huge: true)
         let plan = (0..<matrices).map { index in
             let stored = PlannedTensor(
@@ -214,6 +219,7 @@ final class WeightStore {
             return PlannedInstruction(kernel: hadal_kernel_linear_pack(), inputs: [stored], outputs: [target], node: 0)
         }
         try run(plan)
+        if let key { device.packedMatrices[key] = memory.last { $0.pointer == pointer } }
         return Matrix(pointer: pointer, packing: packing)
     }
 

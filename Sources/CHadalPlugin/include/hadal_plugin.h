@@ -56,8 +56,12 @@ enum {
     /* Symbolic dims: one executable for every T, S and R up to the bounds. Without it the host compiles per extent. */
     HADAL_CAPABILITY_SYMBOLIC_DIMS = 1u << 5,
     /* hadal_weight.pieces: weights that the plugin reads from files itself, a piece at a time. */
-    HADAL_CAPABILITY_WEIGHT_PIECES = 1u << 6
+    HADAL_CAPABILITY_WEIGHT_PIECES = 1u << 6,
+    /* A step of up to HADAL_STABLE_TOKENS tokens of a sequence gives each of them, and the state, the bits that it would get in a step of its
+     * own. Nothing is sent on account of it: it lets the host verify drafted tokens without a change to the result. */
+    HADAL_CAPABILITY_STABLE_STEPS = 1u << 7
 };
+enum { HADAL_STABLE_TOKENS = 8 };
 
 /* Element types: the published GGUF tensor type numbers, and Hadal's own from 1000. */
 enum {

@@ -14,12 +14,23 @@ public struct GGUFLayout: Sendable {
         public let values: [Float]?
     }
 
+    /// A weight of the model and how it is made from the tensors above.
+    public struct Part: Sendable {
+        /// Its name in `model.weights`.
+        public let weight: String
+        public let recipe: WeightRecipe
+    }
+
     /// What the file calls its family.
     public let architecture: String
     /// Without the tokenizer's; `general.architecture` comes first.
     public let metadata: [(key: String, value: ExpressionValue)]
     /// In the order in which the model uses them.
     public let tensors: [Tensor]
+    /// Every weight that the file holds.
+    public let parts: [Part]
+    /// Graphs of the model that the file has no names for, and so leaves out.
+    public let omittedGraphs: [String]
     /// The model as the configuration describes it, with weights under their Hugging Face names.
     public let model: ModelGraph
 }
@@ -33,11 +44,27 @@ extension Match {
     /// - Parameter architecture: what the file will call its family.
     /// - Throws: for a configuration that lacks a key, and for a weight that has no name in GGUF files.
     public func ggufLayout(_ configuration: JSONDocument, architecture: String, catalogue: OpCatalogue) throws -> GGUFLayout {
-        let model = try build(PlannedModel(configuration: configuration), catalogue: catalogue)
+        try ggufLayout(of: build(PlannedModel(configuration: configuration), catalogue: catalogue), configuration, architecture: architecture)
+    }
+
+    /// Lays a model out as a GGUF file.
+    ///
+    /// - Parameters:
+    ///   - model: what `build` made of a Hugging Face directory.
+    ///   - configuration: its `config.json`.
+    public func ggufLayout(of model: ModelGraph, _ configuration: JSONDocument, architecture: String) throws -> GGUFLayout {
         let source = PlannedModel(
             configuration: configuration, format: .gguf, metadata: ["general.architecture": .string(architecture)], dtype: { _, _ in .f32 })
-        var planner = GGUFLayoutPlanner(context: BuildContext(description, source))
+        let context = BuildContext(description, source)
+        // The model's own values: a default may be another one in GGUF files.
+        context.parameters = Dictionary(model.parameters.map { ($0.name, $0) }, uniquingKeysWith: { a, _ in a })
+        var planner = GGUFLayoutPlanner(context: context)
+        var omitted: [String] = []
         for graph in model.graphs.values.sorted(by: { $0.name == "main" || ($1.name != "main" && $0.name < $1.name) }) {
+            if graph.name != "main", graph.weights.contains(where: { planner.hasNoName($0.name, in: model) }) {
+                omitted.append(graph.name)
+                continue
+            }
             for weight in graph.weights {
                 guard let binding = model.weights[weight.name] else { continue }
                 switch binding.content {
@@ -47,19 +74,27 @@ extension Match {
             }
         }
         return GGUFLayout(
-            architecture: architecture, metadata: planner.metadata(model.parameters, architecture), tensors: planner.tensors, model: model)
+            architecture: architecture, metadata: planner.metadata(model.parameters, architecture), tensors: planner.tensors,
+            parts: planner.parts, omittedGraphs: omitted, model: model)
     }
 }
 
 private struct GGUFLayoutPlanner {
     let context: BuildContext
     private(set) var tensors: [GGUFLayout.Tensor] = []
+    private(set) var parts: [GGUFLayout.Part] = []
     private var seen: Set<ExactString> = []
     private var ropeType: String?
 
     init(context: BuildContext) { self.context = context }
 
     private var description: ArchitectureDescription { context.description }
+
+    /// Whether a weight of a graph cannot be in a GGUF file.
+    func hasNoName(_ key: String, in model: ModelGraph) -> Bool {
+        guard case .stored? = model.weights[key]?.content, let name = key.split(separator: ".").first else { return false }
+        return description.weight(String(name))?.gguf == nil
+    }
 
     /// Adds the tensors of a weight by its name in a graph: the weight's own name and the values of its indices.
     mutating func add(_ key: String) throws {
@@ -75,10 +110,10 @@ private struct GGUFLayoutPlanner {
         guard values.count == parts.count - 1, indices.count == values.count else {
             throw HadalError(.unsupported, "the indices of weight '\(key)' are not those of its name in GGUF files", at: spec.place)
         }
-        try add(spec, Dictionary(zip(indices, values), uniquingKeysWith: { a, _ in a }), values: nil)
+        try add(spec, Dictionary(zip(indices, values), uniquingKeysWith: { a, _ in a }), values: nil, key: key)
     }
 
-    private mutating func add(_ spec: WeightSpec, _ indices: [String: Int], values: [Float]?) throws {
+    private mutating func add(_ spec: WeightSpec, _ indices: [String: Int], values: [Float]?, key: String? = nil) throws {
         // That it exists is settled already.
         var certain = spec
         (certain.when, certain.optional, certain.tied, certain.tiedWhen) = (nil, nil, nil, nil)
@@ -86,6 +121,7 @@ private struct GGUFLayoutPlanner {
             throw HadalError(.unsupported, "weight '\(spec.name)' of \(description.name) has no name in GGUF files", at: spec.place)
         }
         guard let weight = try context.weight(certain, indices, wanted: "the GGUF layout") else { return }
+        if let key, !parts.contains(where: { $0.weight == key }) { parts.append(GGUFLayout.Part(weight: key, recipe: weight.recipe)) }
         for tensor in weight.recipe.tensors where seen.insert(ExactString(tensor.name)).inserted {
             tensors.append(GGUFLayout.Tensor(name: tensor.name, shape: tensor.shape, weight: spec.name, values: values))
         }

@@ -17,6 +17,8 @@ public struct ModelGraph: Sendable {
     public let weights: [String: WeightBinding]
     /// For each graph, values with a name for the outside: "hidden.embed", "hidden.0", "hidden.norm".
     public let hidden: [String: [String: Int]]
+    /// For each graph, the inputs of its own that values of the main graph are meant for, by the names those have in `hidden`.
+    public let feeds: [String: [String: String]]
     /// Every state that some graph uses. States of one name are one state.
     public let states: [Graph.State]
     public let parameters: [ResolvedParameter]

@@ -9,6 +9,7 @@ extension StaticCheck {
             for formula in input.dims where formula.bareName != "T" && formula.bareName != "R" { names(formula, []) }
             values.insert(input.name)
         }
+        for feed in graph.feeds { names(feed.hidden, []) }
         steps = 0
         walk(graph.body, &values, [], [])
         for output in graph.outputs where !values.contains(output) {

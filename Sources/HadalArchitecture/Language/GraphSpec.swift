@@ -10,8 +10,26 @@ struct GraphSpec: Sendable {
         var dims: [Formula]
     }
 
+    /// What the host puts into an input between the graphs.
+    struct Feed: Sendable {
+        var input: String
+        var hidden: Formula
+
+        /// The name in `ModelGraph.hidden`: a layer's number or a name of its own.
+        func hiddenName(_ scope: BuildContext.Scope, graph: String) throws -> String {
+            switch try hidden.evaluate(scope) {
+            case .int(let layer): return "hidden.\(layer)"
+            case .string(let name): return "hidden.\(name)"
+            case let other:
+                throw HadalError(.malformed, "what feeds '\(input)' of graph '\(graph)' is neither a layer nor a name but \(other)", at: hidden.place)
+            }
+        }
+    }
+
     var name: String
     var inputs: [Input]
+    /// Which of the main graph's named values inputs are given.
+    var feeds: [Feed]
     var outputs: [String]
     var when: Formula?
     var body: [Statement]
@@ -24,6 +42,7 @@ struct GraphSpec: Sendable {
     init(main json: JSON, in document: JSONDocument) throws {
         name = "main"
         inputs = []
+        feeds = []
         outputs = ["logits"]
         place = document.place(of: json)
         body = try Statement.list(json, in: document, what: "graph 'main'")
@@ -40,6 +59,13 @@ struct GraphSpec: Sendable {
                 throw fields.fail("an input is given by its extents, such as [\"T\", \"d_model\"]", at: member.value)
             }
             return Input(name: member.key, dtype: .f32, dims: try dims.map { try Formula($0, in: document) })
+        }
+        let inputNames = inputs.map(\.name)
+        feeds = try (fields.optionalObject("feeds")?.members ?? []).map { member in
+            guard inputNames.contains(member.key) else {
+                throw fields.fail("'feeds' names '\(member.key)', which is no input of its own", at: member.value)
+            }
+            return Feed(input: member.key, hidden: try Formula(member.value, in: document))
         }
         outputs = try ParameterSpec.strings("outputs", &fields)
         when = try fields.optional("when").map { try Formula($0, in: document) }

@@ -1,7 +1,7 @@
 /// Names with `*` for any run of characters.
-enum Glob {
+public enum Glob {
     /// Takes time proportional to the product of the lengths at worst.
-    static func matches(_ pattern: String, _ text: String) -> Bool {
+    public static func matches(_ pattern: String, _ text: String) -> Bool {
         let p = Array(pattern.utf8), t = Array(text.utf8)
         var (i, j) = (0, 0)
         var star: (Int, Int)?

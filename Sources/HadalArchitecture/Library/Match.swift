@@ -31,17 +31,26 @@ public struct Match: Sendable {
         var hidden: [String: [String: Int]] = [:]
         var bindings: [String: WeightBinding] = [:]
         var states: [Graph.State] = []
+        var feeds: [String: [String: String]] = [:]
         for spec in description.graphs {
             if let when = spec.when, try !when.bool(scope, "'when' of graph '\(spec.name)'") { continue }
             var expansion = GraphExpansion(context, catalogue, spec)
             let graph = try expansion.run()
             graphs[spec.name] = graph
             hidden[spec.name] = expansion.hidden
+            for feed in spec.feeds { feeds[spec.name, default: [:]][feed.input] = try feed.hiddenName(scope, graph: spec.name) }
             bindings.merge(expansion.bindings) { first, _ in first }
             for state in graph.states where !states.contains(where: { $0.name == state.name }) { states.append(state) }
         }
+        for (name, inputs) in feeds {
+            for value in inputs.values where hidden["main"]?[value] == nil {
+                throw HadalError(
+                    .notFound, "graph '\(name)' is fed with \(value), which the main graph does not name", at: description.graphs.first { $0.name == name }?.place,
+                    hint: Suggestion.hint(for: value, among: Array(hidden["main"]?.keys ?? [:].keys)))
+            }
+        }
         return ModelGraph(
-            architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden,
+            architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden, feeds: feeds,
             states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: layers,
             width: width, contextLength: contextLength, vocabularySize: vocabulary, warnings: context.warnings())
     }

@@ -30,6 +30,16 @@ enum MXFP4Assembly {
         return outer + [columns]
     }
 
+    /// Turns 16 bytes of neighbours into bytes of number k beside number k + 16.
+    @inline(__always)
+    static func interleave(_ packed: (Int) -> UInt8, into target: UnsafeMutableRawBufferPointer, at: Int) {
+        for k in 0..<8 {
+            let (first, second) = (packed(k), packed(8 + k))
+            target[at + 2 * k] = first & 0x0F | second << 4
+            target[at + 1 + 2 * k] = first >> 4 | second & 0xF0
+        }
+    }
+
     /// Both parts in one, in new memory of 17 bytes for each block.
     static func data(blocks: WeightData, scales: WeightData, dims: [Int]) -> WeightData {
         let count = min(scales.bytes.count, blocks.bytes.count / 16)
@@ -38,11 +48,7 @@ enum MXFP4Assembly {
         for block in 0..<count {
             let (from, to) = (block * 16, block * 17)
             target[to] = exponents[block]
-            for k in 0..<8 {
-                let (first, second) = (packed[from + k], packed[from + 8 + k])
-                target[to + 1 + 2 * k] = first & 0x0F | second << 4
-                target[to + 2 + 2 * k] = first >> 4 | second & 0xF0
-            }
+            interleave({ packed[from + $0] }, into: target, at: to + 1)
         }
         return WeightData(dtype: .mxfp4, dims: dims, bytes: out.bytes, owner: out, isMapped: false)
     }

@@ -40,18 +40,7 @@ extension WeightRecipe {
             return try Self.stack(parts, shape, source, owner)
         case .rotary(let r, let heads, let dim, let offset, let toHalf):
             let data = try r.materialise(from: source, owner: owner).decoded(to: shape.dtype)
-            let width = shape.dims[0] / heads
-            var rows = Array(0..<shape.dims[0])
-            for head in 0..<heads {
-                let base = head * width + offset
-                for k in 0..<dim / 2 {
-                    if toHalf {
-                        (rows[base + k], rows[base + k + dim / 2]) = (base + 2 * k, base + 2 * k + 1)
-                    } else {
-                        (rows[base + 2 * k], rows[base + 2 * k + 1]) = (base + k, base + k + dim / 2)
-                    }
-                }
-            }
+            let rows = Self.rotaryOrder(rows: shape.dims[0], heads: heads, dim: dim, offset: offset, toHalf: toHalf)
             return Self.gather(data, axis: 0, indices: rows, shape)
         case .float(let r): return try r.materialise(from: source, owner: owner).decoded(to: .f32)
         case .affine(let r, let multiply, let add):
@@ -68,6 +57,23 @@ extension WeightRecipe {
                 blocks: try blocks.materialise(from: source, owner: owner), scales: try scales.materialise(from: source, owner: owner),
                 dims: shape.dims)
         }
+    }
+
+    /// For each row of reordered heads, the row that it comes from.
+    static func rotaryOrder(rows count: Int, heads: Int, dim: Int, offset: Int, toHalf: Bool) -> [Int] {
+        let width = count / heads
+        var rows = Array(0..<count)
+        for head in 0..<heads {
+            let base = head * width + offset
+            for k in 0..<dim / 2 {
+                if toHalf {
+                    (rows[base + k], rows[base + k + dim / 2]) = (base + 2 * k, base + 2 * k + 1)
+                } else {
+                    (rows[base + 2 * k], rows[base + 2 * k + 1]) = (base + k, base + k + dim / 2)
+                }
+            }
+        }
+        return rows
     }
 
     /// Picks indices of one axis. The units moved are whole: elements, or rows of blocks.

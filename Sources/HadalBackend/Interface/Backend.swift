@@ -1,3 +1,4 @@
+import CHadalPlugin
 import HadalCore
 import HadalGraph
 
@@ -37,6 +38,9 @@ public struct BackendCapabilities: OptionSet, Sendable {
     public static let symbolicDims = BackendCapabilities(rawValue: 1 << 5)
     /// Reads weights from files piece by piece: their `bytes` may be nil when they have `pieces`.
     public static let weightPieces = BackendCapabilities(rawValue: 1 << 6)
+    /// A step of up to `stableTokens` tokens of a sequence gives each of them the bits it would get in a step of its own.
+    public static let stableSteps = BackendCapabilities(rawValue: 1 << 7)
+    public static let stableTokens = Int(HADAL_STABLE_TOKENS)
 }
 
 /// One processor as a backend describes it.

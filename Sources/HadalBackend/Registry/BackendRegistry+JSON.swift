@@ -50,7 +50,7 @@ extension BackendRegistry.Entry {
 extension BackendCapabilities {
     /// Names of the bits that are set; those that this host does not know as `bit_N`.
     public var names: [String] {
-        let known = ["block_scales", "trace", "multi_node", "state", "multi_sequence", "symbolic_dims"]
+        let known = ["block_scales", "trace", "multi_node", "state", "multi_sequence", "symbolic_dims", "bit_6", "stable_steps"]
         return (0..<64).filter { rawValue & (1 << UInt64($0)) != 0 }.map { $0 < known.count ? known[$0] : "bit_\($0)" }
     }
 }

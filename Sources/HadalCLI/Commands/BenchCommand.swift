@@ -4,7 +4,7 @@ import Hadal
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure prefill and decode speed.",
-        discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps.")
+        discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps. With --speculate also of a greedy answer to a random prompt, with and without drafts.")
 
     @OptionGroup var model: ModelOptions
     @Option(name: .short, help: ArgumentHelp("Prompt tokens.", valueName: "n"))
@@ -15,13 +15,14 @@ struct BenchCommand: ParsableCommand {
     var r = 5
     @Flag(help: "Print JSON.")
     var json = false
+    @OptionGroup var speculation: SpeculationArguments
 
     func validate() throws {
         guard p >= 1, n >= 1, r >= 1 else { throw ValidationError("-p, -n and -r must be 1 or more.") }
     }
 
     func run() throws {
-        let engine = try model.load()
+        let engine = try model.load(speculation)
         guard max(p, n + 1) <= engine.contextLength else {
             throw HadalError(.invalidArgument, "\(max(p, n + 1)) tokens do not fit a context of \(engine.contextLength)", hint: "raise --context")
         }
@@ -49,25 +50,32 @@ struct BenchCommand: ParsableCommand {
             progress.update(Double(repetition + 1) / Double(r + 1))
         }
         progress.finish()
+        let drafted = try speculation.options().source == .off ? nil : SpeculationFigures(engine, prompt: tokens(min(p, 64)), tokens: n, repetitions: r)
         let ceilings = try MachineCeilings.measure(threads: model.threads)
         let weightBytes = engine.model.decodeBytes
         let bandwidth = median(decode) * Double(weightBytes)
         let operations = 2 * Double(engine.model.prefillMultiplies) * median(prefill)
         if json {
             func list(_ values: [Double]) -> JSON { JSON(.array(values.map { JSON(.double($0)) })) }
-            Terminal.json([
-                "model": JSON(.string(engine.model.description.files.path)), "backend": JSON(.string(engine.backendDescription)),
-                "prompt_tokens": JSON(.int(Int64(p))), "decode_tokens": JSON(.int(Int64(n))),
-                "prefill_tps": list(prefill), "decode_tps": list(decode),
-                "bytes_per_token": JSON(.int(Int64(weightBytes))), "decode_bytes_per_second": JSON(.double(bandwidth)),
-                "prefill_operations_per_second": JSON(.double(operations)),
-                "read_bytes_per_second": JSON(.double(ceilings.readBandwidth)),
-                "int8_operations_per_second": JSON(.double(ceilings.int8Operations)),
-                "float32_operations_per_second": JSON(.double(ceilings.floatOperations)),
-                "load_weight_bytes": JSON(.int(Int64(engine.executableInfo.weightBytes))),
-                "peak_memory_bytes": JSON(.int(Int64(ProcessMemory.peakBytes))),
-                "experts": engine.expertStatistics?.json ?? .null,
+            var figures = JSONObject([
+                ("model", JSON(.string(engine.model.description.files.path))), ("backend", JSON(.string(engine.backendDescription))),
+                ("prompt_tokens", JSON(.int(Int64(p)))), ("decode_tokens", JSON(.int(Int64(n)))),
+                ("prefill_tps", list(prefill)), ("decode_tps", list(decode)),
+                ("bytes_per_token", JSON(.int(Int64(weightBytes)))), ("decode_bytes_per_second", JSON(.double(bandwidth))),
+                ("prefill_operations_per_second", JSON(.double(operations))),
+                ("read_bytes_per_second", JSON(.double(ceilings.readBandwidth))),
+                ("int8_operations_per_second", JSON(.double(ceilings.int8Operations))),
+                ("float32_operations_per_second", JSON(.double(ceilings.floatOperations))),
+                ("load_weight_bytes", JSON(.int(Int64(engine.executableInfo.weightBytes)))),
+                ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
+                ("experts", engine.expertStatistics?.json ?? .null),
             ])
+            if let drafted {
+                figures["speculative_tps"] = list(drafted.rates)
+                figures["plain_tps"] = list(drafted.plainRates)
+                figures["speculation"] = drafted.summary?.json
+            }
+            Terminal.json(JSON(.object(figures)))
             return
         }
         Terminal.line(engine.backendDescription)
@@ -79,11 +87,41 @@ struct BenchCommand: ParsableCommand {
         ]))
         Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a token, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
         if let experts = engine.expertStatistics { Terminal.line("experts: \(experts.line)") }
+        if let drafted, let summary = drafted.summary {
+            Terminal.line(
+                "with drafts \(Terminal.number(median(drafted.rates), 1)) tokens/s, the same answer without \(Terminal.number(median(drafted.plainRates), 1)); \(summary.line)")
+        }
     }
 
     private func median(_ values: [Double]) -> Double {
         let sorted = values.sorted()
         guard !sorted.isEmpty else { return 0 }
         return sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+    }
+}
+
+/// What drafts do for a greedy answer to a random prompt.
+struct SpeculationFigures {
+    private(set) var rates: [Double] = []
+    private(set) var plainRates: [Double] = []
+    /// Of the last repetition.
+    private(set) var summary: SpeculationSummary?
+
+    init(_ engine: Engine, prompt: [Int32], tokens: Int, repetitions: Int) throws {
+        var options = GenerationOptions()
+        options.sampling = .greedy
+        options.maxTokens = min(tokens, engine.contextLength - prompt.count)
+        options.ignoreEndOfText = true
+        for repetition in 0...repetitions {
+            for speculates in [false, true] {
+                let session = engine.makeSession()
+                try session.append(prompt)
+                options.speculates = speculates
+                let result = try session.generate(options) { _ in true }
+                if repetition == 0 { continue }
+                if speculates { rates.append(result.tokensPerSecond) } else { plainRates.append(result.tokensPerSecond) }
+                summary = result.speculation ?? summary
+            }
+        }
     }
 }

@@ -10,6 +10,8 @@ struct ChatCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var chat: ChatArguments
+    @OptionGroup var speculation: SpeculationArguments
     @Option(help: ArgumentHelp("A system message.", valueName: "text"))
     var system: String?
 
@@ -18,55 +20,99 @@ struct ChatCommand: ParsableCommand {
         /clear         forget the conversation
         /system TEXT   set the system message and start over
         /undo          take back the last question and its answer
+        /think MODE    whether the model thinks before it answers: on, off or auto
         /stats         show what the last answer took
         /exit          end
         """
 
     func run() throws {
-        let engine = try model.load()
+        try sampling.check()
+        let request = try chat.request()
+        let engine = try model.load(speculation)
         guard engine.chatTemplate != nil else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }
-        let options = try sampling.options(defaults: engine.recommendedSampling)
+        let chosen = try sampling.choose(for: engine)
         var conversation = Conversation(engine: engine, system: system)
+        conversation.request = request
         let editor = LineEditor(historyFile: (try ModelStore.defaultDirectory()) + "/../chat-history")
         Terminal.note("\(engine.backendDescription), context \(engine.contextLength) tokens; /help for help")
-        var figures = "nothing answered yet"
+        if model.search.verbose { Terminal.note(chosen.line) }
+        var figures: RunFigures?
         while let line = editor.read(prompt: "> ") {
             let text = line.trimmingCharacters(in: .whitespacesAndNewlines)
             if text.isEmpty { continue }
             if text.hasPrefix("/") {
-                let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
-                switch parts[0] {
-                case "/exit", "/quit": return
-                case "/help": Terminal.note(Self.help)
-                case "/clear": conversation.clear()
-                case "/undo": conversation.undo()
-                case "/stats": Terminal.note(figures)
-                case "/system":
-                    conversation.clear()
-                    conversation.system = parts.count > 1 ? parts[1] : nil
-                default: Terminal.note("unknown command \(parts[0]); /help lists them")
+                if text == "/exit" || text == "/quit" { return }
+                if text == "/stats" {
+                    Terminal.note(figures?.line ?? "nothing answered yet")
+                    Terminal.note(chosen.line)
+                } else {
+                    Self.obey(text, &conversation)
                 }
                 continue
             }
             do {
-                Interrupt.reset()
-                let session = conversation.session
-                Interrupt.onInterrupt { session.cancel() }
-                let turn = try conversation.ask(text, options: options) { piece in
-                    Terminal.out(piece)
-                    return !Interrupt.wasInterrupted
+                var reply = try answer(to: text, in: &conversation, chosen.generation)
+                while !reply.toolCalls.isEmpty, giveResults(of: reply.toolCalls, to: &conversation, from: editor) {
+                    reply = try answer(to: nil, in: &conversation, chosen.generation)
                 }
-                Terminal.out("\n")
-                figures = RunFigures(
-                    backend: engine.backendDescription, promptTokens: turn.promptTokens, prefillSeconds: turn.prefillSeconds,
-                    summary: turn.summary, loadSeconds: 0, experts: engine.expertStatistics).line
-                if turn.summary.reason == .contextFull { Terminal.note("the context is full; /clear starts over") }
-            } catch let error as HadalError {
+                figures = RunFigures(backend: engine.backendDescription, reply: reply, loadSeconds: 0, experts: engine.expertStatistics)
+                figures?.explain()
+                if reply.summary.reason == .contextFull { Terminal.note("the context is full; /clear starts over") }
+            } catch {
                 // The question is taken back, so that the conversation stays well formed.
-                Terminal.error(error.description)
+                if conversation.messages.last?.role == "tool" { conversation.undo() }
+                Terminal.error((error as? HadalError)?.description ?? "\(error)")
             }
+        }
+    }
+
+    /// Asks the user for what the tools would have said. Without an answer to each, the question is taken back.
+    private func giveResults(of calls: [ToolCall], to conversation: inout Conversation, from editor: LineEditor) -> Bool {
+        for call in calls {
+            guard !Interrupt.wasInterrupted, let result = editor.read(prompt: "\(call.name) = ") else {
+                conversation.undo()
+                return false
+            }
+            conversation.give(result, for: call)
+        }
+        return true
+    }
+
+    /// Streams the reply to a question, or to the results of tools.
+    private func answer(to question: String?, in conversation: inout Conversation, _ options: GenerationOptions) throws -> ChatReply {
+        Interrupt.reset()
+        let session = conversation.session
+        Interrupt.onInterrupt { session.cancel() }
+        var printer = ReplyPrinter(chat.reasoning)
+        func show(_ event: GenerationEvent) -> Bool {
+            printer.show(event)
+            return !Interrupt.wasInterrupted
+        }
+        let reply =
+            if let question { try conversation.ask(question, options: options, onEvent: show) } else {
+                try conversation.answer(options: options, onEvent: show)
+            }
+        printer.finish()
+        return reply
+    }
+
+    private static func obey(_ text: String, _ conversation: inout Conversation) {
+        let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
+        switch parts[0] {
+        case "/help": Terminal.note(Self.help)
+        case "/clear": conversation.clear()
+        case "/undo": conversation.undo()
+        case "/system":
+            conversation.clear()
+            conversation.system = parts.count > 1 ? parts[1] : nil
+        case "/think":
+            guard parts.count > 1, let mode = ThinkingMode(rawValue: parts[1]) else {
+                return Terminal.note("/think is on, off or auto; it is \(conversation.request.thinking.rawValue)")
+            }
+            conversation.request.thinking = mode
+        default: Terminal.note("unknown command \(parts[0]); /help lists them")
         }
     }
 }

@@ -7,9 +7,14 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var chat: ChatArguments
+    @OptionGroup var speculation: SpeculationArguments
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
-    var prompt: String
+    var prompt: String?
+
+    @Option(help: ArgumentHelp("A JSON file with a conversation to answer, tool calls and results included; - for stdin.", valueName: "file"))
+    var messages: String?
 
     @Option(help: ArgumentHelp("A system message put before the prompt.", valueName: "text"))
     var system: String?
@@ -20,92 +25,141 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Print one JSON object instead of streaming.")
     var json = false
 
-    func run() throws {
-        _ = try sampling.options()  // what can be told without a model is told before it is loaded
-        var text = prompt
-        if text == "-" { text = String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
-        let loadStart = ContinuousClock.now
-        let engine = try model.load()
-        let loadSeconds = (ContinuousClock.now - loadStart).seconds
-        let ids: [Int32]
-        if raw || engine.chatTemplate == nil {
-            if !raw { model.search.log.write(.warning, "the model has no chat template; continuing the prompt as it is") }
-            ids = try engine.encodePrompt(text)
-        } else {
-            var messages: [ChatMessage] = []
-            if let system { messages.append(ChatMessage(role: "system", content: system)) }
-            messages.append(ChatMessage(role: "user", content: text))
-            ids = try engine.encodeChat(messages)
+    func validate() throws {
+        guard (prompt == nil) != (messages == nil) else { throw ValidationError("Give either --prompt or --messages.") }
+        if raw, messages != nil || chat.asksForTemplate {
+            throw ValidationError("--raw uses no chat template; --messages, --tools, --think on and --option need one.")
         }
-        guard !ids.isEmpty else { throw HadalError(.invalidArgument, "the prompt is empty", hint: "give -p some text") }
-        let options = try sampling.options(defaults: engine.recommendedSampling)
+    }
+
+    func run() throws {
+        try sampling.check()  // what can be told without a model is told before it is loaded
+        let conversation = try readMessages()
+        let request = try chat.request(conversation)
+        let loadStart = ContinuousClock.now
+        let engine = try model.load(speculation)
+        let loadSeconds = (ContinuousClock.now - loadStart).seconds
+        let chosen = try sampling.choose(for: engine)
         let session = engine.makeSession()
         Interrupt.onInterrupt { session.cancel() }
 
-        let prefillStart = ContinuousClock.now
-        try session.append(ids)
-        let prefillSeconds = (ContinuousClock.now - prefillStart).seconds
-        var answer = ""
-        var generated: [Int32] = []
+        var printer = ReplyPrinter(chat.reasoning)
         let quiet = json
-        let summary = try session.generate(options) { event in
-            switch event {
-            case .text(let piece):
-                answer += piece
-                if !quiet { Terminal.out(piece) }
-            case .token(let id): generated.append(id)
-            case .finished: break
-            }
+        func show(_ event: GenerationEvent) -> Bool {
+            if !quiet { printer.show(event) }
             return !Interrupt.wasInterrupted
         }
-        let figures = RunFigures(
-            backend: engine.backendDescription, promptTokens: ids.count, prefillSeconds: prefillSeconds, summary: summary,
-            loadSeconds: loadSeconds, experts: engine.expertStatistics)
-        if json {
-            Terminal.json(figures.json(text: answer, tokens: generated))
+        let reply: ChatReply
+        if raw || (engine.chatTemplate == nil && messages == nil && !chat.asksForTemplate) {
+            if !raw { model.search.log.write(.warning, "the model has no chat template; continuing the prompt as it is") }
+            reply = try continuation(of: conversation.last?.content ?? "", engine, session, chosen.generation, show)
         } else {
-            Terminal.out("\n")
-            Terminal.note(figures.line)
+            reply = try session.reply(to: try engine.chatPrompt(request), options: chosen.generation, onEvent: show)
         }
-        if summary.reason == .contextFull {
+        let figures = RunFigures(backend: engine.backendDescription, reply: reply, loadSeconds: loadSeconds, experts: engine.expertStatistics)
+        if json {
+            Terminal.json(figures.json(chosen))
+        } else {
+            printer.finish()
+            Terminal.note(figures.line)
+            if model.search.verbose { Terminal.note(chosen.line) }
+            figures.explain()
+        }
+        if reply.summary.reason == .contextFull {
             throw HadalError(.contextFull, "the context of \(session.contextLength) tokens is full", hint: "raise --context for more")
         }
+    }
+
+    private func readMessages() throws -> [ChatMessage] {
+        func standardInput() -> String { String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
+        var list: [ChatMessage] = []
+        if let messages {
+            list = try ChatMessage.list(
+                messages == "-" ? JSONDocument(parsing: standardInput(), file: "stdin") : JSONDocument(contentsOf: messages))
+        } else if let prompt {
+            list = [ChatMessage(role: "user", content: prompt == "-" ? standardInput() : prompt)]
+        }
+        if let system { list.insert(ChatMessage(role: "system", content: system), at: 0) }
+        return list
+    }
+
+    /// Goes on with a text, without a template: all that comes is answer.
+    private func continuation(
+        of text: String, _ engine: Engine, _ session: Session, _ options: GenerationOptions, _ show: (GenerationEvent) -> Bool
+    ) throws -> ChatReply {
+        let ids = try engine.encodePrompt(text)
+        guard !ids.isEmpty else { throw HadalError(.invalidArgument, "the prompt is empty", hint: "give -p some text") }
+        let start = ContinuousClock.now
+        try session.append(ids)
+        let prefillSeconds = (ContinuousClock.now - start).seconds
+        var answer = ""
+        var tokens: [Int32] = []
+        let summary = try session.generate(options) { event in
+            switch event {
+            case .text(let piece): answer += piece
+            case .token(let id): tokens.append(id)
+            case .reasoning, .toolCall, .finished: break
+            }
+            return show(event)
+        }
+        var reply = ChatReply(promptTokens: ids.count, reusedTokens: 0, prefillSeconds: prefillSeconds, summary: summary)
+        reply.answer = answer
+        reply.tokens = tokens
+        return reply
     }
 }
 
 /// What a run measured.
 struct RunFigures {
     var backend: String
-    var promptTokens: Int
-    var prefillSeconds: Double
-    var summary: GenerationSummary
+    var reply: ChatReply
     var loadSeconds: Double
     /// nil: all experts are in memory, or there are none.
     var experts: ExpertStatistics?
 
-    var prefillRate: Double { prefillSeconds > 0 ? Double(promptTokens) / prefillSeconds : 0 }
+    var summary: GenerationSummary { reply.summary }
+    var prefillRate: Double { reply.prefillSeconds > 0 ? Double(reply.promptTokens) / reply.prefillSeconds : 0 }
 
     var line: String {
-        "[\(backend)] prefill \(promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s, "
-            + "decode \(summary.generatedTokens) tokens at \(Terminal.number(summary.tokensPerSecond, 1))/s, "
+        "[\(backend)] prefill \(reply.promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s, "
+            + "decode \(summary.generatedTokens) tokens at \(Terminal.number(summary.tokensPerSecond, 1))/s"
+            + (summary.reasoningTokens > 0 ? " (\(summary.reasoningTokens) of reasoning), " : ", ")
+            + (summary.speculation.map { "\($0.line), " } ?? "")
             + "load \(Terminal.number(loadSeconds, 2)) s, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)), ended by \(summary.reason.rawValue)"
             + (experts.map { ", experts \($0.line)" } ?? "")
     }
 
-    func json(text: String, tokens: [Int32]) -> JSON {
+    /// Says what to do about an answer that never began.
+    func explain() {
+        guard reply.answer.isEmpty, reply.toolCalls.isEmpty, summary.reasoningTokens > 0, summary.reason == .length else { return }
+        Terminal.note("the model was still thinking; raise --max-tokens, or limit its thinking with --reasoning-budget")
+    }
+
+    func json(_ chosen: ChosenSampling) -> JSON {
+        var object = JSONObject(figures(chosen))
+        object["speculation"] = summary.speculation?.json
+        return JSON(.object(object))
+    }
+
+    private func figures(_ chosen: ChosenSampling) -> [(String, JSON)] {
         [
-            "experts": experts?.json ?? .null,
-            "text": JSON(.string(text)),
-            "tokens": JSON(.array(tokens.map { JSON(.int(Int64($0))) })),
-            "finish_reason": JSON(.string(summary.reason.rawValue)),
-            "backend": JSON(.string(backend)),
-            "prompt_tokens": JSON(.int(Int64(promptTokens))),
-            "generated_tokens": JSON(.int(Int64(summary.generatedTokens))),
-            "prefill_tps": JSON(.double(prefillRate)),
-            "decode_tps": JSON(.double(summary.tokensPerSecond)),
-            "load_seconds": JSON(.double(loadSeconds)),
-            "peak_memory_bytes": JSON(.int(Int64(ProcessMemory.peakBytes))),
-            "seed": JSON(.int(Int64(bitPattern: summary.seed))),
+            ("experts", experts?.json ?? .null),
+            ("text", JSON(.string(reply.answer))),
+            ("reasoning", JSON(.string(reply.reasoning))),
+            ("tool_calls", JSON(.array(reply.toolCalls.map { $0.json() }))),
+            ("tokens", JSON(.array(reply.tokens.map { JSON(.int(Int64($0))) }))),
+            ("finish_reason", JSON(.string(summary.reason.rawValue))),
+            ("backend", JSON(.string(backend))),
+            ("prompt_tokens", JSON(.int(Int64(reply.promptTokens)))),
+            ("generated_tokens", JSON(.int(Int64(summary.generatedTokens)))),
+            ("reasoning_tokens", JSON(.int(Int64(summary.reasoningTokens)))),
+            ("injected_tokens", JSON(.int(Int64(summary.injectedTokens)))),
+            ("prefill_tps", JSON(.double(prefillRate))),
+            ("decode_tps", JSON(.double(summary.tokensPerSecond))),
+            ("load_seconds", JSON(.double(loadSeconds))),
+            ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
+            ("sampling", chosen.json),
+            ("seed", JSON(.int(Int64(bitPattern: summary.seed)))),
         ]
     }
 }

@@ -30,11 +30,8 @@ struct TemplateCommand: ParsableCommand {
         guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }
         let conversation = try Self.read(messages)
         var variables = JSONObject([("add_generation_prompt", true)])
-        for option in options {
-            guard let split = option.firstIndex(of: "=") else { throw ValidationError("--option wants name=value, not '\(option)'.") }
-            let text = String(option[option.index(after: split)...])
-            variables[String(option[..<split])] = (try? JSONDocument(parsing: text, file: "--option").root) ?? JSON(.string(text))
-        }
+        for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
+        for member in ChatArguments.variables(options).members { variables[member.key] = member.value }
         // {"messages": [...], "tools": [...]} is accepted as well as a bare list.
         let list = conversation["messages"] ?? conversation
         let toolList = try tools.map { try Self.read($0) } ?? conversation["tools"]

@@ -37,11 +37,12 @@ struct GenerateIDsCommand: ParsableCommand {
     var tokens: TokenList
     @Option(name: .short, help: ArgumentHelp("How many ids to generate.", valueName: "n"))
     var n = 16
+    @OptionGroup var speculation: SpeculationArguments
 
     func validate() throws { if n < 0 { throw ValidationError("-n must be 0 or more.") } }
 
     func run() throws {
-        let session = try model.load().makeSession()
+        let session = try model.load(speculation).makeSession()
         try session.append(tokens.ids)
         var options = GenerationOptions()
         options.sampling = .greedy

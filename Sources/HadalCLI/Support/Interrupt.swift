@@ -18,6 +18,18 @@ enum Interrupt {
         return handler
     }()
 
+    /// As above, for SIGTERM.
+    nonisolated(unsafe) private static let termination: any DispatchSourceSignal = {
+        signal(SIGTERM, SIG_IGN)
+        let handler = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
+        handler.setEventHandler { count.add(1, ordering: .relaxed) }
+        handler.resume()
+        return handler
+    }()
+
+    /// From now on SIGTERM counts as an interrupt too, for work that has something to clear away.
+    static func includeTermination() { _ = termination }
+
     static var wasInterrupted: Bool { count.load(ordering: .relaxed) > 0 }
 
     static func reset() { count.store(0, ordering: .relaxed) }

@@ -6,7 +6,7 @@ struct SamplingArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
     var maxTokens: Int?
 
-    @Option(help: ArgumentHelp("0 picks the likeliest token every time. Default: the model's own, else 0.8.", valueName: "f"))
+    @Option(help: ArgumentHelp("0 picks the likeliest token every time. Default: what the catalogue or the model recommends, else 0.8.", valueName: "f"))
     var temperature: Double?
 
     @Option(name: .customLong("top-k"), help: ArgumentHelp("Keep the k likeliest tokens; 0: all. Default 40.", valueName: "k"))
@@ -36,7 +36,26 @@ struct SamplingArguments: ParsableArguments {
     @Flag(name: .customLong("ignore-eos"), help: "Go on past the model's end token.")
     var ignoreEOS = false
 
-    func options(defaults: SamplingOptions = SamplingOptions()) throws -> GenerationOptions {
+    /// Flags alone, to tell what is wrong with them before a model is loaded.
+    func check() throws { _ = try generation(SamplingOptions()) }
+
+    /// Flags over the catalogue's recommendation, over the model's own, over what is built in.
+    func choose(for engine: Engine) throws -> ChosenSampling {
+        var sampling = engine.recommendedSampling
+        var sources = Dictionary(uniqueKeysWithValues: engine.recommendedSettings.map { ($0, ChosenSampling.Source.model) })
+        if let recommended = engine.catalogueSampling {
+            for name in sampling.adopt(recommended) { sources[name] = .catalogue }
+        }
+        let given: [(String, Bool)] = [
+            ("temperature", temperature != nil), ("top_k", topK != nil), ("top_p", topP != nil), ("min_p", minP != nil),
+            ("repetition_penalty", repetitionPenalty != nil), ("presence_penalty", presencePenalty != nil),
+            ("frequency_penalty", frequencyPenalty != nil),
+        ]
+        for (name, isGiven) in given where isGiven { sources[name] = .flag }
+        return ChosenSampling(generation: try generation(sampling), sources: sources)
+    }
+
+    private func generation(_ defaults: SamplingOptions) throws -> GenerationOptions {
         var options = GenerationOptions()
         options.sampling = defaults
         if let temperature { options.sampling.temperature = temperature }

@@ -1,4 +1,5 @@
 import HadalCore
+import HadalText
 
 /// What a generation does and when it ends.
 public struct GenerationOptions: Sendable {
@@ -9,6 +10,8 @@ public struct GenerationOptions: Sendable {
     public var stopStrings: [String] = []
     /// Go on past the model's own end tokens.
     public var ignoreEndOfText = false
+    /// Draft tokens ahead when the engine was loaded to; the tokens are the same with and without.
+    public var speculates = true
 
     public init() {}
 }
@@ -17,6 +20,10 @@ public struct GenerationOptions: Sendable {
 public enum GenerationEvent: Sendable {
     /// Text to show: whole characters, stop strings withheld.
     case text(String)
+    /// What the model thinks before it answers. Only from `reply`, where the model's form of reasoning is known.
+    case reasoning(String)
+    /// The model wants a tool called. Only from `reply`, when tools were offered.
+    case toolCall(ToolCall)
     /// A token was chosen. Its text may come later, together with others.
     case token(Int32)
     /// The last event.
@@ -36,11 +43,19 @@ public struct GenerationSummary: Sendable {
         case contextFull = "context_full"
         /// The caller cancelled.
         case cancelled = "cancelled"
+        /// The model ended its answer with calls of tools, and waits for their results.
+        case toolCalls = "tool_calls"
     }
     public var reason: Reason
     public var generatedTokens: Int
+    /// Of the generated tokens: those that the model chose while it reasoned.
+    public var reasoningTokens = 0
+    /// Of the generated tokens: those that the runtime wrote to close reasoning over its budget.
+    public var injectedTokens = 0
     public var seconds: Double
     public var seed: UInt64
+    /// What drafting did; nil without it.
+    public var speculation: SpeculationSummary?
 
     /// Generated tokens per second.
     public var tokensPerSecond: Double { seconds > 0 ? Double(generatedTokens) / seconds : 0 }

@@ -13,12 +13,22 @@ extension Session {
     public func generate(
         _ options: GenerationOptions = GenerationOptions(), onEvent: (GenerationEvent) throws -> Bool
     ) throws -> GenerationSummary {
+        clearCancellation()
+        return try generate(options, with: Sampler(options: options.sampling, vocabulary: engine.vocabularySize), onEvent: onEvent)
+    }
+
+    /// The same with a sampler that may have been used before, so that its random numbers go on. Heeds a `cancel()` from before.
+    func generate(
+        _ options: GenerationOptions, with sampler: Sampler, onEvent: (GenerationEvent) throws -> Bool
+    ) throws -> GenerationSummary {
         guard hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
         if let limit = options.maxTokens, limit < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(limit)") }
-        let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
         var detokenizer = engine.tokenizer.map { IncrementalDetokenizer($0, continuing: count > 0) }
         var stops = StopMatcher(options.stopStrings)
         let start = ContinuousClock.now
+        let speculator = options.speculates ? Speculator(self) : nil
+        var speculation: SpeculationSummary?
+        defer { if speculation == nil { _ = speculator?.finish() } }
         var generated = 0
         var reason = GenerationSummary.Reason.length
         var live = true
@@ -28,7 +38,6 @@ extension Session {
             if !shown.isEmpty { live = try onEvent(.text(shown)) && live }
             return stopped
         }
-        clearCancellation()
         loop: while generated < options.maxTokens ?? .max {
             guard live, !isCancelled else { reason = .cancelled; break }
             let token = sampler.sample(logits.baseAddress!, history: history)
@@ -40,7 +49,11 @@ extension Session {
             if hasText, let text = try detokenizer?.append(token), !text.isEmpty, try show(text) { reason = .stopString; break }
             guard count < contextLength else { reason = .contextFull; break }
             do {
-                try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
+                if let speculator {
+                    try speculator.append(token, remaining: (options.maxTokens ?? .max) - generated)
+                } else {
+                    try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
+                }
             } catch let error as HadalError where error.code == .cancelled {
                 reason = .cancelled
                 break loop
@@ -54,8 +67,9 @@ extension Session {
             }
         }
         let elapsed = ContinuousClock.now - start
+        speculation = speculator?.finish()
         let summary = GenerationSummary(
-            reason: reason, generatedTokens: generated, seconds: elapsed.seconds, seed: sampler.seed)
+            reason: reason, generatedTokens: generated, seconds: elapsed.seconds, seed: sampler.seed, speculation: speculation)
         _ = try onEvent(.finished(summary))
         return summary
     }

@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
 import HadalArchitecture
 import HadalBackend
 import HadalCore
@@ -20,17 +25,20 @@ public final class LoadedModel: Sendable {
     let ports: StepRunner.Ports
     /// Values besides the plain logits that the engine was asked to give, by name; `[T, width]` F32.
     let observed: [(name: String, value: Int)]
+    /// What feeds the prediction head, `[T, width]` F32, when there is to be one.
+    let predictionSource: (value: Int, width: Int)?
     /// Lengths past which every key must be rotated anew.
     let ropeSwitches: [Int]
     public let fingerprint: String
-    let recommendedSampling: SamplingOptions
+    let recommendedSampling: (options: SamplingOptions, named: Set<String>)
     private let kept = Mutex<[BoundWeights]>([])
 
     public var vocabularySize: Int { description.graph.vocabularySize }
     public var contextLength: Int { description.graph.contextLength }
 
-    /// - Parameter predictsNext: whether `PredictionHead.source` is to be observed whatever `observe` says.
-    init(_ description: ModelDescription, observe: EngineOptions.Observation, predictsNext: Bool = false) throws {
+    /// - Parameter feedsPrediction: whether the prediction head's source is an output of the graph.
+    /// - Throws: `unsupported` when that is wanted of a model without such a head.
+    init(_ description: ModelDescription, observe: EngineOptions.Observation, feedsPrediction: Bool = false) throws {
         self.description = description
         var graph = description.graph.main
         ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
@@ -48,11 +56,9 @@ public final class LoadedModel: Sendable {
                 }
             }
         }
-        let source = PredictionHead.source
-        if predictsNext, !observed.contains(where: { $0.0 == source }), let value = description.graph.hidden["main"]?[source] {
-            observed.append((source, value))
-        }
         for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
+        predictionSource = try feedsPrediction ? PredictionHead.source(in: description) : nil
+        if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed
         ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
         fingerprint = Self.fingerprint(description)
@@ -62,10 +68,14 @@ public final class LoadedModel: Sendable {
 
     /// Reads every weight of a graph: in place where the file's bytes serve as they are.
     ///
-    /// - Parameter streamed: experts that the backend is to read itself; only their scales are read here.
-    func bindWeights(of graph: Graph, streamed: ExpertPlacement? = nil) throws -> BoundWeights {
+    /// - Parameters:
+    ///   - other: a graph whose embedding and head are used in place of this one's copies of them.
+    ///   - streamed: experts that the backend is to read itself; only their scales are read here.
+    func bindWeights(of graph: Graph, sharing other: Graph? = nil, streamed: ExpertPlacement? = nil) throws -> BoundWeights {
         var bound = BoundWeights(data: [], owners: [])
-        for (index, binding) in try description.graph.bindings(of: graph).enumerated() {
+        var bindings = try description.graph.bindings(of: graph)
+        if let other { try share(&bindings, of: graph, with: other) }
+        for (index, binding) in bindings.enumerated() {
             if let ranges = streamed?.pieces[index], let pieces = pieces(ranges) {
                 let scales = try binding.scales(from: description.files)
                 bound.data.append(.init(bytes: nil, scales: scales.flatMap(Self.scales), pieces: pieces))
@@ -100,6 +110,30 @@ public final class LoadedModel: Sendable {
         return pieces
     }
 
+    /// Puts another graph's embedding and head in the place of tensors with the same bytes: files repeat them for further graphs.
+    private func share(_ bindings: inout [WeightBinding], of graph: Graph, with other: Graph) throws {
+        let (own, others, theirs) = (Self.tables(of: graph), Self.tables(of: other), try description.graph.bindings(of: other))
+        for (mine, other) in [(own.embedding, others.embedding), (own.head, others.head)] {
+            guard let mine, let other, let copy = bindings[mine].plainTensor, let tensor = theirs[other].plainTensor, copy != tensor,
+                bindings[mine].dtype == theirs[other].dtype, bindings[mine].dims == theirs[other].dims
+            else { continue }
+            let (a, b) = (description.files.bytes(of: copy), description.files.bytes(of: tensor))
+            guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress, memcmp(first, second, a.count) == 0 else { continue }
+            bindings[mine] = theirs[other]
+            description.files.discard(copy)
+        }
+    }
+
+    /// The weights that turn ids into rows and rows into logits.
+    private static func tables(of graph: Graph) -> (embedding: Int?, head: Int?) {
+        func weight(_ node: Graph.Node?) -> Int? {
+            guard let node, node.inputs.count > 1, case .weight(let index) = node.inputs[1] else { return nil }
+            return index
+        }
+        let head = graph.nodes.last { $0.op == "linear" && $0.outputs.first == graph.outputs.first }
+        return (weight(graph.nodes.first { $0.op == "embedding" }), weight(head))
+    }
+
     /// Keeps the bytes of weights that a backend goes on reading.
     func keep(_ weights: BoundWeights) { kept.withLock { $0.append(weights) } }
 
@@ -117,15 +151,23 @@ public final class LoadedModel: Sendable {
         return String(hash.value, radix: 16)
     }
 
-    /// What generation_config.json recommends, over Hadal's defaults.
-    private static func sampling(_ files: ModelFiles) -> SamplingOptions {
+    /// What generation_config.json or a GGUF file's `general.sampling` keys recommend, over Hadal's defaults.
+    private static func sampling(_ files: ModelFiles) -> (options: SamplingOptions, named: Set<String>) {
         var options = SamplingOptions()
-        guard let root = files.huggingFace?.generationConfig?.root else { return options }
-        if let value = root["temperature"]?.double, value >= 0 { options.temperature = value }
-        if let value = root["top_p"]?.double, value > 0, value <= 1 { options.topP = value }
-        if let value = root["top_k"]?.int, value >= 0 { options.topK = value }
-        if let value = root["repetition_penalty"]?.double, value > 0 { options.repetitionPenalty = value }
-        return options
+        var named: Set<String> = []
+        let config = files.huggingFace?.generationConfig?.root
+        func number(_ key: String, _ name: String, _ isGood: (Double) -> Bool) -> Double? {
+            guard let value = config?[key]?.double ?? files.metadata("general.sampling.\(name)")?.double, value.isFinite, isGood(value)
+            else { return nil }
+            named.insert(key)
+            return value
+        }
+        if let value = number("temperature", "temp", { $0 >= 0 }) { options.temperature = value }
+        if let value = number("top_p", "top_p", { $0 > 0 && $0 <= 1 }) { options.topP = value }
+        if let value = number("top_k", "top_k", { $0 >= 0 && $0 <= 1e9 }) { options.topK = Int(value) }
+        if let value = number("min_p", "min_p", { $0 >= 0 && $0 <= 1 }) { options.minP = value }
+        if let value = number("repetition_penalty", "penalty_repeat", { $0 > 0 }) { options.repetitionPenalty = value }
+        return (options, named)
     }
 }
 

@@ -9,7 +9,8 @@ enum ModelText {
     static func tokenizer(of files: ModelFiles, vocabularySize: Int?, log: LogSink) throws -> Tokenizer? {
         switch files.kind {
         case .gguf:
-            guard files.metadata("tokenizer.ggml.model") != nil else { return nil }
+            // Files say so when they have no vocabulary; both spellings are in use.
+            guard let model = files.metadata("tokenizer.ggml.model"), !["no_vocab", "none"].contains(model.string ?? "") else { return nil }
             return try Tokenizer(file: files.path, metadata: files.metadata)
         case .huggingFace:
             guard FileManager.default.fileExists(atPath: "\(files.path)/tokenizer.json") else { return nil }

@@ -4,48 +4,111 @@ import HadalGraph
 
 /// A model's second graph, `mtp`, which predicts the token after the next: compiled beside the main graph, with state of its own.
 ///
-/// Its input `previous` is the main graph's `hidden.norm`, a token earlier than its input `tokens`. Not thread-safe: the engine's
+/// Its input `previous` is a hidden state of the main graph, a token earlier than its input `tokens`. Not thread-safe: the engine's
 /// lock guards it.
 final class PredictionHead {
     static let graphName = "mtp"
-    /// What the main graph gives it.
-    static let source = "hidden.norm"
+    static let inputName = "previous"
+    /// What the graph calls the hidden state that a further draft starts from in place of the main graph's.
+    static let nextName = "hidden.next"
 
-    private let model: LoadedModel
+    /// What the head is compiled for.
+    struct Use {
+        /// `evaluate` is called: logits of every token of a step.
+        var evaluates: Bool
+        /// Sessions draft with it: pages for all of them.
+        var pages: Int
+    }
+
+    let vocabularySize: Int
+    /// Of a hidden state.
+    let width: Int
+    var pool: PagePool
     private let runner: StepRunner
     private let previous: UnsafeMutablePointer<Float>
-    private let width: Int
-    private let pages: [UInt32]
+    /// `[T, width]` after a step: where a further draft starts from. nil: the head drafts one token at a time.
+    let next: UnsafePointer<Float>?
+    private let program: Program
+
+    /// The main graph's hidden state that feeds a model's head: its value, and its width.
+    ///
+    /// - Throws: `unsupported` for a model without a head.
+    static func source(in description: ModelDescription) throws -> (value: Int, width: Int) {
+        let graph = description.graph
+        guard graph.graphs[graphName] != nil else {
+            throw HadalError(
+                .unsupported, "this model has no layer that predicts the token after the next", at: Place(description.files.path),
+                hint: "files often leave it out; --speculate draft:MODEL works with any model")
+        }
+        guard let name = graph.feeds[graphName]?[inputName], let value = graph.hidden["main"]?[name] else {
+            throw HadalError(.malformed, "\(graph.architecture) does not say what feeds '\(inputName)' of graph '\(graphName)'")
+        }
+        guard graph.main.values[value].dims.first == .tokens, case .fixed(let width)? = graph.main.values[value].dims.last else {
+            throw HadalError(.malformed, "\(name) of \(graph.architecture) is not a row for each token")
+        }
+        return (value, width)
+    }
 
     /// - Throws: `unsupported` for a model without such a graph, and what compiling it meets.
-    init(_ model: LoadedModel, on chosen: BackendChoice, options: EngineOptions, contextLength: Int) throws {
-        guard let graph = model.description.graph.graphs[Self.graphName] else {
-            throw HadalError(
-                .unsupported, "this model has no layer that predicts the token after the next", at: Place(model.description.files.path))
-        }
+    init(_ model: LoadedModel, on chosen: BackendChoice, options: EngineOptions, contextLength: Int, for use: Use) throws {
+        let source = try Self.source(in: model.description)
+        guard var graph = model.description.graph.graphs[Self.graphName] else { throw HadalError(.unsupported, "no graph '\(Self.graphName)'") }
         let ports = try StepRunner.Ports(of: graph, architecture: model.description.graph.architecture)
-        guard let input = graph.inputs.first(where: { graph.values[$0].name == "previous" }),
-            case .fixed(let width)? = graph.values[input].dims.last
-        else { throw HadalError(.malformed, "graph '\(graph.name)' of \(model.description.graph.architecture) lacks input 'previous'") }
+        guard let input = graph.inputs.first(where: { graph.values[$0].name == Self.inputName }),
+            graph.values[input].dims == [.tokens, .fixed(source.width)]
+        else {
+            throw HadalError(
+                .malformed, "graph '\(graph.name)' of \(model.description.graph.architecture) lacks an input '\(Self.inputName)' of width \(source.width)")
+        }
+        let further = model.description.graph.hidden[Self.graphName]?[Self.nextName].flatMap { value in
+            graph.values[value].dims == graph.values[input].dims ? value : nil
+        }
+        if let further, !graph.outputs.contains(further) { graph.outputs.append(further) }
         let tokens = min(options.batchTokens, contextLength)
-        let bounds = Segment.Bounds(tokens: tokens, sequences: 1, rows: tokens)
+        let bounds = Segment.Bounds(tokens: tokens, sequences: 1, rows: use.evaluates ? tokens : 1)
         let bare = Segment(
             withoutData: graph, scales: try model.description.scales(of: graph), bounds: bounds, stateDType: options.cacheDType,
             pageTokens: Engine.pageTokens)
         let plan = try chosen.plan(for: bare, policy: options.fallback)
         let placement = try chosen.expertMemory.map { _ in try ExpertPlacement(graph, of: model.description.graph) }
         let streamed = chosen.capabilities.contains(.weightPieces) ? placement : nil
-        let weights = try model.bindWeights(of: graph, streamed: streamed)
+        let weights = try model.bindWeights(of: graph, sharing: model.graph, streamed: streamed)
         let segment = Segment(
             graph: graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
-        let count = (contextLength + Engine.pageTokens - 1) / Engine.pageTokens
-        let program = try Program(plan: plan, segment: segment, devices: chosen.devices, pageCount: count)
+        let perSession = (contextLength + Engine.pageTokens - 1) / Engine.pageTokens
+        let pages = max(use.pages, perSession)
+        program = try Program(plan: plan, segment: segment, devices: chosen.devices, pageCount: pages)
         if program.info.keepsWeights { model.keep(weights) }
-        self.model = model
-        self.width = width
-        pages = (0..<count).map { UInt32($0) }
-        runner = try StepRunner(program: program, ports: ports, pageCapacity: count)
+        width = source.width
+        vocabularySize = model.vocabularySize
+        pool = PagePool(pages: pages)
+        runner = try StepRunner(program: program, ports: ports, pageCapacity: perSession)
         previous = try program.pointer(to: input, as: Float.self)
+        next = try further.map { [program] in UnsafePointer(try program.pointer(to: $0, as: Float.self)) }
+    }
+
+    var pageTokens: Int { program.pageTokens }
+    /// Most tokens of one step.
+    var stepTokens: Int { program.bounds.tokens }
+
+    func copyPage(from source: UInt32, to destination: UInt32) throws { try program.copyPage(from: Int(source), to: Int(destination)) }
+
+    /// Runs one step of one sequence.
+    ///
+    /// - Parameters:
+    ///   - hidden: `[tokens.count, width]`.
+    ///   - past: entries already in its state.
+    ///   - rows: of how many of the last tokens logits are wanted.
+    /// - Returns: those logits, `[rows, vocabulary]`; valid until the next step.
+    func step(
+        _ tokens: UnsafeBufferPointer<Int32>, hidden: UnsafePointer<Float>, past: Int, pages: UnsafeBufferPointer<UInt32>, rows: Int,
+        cancel: UnsafePointer<UInt32>?
+    ) throws -> UnsafePointer<Float> {
+        runner.begin()
+        let row = try runner.add(tokens, past: past, pageList: pages, plannedLength: past + tokens.count, wantedRows: rows)
+        previous.update(from: hidden, count: tokens.count * width)
+        try runner.run(cancel: cancel, trace: nil)
+        return runner.logits + row * vocabularySize
     }
 
     var expertStatistics: ExpertStatistics? { runner.program.expertStatistics }
@@ -54,31 +117,35 @@ final class PredictionHead {
     ///
     /// - Parameters:
     ///   - tokens: all T of them.
-    ///   - hidden: `[T, width]`, the main graph's `hidden.norm`.
+    ///   - hidden: `[T, width]`, the main graph's.
     /// - Returns: `[T - 1, vocabulary]`; row i predicts token i + 2 from tokens 0 to i + 1.
     func evaluate(_ tokens: [Int32], hidden: [Float]) throws -> NamedTensor {
         let count = max(tokens.count - 1, 0)
-        let vocabulary = model.vocabularySize
         guard hidden.count == tokens.count * width else {
             throw HadalError(.mismatch, "\(hidden.count) hidden values for \(tokens.count) tokens of width \(width)")
         }
-        var result = NamedTensor(name: "mtp_logits", shape: [count, vocabulary], values: [])
-        result.values.reserveCapacity(count * vocabulary)
+        var result = NamedTensor(name: "mtp_logits", shape: [count, vocabularySize], values: [])
+        result.values.reserveCapacity(count * vocabularySize)
+        var pages: [UInt32] = []
+        defer { for page in pages { pool.release(page) } }
         var first = 0
         while first < count {
-            let size = min(count - first, runner.program.bounds.tokens)
-            let used = (first + size + Engine.pageTokens - 1) / Engine.pageTokens
-            runner.begin()
-            let row = try tokens.withUnsafeBufferPointer { all in
-                try pages.withUnsafeBufferPointer { list in
-                    try runner.add(
-                        UnsafeBufferPointer(rebasing: all[first + 1..<first + 1 + size]), past: first,
-                        pageList: UnsafeBufferPointer(rebasing: list[..<used]), plannedLength: count, wantedRows: size)
+            let size = min(count - first, stepTokens)
+            while pages.count * pageTokens < first + size {
+                guard let page = pool.take() else { throw HadalError(.contextFull, "the cache of the prediction layer is full", hint: "close sessions") }
+                pages.append(page)
+            }
+            try tokens.withUnsafeBufferPointer { all in
+                try hidden.withUnsafeBufferPointer { hidden in
+                    try pages.withUnsafeBufferPointer { list in
+                        guard let rows = hidden.baseAddress else { return }
+                        let logits = try step(
+                            UnsafeBufferPointer(rebasing: all[first + 1..<first + 1 + size]), hidden: rows + first * width, past: first, pages: list,
+                            rows: size, cancel: nil)
+                        result.values += UnsafeBufferPointer(start: logits, count: size * vocabularySize)
+                    }
                 }
             }
-            for i in 0..<size * width { previous[i] = hidden[first * width + i] }
-            try runner.run(cancel: nil, trace: nil)
-            result.values += UnsafeBufferPointer(start: runner.logits + row * vocabulary, count: size * vocabulary)
             first += size
         }
         return result

@@ -46,3 +46,14 @@ public struct SamplingOptions: Sendable, Equatable {
         try check(penaltyWindow >= 0, "the penalty window must be 0 or more, not \(penaltyWindow)")
     }
 }
+
+extension SamplingOptions {
+    /// By the names that configuration files use; the seed apart.
+    public var json: JSON {
+        [
+            "temperature": JSON(.double(temperature)), "top_k": JSON(.int(Int64(topK))), "top_p": JSON(.double(topP)),
+            "min_p": JSON(.double(minP)), "repetition_penalty": JSON(.double(repetitionPenalty)),
+            "presence_penalty": JSON(.double(presencePenalty)), "frequency_penalty": JSON(.double(frequencyPenalty)),
+        ]
+    }
+}

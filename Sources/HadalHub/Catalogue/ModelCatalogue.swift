@@ -9,6 +9,8 @@ import Darwin
 public struct ModelCatalogue: Sendable {
     /// In the order in which the files list them.
     public private(set) var entries: [CatalogueEntry]
+    /// Recommendations for models that are no entry, the first that applies counting.
+    public private(set) var samplingRules: [SamplingRule] = []
 
     public init(entries: [CatalogueEntry] = []) { self.entries = entries }
 
@@ -46,8 +48,10 @@ public struct ModelCatalogue: Sendable {
             throw fields.fail("'hadal' is \"\(version)\"; this build reads \"catalogue/1\"", at: document.root["hadal"], code: .unsupported)
         }
         let models = try fields.required("models")
+        let rules = try (fields.optionalArray("recommendations") ?? []).map { try SamplingRule($0, in: document) }
         try fields.finish()
         guard let object = models.object else { throw fields.fail("'models' must be an object, not \(models.kindName)", at: models) }
+        samplingRules = rules + samplingRules
         for member in object.members {
             let at = entries.firstIndex { $0.name == member.key }
             if member.value.isNull {

@@ -1,7 +1,19 @@
+import HadalCore
+
 /// The texts around a model's reasoning.
 public struct ReasoningMarkers: Sendable, Equatable {
     public var open: String
     public var close: String
+    /// What a model writes next to the markers when it keeps to the form: used where the runtime writes them itself.
+    public var afterOpen = ""
+    public var beforeClose = ""
+    public var afterClose = ""
+    /// Texts between the parts that belong to none of them, such as headers of channels.
+    public var drops: [String] = []
+    /// Texts that end the reasoning although it was not closed. They are part of what follows.
+    public var ends: [String] = []
+    /// Reasoning may open again after the answer has begun.
+    public var reopens = false
 
     /// An empty marker never matches.
     public init(open: String, close: String) {
@@ -13,10 +25,42 @@ public struct ReasoningMarkers: Sendable, Equatable {
     public static let think = ReasoningMarkers(open: "<think>", close: "</think>")
 
     /// Whether a rendered prompt ends inside a reasoning block, so that the model's first token is reasoning already.
-    public func isOpen(atEndOf prompt: String) -> Bool {
-        guard !open.isEmpty else { return false }
-        var bytes = Array(prompt.utf8)[...]
-        while let last = bytes.last, last == 0x0A || last == 0x0D || last == 0x20 || last == 0x09 { bytes.removeLast() }
-        return bytes.count >= open.utf8.count && bytes.suffix(open.utf8.count).elementsEqual(open.utf8)
+    public func isOpen(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: open) }
+
+    /// Whether a rendered prompt ends with a block that is closed already.
+    public func isClosed(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: close) }
+
+    /// All texts that a stream must show for the parts to be told apart.
+    var all: [String] { [open, close] + drops + ends }
+
+    /// Whether a text ends with a marker, line ends and spaces after either aside.
+    private static func ends(_ text: String, with marker: String) -> Bool {
+        func trimmed(_ text: String) -> ArraySlice<UInt8> {
+            var bytes = Array(text.utf8)[...]
+            while let last = bytes.last, last == 0x0A || last == 0x0D || last == 0x20 || last == 0x09 { bytes.removeLast() }
+            return bytes
+        }
+        let (bytes, wanted) = (trimmed(text), trimmed(marker))
+        return !wanted.isEmpty && bytes.count >= wanted.count && bytes.suffix(wanted.count).elementsEqual(wanted)
+    }
+}
+
+extension ReasoningMarkers {
+    init(_ json: JSON, in document: JSONDocument) throws {
+        var fields = try JSONFields(json, in: document, what: "reasoning form")
+        _ = try fields.string("name")
+        self.init(open: try fields.string("open"), close: try fields.string("close"))
+        guard !open.isEmpty, !close.isEmpty else { throw fields.fail("markers must not be empty") }
+        afterOpen = try fields.optionalString("after_open") ?? ""
+        beforeClose = try fields.optionalString("before_close") ?? ""
+        afterClose = try fields.optionalString("after_close") ?? ""
+        reopens = try fields.optionalBool("reopens") ?? false
+        drops = try fields.strings("drop")
+        ends = try fields.strings("ends")
+        // Read by the rule that finds the form in a model.
+        _ = fields.optional("templates")
+        _ = fields.optional("tokens")
+        try fields.finish()
+        guard !(drops + ends).contains("") else { throw fields.fail("a text to look for must not be empty") }
     }
 }

@@ -1,8 +1,8 @@
 /// Splits a model's streamed text into reasoning and answer.
 ///
-/// A marker may arrive in pieces: what could still become one is held back until the next delta decides. The opening marker
-/// counts only before the answer has begun, since an answer may well talk about markers. Line ends next to a marker belong
-/// to neither part.
+/// A marker may arrive in pieces: what could still become one is held back until the next delta decides. Unless the markers
+/// say otherwise, the opening marker counts only before the answer has begun, since an answer may well talk about markers.
+/// Line ends next to a marker belong to neither part.
 public struct ReasoningParser: Sendable {
     public enum Event: Sendable, Equatable {
         case reasoning(String)
@@ -13,25 +13,39 @@ public struct ReasoningParser: Sendable {
 
     private let open: [UInt8]
     private let close: [UInt8]
+    private let drops: [[UInt8]]
+    private let ends: [[UInt8]]
+    /// What is looked for in an answer.
+    private let answerMarkers: [[UInt8]]
+    private let followsBlock: Bool
     private var state: State
     /// Text not told yet.
     private var held: [UInt8] = []
     /// Nothing of the current part has been told, so its leading line ends are dropped.
     private var isAtStart = true
 
-    /// - Parameter startsInside: The prompt has opened the block already; see `ReasoningMarkers.isOpen(atEndOf:)`.
-    public init(_ markers: ReasoningMarkers = .think, startsInside: Bool = false) {
+    /// - Parameters:
+    ///   - startsInside: The prompt has opened the block already; see `ReasoningMarkers.isOpen(atEndOf:)`.
+    ///   - followsBlock: The prompt has opened and closed it, so that line ends before the answer belong to its marker.
+    public init(_ markers: ReasoningMarkers = .think, startsInside: Bool = false, followsBlock: Bool = false) {
         open = Array(markers.open.utf8)
         close = Array(markers.close.utf8)
+        drops = markers.drops.map { Array($0.utf8) }.filter { !$0.isEmpty }
+        ends = markers.ends.map { Array($0.utf8) }.filter { !$0.isEmpty }
+        answerMarkers = drops + (markers.reopens && !markers.open.isEmpty ? [open] : [])
         state = startsInside ? .reasoning : .undecided
+        self.followsBlock = followsBlock
     }
 
     public init(_ markers: ReasoningMarkers = .think, afterPrompt prompt: String) {
-        self.init(markers, startsInside: markers.isOpen(atEndOf: prompt))
+        self.init(markers, startsInside: markers.isOpen(atEndOf: prompt), followsBlock: markers.isClosed(atEndOf: prompt))
     }
 
     /// Whether what comes next is reasoning, as far as is known.
     public var isReasoning: Bool { state == .reasoning }
+
+    /// Whether what is held back, if anything, can be no part of a marker.
+    public var isBetweenMarkers: Bool { held.allSatisfy { $0 == 0x0A || $0 == 0x0D } }
 
     /// The events that a further piece of text makes certain. No event is empty.
     public mutating func feed(_ delta: String) -> [Event] {
@@ -44,13 +58,16 @@ public struct ReasoningParser: Sendable {
 
     private mutating func advance(isLast: Bool) -> [Event] {
         var events: [Event] = []
-        if state == .undecided { decide(isLast: isLast) }
-        if state == .reasoning { reason(isLast: isLast, into: &events) }
-        if state == .answer, !held.isEmpty {
-            dropLeadingLineEnds()
-            tell(held.count, as: Event.answer, into: &events)
+        // Each round goes on to the next part; the one that cannot leaves the loop.
+        while true {
+            let before = (state, held.count)
+            switch state {
+            case .undecided: decide(isLast: isLast)
+            case .reasoning: reason(isLast: isLast, into: &events)
+            case .answer: answer(isLast: isLast, into: &events)
+            }
+            if held.isEmpty || (state == before.0 && held.count == before.1) { return events }
         }
-        return events
     }
 
     /// Looks for the opening marker after white space.
@@ -61,29 +78,45 @@ public struct ReasoningParser: Sendable {
             held.removeFirst(start + open.count)
             state = .reasoning
             isAtStart = true
-        } else if isLast || open.isEmpty || !open.starts(with: rest) {
+        } else if isLast || !([open] + drops).contains(where: { !$0.isEmpty && $0.count > rest.count && $0.starts(with: rest) }) {
+            if let drop = drops.first(where: { rest.starts(with: $0) }) {
+                held.removeFirst(start + drop.count)
+                return
+            }
             // An answer without reasoning keeps its white space.
             state = .answer
-            isAtStart = false
+            isAtStart = followsBlock
         }
     }
 
     private mutating func reason(isLast: Bool, into events: inout [Event]) {
         dropLeadingLineEnds()
-        if !close.isEmpty, let hit = TextSearch.first(of: close, in: held, from: 0) {
+        if let (hit, marker) = TextSearch.earliest(of: [close] + ends, in: held) {
             let end = trimmedEnd(hit)
-            let whole = hit + close.count
             tell(end, as: Event.reasoning, into: &events)
-            held.removeFirst(whole - end)
+            held.removeFirst(hit - end + (marker == 0 ? close.count : 0))
             state = .answer
             isAtStart = true
             return
         }
         if isLast { return tell(held.count, as: Event.reasoning, into: &events) }
-        // The longest end that may be the beginning of the marker, and line ends before it.
-        var partial = min(max(0, close.count - 1), held.count)
-        while partial > 0, !held.suffix(partial).elementsEqual(close.prefix(partial)) { partial -= 1 }
+        // The longest end that may be the beginning of a marker, and line ends before it.
+        let partial = TextSearch.partial(of: [close] + ends, atEndOf: held)
         tell(trimmedEnd(held.count - partial), as: Event.reasoning, into: &events)
+    }
+
+    private mutating func answer(isLast: Bool, into events: inout [Event]) {
+        dropLeadingLineEnds()
+        guard !held.isEmpty else { return }
+        if let (hit, marker) = TextSearch.earliest(of: answerMarkers, in: held) {
+            tell(hit, as: Event.answer, into: &events)
+            held.removeFirst(answerMarkers[marker].count)
+            isAtStart = true
+            if marker == drops.count { state = .reasoning }
+            return
+        }
+        let partial = isLast ? 0 : TextSearch.partial(of: answerMarkers, atEndOf: held)
+        tell(held.count - partial, as: Event.answer, into: &events)
     }
 
     private func trimmedEnd(_ end: Int) -> Int {

@@ -8,6 +8,7 @@ import HadalCore
 public struct ChatTemplate: Sendable {
     /// Names the template in errors; usually the file it came from.
     public let name: String
+    public let source: String
     private let body: [TemplateStatement]
     private let scope: CompiledScope
     private let exports: [String: Int]
@@ -15,6 +16,7 @@ public struct ChatTemplate: Sendable {
     /// - Throws: `TemplateError` of kind `syntax`, with the line; `HadalError.limitExceeded` for a template too large or too deep.
     public init(source: String, name: String = "chat_template") throws {
         self.name = name
+        self.source = source
         var parser = try TemplateParser(source: source, file: name)
         body = try parser.parse()
         (scope, exports) = try TemplateResolver(file: name).resolve(body)

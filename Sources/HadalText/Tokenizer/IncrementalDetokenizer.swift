@@ -5,25 +5,32 @@
 public struct IncrementalDetokenizer: Sendable {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool
+    private let shown: Set<Int32>
     private var joiner: TokenJoiner
     private var pending: [UInt8] = []
 
-    /// - Parameter continuing: the ids go on after a text, so that a leading space counts.
-    public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true, continuing: Bool = false) {
+    /// - Parameters:
+    ///   - skipSpecial: control tokens are left out, except those in `shown`.
+    ///   - continuing: the ids go on after a text, so that a leading space counts.
+    public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true, shown: Set<Int32> = [], continuing: Bool = false) {
         self.tokenizer = tokenizer
         self.skipSpecial = skipSpecial
+        self.shown = shown
         joiner = TokenJoiner(continuing: continuing)
     }
 
     /// The text that an id completes; empty while a character is incomplete.
     /// - Throws: `invalidArgument` for an id that the vocabulary does not have; the state is then unchanged.
     public mutating func append(_ id: Int32) throws -> String {
-        pending += try joiner.bytes(of: id, in: tokenizer, skipSpecial: skipSpecial)
+        pending += try joiner.bytes(of: id, in: tokenizer, skipSpecial: skipSpecial && !shown.contains(id))
         let complete = pending.count - Self.incompleteTail(pending)
         guard complete > 0 else { return "" }
         defer { pending.removeFirst(complete) }
         return String(decoding: pending[..<complete], as: UTF8.self)
     }
+
+    /// Whether the ids so far end inside a character.
+    public var isInsideCharacter: Bool { !pending.isEmpty }
 
     /// What is left: an incomplete character as U+FFFD, or nothing.
     public mutating func finish() -> String {

@@ -72,6 +72,7 @@ struct ABILayoutTests {
         symbols["NONE"] = nil
         #expect(symbols == Dictionary(uniqueKeysWithValues: Dim.Symbol.allCases.map { ("\($0)".uppercased(), $0.rawValue) }))
         #expect(BackendCapabilities.symbolicDims.rawValue == UInt64(HADAL_CAPABILITY_SYMBOLIC_DIMS))
+        #expect(BackendCapabilities.stableSteps.rawValue == UInt64(HADAL_CAPABILITY_STABLE_STEPS))
     }
 
     @Test(arguments: ["c99", "c11"]) func headerIsStandaloneC(standard: String) throws {

@@ -57,6 +57,9 @@ public struct PreTokenizerCatalogue: Sendable {
     private(set) var stripping: [StrippingRule] = []
     private(set) var endExceptions: [EndException] = []
 
+    /// The first name of each pre-tokenizer, in the catalogue's order.
+    private(set) var principalNames: [String] = []
+
     /// The names of all pre-tokenizers, sorted.
     public var names: [String] { entries.keys.sorted() }
 
@@ -101,7 +104,9 @@ public struct PreTokenizerCatalogue: Sendable {
             entry.escapeSpaces = item["escape_spaces"]?.bool ?? false
             entry.wholeNewlineRuns = item["whole_newline_runs"]?.bool ?? false
             entry.addBOS = item["add_bos"]?.bool ?? false
-            for name in try strings(item["names"]) { entries[name] = entry }
+            let names = try strings(item["names"])
+            for name in names { entries[name] = entry }
+            principalNames += names.prefix(1)
         }
         endOfGeneration = try strings(document.root["end_of_generation"])
         endOfTurn = try strings(document.root["end_of_turn"])

@@ -118,7 +118,7 @@ extension TokenizerFile {
         return merges
     }
 
-    private func pair(_ entry: JSON) throws -> ([UInt8], [UInt8]) {
+    func pair(_ entry: JSON) throws -> ([UInt8], [UInt8]) {
         if let text = entry.string {
             var text = text
             let halves: ([UInt8], [UInt8])? = text.withUTF8 { bytes in

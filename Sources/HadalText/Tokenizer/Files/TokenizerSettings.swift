@@ -25,6 +25,9 @@ struct TokenizerSettings {
         endIDs += value.array?.compactMap(\.int) ?? [value.int].compactMap { $0 }
     }
 
+    /// The first stated end of generation that is not this one.
+    func furtherEndID(than id: Int?) -> Int? { endIDs.first { $0 != id && $0 >= 0 } }
+
     func specialTokens(in parts: TokenizerParts, boundary: BoundaryTokens) -> SpecialTokens {
         var special = SpecialTokens()
         func id(_ key: String) -> Int32? { names[key].flatMap { parts.tokens.find($0) } }

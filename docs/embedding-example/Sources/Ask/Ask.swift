@@ -17,21 +17,23 @@ struct Ask {
         let engine = try Engine(path: arguments[1], options: options)
 
         let session = engine.makeSession()
-        if engine.tokenizer == nil {
-            // A checkpoint without a tokenizer: the prompt is token ids.
-            try session.append(arguments[2].split(separator: ",").compactMap { Int32($0) })
-        } else if engine.chatTemplate != nil {
-            try session.append(try engine.encodeChat([ChatMessage(role: "user", content: arguments[2])]))
-        } else {
-            try session.append(try engine.encodePrompt(arguments[2]))
-        }
-
         var generation = GenerationOptions()
         generation.sampling = .greedy
         generation.maxTokens = 64
-        for try await event in session.stream(generation) {
+        let events: AsyncThrowingStream<GenerationEvent, any Error>
+        if engine.chatTemplate != nil {
+            let question = ChatRequest(messages: [ChatMessage(role: "user", content: arguments[2])])
+            events = session.replies(to: try engine.chatPrompt(question), options: generation)
+        } else {
+            // A checkpoint without a tokenizer: the prompt is token ids.
+            let ids = arguments[2].split(separator: ",").compactMap { Int32($0) }
+            try session.append(engine.tokenizer == nil ? ids : try engine.encodePrompt(arguments[2]))
+            events = session.stream(generation)
+        }
+        for try await event in events {
             switch event {
             case .text(let piece): print(piece, terminator: "")
+            case .reasoning, .toolCall: break
             case .token(let id): if engine.tokenizer == nil { print(id, terminator: " ") }
             case .finished(let summary): print("\n[\(summary.generatedTokens) tokens, \(summary.reason.rawValue)]")
             }

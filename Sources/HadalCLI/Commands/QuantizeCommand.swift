@@ -1,0 +1,108 @@
+import ArgumentParser
+import Hadal
+
+struct QuantizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quantize", abstract: "Write a model as GGUF in other element types.",
+        discussion: """
+            IN is a GGUF file (of a split one, any shard) or a Hugging Face directory, which is converted.
+            Matrices get --type; norms, biases and routers stay F32, and the output head gets a better type unless --pure.
+            A rule is GROUP=TYPE or NAME=TYPE, several with commas between them; the last one that fits a tensor decides.
+            Groups: \(QuantizationRule.roles.map(\.rawValue).joined(separator: ", ")).
+            Names: * stands for anything, 0-3 for a range of numbers (blk.0-3.*); TYPE may be keep.
+            Types: \(QuantizationRule.types.map(\.name).joined(separator: " ")).
+            """)
+
+    @Argument(help: ArgumentHelp("A GGUF file, a Hugging Face directory, or a catalogue name.", valueName: "in"))
+    var input: String
+    @Argument(help: ArgumentHelp("The GGUF file to write.", valueName: "out"))
+    var output: String
+    @OptionGroup var search: SearchOptions
+    @Option(help: ArgumentHelp("Element type of the matrices.", valueName: "dtype"))
+    var type: String
+    @Option(name: .customLong("rule"), help: ArgumentHelp("Another type for some tensors; may be given several times.", valueName: "what=dtype"))
+    var rules: [String] = []
+    @Flag(help: "Give the output head --type too.")
+    var pure = false
+    @Flag(name: .customLong("no-tokenizer"), help: "Leave the tokenizer of a Hugging Face directory out.")
+    var noTokenizer = false
+    @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
+    var architecture: String?
+    @Option(name: .shortAndLong, help: ArgumentHelp("Threads that encode (default: as many as there are processors).", valueName: "n"))
+    var threads: Int?
+    @Flag(name: .customLong("dry-run"), help: "Say what would be written, and write nothing.")
+    var dryRun = false
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be between 1 and 1024.") }
+        do { _ = try options() } catch let error as HadalError { throw ValidationError(error.description) }
+    }
+
+    private func options() throws -> QuantizationOptions {
+        var options = QuantizationOptions(type: try QuantizationRule.type(type))
+        options.rules = try rules.flatMap { try QuantizationRule.list($0) }
+        options.isPure = pure
+        options.omitsTokenizer = noTokenizer
+        options.architecture = architecture
+        return options
+    }
+
+    func run() throws {
+        let model = try ModelFiles.open(path: try ModelStore.resolve(input))
+        let plan = try QuantizationPlan(
+            model, options: try options(), library: try search.environment.architectures(), catalogue: try search.environment.catalogue())
+        for note in plan.notes { Terminal.note(note) }
+        if dryRun { return show(plan.forecast, plan) }
+        try OutputFile.check(output)
+        let progress = Progress("quantize")
+        Interrupt.onInterrupt {}
+        Interrupt.includeTermination()
+        defer { progress.finish() }
+        let report = try plan.write(to: output, threads: threads) { done, total in
+            if Interrupt.wasInterrupted { throw HadalError(.cancelled, "interrupted; nothing was written") }
+            progress.update(Double(done) / Double(max(total, 1)), detail: "\(Terminal.bytes(done)) of \(Terminal.bytes(total))")
+        }
+        progress.finish()
+        show(report, plan)
+    }
+
+    private func show(_ report: QuantizationReport, _ plan: QuantizationPlan) {
+        if json { return Terminal.json(summary(report, plan)) }
+        if dryRun {
+            Terminal.line(Terminal.table(plan.tensors.map { tensor in
+                let roles = tensor.roles.map(\.rawValue).sorted().joined(separator: " ")
+                return [tensor.name, "\(tensor.shape)", "\(tensor.storedType?.name ?? "calculated") -> \(tensor.dtype.name)", roles]
+            }) + "\n")
+        }
+        var rows = [["type", "tensors", "parameters", "size"] + (dryRun ? [] : ["worst relative error"])]
+        for kind in report.kinds.sorted(by: { $0.bytes > $1.bytes }) {
+            var row = [kind.dtype.name, "\(kind.tensors)", InspectCommand.count(kind.elements), Terminal.bytes(kind.bytes)]
+            if !dryRun { row.append(kind.worstTensor.map { "\(Terminal.number(kind.worstError, 5)) in \($0)" } ?? "none") }
+            rows.append(row)
+        }
+        Terminal.line(Terminal.table(rows))
+        let verb = dryRun ? "would take" : "takes"
+        Terminal.line(
+            "\(output) \(verb) \(Terminal.bytes(report.bytes)) for \(InspectCommand.count(report.elements)) parameters, "
+                + "\(Terminal.number(report.bitsPerWeight, 2)) bits each")
+    }
+
+    private func summary(_ report: QuantizationReport, _ plan: QuantizationPlan) -> JSON {
+        var members = report.json.object?.members.map { ($0.key, $0.value) } ?? []
+        members.insert(("output", JSON(.string(output))), at: 0)
+        members.append(("written", JSON(.bool(!dryRun))))
+        members.append(("notes", JSON(.array(plan.notes.map { JSON(.string($0)) }))))
+        if dryRun {
+            members.append(("plan", JSON(.array(plan.tensors.map { tensor in
+                [
+                    "name": JSON(.string(tensor.name)), "shape": JSON(.array(tensor.shape.map { JSON(.int(Int64($0))) })),
+                    "from": tensor.storedType.map { JSON(.string($0.name)) } ?? .null, "type": JSON(.string(tensor.dtype.name)),
+                    "groups": JSON(.array(tensor.roles.map(\.rawValue).sorted().map { JSON(.string($0)) })),
+                ]
+            }))))
+        }
+        return JSON(.object(JSONObject(members)))
+    }
+}

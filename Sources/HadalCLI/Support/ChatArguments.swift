@@ -1,0 +1,69 @@
+import ArgumentParser
+import Hadal
+
+/// What is asked of a model that reasons or calls tools.
+struct ChatArguments: ParsableArguments {
+    @Option(help: "Whether the model thinks before it answers: on, off or auto (it does if its template can ask it to).")
+    var think: ThinkingMode = .automatic
+
+    @Option(
+        name: .customLong("reasoning-budget"),
+        help: ArgumentHelp("Most tokens to think before the answer must begin; 0: none.", valueName: "n"))
+    var reasoningBudget: Int?
+
+    @Option(
+        help: """
+            What to show of the reasoning: show, hide, only (it alone), or auto: dimmed on a terminal, left out elsewhere. With \
+            show and no terminal it goes to stderr.
+            """)
+    var reasoning: ReasoningDisplay = .auto
+
+    @Option(help: ArgumentHelp("A JSON file with the tools the model may call.", valueName: "file"))
+    var tools: String?
+
+    @Option(name: .customLong("option"), help: ArgumentHelp("A variable of the chat template; JSON values or plain text.", valueName: "name=value"))
+    var options: [String] = []
+
+    func validate() throws {
+        if let reasoningBudget, reasoningBudget < 0 { throw ValidationError("--reasoning-budget must be 0 or more.") }
+        for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
+    }
+
+    var asksForTemplate: Bool { think == .on || tools != nil || !options.isEmpty }
+
+    func request(_ messages: [ChatMessage] = []) throws -> ChatRequest {
+        ChatRequest(
+            messages: messages, tools: try tools.map(Self.readTools), thinking: think, reasoningBudget: reasoningBudget,
+            variables: Self.variables(options))
+    }
+
+    static func variables(_ options: [String]) -> JSONObject {
+        var variables = JSONObject()
+        for option in options {
+            guard let split = option.firstIndex(of: "=") else { continue }
+            let text = String(option[option.index(after: split)...])
+            variables[String(option[..<split])] = (try? JSONDocument(parsing: text, file: "--option").root) ?? JSON(.string(text))
+        }
+        return variables
+    }
+
+    /// An array of tools, bare or under `tools`.
+    private static func readTools(_ path: String) throws -> JSON {
+        let document = try JSONDocument(contentsOf: path)
+        let list = document.root["tools"] ?? document.root
+        guard let tools = list.array else {
+            throw HadalError(.malformed, "expected an array of tools, not \(list.kindName)", at: document.place(of: list))
+        }
+        for tool in tools where (tool["function"] ?? tool)["name"]?.string == nil {
+            throw HadalError(
+                .malformed, "a tool needs the name of its function", at: document.place(of: tool),
+                hint: #"{"type": "function", "function": {"name": "…", "description": "…", "parameters": {…}}}"#)
+        }
+        return list
+    }
+}
+
+/// What is shown of a model's reasoning.
+enum ReasoningDisplay: String, CaseIterable, ExpressibleByArgument { case auto, show, hide, only }
+
+extension ThinkingMode: ExpressibleByArgument {}

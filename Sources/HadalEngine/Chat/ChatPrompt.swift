@@ -1,0 +1,17 @@
+import HadalCore
+import HadalText
+
+/// A request as one model gets it, and how its reply is to be read.
+public struct ChatPrompt: Sendable {
+    /// What the template made of the request.
+    public let text: String
+    public let ids: [Int32]
+    /// The prompt has opened a block of reasoning: the reply begins inside.
+    public let startsInReasoning: Bool
+    public let format: ChatFormat
+    public let tools: JSON?
+    /// As in the request; 0 also where reasoning was turned off and the template could not be told.
+    public let reasoningBudget: Int?
+    /// The number of the first call of the reply, for its id.
+    let firstCallNumber: Int
+}

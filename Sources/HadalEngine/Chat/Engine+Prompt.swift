@@ -1,0 +1,79 @@
+import HadalCore
+import HadalText
+
+extension Engine {
+    /// The ids of a text to continue as it is, with the BOS that the model wants.
+    public func encodePrompt(_ text: String) throws -> [Int32] {
+        withBOS(try requireTokenizer().encode(text, parseSpecial: true))
+    }
+
+    /// The ids of a conversation, rendered by the model's chat template up to where the assistant answers.
+    public func encodeChat(_ messages: [ChatMessage], options: JSONObject = JSONObject()) throws -> [Int32] {
+        try chatPrompt(ChatRequest(messages: messages, variables: options)).ids
+    }
+
+    /// The text of a conversation, as the model's chat template renders it.
+    ///
+    /// - Throws: `notFound` when the model has no chat template; what the template raises, with its place.
+    public func renderChat(_ messages: [ChatMessage], tools: JSON? = nil, options: JSONObject = JSONObject()) throws -> String {
+        guard let chatTemplate else { throw HadalError(.notFound, "the model has no chat template", hint: "use --raw") }
+        var variables = try templateVariables()
+        variables["add_generation_prompt"] = true
+        for member in options.members { variables[member.key] = member.value }
+        let list = messages.map { $0.json(for: chatFormat) }
+        return try chatTemplate.render(messages: JSON(.array(list)), tools: tools?.array?.isEmpty == true ? nil : tools, options: variables)
+    }
+
+    /// What every rendering gets: the texts of the BOS and the EOS.
+    func templateVariables() throws -> JSONObject {
+        var variables = JSONObject()
+        for (name, id) in [("bos_token", tokenizer?.special.bosID), ("eos_token", tokenizer?.special.eosID)] {
+            let text = try id.flatMap { id in try tokenizer.map { String(decoding: try $0.token(id), as: UTF8.self) } }
+            variables[name] = JSON(.string(text ?? ""))
+        }
+        return variables
+    }
+
+    /// A request as this model gets it.
+    ///
+    /// - Throws: as `renderChat`; `unsupported` when reasoning is asked of a model that is not known to reason.
+    public func chatPrompt(_ request: ChatRequest) throws -> ChatPrompt {
+        if let budget = request.reasoningBudget, budget < 0 {
+            throw HadalError(.invalidArgument, "a reasoning budget must be 0 or more, not \(budget)")
+        }
+        let format = chatFormat
+        var variables = request.variables
+        var budget = request.reasoningBudget
+        if let thinking = format.thinkingSwitch {
+            let value = request.thinking == .off ? thinking.off : thinking.on
+            if variables[thinking.variable] == nil { variables[thinking.variable] = value }
+        } else if request.thinking == .off {
+            budget = 0
+        }
+        if request.thinking == .on, format.thinkingSwitch == nil, format.reasoning == nil {
+            throw HadalError(.unsupported, "this model is not known to reason", hint: "its chat template and its vocabulary have no markers for it")
+        }
+        var text = try renderChat(request.messages, tools: request.tools, options: variables)
+        var isOpen = false
+        if let markers = format.reasoning {
+            isOpen = markers.isOpen(atEndOf: text)
+            if !isOpen, request.thinking == .on, format.thinkingSwitch == nil, !markers.isClosed(atEndOf: text) {
+                text += markers.open + markers.afterOpen
+                isOpen = true
+            }
+            if isOpen, budget == 0, let closing = format.closing(unused: true) {
+                text += closing
+                isOpen = false
+            }
+        }
+        let calls = request.messages.reduce(0) { $0 + $1.toolCalls.count }
+        return ChatPrompt(
+            text: text, ids: try encodePrompt(text), startsInReasoning: isOpen, format: format, tools: request.tools,
+            reasoningBudget: budget, firstCallNumber: calls + 1)
+    }
+
+    private func withBOS(_ ids: [Int32]) -> [Int32] {
+        guard let special = tokenizer?.special, special.addBOS, let bos = special.bosID, ids.first != bos else { return ids }
+        return [bos] + ids
+    }
+}

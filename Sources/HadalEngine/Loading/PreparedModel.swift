@@ -1,0 +1,50 @@
+import HadalBackend
+import HadalCore
+import HadalFormats
+import HadalText
+
+/// What an engine is made from: everything that can be known and refused before a weight is read.
+final class PreparedModel {
+    let files: ModelFiles
+    let description: ModelDescription
+    let model: LoadedModel
+    let tokenizer: Tokenizer?
+    let chatTemplate: ChatTemplate?
+    let options: EngineOptions
+    /// Most tokens of a session.
+    let contextLength: Int
+    /// The model that drafts for this one.
+    let draft: PreparedModel?
+
+    /// - Parameter contextLimit: bounds the context of a model that only drafts: it never needs more than the one it drafts for.
+    init(path: String, options: EngineOptions, contextLimit: Int = .max) throws {
+        files = try ModelFiles.open(path: path)
+        description = try ModelDescription(files: files, options: options)
+        self.options = options
+        model = try LoadedModel(
+            description, observe: options.observe, feedsPrediction: options.predictsNext || options.speculation.source == .mtp)
+        tokenizer = try ModelText.tokenizer(of: files, vocabularySize: model.vocabularySize, log: options.log)
+        chatTemplate = try ModelText.chatTemplate(of: files, log: options.log)
+        contextLength = min(options.contextLength ?? min(model.contextLength, Engine.defaultContextLimit), contextLimit)
+        guard case .draft(let path) = options.speculation.source else {
+            draft = nil
+            return
+        }
+        let draft = try PreparedModel(path: path, options: Self.draftOptions(options), contextLimit: contextLength)
+        try DraftVocabulary.check(
+            (tokenizer, model.vocabularySize, files.path), draft: (draft.tokenizer, draft.model.vocabularySize, draft.files.path))
+        self.draft = draft
+    }
+
+    /// The same backend and settings; a context and an architecture of its own.
+    private static func draftOptions(_ options: EngineOptions) -> EngineOptions {
+        var draft = options
+        draft.speculation = SpeculationOptions()
+        draft.observe = .none
+        draft.predictsNext = false
+        draft.architecture = nil
+        draft.contextLength = nil
+        draft.batchSequences = 1
+        return draft
+    }
+}

@@ -1,0 +1,70 @@
+import HadalCore
+
+extension Session {
+    /// Runs a chosen token and drafts of what follows it as one step, and keeps the token. `accept` keeps drafts.
+    ///
+    /// - Parameters:
+    ///   - rows: room for logits `[drafts.count + 1, vocabulary]`: row i after the token and i drafts.
+    /// - Returns: how many drafts were run: fewer than given when pages run out.
+    /// - Throws: what `append` of the one token throws; the session is then as that leaves it.
+    func append(_ token: Int32, drafts: UnsafeBufferPointer<Int32>, rows: UnsafeMutablePointer<Float>) throws -> Int {
+        hasLogits = false
+        storage[count] = token
+        for i in 0..<drafts.count { storage[count + 1 + i] = drafts[i] }
+        let vocabulary = engine.vocabularySize
+        let size = try engine.lock.withLock { _ in
+            var size = drafts.count + 1
+            do { try reservePages(upTo: count + size) } catch let error as HadalError where error.code == .contextFull {
+                try reservePages(upTo: count + 1)
+                size = min(size, pages.count * engine.pageTokens - count)
+            }
+            let runner = engine.runner
+            runner.begin()
+            let row = try runner.add(
+                UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
+                pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: count + size, wantedRows: size)
+            try runner.run(cancel: UnsafePointer(cancelFlag), trace: engine.trace)
+            recordHidden(row: 0, count: size)
+            rows.update(from: runner.logits + row * vocabulary, count: size * vocabulary)
+            return size
+        }
+        accept(logits: rows)
+        return size - 1
+    }
+
+    /// Keeps the next token of the last step, which is in storage and in the state already.
+    ///
+    /// - Parameter row: the logits after it.
+    func accept(logits row: UnsafePointer<Float>) {
+        count += 1
+        logitStorage.baseAddress?.update(from: row, count: logitStorage.count)
+        hasLogits = true
+    }
+
+    /// Gives pages that only drafts needed back.
+    func releaseUnusedPages() {
+        let needed = (count + engine.pageTokens - 1) / engine.pageTokens
+        engine.lock.withLock { _ in
+            while pages.count > needed { engine.pool.release(pages.removeLast()) }
+        }
+    }
+
+    /// Hands the hidden states of a step to the prediction head. Called with the engine's lock held, before `count` moves on.
+    ///
+    /// - Parameters:
+    ///   - row: of the step's tokens, the first of this session's.
+    ///   - count: of its tokens.
+    func recordHidden(row: Int, count tokens: Int) {
+        guard let prediction, let hidden = engine.predictionSource, let storage = storage.baseAddress else { return }
+        prediction.record(hidden.rows + row * hidden.width, position: count, count: tokens, tokens: storage)
+    }
+
+    /// Whoever drafts for this session; nil when the engine does not speculate.
+    func makeDrafter() -> (any Drafter)? {
+        if let prediction { return PredictionDrafter(prediction) }
+        guard let engine = engine.draftEngine else { return nil }
+        let draft = draft ?? engine.makeSession()
+        self.draft = draft
+        return DraftModel(draft)
+    }
+}

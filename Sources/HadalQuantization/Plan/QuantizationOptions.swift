@@ -1,0 +1,18 @@
+import HadalFormats
+import HadalCore
+
+/// What a model is to be written as.
+public struct QuantizationOptions: Sendable {
+    /// Of every matrix that no rule speaks of.
+    public var type: DType
+    /// The last rule that fits a tensor decides.
+    public var rules: [QuantizationRule] = []
+    /// Whether `type` holds for the output head and a table that serves as one too, which otherwise get a better type.
+    public var isPure = false
+    /// Whether a Hugging Face directory's tokenizer is left out.
+    public var omitsTokenizer = false
+    /// A description that overrides detection.
+    public var architecture: String?
+
+    public init(type: DType) { self.type = type }
+}

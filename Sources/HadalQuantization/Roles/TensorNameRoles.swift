@@ -1,0 +1,12 @@
+import HadalArchitecture
+
+/// Roles by the tensor names that the GGUF specification gives, for models whose computation no description tells.
+enum TensorNameRoles {
+    /// The first pattern that fits counts.
+    private static let patterns: [(glob: String, role: TensorRole)] = [
+        ("*.bias", .plain), ("*_norm*", .plain), ("*ffn_gate_inp*", .router), ("*_exps*", .experts), ("*_shexp*", .shared),
+        ("*attn_*", .attention), ("*ffn_*", .ffn), ("token_embd*", .embedding), ("output.weight", .output),
+    ]
+
+    static func role(of name: String) -> TensorRole? { patterns.first { Glob.matches($0.glob, name) }?.role }
+}

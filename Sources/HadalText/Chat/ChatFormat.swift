@@ -1,0 +1,55 @@
+import HadalCore
+
+/// What is known of how one model reasons, calls tools and takes messages: found from its chat template and its vocabulary.
+public struct ChatFormat: Sendable {
+    /// nil: no reasoning is told apart.
+    public let reasoning: ReasoningMarkers?
+    /// nil: the template cannot be asked.
+    public let thinkingSwitch: ThinkingSwitch?
+    public let toolFormats: [ToolCallFormat]
+    /// The key under which messages hold reasoning.
+    public let reasoningKey: String
+    /// A message that only calls tools has null for its content; otherwise an empty string.
+    public let takesNullContent: Bool
+    /// The arguments of calls are the text of a JSON object; otherwise the object.
+    public let takesArgumentsAsText: Bool
+    /// A message may have content beside its calls; otherwise the template would leave the calls out.
+    public let keepsContentWithCalls: Bool
+    /// What is written where reasoning is cut off.
+    public let budgetLine: String
+
+    /// - Parameter variables: what every rendering gets, such as `bos_token`.
+    public init(
+        template: ChatTemplate?, tokenizer: Tokenizer?, variables: JSONObject = JSONObject(), conventions: ChatConventions = .builtIn
+    ) {
+        let source = template?.source
+        reasoning = conventions.reasoning(template: source, tokenizer: tokenizer)
+        toolFormats = conventions.tools(template: source, tokenizer: tokenizer)
+        budgetLine = conventions.budgetLine
+        let keys = conventions.reasoningKeys
+        reasoningKey = keys.first { key in source.map { TextSearch.first(of: key, in: $0) != nil } ?? false } ?? keys.first ?? "reasoning_content"
+        let probe = template.map { ChatTemplateProbe(template: $0, variables: variables) }
+        thinkingSwitch = probe.flatMap { probe in conventions.switches.first(where: probe.has) }
+        (takesNullContent, takesArgumentsAsText, keepsContentWithCalls) = probe?.callForm() ?? (false, false, true)
+    }
+
+    /// Control tokens that must be shown for the parts of an answer to be told apart.
+    public func shownControlTokens(of tokenizer: Tokenizer, withTools: Bool) -> Set<Int32> {
+        var texts = reasoning?.all ?? []
+        if withTools { texts += toolFormats.flatMap(\.literals) }
+        var shown: Set<Int32> = []
+        for text in texts {
+            for id in (try? tokenizer.encode(text, parseSpecial: true)) ?? [] where (try? tokenizer.isControl(id)) == true {
+                shown.insert(id)
+            }
+        }
+        return shown
+    }
+
+    /// What closes reasoning that has used up its budget.
+    ///
+    /// - Parameter unused: nothing was thought; the block is closed without a word.
+    public func closing(unused: Bool) -> String? {
+        reasoning.map { (unused ? $0.beforeClose : budgetLine) + $0.close + $0.afterClose }
+    }
+}

@@ -1,0 +1,17 @@
+import HadalCore
+
+/// A variable by which a chat template is asked to let the model reason, or not to.
+public struct ThinkingSwitch: Sendable, Equatable {
+    public var variable: String
+    /// What asks for reasoning; nil: the variable is left out.
+    public var on: JSON?
+    public var off: JSON
+}
+
+/// Whether a model is to reason before it answers.
+public enum ThinkingMode: String, Sendable, CaseIterable {
+    /// It reasons if its template can ask it to; otherwise it does what it does.
+    case automatic = "auto"
+    case on
+    case off
+}

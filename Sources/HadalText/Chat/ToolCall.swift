@@ -1,0 +1,42 @@
+import HadalCore
+
+/// A model's request to call one of the tools that were offered to it.
+public struct ToolCall: Sendable, Equatable {
+    /// Tells the calls of a conversation apart; a tool's result names it. The model's own where its form has one.
+    public var id: String
+    public var name: String
+    /// The arguments: the text of a JSON object.
+    public var argumentsJSON: String
+
+    public init(id: String, name: String, argumentsJSON: String) {
+        self.id = id
+        self.name = name
+        self.argumentsJSON = argumentsJSON
+    }
+
+    /// The arguments as JSON; an empty object when they are none.
+    public var arguments: JSON {
+        guard let value = try? JSONDocument(parsing: argumentsJSON, file: "arguments").root, value.object != nil else {
+            return JSON(.object(JSONObject()))
+        }
+        return value
+    }
+
+    /// As messages hold it: `{"id", "type": "function", "function": {"name", "arguments"}}`.
+    ///
+    /// - Parameter argumentsAsText: the arguments are a string that holds JSON, not an object.
+    public func json(argumentsAsText: Bool = true) -> JSON {
+        let function = JSONObject([
+            ("name", JSON(.string(name))), ("arguments", argumentsAsText ? JSON(.string(argumentsJSON)) : arguments),
+        ])
+        return JSON(.object(JSONObject([
+            ("id", JSON(.string(id))), ("type", "function"), ("function", JSON(.object(function))),
+        ])))
+    }
+
+    /// An id for the n-th call of a conversation: nine letters and digits, which every template takes.
+    public static func makeID(_ number: Int) -> String {
+        let digits = String(max(number, 0))
+        return "call" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+    }
+}

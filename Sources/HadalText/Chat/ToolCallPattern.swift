@@ -1,0 +1,89 @@
+import HadalCore
+
+/// How a tool call, or one of its parameters, is written: literal text with places for its parts.
+///
+/// White space in a pattern stands for any amount of it, none included.
+struct ToolCallPattern: Sendable {
+    enum Element: Sendable, Equatable {
+        case literal([UInt8])
+        case space
+        /// A word without white space, quotes or brackets.
+        case word(Capture)
+        /// Everything up to the literal that follows.
+        case text(Capture)
+        /// A JSON object, or a string that holds one.
+        case arguments
+        /// A JSON object that has the call's name and arguments, or an array of such.
+        case calls
+        /// Any number of parameters, in any of the format's patterns for them.
+        case parameters
+    }
+
+    enum Capture: String, Sendable { case name, id, kind, index, key, value, string }
+
+    let elements: [Element]
+
+    /// The JSON object of a call and nothing around it.
+    static let bare = ToolCallPattern(elements: [.calls])
+
+    private init(elements: [Element]) { self.elements = elements }
+
+    /// The text that starts a call.
+    var trigger: [UInt8] { if case .literal(let bytes)? = elements.first { bytes } else { [] } }
+
+    /// All literal texts.
+    var literals: [String] {
+        elements.compactMap { if case .literal(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } }
+    }
+
+    /// - Throws: what is wrong in a sentence without a subject, for the caller to place.
+    init(_ text: String) throws(ToolCallPatternFault) {
+        var elements: [Element] = []
+        var literal: [UInt8] = []
+        func flushed() -> [Element] { literal.isEmpty ? [] : [.literal(literal)] }
+        let bytes = Array(text.utf8)
+        var at = 0
+        while at < bytes.count {
+            switch bytes[at] {
+            case UInt8(ascii: "{"):
+                guard let end = bytes[at...].firstIndex(of: UInt8(ascii: "}")) else { throw .init(text: "'{' has no '}'") }
+                let name = String(decoding: bytes[(at + 1)..<end], as: UTF8.self)
+                elements += flushed()
+                literal = []
+                elements.append(try Self.place(name))
+                at = end + 1
+            case 0x20, 0x09, 0x0A, 0x0D:
+                elements += flushed()
+                literal = []
+                if elements.last != .space { elements.append(.space) }
+                at += 1
+            default:
+                literal.append(bytes[at])
+                at += 1
+            }
+        }
+        self.elements = elements + flushed()
+        guard case .literal? = self.elements.first else { throw .init(text: "a pattern starts with literal text") }
+        for (element, next) in zip(self.elements, self.elements.dropFirst() + [.space]) {
+            if case .text = element, case .literal = next { continue }
+            if case .text = element { throw .init(text: "literal text must follow a place for any text") }
+        }
+    }
+
+    private static func place(_ name: String) throws(ToolCallPatternFault) -> Element {
+        switch name {
+        case "arguments": return .arguments
+        case "calls": return .calls
+        case "parameters": return .parameters
+        default:
+            guard let capture = Capture(rawValue: name) else { throw .init(text: "unknown place '{\(name)}'") }
+            switch capture {
+            case .key, .value, .string: return .text(capture)
+            case .name, .id, .kind, .index: return .word(capture)
+            }
+        }
+    }
+}
+
+/// What is wrong with a pattern.
+struct ToolCallPatternFault: Error { let text: String }

@@ -1,0 +1,322 @@
+import Foundation
+import HadalCore
+import HadalEngine
+import HadalText
+import TestSupport
+import Testing
+
+/// Whole replies of models whose weights spell out a script.
+@Suite("Replies")
+struct ReplyTests {
+    static let backends = ["reference", "cpu"]
+
+    private func engine(_ model: ScriptedModel, _ backend: String = "cpu", _ change: (inout EngineOptions) -> Void = { _ in }) throws -> Engine {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try model.write(to: "\(folder)/model.gguf")
+        var options = Golden.options(backend)
+        change(&options)
+        return try Engine(path: "\(folder)/model.gguf", options: options)
+    }
+
+    private func request(_ text: String = "Where?", budget: Int? = nil, thinking: ThinkingMode = .automatic, tools: JSON? = nil) -> ChatRequest {
+        ChatRequest(messages: [ChatMessage(role: "user", content: text)], tools: tools, thinking: thinking, reasoningBudget: budget)
+    }
+
+    private func options(_ change: (inout GenerationOptions) -> Void = { _ in }) -> GenerationOptions {
+        var options = GenerationOptions()
+        options.sampling = .greedy
+        change(&options)
+        return options
+    }
+
+    private static let tools: JSON = [["type": "function", "function": ["name": "get_weather", "parameters": ["type": "object"]]]]
+
+    @Test("reasoning comes apart from the answer, in files of both architectures", arguments: ["llama", "qwen2"], backends)
+    func parts(architecture: String, backend: String) throws {
+        var model = ScriptedModel.thinker()
+        model.architecture = architecture
+        let engine = try engine(model, backend)
+        let prompt = try engine.chatPrompt(request())
+        #expect(prompt.text.hasSuffix("<｜User｜>Where?<｜Assistant｜><think>\n") && prompt.startsInReasoning)
+        let session = engine.makeSession()
+        var (reasoning, text, tokens) = ("", "", [Int32]())
+        var last: GenerationSummary?
+        let reply = try session.reply(to: prompt, options: options()) { event in
+            switch event {
+            case .reasoning(let piece):
+                #expect(text.isEmpty)
+                reasoning += piece
+            case .text(let piece): text += piece
+            case .token(let id): tokens.append(id)
+            case .toolCall: Issue.record("no call was made")
+            case .finished(let summary): last = summary
+            }
+            return true
+        }
+        #expect(reasoning == "hmm, yes" && text == "Paris.")
+        #expect(reply.reasoning == reasoning && reply.answer == text && reply.tokens == tokens)
+        #expect(reply.summary.reason == .endOfText && last?.reason == .endOfText)
+        // Two of the six tokens are thoughts; the marker is neither.
+        #expect(reply.summary.generatedTokens == 6 && reply.summary.reasoningTokens == 2 && reply.summary.injectedTokens == 0)
+        #expect(session.tokens == prompt.ids + tokens)
+        #expect(reply.message.reasoning == "hmm, yes" && reply.message.content == "Paris.")
+    }
+
+    @Test(
+        "the published templates of R1 and its distills", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
+        arguments: ["llama-cpp-deepseek-r1", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B"])
+    func publishedTemplates(name: String) throws {
+        var model = ScriptedModel.thinker()
+        model.template = try String(contentsOfFile: "\(try #require(Fixtures.goldens))/chat_templates/\(name).jinja", encoding: .utf8)
+        let engine = try engine(model)
+        var conversation = Conversation(engine: engine)
+        for question in ["Where?", "And now?"] {
+            let reply = try conversation.ask(question, options: options()) { _ in true }
+            #expect(reply.reasoning == "hmm, yes" && reply.answer == "Paris.")
+        }
+        let text = try #require(engine.tokenizer).decode(conversation.session.tokens)
+        #expect(text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasSuffix("<think>\nhmm, yes</think>\n\nParis."))
+        conversation.request.thinking = .off
+        let brief = try conversation.ask("In short?", options: options()) { _ in true }
+        #expect(brief.reasoning.isEmpty && brief.answer == "Paris.")
+    }
+
+    @Test("a budget closes reasoning that would not end", arguments: backends)
+    func budget(backend: String) throws {
+        let engine = try engine(.thinker(thinksForever: true), backend)
+        for budget in [1, 2, 7] {
+            let session = engine.makeSession()
+            let prompt = try engine.chatPrompt(request(budget: budget))
+            let reply = try session.reply(to: prompt, options: options { $0.maxTokens = 500 }) { _ in true }
+            #expect(reply.answer == "Paris." && reply.summary.reason == .endOfText)
+            #expect(reply.summary.reasoningTokens == budget)
+            let closing = try #require(prompt.format.closing(unused: false))
+            let injected = try #require(engine.tokenizer).encode(closing, parseSpecial: true)
+            #expect(reply.summary.injectedTokens == injected.count)
+            #expect(Array(reply.tokens[budget..<(budget + injected.count)]) == injected)
+            #expect(reply.summary.generatedTokens == reply.tokens.count && session.tokens == prompt.ids + reply.tokens)
+            #expect(reply.reasoning.hasPrefix("hmm") && reply.reasoning.hasSuffix(prompt.format.budgetLine.trimmingCharacters(in: .whitespacesAndNewlines)))
+        }
+        #expect(throws: HadalError.self) { try engine.chatPrompt(request(budget: -1)) }
+    }
+
+    @Test("no thoughts at all: a budget of nothing, or thinking turned off")
+    func off() throws {
+        let engine = try engine(.thinker())
+        for request in [request(budget: 0), request(thinking: .off)] {
+            let prompt = try engine.chatPrompt(request)
+            #expect(prompt.text.hasSuffix("<think>\n\n</think>\n\n") && !prompt.startsInReasoning)
+            let reply = try engine.makeSession().reply(to: prompt, options: options()) { _ in true }
+            #expect(reply.reasoning.isEmpty && reply.answer == "Paris." && reply.summary.reasoningTokens == 0)
+        }
+    }
+
+    @Test("a model that opens the block itself is cut short there too")
+    func opensItself() throws {
+        var model = ScriptedModel.thinker(thinksForever: true)
+        model.template = "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<｜Assistant｜>' }}{# <think> #}"
+        model.script["<｜Assistant｜>"] = ["<think>"]
+        model.script["<think>"] = ["hmm"]
+        let engine = try engine(model)
+        let plain = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 3)), options: options()) { _ in true }
+        #expect(plain.summary.reasoningTokens == 3 && plain.answer == "Paris.")
+        let off = try engine.makeSession().reply(to: engine.chatPrompt(request(thinking: .off)), options: options()) { _ in true }
+        #expect(off.summary.reasoningTokens == 0 && off.reasoning.isEmpty && off.answer == "Paris.")
+        // Asked to think, it finds the block open.
+        #expect(try engine.chatPrompt(request(thinking: .on)).text.hasSuffix("<｜Assistant｜><think>\n"))
+    }
+
+    @Test("the template's own switch is used where it has one")
+    func templateSwitch() throws {
+        var model = ScriptedModel.thinker()
+        model.template = "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<｜Assistant｜>' }}{% if thinking %}{{ '<think>\\n' }}{% else %}{{ '</think>\\n\\n' }}{% endif %}"
+        let engine = try engine(model)
+        #expect(engine.chatFormat.thinkingSwitch?.variable == "thinking")
+        #expect(try engine.chatPrompt(request()).startsInReasoning)
+        #expect(try engine.chatPrompt(request(thinking: .on)).startsInReasoning)
+        let off = try engine.chatPrompt(request(thinking: .off))
+        #expect(!off.startsInReasoning && off.text.hasSuffix("</think>\n\n"))
+        var explicit = request()
+        explicit.variables["thinking"] = false
+        #expect(!(try engine.chatPrompt(explicit).startsInReasoning))
+        #expect(try engine.makeSession().reply(to: off, options: options()) { _ in true }.answer == "Paris.")
+    }
+
+    @Test("a model without reasoning refuses to be asked for it, and takes no budget amiss")
+    func none() throws {
+        var model = ScriptedModel.thinker()
+        (model.userDefined, model.template) = ([], "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<｜Assistant｜>' }}")
+        model.words = ["Paris", ".", "<｜Assistant｜>"]
+        model.script = ["<｜Assistant｜>": ["Paris"], "Paris": ["."], ".": [ScriptedModel.end]]
+        model.control = ["<｜Assistant｜>"]
+        let engine = try engine(model)
+        #expect { try engine.chatPrompt(request(thinking: .on)) } throws: { ($0 as? HadalError)?.code == .unsupported }
+        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 0, thinking: .off)), options: options()) { _ in true }
+        #expect(reply.answer == "Paris." && reply.reasoning.isEmpty)
+    }
+
+    @Test("random numbers go on where reasoning was closed", arguments: backends)
+    func seeds(backend: String) throws {
+        var model = ScriptedModel.thinker()
+        let thoughts = [" one", " two", " three", " four"]
+        let answers = ["A", "B", "C", "D", "E"]
+        model.words += thoughts + answers
+        model.script["\n"] = thoughts
+        for thought in thoughts { model.script[thought] = thoughts }
+        model.script["\n\n"] = answers
+        for answer in answers { model.script[answer] = answers }
+        let engine = try engine(model, backend)
+        let prompt = try engine.chatPrompt(request(budget: 9))
+        let sampled = options {
+            $0.sampling = SamplingOptions()
+            $0.sampling.seed = 42
+            $0.maxTokens = 200
+        }
+        let first = try engine.makeSession().reply(to: prompt, options: sampled) { _ in true }
+        // The same by hand, with one sampler throughout.
+        let sampler = try Sampler(options: sampled.sampling, vocabulary: engine.vocabularySize)
+        let session = engine.makeSession()
+        try session.append(prompt.ids)
+        var tokens: [Int32] = []
+        func draw(_ count: Int) throws {
+            for _ in 0..<count {
+                let token = session.tokens.withUnsafeBufferPointer { sampler.sample(session.logits.baseAddress!, history: $0) }
+                tokens.append(token)
+                try session.append([token])
+            }
+        }
+        try draw(9)
+        let closing = try #require(engine.tokenizer).encode(try #require(prompt.format.closing(unused: false)), parseSpecial: true)
+        tokens += closing
+        try session.append(closing)
+        try draw(200 - 9 - closing.count)
+        #expect(first.tokens == tokens && first.summary.reason == .length)
+        #expect(Set(first.tokens.suffix(40)).count > 1)
+        let again = try engine.makeSession().reply(to: prompt, options: sampled) { _ in true }
+        #expect(again.tokens == first.tokens)
+    }
+
+    @Test("most tokens count throughout: thoughts, the closing line and the answer")
+    func maxTokens() throws {
+        let engine = try engine(.thinker(thinksForever: true))
+        let closing = try #require(engine.tokenizer).encode(try #require(engine.chatFormat.closing(unused: false)), parseSpecial: true).count
+        for limit in 0...(closing + 8) {
+            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 4)), options: options { $0.maxTokens = limit }) { _ in true }
+            #expect(reply.tokens.count == reply.summary.generatedTokens && reply.tokens.count <= limit)
+            #expect(reply.summary.reason == (limit >= closing + 7 ? .endOfText : .length), "\(limit)")
+        }
+    }
+
+    @Test("stop strings end the answer, not the thoughts")
+    func stops() throws {
+        let engine = try engine(.thinker())
+        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request()), options: options { $0.stopStrings = ["yes", "ris."] }) { _ in true }
+        #expect(reply.reasoning == "hmm, yes" && reply.answer == "Pa" && reply.summary.reason == .stopString)
+        let budgeted = try engine.makeSession().reply(
+            to: engine.chatPrompt(request(budget: 1)), options: options { $0.stopStrings = ["."] }) { _ in true }
+        #expect(budgeted.answer == "Paris" && budgeted.summary.reason == .stopString)
+    }
+
+    @Test("a full context ends a reply that is still thinking")
+    func contextFull() throws {
+        let engine = try engine(.thinker(thinksForever: true)) { $0.contextLength = 40 }
+        for budget in [nil, 10, 20] as [Int?] {
+            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: budget)), options: options()) { _ in true }
+            #expect(reply.summary.reason == .contextFull && reply.answer.isEmpty)
+        }
+    }
+
+    @Test("a turn cut off among its thoughts leaves a conversation that goes on", arguments: [true, false])
+    func cutOff(byCancelling: Bool) throws {
+        let engine = try engine(.thinker())
+        var conversation = Conversation(engine: engine)
+        let first = try conversation.ask("Where?", options: options { $0.maxTokens = byCancelling ? nil : 2 }) { event in
+            if case .reasoning = event, byCancelling { return false }
+            return true
+        }
+        #expect(first.summary.reason == (byCancelling ? .cancelled : .length) && first.answer.isEmpty && !first.reasoning.isEmpty)
+        #expect(conversation.messages.map(\.role) == ["user", "assistant"])
+        let second = try conversation.ask("And now?", options: options()) { _ in true }
+        #expect(second.answer == "Paris." && second.reasoning == "hmm, yes")
+        #expect(try #require(engine.tokenizer).decode(conversation.session.tokens).hasSuffix(
+            "<｜User｜>Where?<｜Assistant｜> <｜end▁of▁sentence｜><｜User｜>And now?<｜Assistant｜><think>\nhmm, yes</think>\n\nParis."))
+        conversation.undo()
+        #expect(conversation.messages.count == 2)
+    }
+
+    @Test("thoughts of earlier turns are left out, and what the turns have in common is not computed again")
+    func history() throws {
+        let engine = try engine(.thinker())
+        var conversation = Conversation(engine: engine, system: "Be brief.")
+        _ = try conversation.ask("Where?", options: options()) { _ in true }
+        let before = conversation.session.tokens
+        let second = try conversation.ask("And now?", options: options()) { _ in true }
+        let now = conversation.session.tokens
+        let text = try #require(engine.tokenizer).decode(now)
+        #expect(text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasPrefix(ScriptedModel.begin + "Be brief."))
+        // Kept up to where the thoughts began.
+        let common = zip(before, now).prefix { $0 == $1 }.count
+        #expect(second.reusedTokens == common && common >= 13 && second.promptTokens + common + second.tokens.count == now.count)
+    }
+
+    @Test("tool calls are events of their own, and their results go back to the model", arguments: backends)
+    func toolCalls(backend: String) throws {
+        let engine = try engine(.caller(), backend)
+        // The template adds arguments to a text: they must be text.
+        #expect(engine.chatFormat.takesArgumentsAsText)
+        var conversation = Conversation(engine: engine)
+        conversation.request.tools = Self.tools
+        var events: [String] = []
+        let reply = try conversation.ask("Weather?", options: options()) { event in
+            switch event {
+            case .reasoning(let text): events.append("reasoning \(text)")
+            case .text(let text): events.append("text \(text)")
+            case .toolCall(let call): events.append("call \(call.name) \(call.argumentsJSON)")
+            case .token, .finished: break
+            }
+            return true
+        }
+        #expect(events == ["reasoning hmm", "text Let me look.", #"call get_weather {"city": "Oslo"}"#])
+        #expect(reply.summary.reason == .toolCalls && reply.toolCalls.map(\.id) == ["call00001"])
+        conversation.give("21 degrees", for: reply.toolCalls[0])
+        let second = try conversation.answer(options: options()) { _ in true }
+        let text = try #require(engine.tokenizer).decode(conversation.session.tokens)
+        #expect(text.contains("<｜tool▁sep｜>get_weather\n```json\n{\"city\": \"Oslo\"}\n```<｜tool▁call▁end｜>"))
+        #expect(text.contains("<｜tool▁output▁begin｜>21 degrees<｜tool▁output▁end｜>"))
+        #expect(second.toolCalls.map(\.id) == ["call00002"])
+    }
+
+    @Test("a call that is broken is text, and so is one that nobody offered")
+    func brokenCalls() throws {
+        let broken = try engine(.caller(#"{"city": }"#))
+        let reply = try broken.makeSession().reply(to: broken.chatPrompt(request(tools: Self.tools)), options: options()) { _ in true }
+        #expect(reply.toolCalls.isEmpty && reply.summary.reason == .endOfText)
+        #expect(reply.answer == "Let me look.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": }\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>")
+        let unasked = try engine(.caller())
+        let plain = try unasked.makeSession().reply(to: unasked.chatPrompt(request()), options: options()) { _ in true }
+        #expect(plain.toolCalls.isEmpty && plain.answer.contains(#"{"city": "Oslo"}"#))
+    }
+
+    @Test("the stream tells what the blocking form tells")
+    func stream() async throws {
+        let engine = try engine(.thinker())
+        var (reasoning, text) = ("", "")
+        for try await event in engine.makeSession().replies(to: try engine.chatPrompt(request()), options: options()) {
+            if case .reasoning(let piece) = event { reasoning += piece }
+            if case .text(let piece) = event { text += piece }
+        }
+        #expect(reasoning == "hmm, yes" && text == "Paris.")
+    }
+
+    @Test func messagesAreReadAndWritten() throws {
+        let text = #"{"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, {"role": "assistant", "content": null, "reasoning_content": "r", "tool_calls": [{"id": "x", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]}, {"role": "tool", "content": "c", "tool_call_id": "x", "name": "f"}]}"#
+        let list = try ChatMessage.list(JSONDocument(parsing: text, file: "chat.json"))
+        #expect(list[0].content == "ab" && list[1].reasoning == "r" && list[1].toolCalls == [ToolCall(id: "x", name: "f", argumentsJSON: #"{"a": 1}"#)])
+        #expect(list[2].toolCallID == "x" && list[2].json["tool_call_id"]?.string == "x")
+        #expect(list[1].json["tool_calls"]?.array?.first?["function"]?["arguments"]?.string == #"{"a": 1}"#)
+        for bad in [#"[{"content": "a"}]"#, #"[{"role": "user", "content": 5}]"#, #"{"a": 1}"#, #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]"#, #"[{"role": "user", "content": [{"type": "image"}]}]"#] {
+            #expect { try ChatMessage.list(JSONDocument(parsing: bad, file: "chat.json")) } throws: { "\($0)".contains("chat.json:1:") }
+        }
+    }
+}
