@@ -98,10 +98,13 @@ extension Lowering {
                 outputs: [y], attributes: scaleBlock(node, 1), node: fused?.node ?? index))
     }
 
-    /// Two where the result is read by the host: logits show the error of their own activations undamped.
+    /// Two where the result is read by the host, since logits show the error of their own activations undamped, and for what a gated
+    /// unit gives: products of two numbers have outliers that 8 bits spend their range on.
     private func terms(of node: Graph.Node) -> Int {
         if let asked = store.activations { return asked.terms }
-        return node.outputs.first.map { graph.values.indices.contains($0) && isOutput[$0] } ?? false ? 2 : 1
+        if let y = node.outputs.first, graph.values.indices.contains(y), isOutput[y] { return 2 }
+        if case .value(let x) = node.inputs[0], gated.contains(x) { return 2 }
+        return 1
     }
 
     /// The 8-bit form of a value, made once, in one or two terms.

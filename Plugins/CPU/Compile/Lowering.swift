@@ -21,6 +21,8 @@ struct Lowering {
     /// How many inputs read each value.
     let uses: [Int]
     let isOutput: [Bool]
+    /// Values that gated units give.
+    let gated: Set<Int>
     var quantised: [QuantisedValue: PlannedTensor] = [:]
     /// Streams by node, for the layers before them to guess for.
     var streams: [Int: ExpertStream] = [:]
@@ -47,6 +49,7 @@ struct Lowering {
         for node in graph.nodes {
             for case .value(let value) in node.inputs where graph.values.indices.contains(value) { uses[value] += 1 }
         }
+        gated = Set(graph.nodes.filter { $0.op == "glu" }.flatMap(\.outputs))
         self.uses = uses
         self.isOutput = isOutput
     }
