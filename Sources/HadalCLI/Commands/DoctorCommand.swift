@@ -40,6 +40,6 @@ struct DoctorCommand: ParsableCommand {
         ]))
         Terminal.line("\nbackends")
         Terminal.line(BackendListing.text(registry).split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }.joined(separator: "\n"))
-        Terminal.line("\nmodels in \(store.directory): \(store.installed.isEmpty ? "none (hadal pull smollm2)" : store.installed.map(\.name).joined(separator: ", "))")
+        Terminal.line("\nmodels in \(store.directory): \(store.installed.isEmpty ? "none (hadal models lists what hadal pull fetches)" : store.installed.map(\.name).joined(separator: ", "))")
     }
 }
