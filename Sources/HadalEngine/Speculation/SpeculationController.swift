@@ -17,6 +17,8 @@ struct SpeculationController: Sendable {
     static let window = 32
     /// Rounds before drafting may be given up: at first, and when it is tried again.
     static let trial = (first: 16, again: 8)
+    /// Where the loss is plain, fewer rounds do: these, once the gain is below this.
+    static let hopeless = (rounds: 5, gain: 0.75)
     /// Plain steps at the start, to have something to compare with; one more is taken every so many rounds. The very first does not count: what
     /// the prompt's processing pushed out of the caches comes back in it.
     static let plainSteps = (first: 4, every: 24)
@@ -139,7 +141,7 @@ struct SpeculationController: Sendable {
         roundsOfTrial += 1
         roundsSincePlain += 1
         if roundsSincePlain >= Self.plainSteps.every { plainWanted = 1 }
-        if roundsOfTrial >= trialLength, let gain = windowGain, gain < 1 {
+        if let gain = windowGain, roundsOfTrial >= trialLength && gain < 1 || roundsOfTrial >= Self.hopeless.rounds && gain < Self.hopeless.gain {
             paused = (0, 0)
             if switchedOffAfter == nil { switchedOffAfter = generated }
         } else if trialLength == Self.trial.again, roundsOfTrial >= Self.window {

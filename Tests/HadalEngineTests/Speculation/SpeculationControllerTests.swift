@@ -73,11 +73,11 @@ struct SpeculationControllerTests {
         var controller = SpeculationController(most: 7, start: 3, isAdaptive: true)
         let outcome = run(&controller, Machine(step: { 1 + 0.1 * Double($0) }, draft: 0.3, kept: { _ in 0 }, catchUp: 0.01), tokens: 4000)
         let off = controller.switchedOffAfter ?? 0
-        #expect(off > 0 && off < 40)
+        #expect(off > 0 && off < 16, "the loss is plain after a few rounds")
         #expect(controller.summary(kind: "draft").netGain ?? 1 < 0.8)
         // Tried again, but rarely: each pause is twice as long.
         let rounds = outcome.lengths.filter { $0 > 0 }.count
-        #expect(rounds >= SpeculationController.trial.first + 2 * SpeculationController.trial.again)
+        #expect(rounds >= 3 * SpeculationController.hopeless.rounds && rounds < 10 * SpeculationController.hopeless.rounds)
         #expect(outcome.seconds < 4000 * 1.02)
     }
 
