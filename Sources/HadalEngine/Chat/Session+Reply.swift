@@ -1,4 +1,3 @@
-import Dispatch
 import HadalCore
 import HadalText
 
@@ -100,26 +99,6 @@ extension Session {
     public func replies(
         to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions()
     ) -> AsyncThrowingStream<GenerationEvent, any Error> {
-        AsyncThrowingStream { continuation in
-            let cancelled = CancellationFlag()
-            continuation.onTermination = { [weak self] reason in
-                if case .cancelled = reason {
-                    cancelled.set()
-                    self?.cancel()
-                }
-            }
-            DispatchQueue.global(qos: .userInitiated).async {
-                do {
-                    _ = try self.reply(to: prompt, options: options) { event in
-                        continuation.yield(event)
-                        return !cancelled.isSet
-                    }
-                    continuation.finish()
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-        }
+        streaming { session, onEvent in _ = try session.reply(to: prompt, options: options, onEvent: onEvent) }
     }
 }
-

@@ -76,6 +76,13 @@ extension Session {
 
     /// The same as a stream. Runs on a thread of its own; ending the iteration cancels it.
     public func stream(_ options: GenerationOptions = GenerationOptions()) -> AsyncThrowingStream<GenerationEvent, any Error> {
+        streaming { session, onEvent in try session.generate(options, onEvent: onEvent) }
+    }
+
+    /// Runs `body` on a thread of its own, its events as a stream; ending the iteration cancels it.
+    func streaming(
+        _ body: @escaping @Sendable (Session, (GenerationEvent) throws -> Bool) throws -> Void
+    ) -> AsyncThrowingStream<GenerationEvent, any Error> {
         AsyncThrowingStream { continuation in
             let cancelled = CancellationFlag()
             continuation.onTermination = { [weak self] reason in
@@ -86,7 +93,7 @@ extension Session {
             }
             DispatchQueue.global(qos: .userInitiated).async {
                 do {
-                    try self.generate(options) { event in
+                    try body(self) { event in
                         continuation.yield(event)
                         return !cancelled.isSet
                     }
