@@ -95,7 +95,7 @@ let package = Package(
         .target(name: "CVulkan"),
         .target(
             name: "HadalVulkan",
-            dependencies: ["HadalBackend", "HadalGraph", "HadalCore", "CHadalPlugin", "CVulkan"],
+            dependencies: ["HadalBackend", "HadalGraph", "HadalCore", "HadalKernelFiles", "CHadalPlugin", "CHadalSystem", "CVulkan"],
             path: "Plugins/Vulkan", exclude: ["Plugin"]),
         .target(
             name: "HadalVulkanPlugin", dependencies: ["HadalVulkan", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/Vulkan/Plugin"),

@@ -9,7 +9,7 @@ public struct VulkanBackend: Backend {
     public var version: String { "1.0" }
     public var summary: String { "compute shaders on any Vulkan 1.2 device" }
     public var capabilities: BackendCapabilities { [.blockScales, .multiNode, .state, .multiSequence, .symbolicDims] }
-    public var options: [OptionSpec] { [] }
+    public var options: [OptionSpec] { VulkanSettings.specs }
     public var hasBuffers: Bool { true }
 
     /// - Throws: when there is no Vulkan loader.
@@ -26,6 +26,6 @@ public struct VulkanBackend: Backend {
         }
         let physical = try PhysicalDevice(handles[index], library)
         if let lacks = physical.lacks { throw HadalError(.unsupported, "\(physical.name) lacks \(lacks)") }
-        return try VulkanDevice(physical, library)
+        return try VulkanDevice(physical, library, VulkanSettings(options), log: log)
     }
 }

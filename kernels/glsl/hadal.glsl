@@ -3,6 +3,7 @@
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalFloats { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalInts { int at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalWords { uint at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalVectors { vec4 at[]; };
 
 // ---- the step ---------------------------------------------------------------------------------------------------------
 // Words: T, S, R, where the tables of tokens, sequences and pages start. A token: its sequence, its position. A sequence: first token,
@@ -14,9 +15,6 @@ uint tokens() { return hadal_word(0); }
 uint sequence_of(uint token) { return hadal_word(hadal_word(3) + 2 * token); }
 uint position_of(uint token) { return hadal_word(hadal_word(3) + 2 * token + 1); }
 uint planned_length(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 3); }
-
-// Extent of a row dimension: HADAL_TOKENS, HADAL_SEQUENCES, HADAL_ROWS, or the number itself.
-uint hadal_extent(uint symbol, uint fixed_extent) { return symbol == 0 ? fixed_extent : hadal_word(symbol - 1); }
 
 // Where the row of a token begins in a cache: `position` counts within its sequence.
 uint hadal_cache_row(uint sequence, uint position, uint head, uint heads, uint width, uint page_tokens) {

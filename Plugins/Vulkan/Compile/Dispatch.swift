@@ -1,7 +1,7 @@
 import CVulkan
 import HadalGraph
 
-/// One dispatch as the lowering plans it: a pipeline, its arguments, its grid, and what it reads and writes.
+/// One dispatch as the lowering plans it: a pipeline, its operands, its grid, and what it reads and writes.
 struct Dispatch {
     /// A place that operands of several dispatches may share.
     enum Place: Hashable {
@@ -11,18 +11,17 @@ struct Dispatch {
         case state(Int)
     }
 
+    enum Address {
+        case fixed(UInt64)
+        /// The start of what the place names, once it is known where that lies.
+        case place(Place)
+    }
+
     var pipeline: VkPipeline
-    /// One for each field of the argument block.
-    var values: [Value]
-    var grid: Int
+    /// In the order of the push constants.
+    var addresses: [Address]
+    var grid: Grid
     var reads: [Place]
     var writes: [Place]
     var node: Int
-
-    enum Value {
-        case address(UInt64)
-        case word(UInt32)
-        /// Bytes from the start of what the place names, once it is known where that lies.
-        case place(Place)
-    }
 }

@@ -37,11 +37,11 @@ struct KernelUse {
     static let matrixTypes: Set<DType> = Set(DType.allCases.filter { [.f32, .f16, .bf16, .f8_e4m3].contains($0) || BlockLayout($0) != nil })
 
     /// - Throws: `unsupported` with the reason when the node cannot run here.
-    init(_ index: Int, of segment: Segment, catalogue: OpCatalogue) throws {
+    init(_ index: Int, of segment: Segment, contract: OpContract) throws {
         let graph = segment.graph
         guard graph.nodes.indices.contains(index) else { throw HadalError(.invalidArgument, "there is no node \(index)") }
         node = graph.nodes[index]
-        contract = try catalogue.contract(for: node.op)
+        self.contract = contract
         guard !contract.stages.isEmpty else { throw HadalError(.unsupported, "op '\(node.op)' has no Vulkan kernel") }
         func unsupported(_ reason: String) -> HadalError { HadalError(.unsupported, reason) }
 
@@ -91,9 +91,22 @@ struct KernelUse {
         }
     }
 
+    /// Whether a form of a stage may serve here on a device with these features.
+    func allows(_ stage: OpContract.Stage, features: Set<String>) throws -> Bool {
+        guard stage.features.allSatisfy(features.contains) else { return false }
+        for (name, values) in stage.dtypes {
+            guard let i = contract.inputs.firstIndex(where: { $0.name == name }), let dtype = signature.inputs[i], values.contains(dtype) else { return false }
+        }
+        guard let condition = stage.requires else { return true }
+        return try evaluate(condition).bool == true
+    }
+
     /// An expression over extents and attributes; extents that vary take their value from `varying`.
-    func evaluate(_ expression: Expression, varying: (Dim.Symbol) -> Int? = { _ in nil }) throws -> ExpressionValue {
+    func evaluate(
+        _ expression: Expression, _ parameters: [String: Int] = [:], varying: (Dim.Symbol) -> Int? = { _ in nil }
+    ) throws -> ExpressionValue {
         try expression.evaluate { name in
+            if let parameter = parameters[name] { return .int(parameter) }
             if let attribute = node.attributes[name] { return attribute.expressionValue }
             switch extents[name] {
             case .fixed(let n): return .int(n)

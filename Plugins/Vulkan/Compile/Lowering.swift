@@ -1,29 +1,27 @@
+import CVulkan
 import HadalBackend
 import HadalCore
 import HadalGraph
 
 /// Turns a segment into dispatches, one for each stage of each node, following the contracts alone.
+///
+/// It outlives the compilation, so that the kernel of an op can be replaced: places of values and weights stay as they are.
 struct Lowering {
-    private let segment: Segment
-    private let catalogue: OpCatalogue
-    private let pipelines: Pipelines
-    private let limits: (UInt32, UInt32, UInt32)
+    let segment: Segment
+    private let device: VulkanDevice
     private let store: WeightStore
-    private(set) var dispatches: [Dispatch] = []
-    private(set) var grids: [Grid] = []
     private(set) var arena = Arena()
     private var homes: [Dispatch.Place?]
+    /// Of each node with a kernel that needs any.
+    private var scratch: [Int: [(elements: Int, place: Dispatch.Place)]] = [:]
     private var lastUse: [Int]
-    private let includes: String
 
     private var graph: Graph { segment.graph }
 
-    init(_ segment: Segment, catalogue: OpCatalogue, pipelines: Pipelines, store: WeightStore, limits: (UInt32, UInt32, UInt32)) throws {
+    init(_ segment: Segment, on device: VulkanDevice, store: WeightStore) {
         self.segment = segment
-        self.catalogue = catalogue
-        self.pipelines = pipelines
+        self.device = device
         self.store = store
-        self.limits = limits
         let graph = segment.graph
         homes = Array(repeating: nil, count: graph.values.count)
         lastUse = Array(repeating: -1, count: graph.values.count)
@@ -32,19 +30,45 @@ struct Lowering {
         for (i, node) in graph.nodes.enumerated() {
             for case .value(let value) in node.inputs { lastUse[value] = i }
         }
-        guard let linear = catalogue.contracts["linear"]?.folder, let slash = linear.lastIndex(of: "/") else {
-            throw HadalError(.notFound, "the kernels folder of this installation is missing")
-        }
-        let shared = "\(linear[..<slash])/glsl"
-        includes = try ["hadal", "blocks"].map { try pipelines.text(of: "\(shared)/\($0).glsl") }.joined(separator: "\n")
     }
 
-    mutating func lower() throws {
+    /// The dispatches of every node, in order.
+    mutating func lower() throws -> [Dispatch] {
+        var dispatches: [Dispatch] = []
         for index in graph.nodes.indices {
-            do { try lower(index) } catch let error as HadalError {
+            do {
+                let kernel = try device.kernels.kernel(of: graph.nodes[index].op)
+                let use = try KernelUse(index, of: segment, contract: kernel.contract)
+                for output in use.node.outputs where homes[output] == nil { homes[output] = .arena(arena.take(try upperBytes(output))) }
+                try takeScratch(index, use)
+                dispatches += try self.dispatches(index, use, kernel)
+                for (_, place) in scratch[index] ?? [] { if case .arena(let range) = place { arena.give(range) } }
+                for operand in Set(use.node.inputs) {
+                    if case .value(let value) = operand, lastUse[value] == index { release(value) }
+                }
+                for output in Set(use.node.outputs) where lastUse[output] < 0 { release(output) }
+            } catch let error as HadalError {
                 throw HadalError(error.code, "\(graph.nodes[index].label): \(error.message)", at: error.place, hint: error.hint)
             }
         }
+        return dispatches
+    }
+
+    /// The same dispatches with those of one op made from another kernel.
+    func replacing(_ kernel: Kernel, in dispatches: [Dispatch]) throws -> [Dispatch] {
+        var made: [Dispatch] = []
+        for index in graph.nodes.indices {
+            guard graph.nodes[index].op == kernel.contract.name else {
+                made += dispatches.filter { $0.node == index }
+                continue
+            }
+            let use = try KernelUse(index, of: segment, contract: kernel.contract)
+            guard try scratchElements(use) == (scratch[index] ?? []).map(\.elements) else {
+                throw HadalError(.unsupported, "the new kernel of \(kernel.contract.name) needs other scratch memory", hint: "load the model anew")
+            }
+            made += try self.dispatches(index, use, kernel)
+        }
+        return made
     }
 
     /// Copies that must follow: outputs whose value lives elsewhere.
@@ -55,37 +79,43 @@ struct Lowering {
         }
     }
 
-    private mutating func lower(_ index: Int) throws {
-        let whole = try KernelUse(index, of: segment, catalogue: catalogue)
+    private func dispatches(_ index: Int, _ whole: KernelUse, _ kernel: Kernel) throws -> [Dispatch] {
         let node = whole.node
-        for output in node.outputs where homes[output] == nil { homes[output] = .arena(arena.take(try upperBytes(output))) }
-        let body = try pipelines.text(of: "\(whole.contract.folder)/vulkan.comp")
-        for part in parts(whole) {
+        return try parts(whole).flatMap { part in
             let use = part.map { whole.narrowed(to: $0) } ?? whole
-            for stage in use.contract.stages {
-                let source = KernelSource(
-                    use.contract, stage: stage, signature: use.signature, extents: use.extents.keys.sorted(), body: body,
-                    includes: includes)
+            return try use.contract.stages.map { stage in
+                let built = try device.kernels.build(stage, of: use, kernel)
                 let inputs = part?.operand.map { [node.inputs[$0]] } ?? node.inputs
                 let outputs = part?.output.map { [node.outputs[$0]] } ?? node.outputs
-                dispatches.append(
-                    Dispatch(
-                        pipeline: try pipelines.pipeline(source), values: try source.fields.map { try value(of: $0, use, part) },
-                        grid: grids.count,
-                        reads: inputs.compactMap { if case .value(let v) = $0 { homes[v] } else { nil } },
-                        writes: outputs.compactMap { homes[$0] } + node.states.map { .state($0) }, node: index))
-                grids.append(try Grid(stage, use, bounds: segment.bounds, limits: limits))
+                let shared = (scratch[index] ?? []).map(\.place)
+                let pipeline = try device.pipelines.pipeline(
+                    built.source, try built.source.constants.map { try word(of: $0, use, part, built) })
+                return Dispatch(
+                    pipeline: pipeline, addresses: try built.source.operands.map { try address(of: $0, use, part, index) },
+                    grid: try Grid(built.stage, use, built.parameters, bounds: segment.bounds, limits: device.context.physical.limits.maxComputeWorkGroupCount),
+                    reads: inputs.compactMap { if case .value(let v) = $0 { homes[v] } else { nil } } + node.states.map { .state($0) } + shared,
+                    writes: outputs.compactMap { homes[$0] } + node.states.map { .state($0) } + shared, node: index)
             }
         }
-        for operand in Set(node.inputs) {
-            if case .value(let value) = operand, lastUse[value] == index { release(value) }
-        }
-        for output in Set(node.outputs) where lastUse[output] < 0 { release(output) }
     }
 
     private mutating func release(_ value: Int) {
         guard case .arena(let range)? = homes[value], !graph.outputs.contains(value) else { return }
         arena.give(range)
+    }
+
+    private func scratchElements(_ use: KernelUse) throws -> [Int] {
+        try use.contract.scratch.map { scratch in
+            guard let count = try use.evaluate(scratch.elements, varying: { segment.bounds[$0] }).int, count >= 0, count <= Int(UInt32.max) else {
+                throw HadalError(.unsupported, "'\(scratch.name)' needs \(scratch.elements.text) elements, which is no possible number")
+            }
+            return count
+        }
+    }
+
+    private mutating func takeScratch(_ index: Int, _ use: KernelUse) throws {
+        let elements = try scratchElements(use)
+        if !elements.isEmpty { scratch[index] = elements.map { ($0, .arena(arena.take($0 * 4))) } }
     }
 
     /// Of ops that take or give any number of operands: one of these a dispatch. Else a single nil.
@@ -127,62 +157,71 @@ struct Lowering {
         }
         return elements * 4
     }
+}
 
-    // MARK: Arguments
+// What kernels are told.
+extension Lowering {
+    private func weight(_ input: Int, _ use: KernelUse) throws -> WeightStore.Placed {
+        guard case .weight(let index) = use.node.inputs[input] else { throw HadalError(.backend, "input \(input) is no weight") }
+        return try store.place(index, widened: use.contract.inputs[input].dims.count < 2)
+    }
 
-    private func value(of field: KernelSource.Field, _ use: KernelUse, _ part: KernelUse.Part?) throws -> Dispatch.Value {
+    private func address(of operand: KernelSource.Operand, _ use: KernelUse, _ part: KernelUse.Part?, _ index: Int) throws -> Dispatch.Address {
         let node = use.node
-        func weight(_ input: Int) throws -> WeightStore.Placed {
-            guard case .weight(let index) = node.inputs[input] else { throw HadalError(.backend, "input \(input) is no weight") }
-            return try store.place(index, widened: use.contract.inputs[input].dims.count < 2)
-        }
-        switch field {
-        case .address(.input(let i)):
-            let operand = part?.operand ?? i
-            switch node.inputs[use.contract.inputs[i].variadic ? operand : i] {
+        switch operand {
+        case .input(let i):
+            switch node.inputs[use.contract.inputs[i].variadic ? part?.operand ?? i : i] {
             case .value(let v):
                 guard let home = homes[v] else { throw HadalError(.invalidArgument, "value '\(graph.values[v].name)' is read before it is made") }
                 return .place(home)
-            case .weight: return .address(try weight(i).address)
-            case .none: return .address(0)
+            case .weight: return .fixed(try weight(i, use).address)
+            case .none: return .fixed(0)
             }
-        case .address(.scales(let i)): return .address(try weight(i).scales?.address ?? 0)
-        case .address(.output(let i)):
+        case .scales(let i): return .fixed(try weight(i, use).scales?.address ?? 0)
+        case .output(let i):
             guard let home = homes[node.outputs[part?.output ?? i]] else { throw HadalError(.backend, "an output without a home") }
             return .place(home)
-        case .address(.state(let i)): return .place(.state(node.states[i]))
+        case .state(let i): return .place(.state(node.states[i]))
+        case .scratch(let i):
+            guard let place = scratch[index]?[i].place else { throw HadalError(.backend, "scratch memory without a home") }
+            return .place(place)
+        }
+    }
+
+    private func word(of constant: KernelSource.Constant, _ use: KernelUse, _ part: KernelUse.Part?, _ built: Kernels.Built) throws -> UInt32 {
+        switch constant {
+        case .threads: return UInt32(clamping: built.threads)
+        case .parameter(let name): return UInt32(clamping: built.parameters[name] ?? 0)
         case .symbol(let name):
-            if case .symbol(let symbol)? = use.extents[name] {
-                // The words of the step begin with T, S and R.
-                return .word(symbol == .tokens ? 1 : symbol == .sequences ? 2 : 3)
-            }
-            return .word(0)
+            guard case .symbol(let symbol)? = use.extents[name] else { return 0 }
+            // The words of the step begin with T, S and R.
+            return symbol == .tokens ? 1 : symbol == .sequences ? 2 : 3
         case .extent(let name):
-            if case .fixed(let n)? = use.extents[name] { return .word(UInt32(clamping: n)) }
-            return .word(0)
-        case .attribute(let name): return .word(try Self.word(of: name, use))
-        case .number(.rowWords(let i)): return .word(UInt32(clamping: try weight(i).rowWords))
-        case .number(.sideWord(let i)): return .word(UInt32(clamping: try weight(i).sideWord))
-        case .number(.scaleRows(let i)): return .word(UInt32(clamping: try weight(i).scales?.rows ?? 1))
-        case .number(.scaleColumns(let i)): return .word(UInt32(clamping: try weight(i).scales?.columns ?? 1))
-        case .number(.scaleStride(let i)): return .word(UInt32(clamping: try weight(i).scales?.stride ?? 0))
-        case .number(.pageTokens): return .word(UInt32(clamping: segment.pageTokens))
-        case .number(.partOffset): return .word(UInt32(clamping: part?.offset ?? 0))
-        case .number(.partWidth): return .word(UInt32(clamping: part?.width ?? 0))
-        case .number(.partTotal): return .word(UInt32(clamping: part?.total ?? 0))
+            guard case .fixed(let n)? = use.extents[name] else { return 0 }
+            return UInt32(clamping: n)
+        case .attribute(let name): return try Self.word(of: name, use)
+        case .rowWords(let i): return UInt32(clamping: try weight(i, use).rowWords)
+        case .sideWord(let i): return UInt32(clamping: try weight(i, use).sideWord)
+        case .scaleRows(let i): return UInt32(clamping: try weight(i, use).scales?.rows ?? 1)
+        case .scaleColumns(let i): return UInt32(clamping: try weight(i, use).scales?.columns ?? 1)
+        case .scaleStride(let i): return UInt32(clamping: try weight(i, use).scales?.stride ?? 0)
+        case .pageTokens: return UInt32(clamping: segment.pageTokens)
+        case .partOffset: return UInt32(clamping: part?.offset ?? 0)
+        case .partWidth: return UInt32(clamping: part?.width ?? 0)
+        case .partTotal: return UInt32(clamping: part?.total ?? 0)
         }
     }
 
     /// An attribute as its kernel sees it: strings as their place among the contract's choices.
     private static func word(of name: String, _ use: KernelUse) throws -> UInt32 {
-        switch use.node.attributes[name] {
+        let spec = use.contract.attributes.first { $0.name == name }
+        switch use.node.attributes[name] ?? spec?.defaultValue {
         case .bool(let b)?: return b ? 1 : 0
+        case .int(let i)? where spec?.kind == .float: return Float(i).bitPattern
         case .int(let i)?: return UInt32(bitPattern: Int32(clamping: i))
         case .float(let d)?: return Float(d).bitPattern
         case .string(let text)?:
-            guard let place = use.contract.attributes.first(where: { $0.name == name })?.choices.firstIndex(of: text) else {
-                throw HadalError(.unsupported, "\(name) '\(text)'")
-            }
+            guard let place = spec?.choices.firstIndex(of: text) else { throw HadalError(.unsupported, "\(name) '\(text)'") }
             return UInt32(place)
         default: throw HadalError(.invalidArgument, "attribute '\(name)' is missing")
         }

@@ -12,20 +12,20 @@ struct StepTables {
         headWords + 2 * bounds.tokens + sequenceWords * bounds.sequences + pages
     }
 
-    /// Writes a checked step. Allocates nothing.
+    /// Writes a checked step. Allocates nothing unless the step is refused.
     ///
-    /// - Throws: `invalidArgument` for a step that contradicts itself or is beyond the bounds.
-    static func write(_ step: hadal_step, to words: UnsafeMutablePointer<UInt32>, bounds: Segment.Bounds, pageTokens: Int, pageCapacity: Int) throws {
+    /// - Returns: `invalidArgument` for a step that contradicts itself or is beyond the bounds.
+    static func write(_ step: hadal_step, to words: UnsafeMutablePointer<UInt32>, bounds: Segment.Bounds, pageTokens: Int, pageCapacity: Int) -> HadalError? {
         let (tokens, count) = (Int(step.tokens), Int(step.sequence_count))
         guard tokens <= bounds.tokens, count <= bounds.sequences, Int(step.rows) <= bounds.rows else {
-            throw HadalError(
+            return HadalError(
                 .invalidArgument,
                 "a step of \(step.tokens) tokens, \(step.sequence_count) sequences and \(step.rows) rows exceeds the compiled bounds")
         }
         let stride = Int(step.sequence_stride), listed = Int(step.page_list_count)
         guard count == 0 || step.sequences != nil && stride >= MemoryLayout<hadal_sequence>.size, listed == 0 || step.pages != nil,
             listed <= pageCapacity
-        else { throw HadalError(.invalidArgument, "the step's sequences or pages are missing or too many") }
+        else { return HadalError(.invalidArgument, "the step's sequences or pages are missing or too many") }
         let tokenTable = headWords, sequenceTable = tokenTable + 2 * bounds.tokens
         let pageTable = sequenceTable + sequenceWords * bounds.sequences
         words[0] = step.tokens
@@ -40,10 +40,10 @@ struct StepTables {
             let (first, new, past) = (Int(sequence.first_token), Int(sequence.token_count), Int(sequence.past))
             let (firstPage, pages) = (Int(sequence.first_page), Int(sequence.page_count))
             guard first <= tokens, new <= tokens - first, firstPage <= listed, pages <= listed - firstPage else {
-                throw HadalError(.invalidArgument, "sequence \(i) of the step lies outside its tokens or pages")
+                return HadalError(.invalidArgument, "sequence \(i) of the step lies outside its tokens or pages")
             }
             guard pages * pageTokens >= past + new || pages == 0 else {
-                throw HadalError(.invalidArgument, "sequence \(i) has \(pages) pages, too few for \(past + new) tokens")
+                return HadalError(.invalidArgument, "sequence \(i) has \(pages) pages, too few for \(past + new) tokens")
             }
             let entry = words + sequenceTable + sequenceWords * i
             entry[0] = sequence.first_token
@@ -58,5 +58,6 @@ struct StepTables {
             }
         }
         if let pages = step.pages { (words + pageTable).update(from: pages, count: listed) }
+        return nil
     }
 }

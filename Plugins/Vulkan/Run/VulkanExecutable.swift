@@ -11,13 +11,13 @@ import HadalGraph
 /// Thread safety: one `execute` at a time, and one of all executables of a device.
 final class VulkanExecutable: Executable, @unchecked Sendable {
     let info: ExecutableInfo
-    private let context: DeviceContext
-    private let transfer: Transfer
+    private let device: VulkanDevice
+    private var context: DeviceContext { device.context }
     private let bounds: Segment.Bounds
     private let pageTokens: Int
     private let pageCapacity: Int
-    private let dispatches: [Dispatch]
-    private let grids: [Grid]
+    private let lowering: Lowering
+    private var dispatches: [Dispatch]
     private let copies: [(from: Dispatch.Place, output: Int)]
     private let inputs: [(dims: [Dim], bytes: Int)]
     private let outputs: [(dims: [Dim], bytes: Int)]
@@ -26,16 +26,12 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
 
     private let weights: [DeviceMemory]
     private let arena: DeviceMemory
-    private let arguments: DeviceMemory
     private let step: DeviceMemory
-    private let indirect: DeviceMemory
-    /// Where each dispatch's arguments begin.
-    private let offsets: [Int]
+    private var indirect: DeviceMemory
     private var commands: VkCommandBuffer?
-    /// Addresses that the arguments hold for what the host binds; the commands are recorded for these.
-    private var bound: [Dispatch.Place: UInt64] = [:]
-    private var boundBuffers: [Dispatch.Place: VulkanBuffer] = [:]
-    private let barriers: Int
+    private var tracer: NodeTracer?
+    /// What the host binds; the commands are recorded for these.
+    private var bound: [Dispatch.Place: (address: UInt64, buffer: VulkanBuffer)] = [:]
     /// Room for the token ids of a step, which are checked before they index a table.
     private let ids: UnsafeMutableBufferPointer<Int32>
 
@@ -44,16 +40,13 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         guard segment.bounds.tokens >= 0, segment.bounds.sequences >= 0, segment.bounds.rows >= 0, segment.pageTokens > 0 else {
             throw HadalError(.invalidArgument, "impossible bounds of a segment")
         }
-        let limits = context.physical.limits.maxComputeWorkGroupCount
         let store = WeightStore(segment, device.transfer)
-        var lowering = try Lowering(segment, catalogue: device.catalogue, pipelines: device.pipelines, store: store, limits: limits)
-        try lowering.lower()
-        self.context = context
-        transfer = device.transfer
+        var lowering = Lowering(segment, on: device, store: store)
+        dispatches = try lowering.lower()
+        self.lowering = lowering
+        self.device = device
         bounds = segment.bounds
         pageTokens = segment.pageTokens
-        dispatches = lowering.dispatches
-        grids = lowering.grids
         copies = lowering.copies
         let graph = segment.graph
         func extent(_ value: Int) -> (dims: [Dim], bytes: Int) {
@@ -66,33 +59,27 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         statePageBytes = graph.states.map { segment.pageBytes(of: $0) }
 
         // A page list is at most what every sequence would need for its longest cache; the host's is never longer in practice.
-        pageCapacity = max(segment.bounds.sequences, 1) * 1 << 14
+        pageCapacity = max(segment.bounds.sequences, 1) << 14
         weights = store.memory
         arena = try DeviceMemory(context, bytes: lowering.arena.bytes, purpose: .device)
         step = try DeviceMemory(context, bytes: 4 * StepTables.words(bounds: bounds, pages: pageCapacity), purpose: .step)
-        indirect = try DeviceMemory(context, bytes: 12 * max(dispatches.count, 1), purpose: .step)
-        var offsets: [Int] = []
-        var size = 0
-        for dispatch in dispatches {
-            offsets.append(size)
-            let bytes = dispatch.values.reduce(0) { if case .word = $1 { $0 + 4 } else { $0 + 8 } }
-            size += (bytes + 15) & ~15
-        }
-        self.offsets = offsets
-        arguments = try DeviceMemory(context, bytes: size, purpose: .device)
-        guard step.pointer != nil, indirect.pointer != nil else {
-            throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write")
-        }
+        indirect = try Self.indirect(dispatches.count, context)
+        guard step.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
         ids = .allocate(capacity: max(bounds.tokens, 1))
-        barriers = Self.barriers(dispatches).filter { $0 }.count
         info = ExecutableInfo(
-            keepsWeights: false, weightBytes: store.bytes, scratchBytes: arena.bytes + arguments.bytes + step.bytes + indirect.bytes,
-            barriersPerStep: barriers)
+            keepsWeights: false, weightBytes: store.bytes, scratchBytes: arena.bytes + step.bytes + indirect.bytes,
+            barriersPerStep: Self.barriers(dispatches).filter { $0 }.count)
     }
 
     deinit {
         if let commands { context.release(commands) }
         ids.deallocate()
+    }
+
+    private static func indirect(_ count: Int, _ context: DeviceContext) throws -> DeviceMemory {
+        let memory = try DeviceMemory(context, bytes: 12 * max(count, 1), purpose: .step)
+        guard memory.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        return memory
     }
 
     private static func indexInputs(_ graph: Graph) -> [(input: Int, limit: Int)] {
@@ -102,6 +89,22 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
             else { return nil }
             return (input, graph.weights[weight].dims[0])
         }
+    }
+
+    /// From the next step on, every use of the op runs the kernel found in a directory of op folders.
+    ///
+    /// - Throws: when it does not compile or does not fit; then the old one stays.
+    func replaceKernel(op: String, from directory: String) throws {
+        guard lowering.segment.graph.nodes.contains(where: { $0.op == op }) else { return }
+        let kernel = try device.kernels.kernel(of: op, in: directory)
+        let replaced = try lowering.replacing(kernel, in: dispatches)
+        let memory = try Self.indirect(replaced.count, context)
+        device.kernels.install(kernel)
+        dispatches = replaced
+        indirect = memory
+        if let commands { context.release(commands) }
+        commands = nil
+        tracer = nil
     }
 
     // MARK: Recording
@@ -124,52 +127,36 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         }
     }
 
-    private func address(_ place: Dispatch.Place) throws -> UInt64 {
-        if case .arena(let range) = place { return arena.address + UInt64(range.lowerBound) }
-        guard let address = bound[place] else { throw HadalError(.invalidArgument, "\(place) is not bound") }
-        return address
-    }
-
-    private func writeArguments() throws {
-        var bytes = [UInt8](repeating: 0, count: arguments.bytes)
-        try bytes.withUnsafeMutableBytes { block in
-            for (dispatch, offset) in zip(dispatches, offsets) {
-                var at = offset
-                for value in dispatch.values {
-                    switch value {
-                    case .address(let address):
-                        block.storeBytes(of: address, toByteOffset: at, as: UInt64.self)
-                        at += 8
-                    case .place(let place):
-                        block.storeBytes(of: try address(place), toByteOffset: at, as: UInt64.self)
-                        at += 8
-                    case .word(let word):
-                        block.storeBytes(of: word, toByteOffset: at, as: UInt32.self)
-                        at += 4
-                    }
-                }
-            }
+    private func address(_ address: Dispatch.Address) throws -> UInt64 {
+        switch address {
+        case .fixed(let address): return address
+        case .place(.arena(let range)): return arena.address + UInt64(range.lowerBound)
+        case .place(let place):
+            guard let bound = bound[place] else { throw HadalError(.invalidArgument, "\(place) is not bound") }
+            return bound.address
         }
-        try bytes.withUnsafeBytes { try transfer.write($0, to: arguments, offset: 0) }
     }
 
-    private func record() throws -> VkCommandBuffer {
+    /// - Parameter tracer: takes the time after each node; every node then waits for the one before.
+    private func record(_ tracer: NodeTracer? = nil) throws -> VkCommandBuffer {
         let waits = Self.barriers(dispatches)
-        let calls = context.functions.pointee
+        let addresses = try dispatches.map { [step.address] + (try $0.addresses.map { try address($0) }) }
         return try context.makeCommands { commands in
+            let calls = context.functions.pointee
+            tracer?.begin(commands)
             context.barrier(commands)
             var pipeline: VkPipeline?
             for (i, dispatch) in dispatches.enumerated() {
-                if waits[i] { context.barrier(commands) }
+                if waits[i] || tracer != nil { context.barrier(commands) }
                 if dispatch.pipeline != pipeline {
                     calls.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch.pipeline)
                     pipeline = dispatch.pipeline
                 }
-                var push = (arguments.address + UInt64(offsets[i]), step.address)
-                withUnsafeBytes(of: &push) {
+                addresses[i].withUnsafeBytes {
                     calls.CmdPushConstants(commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
                 }
                 calls.CmdDispatchIndirect(commands, indirect.buffer, VkDeviceSize(12 * i))
+                if i + 1 == dispatches.count || dispatches[i + 1].node != dispatch.node { tracer?.mark(commands, node: dispatch.node) }
             }
             context.hostBarrier(commands)
         }
@@ -178,24 +165,26 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     /// Takes over what the host has bound; records anew when anything lies elsewhere than before.
     private func bind(_ execution: Execution) throws {
         var changed = commands == nil
-        func take(_ place: Dispatch.Place, _ binding: hadal_binding) throws {
-            guard let handle = binding.buffer else { throw HadalError(.invalidArgument, "the Vulkan backend computes on its own buffers, not on host memory") }
-            let buffer = Unmanaged<VulkanBuffer>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
-            let address = buffer.memory.address + binding.offset
-            if bound[place] != address {
-                bound[place] = address
-                boundBuffers[place] = buffer
-                changed = true
-            }
-        }
-        for i in execution.inputs.indices { try take(.input(i), execution.inputs[i]) }
-        for i in execution.outputs.indices { try take(.output(i), execution.outputs[i]) }
-        for i in execution.states.indices { try take(.state(i), execution.states[i]) }
+        for i in execution.inputs.indices { changed = try take(.input(i), execution.inputs[i]) || changed }
+        for i in execution.outputs.indices { changed = try take(.output(i), execution.outputs[i]) || changed }
+        for i in execution.states.indices { changed = try take(.state(i), execution.states[i]) || changed }
         guard changed else { return }
         if let commands { context.release(commands) }
         commands = nil
-        try writeArguments()
+        tracer = nil
         commands = try record()
+    }
+
+    /// Whether it lies elsewhere than before.
+    private func take(_ place: Dispatch.Place, _ binding: hadal_binding) throws -> Bool {
+        guard let handle = binding.buffer else {
+            throw HadalError(.invalidArgument, "the Vulkan backend computes on its own buffers, not on host memory")
+        }
+        let buffer = Unmanaged<VulkanBuffer>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
+        let address = buffer.memory.address + binding.offset
+        if let known = bound[place], known.address == address { return false }
+        bound[place] = (address, buffer)
+        return true
     }
 
     // MARK: Running
@@ -207,16 +196,28 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         try bind(execution)
         guard let commands, let words = step.pointer, let counts = indirect.pointer else { throw HadalError(.backend, "nothing was recorded") }
         let now = execution.step.pointee
-        try StepTables.write(
+        if let refusal = StepTables.write(
             now, to: words.assumingMemoryBound(to: UInt32.self), bounds: bounds, pageTokens: pageTokens, pageCapacity: pageCapacity)
-        try check(execution, now)
+        { throw refusal }
+        if let refusal = try refusal(execution, now) { throw refusal }
         let groups = counts.assumingMemoryBound(to: UInt32.self)
-        for i in grids.indices {
-            let at = 3 * extent(grids[i].symbol, now)
-            for axis in 0..<3 { groups[3 * i + axis] = grids[i].groups[at + axis] }
+        for i in dispatches.indices {
+            let at = 3 * extent(dispatches[i].grid.symbol, now)
+            for axis in 0..<3 { groups[3 * i + axis] = dispatches[i].grid.groups[at + axis] }
         }
-        try context.run(commands)
+        if let trace = execution.trace {
+            try run(traced: trace, execution.traceContext)
+        } else {
+            try context.run(commands)
+        }
         for copy in copies { try self.copy(copy, now) }
+    }
+
+    private func run(traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
+        let tracer = try tracer ?? NodeTracer(context, nodes: lowering.segment.graph.nodes.count, record: record)
+        self.tracer = tracer
+        try context.run(tracer.commands)
+        try tracer.report(to: trace, sink)
     }
 
     private func extent(_ symbol: Dim.Symbol?, _ step: hadal_step) -> Int {
@@ -232,37 +233,41 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         spec.dims.reduce(spec.bytes) { product, dim in if case .symbol(let symbol) = dim { product * extent(symbol, step) } else { product } }
     }
 
-    private func check(_ execution: Execution, _ step: hadal_step) throws {
+    /// What is wrong with a step's bindings, pages and token ids; nil: nothing.
+    private func refusal(_ execution: Execution, _ step: hadal_step) throws -> HadalError? {
         for i in inputs.indices where execution.inputs[i].bytes < UInt64(live(inputs[i], step)) {
-            throw HadalError(.invalidArgument, "input \(i) is bound to \(execution.inputs[i].bytes) bytes and needs \(live(inputs[i], step))")
+            return HadalError(.invalidArgument, "input \(i) is bound to \(execution.inputs[i].bytes) bytes and needs \(live(inputs[i], step))")
         }
         for i in outputs.indices where execution.outputs[i].bytes < UInt64(live(outputs[i], step)) {
-            throw HadalError(.invalidArgument, "output \(i) is bound to \(execution.outputs[i].bytes) bytes and needs \(live(outputs[i], step))")
+            return HadalError(.invalidArgument, "output \(i) is bound to \(execution.outputs[i].bytes) bytes and needs \(live(outputs[i], step))")
         }
-        let pages = (0..<Int(step.page_list_count)).lazy.compactMap { step.pages?[$0] }.max() ?? 0
+        var page: UInt32 = 0
+        if let pages = step.pages { for i in 0..<Int(step.page_list_count) { page = max(page, pages[i]) } }
         for i in statePageBytes.indices where step.page_list_count > 0 {
-            guard UInt64(pages) < execution.states[i].bytes / UInt64(max(statePageBytes[i], 1)) else {
-                throw HadalError(.invalidArgument, "page \(pages) is outside state \(i)")
+            guard UInt64(page) < execution.states[i].bytes / UInt64(max(statePageBytes[i], 1)) else {
+                return HadalError(.invalidArgument, "page \(page) is outside state \(i)")
             }
         }
         for (input, limit) in indexInputs {
-            guard let buffer = boundBuffers[.input(input)] else { continue }
+            guard let buffer = bound[.input(input)]?.buffer else { continue }
             let count = min(live(inputs[input], step) / 4, ids.count)
-            try buffer.read(offset: Int(execution.inputs[input].offset), into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(ids)[..<(4 * count)]))
+            let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(ids)[..<(4 * count)])
+            try buffer.read(offset: Int(execution.inputs[input].offset), into: room)
             for i in 0..<count where ids[i] < 0 || Int(ids[i]) >= limit {
-                throw HadalError(.invalidArgument, "token id \(ids[i]) is outside a vocabulary of \(limit)")
+                return HadalError(.invalidArgument, "token id \(ids[i]) is outside a vocabulary of \(limit)")
             }
         }
+        return nil
     }
 
     private func copy(_ copy: (from: Dispatch.Place, output: Int), _ step: hadal_step) throws {
-        guard let target = boundBuffers[.output(copy.output)] else { return }
+        guard let target = bound[.output(copy.output)]?.buffer else { return }
         let bytes = live(outputs[copy.output], step)
         switch copy.from {
-        case .arena(let range): try transfer.copy(from: arena, range.lowerBound, to: target.memory, 0, bytes)
+        case .arena(let range): try device.transfer.copy(from: arena, range.lowerBound, to: target.memory, 0, bytes)
         default:
-            guard let source = boundBuffers[copy.from] else { return }
-            try transfer.copy(from: source.memory, 0, to: target.memory, 0, bytes)
+            guard let source = bound[copy.from]?.buffer else { return }
+            try device.transfer.copy(from: source.memory, 0, to: target.memory, 0, bytes)
         }
     }
 }

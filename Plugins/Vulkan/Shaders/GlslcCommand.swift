@@ -4,6 +4,7 @@ import HadalCore
 /// shaderc's command `glslc`, a process for each shader.
 struct GlslcCommand: ShaderCompiler {
     let path: String
+    var identity: String { FileIdentity.text(of: path) }
 
     static func find() -> GlslcCommand? {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)

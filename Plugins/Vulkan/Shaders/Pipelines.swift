@@ -1,73 +1,86 @@
 import CVulkan
 import HadalCore
-import HadalGraph
 
 /// The compute pipelines of a device, each made once.
 ///
 /// Thread safety: as the context.
 final class Pipelines: @unchecked Sendable {
-    private let context: DeviceContext
-    private var made: [String: VkPipeline] = [:]
-    private var files: [String: String] = [:]
-
-    init(_ context: DeviceContext) { self.context = context }
-
-    deinit {
-        for pipeline in made.values { context.functions.pointee.DestroyPipeline(context.handle, pipeline, nil) }
+    private struct Key: Hashable {
+        var text: String
+        var constants: [UInt32]
     }
 
-    /// The pipeline of a kernel's text.
-    func pipeline(_ source: KernelSource) throws -> VkPipeline {
-        if let known = made[source.text] { return known }
-        let words = try spirv(source)
-        let pipeline = try build(words, path: source.path)
-        made[source.text] = pipeline
+    private let context: DeviceContext
+    private let store: SpirvStore
+    private let cache: PipelineCache
+    private var made: [Key: VkPipeline] = [:]
+    private var modules: [String: VkShaderModule] = [:]
+
+    init(_ context: DeviceContext, _ store: SpirvStore, _ cache: PipelineCache) {
+        self.context = context
+        self.store = store
+        self.cache = cache
+    }
+
+    deinit {
+        let calls = context.functions.pointee
+        for pipeline in made.values { calls.DestroyPipeline(context.handle, pipeline, nil) }
+        for module in modules.values { calls.DestroyShaderModule(context.handle, module, nil) }
+    }
+
+    /// The pipeline of a kernel's text with these specialisation constants, one for each that the text declares.
+    func pipeline(_ source: KernelSource, _ constants: [UInt32]) throws -> VkPipeline {
+        let key = Key(text: source.text, constants: constants)
+        if let known = made[key] { return known }
+        let pipeline = try build(try module(source), constants, path: source.path)
+        made[key] = pipeline
         return pipeline
     }
 
-    private func spirv(_ source: KernelSource) throws -> [UInt32] {
-        guard let compiler = ShaderCompilers.installed else {
-            throw HadalError(
-                .notFound, "no shader compiler (shaderc's library or its command glslc) is installed, and no compiled form of the kernel is at hand", at: Place(source.path),
-                hint: "on Debian: apt-get install glslc")
-        }
-        return try compiler.compile(source.text, path: source.path)
-    }
-
-    private func build(_ words: [UInt32], path: String) throws -> VkPipeline {
-        let calls = context.functions.pointee
-        return try words.withUnsafeBufferPointer { code in
+    private func module(_ source: KernelSource) throws -> VkShaderModule {
+        if let known = modules[source.text] { return known }
+        let words = try store.words(of: source)
+        var module: VkShaderModule?
+        try words.withUnsafeBufferPointer { code in
             var info = VkShaderModuleCreateInfo()
             info.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO
             info.codeSize = code.count * 4
             info.pCode = code.baseAddress
-            var module: VkShaderModule?
-            try check(calls.CreateShaderModule(context.handle, &info, nil, &module), "loading the shader of \(path)")
-            defer { calls.DestroyShaderModule(context.handle, module, nil) }
-            return try "main".withCString { entry in
-                var stage = VkPipelineShaderStageCreateInfo()
-                stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO
-                stage.stage = VK_SHADER_STAGE_COMPUTE_BIT
-                stage.module = module
-                stage.pName = entry
-                var pipelineInfo = VkComputePipelineCreateInfo()
-                pipelineInfo.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO
-                pipelineInfo.stage = stage
-                pipelineInfo.layout = context.layout
-                var pipeline: VkPipeline?
-                try check(calls.CreateComputePipelines(context.handle, nil, 1, &pipelineInfo, nil, &pipeline), "compiling the shader of \(path)")
-                guard let pipeline else { throw HadalError(.backend, "the driver compiled \(path) to nothing") }
-                return pipeline
-            }
+            try check(context.functions.pointee.CreateShaderModule(context.handle, &info, nil, &module), "loading the shader of \(source.path)")
         }
+        guard let module else { throw HadalError(.backend, "no shader module came back") }
+        modules[source.text] = module
+        return module
     }
 
-    /// The text of a file, read once.
-    func text(of path: String) throws -> String {
-        if let known = files[path] { return known }
-        let file = try MappedFile(path: path)
-        let text = String(decoding: file.bytes, as: UTF8.self)
-        files[path] = text
-        return text
+    private func build(_ module: VkShaderModule, _ constants: [UInt32], path: String) throws -> VkPipeline {
+        let entries = constants.indices.map { VkSpecializationMapEntry(constantID: UInt32($0), offset: UInt32(4 * $0), size: 4) }
+        var pipeline: VkPipeline?
+        let result = entries.withUnsafeBufferPointer { entries in
+            constants.withUnsafeBytes { data in
+                var specialisation = VkSpecializationInfo()
+                specialisation.mapEntryCount = UInt32(entries.count)
+                specialisation.pMapEntries = entries.baseAddress
+                specialisation.dataSize = data.count
+                specialisation.pData = data.baseAddress
+                return withUnsafePointer(to: specialisation) { specialisation in
+                    "main".withCString { entry in
+                        var info = VkComputePipelineCreateInfo()
+                        info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO
+                        info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO
+                        info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT
+                        info.stage.module = module
+                        info.stage.pName = entry
+                        info.stage.pSpecializationInfo = specialisation
+                        info.layout = context.layout
+                        return context.functions.pointee.CreateComputePipelines(context.handle, cache.handle, 1, &info, nil, &pipeline)
+                    }
+                }
+            }
+        }
+        try check(result, "compiling the shader of \(path)")
+        guard let pipeline else { throw HadalError(.backend, "the driver compiled \(path) to nothing") }
+        cache.grew()
+        return pipeline
     }
 }

@@ -1,3 +1,4 @@
+import CHadalSystem
 import CVulkan
 import HadalCore
 
@@ -11,6 +12,8 @@ import Darwin
 ///
 /// Thread safety: any thread, one compilation each.
 protocol ShaderCompiler: Sendable {
+    /// Changes when what it makes may.
+    var identity: String { get }
     /// - Throws: `malformed` with the compiler's message, which names the file and line.
     func compile(_ source: String, path: String) throws -> [UInt32]
 }
@@ -24,14 +27,20 @@ enum ShaderCompilers {
 /// shaderc as a library, in this process.
 struct ShadercLibrary: ShaderCompiler, @unchecked Sendable {
     private let functions: UnsafePointer<hadal_shaderc>
+    let identity: String
 
     static func load() -> ShadercLibrary? {
         for name in ["libshaderc.so.1", "libshaderc_shared.so.1", "libshaderc_shared.so", "libshaderc_shared.dylib"] {
             guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { continue }
             var missing: UnsafePointer<CChar>?
-            if let functions = hadal_shaderc_load(library, &missing) { return ShadercLibrary(functions: functions) }
+            if let functions = hadal_shaderc_load(library, &missing) { return ShadercLibrary(functions: functions, identity: FileIdentity.text(of: loadedPath(functions) ?? name)) }
         }
         return nil
+    }
+
+    /// The file that the library was loaded from.
+    private static func loadedPath(_ functions: UnsafePointer<hadal_shaderc>) -> String? {
+        hadal_system_image_path(unsafeBitCast(functions.pointee.compiler_initialize, to: UnsafeRawPointer.self)).map { String(cString: $0) }
     }
 
     func compile(_ source: String, path: String) throws -> [UInt32] {

@@ -25,7 +25,8 @@
     X(CreateCommandPool) X(DestroyCommandPool) X(AllocateCommandBuffers) X(FreeCommandBuffers) X(BeginCommandBuffer) \
     X(EndCommandBuffer) X(CmdBindPipeline) X(CmdPushConstants) X(CmdDispatch) X(CmdDispatchIndirect) X(CmdPipelineBarrier) \
     X(CmdCopyBuffer) X(CmdFillBuffer) X(CmdWriteTimestamp) X(CmdResetQueryPool) X(CreateQueryPool) X(DestroyQueryPool) \
-    X(GetQueryPoolResults) X(QueueSubmit) X(CreateSemaphore) X(DestroySemaphore) X(WaitSemaphores)
+    X(GetQueryPoolResults) X(CreatePipelineCache) X(DestroyPipelineCache) X(GetPipelineCacheData) \
+    X(QueueSubmit) X(CreateSemaphore) X(DestroySemaphore) X(WaitSemaphores)
 
 #define HADAL_VULKAN_FIELD(name) PFN_vk##name _Nonnull name;
 typedef struct { HADAL_VULKAN_GLOBAL(HADAL_VULKAN_FIELD) } hadal_vulkan_global;

@@ -21,7 +21,7 @@ extension OpContract {
         tolerance = try Tolerance(fields.required("tolerance"), document)
         let specs = attributes
         cases = try (fields.optionalArray("cases") ?? []).map { try TestCase($0, document, specs) }
-        stages = try (fields.optionalArray("vulkan") ?? []).map { try Stage($0, document) }
+        (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
         try fields.finish()
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
@@ -159,23 +159,6 @@ extension OpContract.Tolerance {
         absolute = try fields.optionalDouble("absolute") ?? 0
         relative = try fields.optionalDouble("relative") ?? 0
         quantised = try fields.optionalDouble("quantised") ?? 0
-        try fields.finish()
-    }
-}
-
-extension OpContract.Stage {
-    init(_ json: JSON, _ document: JSONDocument) throws {
-        var fields = try JSONFields(json, in: document, what: "stage")
-        name = try fields.string("name")
-        guard !name.isEmpty, name.utf8.allSatisfy({ $0 == 0x5F || (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) }) else {
-            throw fields.fail("'name' may hold a-z, 0-9 and _")
-        }
-        guard let threads = try fields.required("threads").int, (1...1024).contains(threads) else { throw fields.fail("'threads' must be 1 to 1024") }
-        self.threads = threads
-        grid = try fields.array("grid").map { try OpContract.expression($0, document) }
-        guard (1...3).contains(grid.count) else { throw fields.fail("'grid' has one to three entries") }
-        when = try fields.optional("when").map { try OpContract.expression($0, document) }
-        requires = try fields.optional("requires").map { try OpContract.expression($0, document) }
         try fields.finish()
     }
 }

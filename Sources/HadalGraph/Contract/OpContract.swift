@@ -67,19 +67,6 @@ public struct OpContract: Sendable {
         public var quantised: Double
     }
 
-    /// One shader dispatch of a Vulkan kernel. Stages run one after the other; each is compiled from `vulkan.comp` with `STAGE_name` defined.
-    public struct Stage: Sendable {
-        public var name: String
-        /// Invocations in a workgroup.
-        public var threads: Int
-        /// Workgroups along x, y and z, over extents and attributes. Extents that vary from step to step may appear.
-        public var grid: [Expression]
-        /// Steps in which the stage runs; nil: in all.
-        public var when: Expression?
-        /// What extents and attributes must satisfy for the kernel to serve; nil: nothing.
-        public var requires: Expression?
-    }
-
     /// One point or box of the space of test shapes. Lists mean "each of".
     public struct TestCase: Sendable {
         public var dims: [(name: String, values: [Int])]
@@ -103,8 +90,10 @@ public struct OpContract: Sendable {
     public var require: [Expression]
     public var tolerance: Tolerance
     public var cases: [TestCase]
-    /// How `vulkan.comp` is run; empty: there is none.
+    /// How `vulkan.comp` is run, one dispatch a stage; empty: there is none.
     public var stages: [Stage]
+    /// Memory that the stages of one use share.
+    public var scratch: [Scratch]
     /// The folder the contract came from.
     public var folder: String
 }
