@@ -10,9 +10,9 @@ const float hadal_levels[16] = float[](-127, -104, -83, -65, -49, -35, -22, -10,
 const float hadal_fp4[16] = float[](0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
 
 #define HADAL_NIBBLES(FIRST, LOW, HIGH) \
-    for (uint k = 0; k < 4; k++) { \
+    [[unroll]] for (uint k = 0; k < 4; k++) { \
         uint q = words.at[(FIRST) + k]; \
-        for (uint b = 0; b < 4; b++) { \
+        [[unroll]] for (uint b = 0; b < 4; b++) { \
             uint n = (q >> (8 * b)) & 255u, l = 4 * k + b; \
             v[l] = LOW; \
             v[l + 16] = HIGH; \
@@ -43,9 +43,9 @@ void hadal_block_q5_1(HadalWords words, uint payload, uint side, uint part, out 
 
 void hadal_block_q8_0(HadalWords words, uint payload, uint side, uint part, out float v[32]) {
     float d = hadal_half(side);
-    for (uint k = 0; k < 8; k++) {
+    [[unroll]] for (uint k = 0; k < 8; k++) {
         uint q = words.at[payload + k];
-        for (uint b = 0; b < 4; b++) v[4 * k + b] = d * float(hadal_signed_byte(q, b));
+        [[unroll]] for (uint b = 0; b < 4; b++) v[4 * k + b] = d * float(hadal_signed_byte(q, b));
     }
 }
 
@@ -72,9 +72,9 @@ void hadal_block_q4_k(HadalWords words, uint payload, uint side, uint part, out 
     vec2 dm = unpackHalf2x16(words.at[payload]);
     uvec2 s = hadal_k_scale(words, payload + 1, part);
     float d = dm.x * float(s.x), m = dm.y * float(s.y);
-    for (uint k = 0; k < 8; k++) {
+    [[unroll]] for (uint k = 0; k < 8; k++) {
         uint q = words.at[payload + 4 + 8 * (part >> 1) + k] >> (4 * (part & 1u));
-        for (uint b = 0; b < 4; b++) v[4 * k + b] = d * float((q >> (8 * b)) & 15u) - m;
+        [[unroll]] for (uint b = 0; b < 4; b++) v[4 * k + b] = d * float((q >> (8 * b)) & 15u) - m;
     }
 }
 
@@ -82,22 +82,22 @@ void hadal_block_q5_k(HadalWords words, uint payload, uint side, uint part, out 
     vec2 dm = unpackHalf2x16(words.at[payload]);
     uvec2 s = hadal_k_scale(words, payload + 1, part);
     float d = dm.x * float(s.x), m = dm.y * float(s.y);
-    for (uint k = 0; k < 8; k++) {
+    [[unroll]] for (uint k = 0; k < 8; k++) {
         uint h = words.at[payload + 4 + k] >> part;
         uint q = words.at[payload + 12 + 8 * (part >> 1) + k] >> (4 * (part & 1u));
-        for (uint b = 0; b < 4; b++) v[4 * k + b] = d * float(((q >> (8 * b)) & 15u) | ((h >> (8 * b)) & 1u) << 4) - m;
+        [[unroll]] for (uint b = 0; b < 4; b++) v[4 * k + b] = d * float(((q >> (8 * b)) & 15u) | ((h >> (8 * b)) & 1u) << 4) - m;
     }
 }
 
 void hadal_block_q6_k(HadalWords words, uint payload, uint side, uint part, out float v[32]) {
     float d = hadal_half(side);
     uint half_block = part >> 2, quarter = part & 3u;
-    for (uint k = 0; k < 8; k++) {
+    [[unroll]] for (uint k = 0; k < 8; k++) {
         uint low = words.at[payload + 16 * half_block + 8 * (quarter & 1u) + k] >> (4 * (quarter >> 1));
         uint high = words.at[payload + 32 + 8 * half_block + k] >> (2 * quarter);
         uint s = 8 * half_block + 2 * quarter + (k >> 2);
         float scale = d * float(hadal_signed_byte(words.at[payload + 48 + (s >> 2)], s & 3u));
-        for (uint b = 0; b < 4; b++) {
+        [[unroll]] for (uint b = 0; b < 4; b++) {
             uint q = ((low >> (8 * b)) & 15u) | ((high >> (8 * b)) & 3u) << 4;
             v[4 * k + b] = scale * (float(q) - 32.0);
         }
@@ -106,23 +106,23 @@ void hadal_block_q6_k(HadalWords words, uint payload, uint side, uint part, out 
 
 void hadal_block_q2_k(HadalWords words, uint payload, uint side, uint part, out float v[32]) {
     vec2 dm = unpackHalf2x16(words.at[payload + 20]);
-    for (uint k = 0; k < 8; k++) {
+    [[unroll]] for (uint k = 0; k < 8; k++) {
         uint s = hadal_byte(words, payload, 8 * (part >> 2) + 2 * (part & 3u) + (k >> 2));
         uint q = words.at[payload + 4 + 8 * (part >> 2) + k] >> (2 * (part & 3u));
-        for (uint b = 0; b < 4; b++) v[4 * k + b] = dm.x * float(s & 15u) * float((q >> (8 * b)) & 3u) - dm.y * float(s >> 4);
+        [[unroll]] for (uint b = 0; b < 4; b++) v[4 * k + b] = dm.x * float(s & 15u) * float((q >> (8 * b)) & 3u) - dm.y * float(s >> 4);
     }
 }
 
 void hadal_block_q3_k(HadalWords words, uint payload, uint side, uint part, out float v[32]) {
     float d = hadal_half(side);
-    for (uint k = 0; k < 8; k++) {
+    [[unroll]] for (uint k = 0; k < 8; k++) {
         uint j = 8 * (part >> 2) + 2 * (part & 3u) + (k >> 2);
         uint low = hadal_byte(words, payload + 24, j & 7u), high = hadal_byte(words, payload + 24, 8 + (j & 3u));
         uint s = ((j < 8 ? low : low >> 4) & 15u) | ((high >> (2 * (j >> 2))) & 3u) << 4;
         float scale = d * (float(s) - 32.0);
         uint q = words.at[payload + 8 + 8 * (part >> 2) + k] >> (2 * (part & 3u));
         uint m = words.at[payload + k] >> part;
-        for (uint b = 0; b < 4; b++) v[4 * k + b] = scale * (float((q >> (8 * b)) & 3u) - (((m >> (8 * b)) & 1u) != 0 ? 0.0 : 4.0));
+        [[unroll]] for (uint b = 0; b < 4; b++) v[4 * k + b] = scale * (float((q >> (8 * b)) & 3u) - (((m >> (8 * b)) & 1u) != 0 ? 0.0 : 4.0));
     }
 }
 

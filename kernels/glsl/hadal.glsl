@@ -4,6 +4,7 @@ layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalFloats 
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalInts { int at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalWords { uint at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalVectors { vec4 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalQuads { uvec4 at[]; };
 
 // ---- the step ---------------------------------------------------------------------------------------------------------
 // Words: T, S, R, where the tables of tokens, sequences and pages start. A token: its sequence, its position. A sequence: first token,
@@ -87,6 +88,7 @@ shared float hadal_shared[THREADS];
 // The sum and the largest of all invocations' values, given to all. Every invocation of the workgroup must call.
 float hadal_sum(float value) {
     value = subgroupAdd(value);
+    if (THREADS <= SUBGROUP) return value;
     if (subgroupElect()) hadal_shared[gl_SubgroupID] = value;
     barrier();
     float total = 0.0;
@@ -97,6 +99,7 @@ float hadal_sum(float value) {
 
 float hadal_max(float value) {
     value = subgroupMax(value);
+    if (THREADS <= SUBGROUP) return value;
     if (subgroupElect()) hadal_shared[gl_SubgroupID] = value;
     barrier();
     float most = hadal_shared[0];

@@ -3,7 +3,7 @@ import HadalCore
 /// How a row of quantised blocks lies on the device: whole words of every block, then what is left of each.
 ///
 /// A block of Q8_0 is 34 bytes, so that every second one would start inside a word: its 32 codes go to the front, its float16 scale
-/// to the back. `hadal_blocks.glsl` reads this layout. No byte is added but up to three at the end of a row.
+/// to the back. `hadal_blocks.glsl` reads this layout. Rows start at multiples of 16 bytes.
 struct BlockLayout {
     let payloadWords: Int
     let sideBytes: Int
@@ -30,7 +30,7 @@ struct BlockLayout {
 
     /// Words of a row of so many blocks, and the first word of its side bytes.
     func row(blocks: Int) -> (words: Int, side: Int) {
-        (blocks * payloadWords + (blocks * sideBytes + 3) / 4, blocks * payloadWords)
+        ((blocks * payloadWords + (blocks * sideBytes + 3) / 4 + 3) & ~3, blocks * payloadWords)
     }
 
     /// Lays one stored row out.

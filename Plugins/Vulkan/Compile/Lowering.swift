@@ -191,6 +191,7 @@ extension Lowering {
     private func word(of constant: KernelSource.Constant, _ use: KernelUse, _ part: KernelUse.Part?, _ built: Kernels.Built) throws -> UInt32 {
         switch constant {
         case .threads: return UInt32(clamping: built.threads)
+        case .subgroup: return UInt32(clamping: device.context.physical.fixedSubgroup)
         case .parameter(let name): return UInt32(clamping: built.parameters[name] ?? 0)
         case .symbol(let name):
             guard case .symbol(let symbol)? = use.extents[name] else { return 0 }

@@ -85,7 +85,7 @@ final class WeightStore {
         let rows = weight.elements / columns
         let layout = BlockLayout(weight.dtype)
         let blocks = columns / weight.dtype.blockElements
-        let (words, side) = layout.map { $0.row(blocks: blocks) } ?? ((stored + 3) / 4, 0)
+        let (words, side) = layout.map { $0.row(blocks: blocks) } ?? ((stored + 15) / 16 * 4, 0)
         let rowBytes = words * 4
         let (total, overflow) = rowBytes.multipliedReportingOverflow(by: rows)
         guard !overflow, total / 4 <= Int(UInt32.max) else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }

@@ -97,13 +97,21 @@ final class DeviceContext: @unchecked Sendable {
         var dot = VkPhysicalDeviceShaderIntegerDotProductFeatures()
         dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES
         dot.shaderIntegerDotProduct = 1
-        let links = [ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: physical.features.integerDot)]
+        var control = VkPhysicalDeviceSubgroupSizeControlFeatures()
+        control.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES
+        control.subgroupSizeControl = 1
+        control.computeFullSubgroups = 1
+        let links = [
+            ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: physical.features.integerDot),
+            ChainLink(control, when: physical.asksForSubgroup),
+        ]
         defer { for link in links { link.free() } }
 
         var wanted: [String] = []
         if physical.importAlignment > 0 { wanted.append("VK_EXT_external_memory_host") }
         if physical.extensions.contains("VK_KHR_portability_subset") { wanted.append("VK_KHR_portability_subset") }
         let is13 = physical.apiVersion >= 1 << 22 | 3 << 12
+        if physical.asksForSubgroup, !is13 { wanted.append("VK_EXT_subgroup_size_control") }
         if physical.features.integerDot, !is13 { wanted.append("VK_KHR_shader_integer_dot_product") }
         let names = wanted.map { strdup($0) }
         defer { for name in names { free(name) } }

@@ -20,6 +20,10 @@ struct PhysicalDevice: @unchecked Sendable {
     let subgroupSizes: ClosedRange<Int>
     /// Width that shaders run with unless asked otherwise.
     let subgroupSize: Int
+    /// Width that every subgroup is sure to have; 0: it may vary.
+    let fixedSubgroup: Int
+    /// Whether a pipeline must ask for that width.
+    let asksForSubgroup: Bool
     /// A family with compute, without graphics where there is one; nil: none.
     let queueFamily: (index: UInt32, timestampBits: UInt32)?
     /// Largest single allocation.
@@ -36,6 +40,7 @@ struct PhysicalDevice: @unchecked Sendable {
         var storage8 = false
         var integerDot = false
         var subgroupArithmetic = false
+        var subgroupSizeControl = false
 
         var names: [String] {
             [
@@ -110,6 +115,11 @@ struct PhysicalDevice: @unchecked Sendable {
             && vulkan11.subgroupSupportedStages & UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue) != 0
 
         features = is12 ? Self.features(handle, functions, is13: is13, extensions, arithmetic) : Features()
+        let canAsk =
+            features.subgroupSizeControl && width.requiredSubgroupSizeStages & UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue) != 0
+            && subgroupSizes.contains(subgroupSize)
+        asksForSubgroup = subgroupSizes.count > 1 && canAsk
+        fixedSubgroup = subgroupSizes.count == 1 || canAsk ? subgroupSize : 0
         (memory, heapFree) = Self.memory(handle, functions, extensions)
         queueFamily = Self.queueFamily(handle, functions)
     }
@@ -130,7 +140,10 @@ struct PhysicalDevice: @unchecked Sendable {
         var dot = VkPhysicalDeviceShaderIntegerDotProductFeatures()
         dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES
         let hasDot = is13 || extensions.contains("VK_KHR_shader_integer_dot_product")
-        let links = [ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: hasDot)]
+        var control = VkPhysicalDeviceSubgroupSizeControlFeatures()
+        control.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES
+        let hasControl = is13 || extensions.contains("VK_EXT_subgroup_size_control")
+        let links = [ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: hasDot), ChainLink(control, when: hasControl)]
         defer { for link in links { link.free() } }
         var all = VkPhysicalDeviceFeatures2()
         all.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2
@@ -139,6 +152,7 @@ struct PhysicalDevice: @unchecked Sendable {
         v11 = links[0].read()
         v12 = links[1].read()
         dot = links[2].read()
+        control = links[3].read()
         var found = Features()
         found.bufferDeviceAddress = v12.bufferDeviceAddress != 0
         found.timelineSemaphore = v12.timelineSemaphore != 0
@@ -148,6 +162,7 @@ struct PhysicalDevice: @unchecked Sendable {
         found.storage16 = v11.storageBuffer16BitAccess != 0
         found.integerDot = hasDot && dot.shaderIntegerDotProduct != 0
         found.subgroupArithmetic = arithmetic
+        found.subgroupSizeControl = hasControl && control.subgroupSizeControl != 0 && control.computeFullSubgroups != 0
         return found
     }
 

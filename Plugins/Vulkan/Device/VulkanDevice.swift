@@ -23,7 +23,8 @@ final class VulkanDevice: Device, @unchecked Sendable {
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
             directories: settings.kernelDirectories, features: Set(physical.features.names).subtracting(settings.disabledFeatures),
-            threadLimit: Int(physical.limits.maxComputeWorkGroupInvocations), tuned: try settings.tuned(for: physical.id), log: log
+            threadLimit: Int(physical.limits.maxComputeWorkGroupInvocations), 
+            subgroup: physical.fixedSubgroup > 0 ? physical.fixedSubgroup : 32, tuned: try settings.tuned(for: physical.id), log: log
         ) { source in (try? store.words(of: source)) != nil }
     }
 
@@ -33,7 +34,8 @@ final class VulkanDevice: Device, @unchecked Sendable {
             let kernel = try kernels.kernel(of: segment.graph.nodes[node].op)
             let use = try KernelUse(node, of: segment, contract: kernel.contract)
             for stage in kernel.contract.stages {
-                let parameters = Dictionary(stage.parameters.map { ($0.name, $0.values[0]) }, uniquingKeysWith: { first, _ in first })
+                var parameters = Dictionary(stage.parameters.map { ($0.name, $0.values[0]) }, uniquingKeysWith: { first, _ in first })
+                parameters["subgroup"] = context.physical.subgroupSize
                 _ = try Grid(stage, use.sample, parameters, bounds: segment.bounds, limits: context.physical.limits.maxComputeWorkGroupCount)
             }
             return nil

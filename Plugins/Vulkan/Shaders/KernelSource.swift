@@ -28,6 +28,8 @@ struct KernelSource {
     /// What a specialisation constant holds.
     enum Constant: Hashable {
         case threads
+        /// Width that every subgroup is sure to have; 0: it may vary.
+        case subgroup
         case parameter(String)
         /// Which symbol an extent is, plus one, and 0 where it is none; then the extent itself.
         case symbol(String), extent(String)
@@ -61,6 +63,7 @@ struct KernelSource {
     ) {
         var declarations = Declarations()
         declarations.constant("uint", "THREADS", .threads, "64u")
+        declarations.constant("uint", "SUBGROUP", .subgroup, "0u")
         for name in stage.parameters.map(\.name) { declarations.constant("uint", name, .parameter(name), "1u") }
         for name in extents {
             declarations.constant("uint", "n_\(name)", .symbol(name), "0u")

@@ -17,6 +17,8 @@ final class Kernels {
     /// What the device allows kernels to use.
     let features: Set<String>
     private let threadLimit: Int
+    /// What `subgroup` stands for in the numbers of a stage.
+    private let subgroup: Int
     /// Searched in order; the installation's own comes last.
     private let directories: [String]
     private let catalogue: OpCatalogue
@@ -30,12 +32,13 @@ final class Kernels {
     ///   - directories: of op folders, before the installation's own.
     ///   - canCompile: whether a faster form can be turned into SPIR-V here. The plain form is not asked about.
     init(
-        directories: [String], features: Set<String>, threadLimit: Int, tuned: TunedParameters, log: LogSink,
+        directories: [String], features: Set<String>, threadLimit: Int, subgroup: Int, tuned: TunedParameters, log: LogSink,
         canCompile: @escaping (KernelSource) -> Bool
     ) throws {
         self.directories = directories
         self.features = features
         self.threadLimit = threadLimit
+        self.subgroup = subgroup
         self.tuned = tuned
         self.canCompile = canCompile
         self.log = log
@@ -89,7 +92,8 @@ final class Kernels {
     func build(_ stage: OpContract.Stage, of use: KernelUse, _ kernel: Kernel) throws -> Built {
         for form in stage.forms {
             guard try use.allows(form, features: features) else { continue }
-            let parameters = tuned.parameters(of: form, op: kernel.contract.name)
+            var parameters = tuned.parameters(of: form, op: kernel.contract.name)
+            parameters["subgroup"] = subgroup
             let source = KernelSource(
                 kernel.contract, stage: form, signature: use.signature, extents: use.extents.keys.sorted(), path: kernel.path,
                 body: kernel.body, includes: kernel.includes)

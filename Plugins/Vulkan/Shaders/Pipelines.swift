@@ -73,6 +73,16 @@ final class Pipelines: @unchecked Sendable {
                         info.stage.pName = entry
                         info.stage.pSpecializationInfo = specialisation
                         info.layout = context.layout
+                        var width = VkPipelineShaderStageRequiredSubgroupSizeCreateInfo()
+                        width.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO
+                        width.requiredSubgroupSize = UInt32(context.physical.fixedSubgroup)
+                        let isFull = constants.first.map { Int($0) % context.physical.subgroupSize == 0 } ?? false
+                        let asked = ChainLink(width, when: context.physical.asksForSubgroup)
+                        defer { asked.free() }
+                        info.stage.pNext = ChainLink.join([asked]).map { UnsafeRawPointer($0) }
+                        if context.physical.asksForSubgroup, isFull {
+                            info.stage.flags = UInt32(VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT.rawValue)
+                        }
                         return context.functions.pointee.CreateComputePipelines(context.handle, cache.handle, 1, &info, nil, &pipeline)
                     }
                 }
