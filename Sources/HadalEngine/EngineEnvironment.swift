@@ -29,9 +29,12 @@ public struct EngineEnvironment: Sendable {
         (ProcessInfo.processInfo.environment[variable] ?? "").split(separator: ":").map(String.init)
     }
 
+    /// Every directory of op folders but the installation's own, first things first.
+    public var kernelDirectories: [String] { kernelPaths + Self.list("HADAL_KERNEL_PATH") }
+
     /// The op contracts: later folders would replace earlier ones, so the caller's own come last.
     public func catalogue() throws -> OpCatalogue {
-        try OpCatalogue.load(adding: (kernelPaths + Self.list("HADAL_KERNEL_PATH")).reversed())
+        try OpCatalogue.load(adding: kernelDirectories.reversed())
     }
 
     public func architectures() throws -> ArchitectureLibrary {

@@ -121,6 +121,13 @@ extension PluginExport {
                 PluginExport.writePrefix(c, to: UnsafeMutableRawPointer(statistics), size: c.size)
             }
         }
+        table.executable_replace_kernel = { handle, op, directory in
+            ForeignError.catching {
+                guard let op = foreignString(op), let directory = foreignString(directory) else { throw ForeignError.missing("op or directory") }
+                let executable = try PluginExport.object(handle, as: ExportedExecutable.self, "executable").executable
+                try executable.replaceKernel(op: op, from: directory)
+            }
+        }
         table.execute = { handle, execution in
             guard let execution else { return ForeignError.make(ForeignError.missing("execution")) }
             do {

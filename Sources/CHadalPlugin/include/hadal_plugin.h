@@ -59,7 +59,9 @@ enum {
     HADAL_CAPABILITY_WEIGHT_PIECES = 1u << 6,
     /* A step of up to HADAL_STABLE_TOKENS tokens of a sequence gives each of them, and the state, the bits that it would get in a step of its
      * own. Nothing is sent on account of it: it lets the host verify drafted tokens without a change to the result. */
-    HADAL_CAPABILITY_STABLE_STEPS = 1u << 7
+    HADAL_CAPABILITY_STABLE_STEPS = 1u << 7,
+    /* executable_replace_kernel: kernels of compiled segments can be exchanged for others built from source. */
+    HADAL_CAPABILITY_LIVE_KERNELS = 1u << 8
 };
 enum { HADAL_STABLE_TOKENS = 8 };
 
@@ -421,6 +423,10 @@ typedef struct hadal_plugin {
     /* Bytes that the device would hold in memory for the matrices of a weight of this type and shape, data and pieces aside; 0 when it
      * does not know. NULL: as many as are stored. */
     uint64_t (*weight_bytes)(hadal_device *device, const hadal_weight *weight);
+    /* HADAL_CAPABILITY_LIVE_KERNELS: from the next `execute` on, the executable's nodes of `op` run the kernel whose source lies in the folder
+     * `directory`/`op`. Called between two executions. On an error, one that the source does not compile among them, the executable runs
+     * what it ran before. The folder stays as it is until executable_release. */
+    hadal_error *(*executable_replace_kernel)(hadal_executable *executable, const char *op, const char *directory);
 } hadal_plugin;
 
 /* Filled in by both sides: the host sets size and host_abi_*, zeros the rest; the plugin sets the rest, plugin_abi_* even when the

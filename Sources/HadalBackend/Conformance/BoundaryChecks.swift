@@ -12,7 +12,7 @@ struct BoundaryChecks {
     func run() -> [ConformanceReport.Check] {
         var checks = [names(), options(), devices(), reopening(), wrongOptions(), wrongDevice()]
         guard let device = try? backend.open(device: index, options: [:], log: .silent) else { return checks }
-        checks += [buffers(device), outOfMemory(device), unknownOp(device), quiesce(device), cancelling(device)]
+        checks += [buffers(device), outOfMemory(device), unknownOp(device), quiesce(device), cancelling(device), liveKernels(device)]
         return checks
     }
 
@@ -186,9 +186,45 @@ struct BoundaryChecks {
         }
     }
 
+    /// An exchange of kernels that cannot be made is an error, and the executable goes on as before.
+    private func liveKernels(_ device: any Device) -> Check {
+        let name = "a kernel that is not there is refused"
+        guard backend.capabilities.contains(.liveKernels) else {
+            return Check(name: name, status: .unsupported, detail: "the backend does not exchange kernels")
+        }
+        guard let (op, trial) = simplestTrial(device) else {
+            return Check(name: name, status: .unsupported, detail: "the device runs none of the catalogue's ops")
+        }
+        return check(name) {
+            let executable = try device.compile(trial.segment)
+            let before = try trial.run(executable, on: device).outputs
+            for wrong in [op, "no_such_op"] {
+                do {
+                    try executable.replaceKernel(op: wrong, from: "/nonexistent/hadal-kernels")
+                    return "the kernel of '\(wrong)' was exchanged for one from a folder that does not exist"
+                } catch {}
+            }
+            return try trial.run(executable, on: device).outputs == before ? nil : "results changed though the exchange failed"
+        }
+    }
+
     /// A step whose cancel flag is set from the start: it ends early, or at least ends well.
     private func cancelling(_ device: any Device) -> Check {
         let name = "cancelled steps"
+        guard let (_, trial) = simplestTrial(device) else {
+            return Check(name: name, status: .unsupported, detail: "the device runs none of the catalogue's ops")
+        }
+        return check(name) {
+            let executable = try device.compile(trial.segment)
+            do { _ = try trial.run(executable, on: device, cancelled: true) } catch let error as HadalError where error.code == .cancelled {}
+            // Either way the executable remains usable.
+            _ = try trial.run(executable, on: device)
+            return nil
+        }
+    }
+
+    /// The first case of the first op without state that the device runs.
+    private func simplestTrial(_ device: any Device) -> (op: String, trial: ConformanceTrial)? {
         for op in catalogue.contracts.keys.sorted() {
             guard let contract = catalogue.contracts[op], !contract.cases.isEmpty, contract.states.isEmpty,
                 let space = try? ConformanceSpace(contract, case: 0), let point = try? space.point(0),
@@ -198,14 +234,8 @@ struct BoundaryChecks {
                 catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: false, blockScales: false)
             var random = SplitMix64(seed: 1)
             guard let trial = try? builder.build(&random), device.unsupported(node: 0, of: trial.segment) == nil else { continue }
-            return check(name) {
-                let executable = try device.compile(trial.segment)
-                do { _ = try trial.run(executable, on: device, cancelled: true) } catch let error as HadalError where error.code == .cancelled {}
-                // Either way the executable remains usable.
-                _ = try trial.run(executable, on: device)
-                return nil
-            }
+            return (op, trial)
         }
-        return Check(name: name, status: .unsupported, detail: "the device runs none of the catalogue's ops")
+        return nil
     }
 }

@@ -40,6 +40,8 @@ public struct BackendCapabilities: OptionSet, Sendable {
     public static let weightPieces = BackendCapabilities(rawValue: 1 << 6)
     /// A step of up to `stableTokens` tokens of a sequence gives each of them the bits it would get in a step of its own.
     public static let stableSteps = BackendCapabilities(rawValue: 1 << 7)
+    /// Kernels of a compiled segment can be exchanged: `Executable.replaceKernel`.
+    public static let liveKernels = BackendCapabilities(rawValue: 1 << 8)
     public static let stableTokens = Int(HADAL_STABLE_TOKENS)
 }
 
@@ -131,10 +133,18 @@ public protocol Executable: AnyObject, Sendable {
     func execute(_ execution: Execution) throws
     /// What has been read from disk since compiling; nil when all weights are in memory. Between two executions.
     var expertStatistics: ExpertStatistics? { get }
+    /// From the next `execute` on, nodes of `op` run the kernel whose source is in the folder `directory/op`, which stays as it is as long as
+    /// the executable lives. Between two executions.
+    ///
+    /// - Throws: when there is no such kernel, or it cannot be built or used; then the executable goes on as before.
+    func replaceKernel(op: String, from directory: String) throws
 }
 
 extension Executable {
     public var expertStatistics: ExpertStatistics? { nil }
+    public func replaceKernel(op: String, from directory: String) throws {
+        throw HadalError(.unsupported, "the backend cannot exchange kernels of a compiled model")
+    }
 }
 
 public struct ExecutableInfo: Sendable {

@@ -17,10 +17,12 @@ public final class Program: @unchecked Sendable {
         var uploads: [(value: Int, buffer: any Buffer)] = []
         var downloads: [(value: Int, buffer: any Buffer)] = []
         let firstNode: Int
+        let ops: Set<String>
 
         init(executable: any Executable, extract: Segment.Extract, firstNode: Int) {
             self.executable = executable
             self.firstNode = firstNode
+            ops = Set(extract.segment.graph.nodes.map(\.op))
             inputs = .allocate(capacity: extract.inputs.count)
             outputs = .allocate(capacity: extract.outputs.count)
             states = .allocate(capacity: extract.states.count)
@@ -167,6 +169,21 @@ public final class Program: @unchecked Sendable {
                 try buffer.read(offset: 0, into: UnsafeMutableRawBufferPointer(start: host.pointer, count: bytes))
             }
         }
+    }
+
+    /// Has every part that has nodes of `op` and runs on `device` (as the plan numbers them; nil: on any) use the kernel in `directory/op` from
+    /// the next run on. Between two runs.
+    ///
+    /// - Returns: how many parts took it.
+    /// - Throws: what the first part that refuses says. Parts before it have the new kernel then, the others the old one.
+    @discardableResult
+    public func replaceKernel(op: String, from directory: String, onDevice device: Int? = nil) throws -> Int {
+        var taken = 0
+        for (stage, part) in zip(stages, plan.parts) where stage.ops.contains(op) && device ?? part.device == part.device {
+            try stage.executable.replaceKernel(op: op, from: directory)
+            taken += 1
+        }
+        return taken
     }
 
     /// What the parts have read from disk since they were compiled; nil when all weights are in memory. Between two runs.

@@ -18,6 +18,8 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
     private let segment: Segment
     private var entries: [Entry] = []
     private var clock: UInt64 = 0
+    /// Where each exchanged op's kernel comes from: executables that are compiled later need it too.
+    private var replaced: [(op: String, directory: String)] = []
     /// Weights stay mapped: a new set of extents reads them again.
     let info: ExecutableInfo
 
@@ -51,8 +53,15 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
             entries.remove(at: oldest)
         }
         let executable = try device.compileOnce(segment, extents: wanted)
+        for kernel in replaced { try executable.replaceKernel(op: kernel.op, from: kernel.directory) }
         entries.append(Entry(bounds: wanted, used: clock, executable: executable))
         try executable.execute(execution)
+    }
+
+    func replaceKernel(op: String, from directory: String) throws {
+        for entry in entries { try entry.executable.replaceKernel(op: op, from: directory) }
+        replaced.removeAll { $0.op == op }
+        replaced.append((op, directory))
     }
 
     /// Of those that are still there.

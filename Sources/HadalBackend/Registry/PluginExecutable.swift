@@ -74,6 +74,13 @@ final class PluginExecutable: Executable, @unchecked Sendable {
         if let failure = run(handle, &c) { throw HadalError(taking: failure, from: device.plugin.name) }
     }
 
+    func replaceKernel(op: String, from directory: String) throws {
+        guard device.table.capabilities.contains(.liveKernels), let replace = device.table.raw.executable_replace_kernel else {
+            throw HadalError(.unsupported, "\(device.plugin.name) cannot exchange kernels of a compiled model")
+        }
+        if let failure = replace(handle, op, directory) { throw HadalError(taking: failure, from: device.plugin.name) }
+    }
+
     var expertStatistics: ExpertStatistics? {
         guard let ask = device.table.raw.executable_statistics else { return nil }
         var c = hadal_executable_statistics()

@@ -329,6 +329,8 @@ int main(void) {
     GROWN(hadal_plugin);
     FIELD(hadal_plugin, executable_statistics);
     FIELD(hadal_plugin, weight_bytes);
+    FIELD(hadal_plugin, executable_replace_kernel);
     VALUE(HADAL_CAPABILITY_WEIGHT_PIECES);
+    VALUE(HADAL_CAPABILITY_LIVE_KERNELS);
     return 0;
 }

@@ -53,7 +53,7 @@ struct ABILayoutTests {
     }
 
     @Test func swiftSeesTheSameLayout() throws {
-        #expect(MemoryLayout<hadal_plugin>.size == 216)
+        #expect(MemoryLayout<hadal_plugin>.size == 224)
         #expect(MemoryLayout<hadal_plugin>.offset(of: \.buffer_host_pointer) == 192)
         #expect(MemoryLayout<hadal_execution>.offset(of: \.cancel) == 64)
         #expect(MemoryLayout<hadal_weight>.offset(of: \.scale_dims) == 96)
@@ -73,6 +73,7 @@ struct ABILayoutTests {
         #expect(symbols == Dictionary(uniqueKeysWithValues: Dim.Symbol.allCases.map { ("\($0)".uppercased(), $0.rawValue) }))
         #expect(BackendCapabilities.symbolicDims.rawValue == UInt64(HADAL_CAPABILITY_SYMBOLIC_DIMS))
         #expect(BackendCapabilities.stableSteps.rawValue == UInt64(HADAL_CAPABILITY_STABLE_STEPS))
+        #expect(BackendCapabilities.liveKernels.rawValue == UInt64(HADAL_CAPABILITY_LIVE_KERNELS))
     }
 
     @Test(arguments: ["c99", "c11"]) func headerIsStandaloneC(standard: String) throws {

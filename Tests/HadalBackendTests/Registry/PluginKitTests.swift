@@ -190,6 +190,18 @@ struct PluginKitTests {
         withExtendedLifetime(export) {}
     }
 
+    @Test func exchangedKernelsCross() throws {
+        let sample = SampleBackend()
+        let (export, backend) = try roundTrip(sample)
+        #expect(backend.capabilities.contains(.liveKernels))
+        let executable = try backend.open(device: 0, options: [:], log: .silent).compile(Running.doubling())
+        try executable.replaceKernel(op: "scale", from: "/a/dïr")
+        #expect(sample.replaced.withLock { $0 } == ["/a/dïr/scale"])
+        let failure = #expect(throws: HadalError.self) { try executable.replaceKernel(op: "rope", from: "/b") }
+        #expect(failure?.code == .notFound && failure?.message == "sample: /b/rope: no kernel of 'rope'")
+        withExtendedLifetime(export) {}
+    }
+
     @Test func errorsCross() throws {
         let sample = SampleBackend(hasBuffers: true)
         let (export, backend) = try roundTrip(sample)

@@ -9,7 +9,7 @@ final class SampleBackend: Backend {
     let name: String
     let version = "2.5"
     let summary = "multiplies"
-    let capabilities: BackendCapabilities = [.symbolicDims, .multiNode, .trace, .state, .multiSequence, .blockScales]
+    let capabilities: BackendCapabilities = [.symbolicDims, .multiNode, .trace, .state, .multiSequence, .blockScales, .liveKernels]
     let options = [
         OptionSpec(name: "gain", kind: .float, defaultValue: .float(1), minimum: 0, maximum: 10, help: "multiplies too"),
         OptionSpec(name: "steps", kind: .int, defaultValue: .int(3), minimum: 1, help: "a count"),
@@ -20,6 +20,7 @@ final class SampleBackend: Backend {
     let received = Mutex<[Segment]>([])
     let opened = Mutex<[String: OptionValue]>([:])
     let alive = Mutex(0)
+    let replaced = Mutex<[String]>([])
 
     init(name: String = "sample", hasBuffers: Bool = false) {
         self.name = name
@@ -131,6 +132,11 @@ final class SampleExecutable: Executable, @unchecked Sendable {
             base = Unmanaged<SampleBuffer>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue().memory.pointer
         }
         return base.map { ($0 + Int(binding.offset)).assumingMemoryBound(to: Float.self) }
+    }
+
+    func replaceKernel(op: String, from directory: String) throws {
+        guard op == "scale" else { throw HadalError(.notFound, "no kernel of '\(op)'", at: Place("\(directory)/\(op)")) }
+        device.backend.replaced.withLock { $0.append("\(directory)/\(op)") }
     }
 
     func execute(_ execution: Execution) throws {
