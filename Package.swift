@@ -21,6 +21,7 @@ let package = Package(
         // Backends to link into an application, which then needs no plugin files.
         .library(name: "HadalCPU", targets: ["HadalCPU"]),
         .library(name: "HadalReference", targets: ["HadalReference"]),
+        .library(name: "HadalVulkan", targets: ["HadalVulkan"]),
         .executable(name: "hadal", targets: ["HadalCLI"]),
         .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReferencePlugin"]),
         .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPUPlugin"]),
@@ -42,7 +43,7 @@ let package = Package(
         .target(
             name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["include", "machine"],
             sources: ["KernelFolder.swift"],
-            resources: (ops + ["glsl"]).map { .copy($0) }),
+            resources: (ops + ["glsl", "quirks"]).map { .copy($0) }),
         .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
         .target(name: "HadalFormats", dependencies: ["HadalCore"]),
         .target(
@@ -135,6 +136,9 @@ let package = Package(
                 "HadalCPU", "CHadalKernels", "HadalMachine", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "CAllocationCounter",
                 "TestSupport",
             ]),
+        .testTarget(
+            name: "HadalVulkanTests",
+            dependencies: ["HadalVulkan", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

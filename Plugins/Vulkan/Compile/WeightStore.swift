@@ -78,14 +78,19 @@ final class WeightStore {
         }
     }
 
+    /// Words of a row on the device, and the first word of its side bytes; nil for rows that are not whole blocks.
+    static func rowWords(_ dtype: DType, columns: Int) -> (words: Int, side: Int)? {
+        guard let stored = dtype.byteCount(elements: columns) else { return nil }
+        return BlockLayout(dtype).map { $0.row(blocks: columns / dtype.blockElements) } ?? ((stored + 15) / 16 * 4, 0)
+    }
+
     private func matrix(_ weight: Graph.Weight, _ base: UnsafeRawPointer) throws -> Placed {
-        guard let columns = weight.dims.last, let stored = weight.dtype.byteCount(elements: columns) else {
-            throw HadalError(.unsupported, "weight '\(weight.name)' of shape \(weight.dims)")
-        }
+        guard let columns = weight.dims.last, let stored = weight.dtype.byteCount(elements: columns),
+            let (words, side) = Self.rowWords(weight.dtype, columns: columns)
+        else { throw HadalError(.unsupported, "weight '\(weight.name)' of shape \(weight.dims)") }
         let rows = weight.elements / columns
         let layout = BlockLayout(weight.dtype)
         let blocks = columns / weight.dtype.blockElements
-        let (words, side) = layout.map { $0.row(blocks: blocks) } ?? ((stored + 15) / 16 * 4, 0)
         let rowBytes = words * 4
         let (total, overflow) = rowBytes.multipliedReportingOverflow(by: rows)
         guard !overflow, total / 4 <= Int(UInt32.max) else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }

@@ -16,6 +16,8 @@ final class DeviceContext: @unchecked Sendable {
     let functions: UnsafePointer<hadal_vulkan_device>
     let queue: VkQueue
     let layout: VkPipelineLayout
+    /// Of the extension that imports host memory; nil: there is none.
+    let hostPointerProperties: PFN_vkGetMemoryHostPointerPropertiesEXT?
     private let commandPool: VkCommandPool
     private let timeline: VkSemaphore
     private var submitted: UInt64 = 0
@@ -33,6 +35,10 @@ final class DeviceContext: @unchecked Sendable {
             throw HadalError(.unsupported, "the driver of \(physical.name) lacks \(missing.map { String(cString: $0) } ?? "memory")")
         }
         self.functions = functions
+        hostPointerProperties =
+            physical.importAlignment > 0
+            ? unsafeBitCast(library.functions.pointee.GetDeviceProcAddr(handle, "vkGetMemoryHostPointerPropertiesEXT"), to: PFN_vkGetMemoryHostPointerPropertiesEXT?.self)
+            : nil
         let calls = functions.pointee
         var queue: VkQueue?
         calls.GetDeviceQueue(handle, family.index, 0, &queue)

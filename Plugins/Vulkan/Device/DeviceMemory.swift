@@ -29,14 +29,7 @@ final class DeviceMemory: @unchecked Sendable {
             throw HadalError(
                 .outOfMemory, "\(context.physical.name) gives at most \(context.physical.allocationLimit) bytes at once, \(bytes) are wanted")
         }
-        var info = VkBufferCreateInfo()
-        info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO
-        info.size = VkDeviceSize(size)
-        info.usage =
-            UInt32(VK_BUFFER_USAGE_STORAGE_BUFFER_BIT.rawValue) | UInt32(VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT.rawValue)
-            | UInt32(VK_BUFFER_USAGE_TRANSFER_SRC_BIT.rawValue) | UInt32(VK_BUFFER_USAGE_TRANSFER_DST_BIT.rawValue)
-            | UInt32(VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT.rawValue)
-        info.sharingMode = VK_SHARING_MODE_EXCLUSIVE
+        var info = Self.bufferInfo(size: size)
         var made: VkBuffer?
         try check(calls.CreateBuffer(context.handle, &info, nil, &made), "making a buffer on \(context.physical.name)", bytes: bytes)
         guard let made else { throw HadalError(.backend, "no buffer came back") }
@@ -63,13 +56,78 @@ final class DeviceMemory: @unchecked Sendable {
             calls.DestroyBuffer(context.handle, made, nil)
             throw error
         }
-        var place = VkBufferDeviceAddressInfo()
-        place.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO
-        place.buffer = made
-        address = calls.GetBufferDeviceAddress(context.handle, &place)
+        address = Self.address(of: made, context)
         self.context = context
         self.bytes = bytes
         buffer = made
+    }
+
+    /// Host memory as it lies, which the device reads and writes in place. It outlives this object; start and size are multiples of the
+    /// device's import alignment.
+    init(_ context: DeviceContext, importing host: UnsafeMutableRawBufferPointer) throws {
+        let calls = context.functions.pointee
+        guard let start = host.baseAddress, let properties = context.hostPointerProperties else {
+            throw HadalError(.unsupported, "\(context.physical.name) cannot import host memory")
+        }
+        let handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
+        var external = VkExternalMemoryBufferCreateInfo()
+        external.sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO
+        external.handleTypes = UInt32(handleType.rawValue)
+        var made: VkBuffer?
+        try withUnsafePointer(to: external) { external in
+            var info = Self.bufferInfo(size: host.count)
+            info.pNext = UnsafeRawPointer(external)
+            try check(calls.CreateBuffer(context.handle, &info, nil, &made), "making a buffer on \(context.physical.name)", bytes: host.count)
+        }
+        guard let made else { throw HadalError(.backend, "no buffer came back") }
+        do {
+            var allowed = VkMemoryHostPointerPropertiesEXT()
+            allowed.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT
+            try check(properties(context.handle, handleType, start, &allowed), "importing host memory")
+            var wanted = VkMemoryRequirements()
+            calls.GetBufferMemoryRequirements(context.handle, made, &wanted)
+            guard wanted.size <= VkDeviceSize(host.count), wanted.memoryTypeBits & allowed.memoryTypeBits != 0 else {
+                throw HadalError(.unsupported, "\(context.physical.name) cannot use this host memory")
+            }
+            var source = VkImportMemoryHostPointerInfoEXT()
+            source.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT
+            source.handleType = handleType
+            source.pHostPointer = start
+            wanted.size = VkDeviceSize(host.count)
+            wanted.memoryTypeBits &= allowed.memoryTypeBits
+            memory = try Self.allocate(context, wanted, .staging, importing: ChainLink(source, when: true)).0
+            do { try check(calls.BindBufferMemory(context.handle, made, memory, 0), "binding memory") } catch {
+                calls.FreeMemory(context.handle, memory, nil)
+                throw error
+            }
+        } catch {
+            calls.DestroyBuffer(context.handle, made, nil)
+            throw error
+        }
+        address = Self.address(of: made, context)
+        pointer = start
+        self.context = context
+        bytes = host.count
+        buffer = made
+    }
+
+    private static func bufferInfo(size: Int) -> VkBufferCreateInfo {
+        var info = VkBufferCreateInfo()
+        info.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO
+        info.size = VkDeviceSize(size)
+        info.usage =
+            UInt32(VK_BUFFER_USAGE_STORAGE_BUFFER_BIT.rawValue) | UInt32(VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT.rawValue)
+            | UInt32(VK_BUFFER_USAGE_TRANSFER_SRC_BIT.rawValue) | UInt32(VK_BUFFER_USAGE_TRANSFER_DST_BIT.rawValue)
+            | UInt32(VK_BUFFER_USAGE_INDIRECT_BUFFER_BIT.rawValue)
+        info.sharingMode = VK_SHARING_MODE_EXCLUSIVE
+        return info
+    }
+
+    private static func address(of buffer: VkBuffer, _ context: DeviceContext) -> UInt64 {
+        var place = VkBufferDeviceAddressInfo()
+        place.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO
+        place.buffer = buffer
+        return context.functions.pointee.GetBufferDeviceAddress(context.handle, &place)
     }
 
     deinit {
@@ -79,8 +137,9 @@ final class DeviceMemory: @unchecked Sendable {
 
     /// Tries the memory types that fit the purpose, best first.
     private static func allocate(
-        _ context: DeviceContext, _ wanted: VkMemoryRequirements, _ purpose: Purpose
+        _ context: DeviceContext, _ wanted: VkMemoryRequirements, _ purpose: Purpose, importing source: ChainLink? = nil
     ) throws -> (VkDeviceMemory, UInt32) {
+        defer { source?.free() }
         let local = UInt32(VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT.rawValue)
         let visible = UInt32(VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT.rawValue) | UInt32(VK_MEMORY_PROPERTY_HOST_COHERENT_BIT.rawValue)
         let cached = UInt32(VK_MEMORY_PROPERTY_HOST_CACHED_BIT.rawValue)
@@ -99,11 +158,12 @@ final class DeviceMemory: @unchecked Sendable {
                 var address = VkMemoryAllocateFlagsInfo()
                 address.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO
                 address.flags = UInt32(VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT.rawValue)
+                let flags = ChainLink(address, when: true)
+                defer { flags.free() }
                 do {
-                    return try withUnsafePointer(to: address) { address in
                         var info = VkMemoryAllocateInfo()
                         info.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO
-                        info.pNext = UnsafeRawPointer(address)
+                        info.pNext = ChainLink.join([flags] + (source.map { [$0] } ?? [])).map { UnsafeRawPointer($0) }
                         info.allocationSize = wanted.size
                         info.memoryTypeIndex = UInt32(index)
                         var memory: VkDeviceMemory?
@@ -112,7 +172,6 @@ final class DeviceMemory: @unchecked Sendable {
                             "allocating memory of \(context.physical.name)", bytes: Int(wanted.size))
                         guard let memory else { throw HadalError(.backend, "no memory came back") }
                         return (memory, type.propertyFlags)
-                    }
                 } catch { failure = failure ?? error }
             }
         }

@@ -22,6 +22,13 @@ final class VulkanBuffer: Buffer, @unchecked Sendable {
         try transfer.clear(memory)
     }
 
+    /// Host memory that the device reads and writes where it is. The memory outlives the buffer.
+    init(_ transfer: Transfer, importing host: UnsafeMutableRawBufferPointer) throws {
+        memory = try DeviceMemory(transfer.context, importing: host)
+        bytes = host.count
+        self.transfer = transfer
+    }
+
     var hostPointer: UnsafeMutableRawPointer? { memory.pointer }
 
     private func range(_ offset: Int, _ count: Int) throws {

@@ -17,12 +17,18 @@ final class VulkanDevice: Device, @unchecked Sendable {
         info = physical.info
         context = try DeviceContext(physical, library)
         transfer = Transfer(context)
+        var disabled = settings.disabledFeatures
+        for quirk in try settings.quirks().holding(for: physical) {
+            log.write(.info, "\(physical.name): not using \(quirk.disabled.joined(separator: ", ")): \(quirk.why)")
+            disabled.formUnion(quirk.disabled)
+        }
         let store = SpirvStore(
             compiler: settings.compiles ? ShaderCompilers.installed : nil, cache: settings.cache,
-            shipped: (settings.kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/spirv" }, log: log)
+            shipped: (settings.kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/spirv" },
+            output: settings.spirvOutput, log: log)
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
-            directories: settings.kernelDirectories, features: Set(physical.features.names).subtracting(settings.disabledFeatures),
+            directories: settings.kernelDirectories, features: Set(physical.features.names).subtracting(disabled),
             threadLimit: Int(physical.limits.maxComputeWorkGroupInvocations), 
             subgroup: physical.fixedSubgroup > 0 ? physical.fixedSubgroup : 32, tuned: try settings.tuned(for: physical.id), log: log
         ) { source in (try? store.words(of: source)) != nil }
@@ -45,6 +51,17 @@ final class VulkanDevice: Device, @unchecked Sendable {
     func compile(_ segment: Segment) throws -> any Executable { try VulkanExecutable(segment, on: self) }
 
     func allocate(bytes: Int) throws -> (any Buffer)? { try VulkanBuffer(transfer, bytes: bytes) }
+
+    func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? {
+        let alignment = context.physical.importAlignment
+        guard alignment > 0, let start = memory.baseAddress, Int(bitPattern: start) % alignment == 0, memory.count % alignment == 0, memory.count > 0 else { return nil }
+        return try VulkanBuffer(transfer, importing: memory)
+    }
+
+    func heldBytes(of weight: Graph.Weight) -> Int? {
+        guard weight.dims.count > 1, let columns = weight.dims.last, columns > 0, columns % weight.dtype.blockElements == 0 else { return weight.elements * 4 }
+        return WeightStore.rowWords(weight.dtype, columns: columns).map { $0.words * 4 * (weight.elements / columns) }
+    }
 
     func quiesce() { context.waitIdle() }
 }

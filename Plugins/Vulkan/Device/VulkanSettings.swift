@@ -10,6 +10,7 @@ struct VulkanSettings {
     var tunedPath: String?
     var disabledFeatures: Set<String> = []
     var compiles = true
+    var spirvOutput: String?
 
     static let specs: [OptionSpec] = [
         OptionSpec(
@@ -27,6 +28,9 @@ struct VulkanSettings {
         OptionSpec(
             name: "compile", kind: .bool, defaultValue: .bool(true),
             help: "compile kernels that the installation has no compiled form of, with shaderc"),
+        OptionSpec(
+            name: "spirv-output", kind: .string, defaultValue: .string(""),
+            help: "a directory for the compiled form of every kernel in use, as an installation ships them in kernels/spirv"),
     ]
 
     init(_ options: [String: OptionValue]) {
@@ -39,6 +43,7 @@ struct VulkanSettings {
         self.cache = cache == "none" ? nil : cache.isEmpty ? Self.defaultCache : cache
         tunedPath = text("tuned").isEmpty ? nil : text("tuned")
         disabledFeatures = Set(text("without").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+        spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
     }
 
@@ -46,6 +51,13 @@ struct VulkanSettings {
         let environment = ProcessInfo.processInfo.environment
         if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return "\(base)/hadal/kernels" }
         return environment["HOME"].map { "\($0)/.cache/hadal/kernels" }
+    }
+
+    /// Those of the first directory that has any, else the installation's.
+    func quirks() throws -> DriverQuirks {
+        let paths = (kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/quirks/vulkan.json" }
+        guard let path = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) else { return DriverQuirks() }
+        return try DriverQuirks(path: path)
     }
 
     /// - Throws: for a file that was named and cannot be read; the installation's own may be missing.

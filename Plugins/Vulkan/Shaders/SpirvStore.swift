@@ -10,6 +10,7 @@ final class SpirvStore {
     private let compiler: (any ShaderCompiler)?
     private let cache: String?
     private let shipped: [String]
+    private let output: String?
     private let log: LogSink
     private var loaded: [String: [UInt32]] = [:]
     private var failures: [String: HadalError] = [:]
@@ -17,10 +18,12 @@ final class SpirvStore {
     /// - Parameters:
     ///   - cache: a directory that may not be there yet; nil: nothing is kept.
     ///   - shipped: directories of entries that hold for any compiler.
-    init(compiler: (any ShaderCompiler)?, cache: String?, shipped: [String], log: LogSink) {
+    ///   - output: a directory that such entries are written to.
+    init(compiler: (any ShaderCompiler)?, cache: String?, shipped: [String], output: String? = nil, log: LogSink) {
         self.compiler = compiler
         self.cache = cache
         self.shipped = shipped
+        self.output = output
         self.log = log
     }
 
@@ -29,6 +32,7 @@ final class SpirvStore {
         if let failure = failures[source.text] { throw failure }
         do {
             let words = try find(source)
+            if let output { write(words, to: "\(output)/\(Digest.hex(of: [Self.normal(source)])).spv") }
             loaded[source.text] = words
             return words
         } catch let error as HadalError {
@@ -54,9 +58,6 @@ final class SpirvStore {
 
     /// The text without where it lies, which differs between machines.
     private static func normal(_ source: KernelSource) -> String { source.text.replacingOccurrences(of: "\"\(source.path)\"", with: "\"vulkan.comp\"") }
-
-    /// Compiles a source into a folder of entries that hold for any compiler.
-    func ship(_ source: KernelSource, to folder: String) throws { write(try words(of: source), to: "\(folder)/\(Digest.hex(of: [Self.normal(source)])).spv") }
 
     private func read(_ path: String) -> [UInt32]? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }

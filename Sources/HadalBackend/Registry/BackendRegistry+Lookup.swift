@@ -35,7 +35,7 @@ extension BackendRegistry {
         throw HadalError(.notFound, "backend '\(name)' is not available: \(reasons)", hint: hint)
     }
 
-    /// Resolves `name` (the first device) or `name:device`, the device given by index, id or name.
+    /// Resolves `name` (the first device) or `name:device`, the device given by index, id, name or a part of the name that only it has.
     public func resolve(_ specification: String) throws -> Selection {
         let parts = specification.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let backend = try backend(named: parts.first ?? "")
@@ -48,7 +48,10 @@ extension BackendRegistry {
             return Selection(backend: backend, deviceIndex: 0, device: first)
         }
         let wanted = parts[1]
-        let index = devices.firstIndex { $0.id == wanted } ?? devices.firstIndex { $0.name == wanted } ?? Int(wanted)
+        let alike = devices.indices.filter { devices[$0].name.lowercased().contains(wanted.lowercased()) }
+        let index =
+            devices.firstIndex { $0.id == wanted } ?? devices.firstIndex { $0.name == wanted } ?? Int(wanted)
+            ?? (alike.count == 1 && !wanted.isEmpty ? alike[0] : nil)
         guard let index, devices.indices.contains(index) else {
             throw HadalError(
                 .notFound, "backend '\(backend.name)' has no device '\(wanted)'",

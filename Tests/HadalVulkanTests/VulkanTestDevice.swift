@@ -1,0 +1,39 @@
+import Foundation
+import HadalBackend
+import HadalCore
+import HadalGraph
+import HadalReference
+import HadalVulkan
+import TestSupport
+
+/// The first Vulkan device of this machine; a software device will do.
+enum VulkanTestDevice {
+    static let backend = VulkanBackend()
+    /// nil: Vulkan tests skip.
+    static let info: DeviceInfo? = (try? backend.devices())?.first
+    static let isHere = info != nil
+    static let absence: String = "no Vulkan device on this machine"
+    static let catalogue = Result { try OpCatalogue.load() }
+
+    static func open(_ options: [String: OptionValue] = [:], log: LogSink = .silent) throws -> any Device {
+        try backend.open(device: 0, options: options, log: log)
+    }
+
+    static func kit(ops: Set<String> = [], cases: Int) throws -> ConformanceKit {
+        let reference = try ReferenceBackend().open(device: 0, options: [:], log: .silent)
+        var kit = ConformanceKit(catalogue: try catalogue.get(), reference: reference, options: .init(seed: 20_251, casesPerOp: cases))
+        kit.options.ops = ops
+        return kit
+    }
+
+    /// A copy of this installation's folder of an op in a directory of its own.
+    static func copy(of op: String, to directory: String, _ change: (inout String) -> Void = { _ in }) throws {
+        let folder = try catalogue.get().contract(for: op).folder
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: folder, toPath: "\(directory)/\(op)")
+        let path = "\(directory)/\(op)/vulkan.comp"
+        var text = try String(contentsOfFile: path, encoding: .utf8)
+        change(&text)
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
+}
