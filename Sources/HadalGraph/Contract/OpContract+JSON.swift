@@ -21,8 +21,10 @@ extension OpContract {
         tolerance = try Tolerance(fields.required("tolerance"), document)
         let specs = attributes
         cases = try (fields.optionalArray("cases") ?? []).map { try TestCase($0, document, specs) }
+        let referenceJSON = fields.optional("reference")
         self.folder = folder
         try fields.finish()
+        reference = try referenceJSON.map { try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states) }
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
     }
 

@@ -79,6 +79,15 @@ public struct OpContract: Sendable {
         public var steps: [[(past: Int, new: Int)]]
     }
 
+    /// What defines the op where no implementation of the reference backend does.
+    public enum Reference: Sendable {
+        /// For each output, by name, what an element of it is: an expression over the elements of the inputs, attributes, extents and the
+        /// element's own indices.
+        case expressions([String: Expression])
+        /// The kernel of this backend.
+        case backend(String)
+    }
+
     public var name: String
     public var summary: String
     public var source: String
@@ -90,6 +99,8 @@ public struct OpContract: Sendable {
     public var require: [Expression]
     public var tolerance: Tolerance
     public var cases: [TestCase]
+    /// nil: the reference backend's own implementation.
+    public var reference: Reference?
     /// The folder the contract came from.
     public var folder: String
 }
