@@ -20,7 +20,11 @@ extension OpContract {
         require = try (fields.optionalArray("require") ?? []).map { try Self.expression($0, document) }
         tolerance = try Tolerance(fields.required("tolerance"), document)
         let specs = attributes
-        cases = try (fields.optionalArray("cases") ?? []).map { try TestCase($0, document, specs) }
+        let (namedInputs, hasStates, operandNames) = (inputs, !states.isEmpty, inputs.map(\.name) + states.map(\.name))
+        func testCase(_ json: JSON) throws -> TestCase { try TestCase(json, document, specs, namedInputs, hasStates: hasStates) }
+        cases = try (fields.optionalArray("cases") ?? []).map(testCase)
+        bench = try fields.optional("bench").map { try Bench($0, document, names: operandNames, testCase) }
+            ?? Bench(operations: nil, reads: [], shapes: [])
         let referenceJSON = fields.optional("reference")
         self.folder = folder
         try fields.finish()
@@ -160,40 +164,6 @@ extension OpContract.Tolerance {
         absolute = try fields.optionalDouble("absolute") ?? 0
         relative = try fields.optionalDouble("relative") ?? 0
         quantised = try fields.optionalDouble("quantised") ?? 0
-        try fields.finish()
-    }
-}
-
-extension OpContract.TestCase {
-    init(_ json: JSON, _ document: JSONDocument, _ specs: [OpContract.AttributeSpec]) throws {
-        var fields = try JSONFields(json, in: document, what: "case")
-        dims = try (fields.optionalObject("dims")?.members ?? []).map { member in
-            let values = OpContract.list(member.value).compactMap(\.int)
-            guard !values.isEmpty, values.allSatisfy({ $0 > 0 }) else { throw fields.fail("bad extent", at: member.value) }
-            return (member.key, values)
-        }
-        attributes = try (fields.optionalObject("attributes")?.members ?? []).map { member in
-            guard let spec = specs.first(where: { $0.name == member.key }) else {
-                throw fields.fail("no attribute '\(member.key)'", at: member.value)
-            }
-            // A list-valued attribute is given as a list of lists.
-            return (member.key, try OpContract.list(member.value).map { item in
-                guard let value = ExpressionValue(item) else { throw fields.fail("bad value", at: item) }
-                return try spec.attribute(from: value)
-            })
-        }
-        dtypes = try (fields.optionalObject("dtypes")?.members ?? []).map { member in
-            (member.key, try OpContract.list(member.value).map { try OpContract.dtype($0, document) })
-        }
-        present = (try fields.optionalArray("present") ?? []).compactMap(\.string)
-        steps = try (fields.optionalArray("steps") ?? []).map { step in
-            try (step.array ?? []).map { pair in
-                guard let numbers = pair.array?.compactMap(\.int), numbers.count == 2, numbers[0] >= 0, numbers[1] > 0 else {
-                    throw fields.fail("a step is a list of [past, new]", at: step)
-                }
-                return (numbers[0], numbers[1])
-            }
-        }
         try fields.finish()
     }
 }

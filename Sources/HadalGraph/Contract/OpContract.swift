@@ -88,6 +88,18 @@ public struct OpContract: Sendable {
         case backend(String)
     }
 
+    /// What is timed, and how much work it is.
+    public struct Bench: Sendable {
+        /// Arithmetic operations of a step over extents and attributes; a multiply-add is two. Also known are `tokens` (new tokens of the
+        /// step), `cached` (tokens in the caches after it, over all sequences) and `pairs` (for each new token, those it may see). nil: not
+        /// counted.
+        public var operations: Expression?
+        /// Elements that are read of an input or state, where that is not all of it.
+        public var reads: [(name: String, elements: Expression)]
+        /// Lists mean "each of", as in cases.
+        public var shapes: [TestCase]
+    }
+
     public var name: String
     public var summary: String
     public var source: String
@@ -101,6 +113,7 @@ public struct OpContract: Sendable {
     public var cases: [TestCase]
     /// nil: the reference backend's own implementation.
     public var reference: Reference?
+    public var bench: Bench
     /// The folder the contract came from.
     public var folder: String
 }
