@@ -40,6 +40,7 @@ public struct KernelMeasurement: Sendable {
             "op": JSON(.string(op)), "shape": JSON(.string(summary)), "id": JSON(.string(id)), "operands": JSON(.string(operands)),
             "microseconds": number(microseconds), "fastest_microseconds": number(fastest), "runs": JSON(.int(Int64(runs))),
             "timed_by": JSON(.string(isTraced ? "backend" : "host")), "bytes": number(bytes), "operations": number(operations),
+            "quantised": JSON(.bool(hasQuantisedWeights)),
             "bytes_per_second": number(bytesPerSecond), "operations_per_second": number(operationsPerSecond),
             "roofline_share": number(ceilings.map { share(of: $0) }), "copies": JSON(.int(Int64(copies))),
             "weight_bytes": JSON(.int(Int64(weightBytes))),

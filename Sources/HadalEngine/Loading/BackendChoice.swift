@@ -106,7 +106,7 @@ struct BackendChoice {
         return .int(Int64(limit))
     }
 
-    private static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
+    static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
         var values: [String: OptionValue] = [:]
         for (key, text) in settings {
             let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
