@@ -15,6 +15,8 @@ public struct TraceComparison: Sendable {
         public var op: String
         /// Index of the node in the graph.
         public var node: Int
+        /// Elements of the result, over all tokens.
+        public var elements: Int
         /// sqrt(mean (a - b)^2) / sqrt(mean b^2); infinite when one side is not finite and the other is.
         public var relative: Double
         public var maximum: Double
@@ -54,7 +56,7 @@ public struct TraceComparison: Sendable {
     public var first: Row? { rows.first { !($0.relative <= tolerance) } }
 
     private static func row(_ label: String, _ op: String, _ node: Int, _ x: [Float], _ y: [Float]) -> Row {
-        var row = Row(label: label, op: op, node: node, relative: 0, maximum: 0, worst: (0, 0, 0))
+        var row = Row(label: label, op: op, node: node, elements: min(x.count, y.count), relative: 0, maximum: 0, worst: (0, 0, 0))
         var (difference, norm) = (0.0, 0.0)
         for i in 0..<min(x.count, y.count) {
             let d = abs(Double(x[i]) - Double(y[i]))

@@ -14,6 +14,9 @@ public struct KernelBench {
         public init() {}
     }
 
+    /// Weights of fewer bytes are no part of what a run reads from memory.
+    private static let leastCopied = 1 << 16
+
     let catalogue: OpCatalogue
     let device: any Device
     let capabilities: BackendCapabilities
@@ -89,7 +92,7 @@ public struct KernelBench {
             }
             bytes = sum
         }
-        let copies = bytes == 0 ? 1 : max(1, min(64, (options.coldBytes + bytes - 1) / bytes, options.mostBytes / bytes))
+        let copies = bytes < Self.leastCopied ? 1 : max(1, min(64, (options.coldBytes + bytes - 1) / bytes, options.mostBytes / bytes))
         var random = SplitMix64(seed: options.seed, label: point.id)
         var bound: [(trial: BoundTrial, executable: any Executable)] = []
         for _ in 0..<copies {

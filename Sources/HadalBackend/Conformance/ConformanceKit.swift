@@ -107,7 +107,7 @@ public struct ConformanceKit {
     /// - Throws: when an entry has no legal combination, or `only` names no case.
     func points(_ contract: OpContract) throws -> [ConformancePoint] {
         if let only = options.only { return [try point(only, contract)] }
-        let share = max(1, options.casesPerOp / max(contract.cases.count, 1))
+        let share = max(1, (options.quickCases ?? options.casesPerOp) / max(contract.cases.count, 1))
         let lists = try contract.cases.indices.map { index in
             let space = try ConformanceSpace(contract, case: index)
             var random = SplitMix64(seed: options.seed, label: "\(contract.name)/\(index)")
@@ -116,7 +116,7 @@ public struct ConformanceKit {
                 if options.quickCases == nil, options.casesPerOp == .max {
                     try space.all(&random, isLegal: isLegal)
                 } else {
-                    try space.sample(limit: options.quickCases == nil ? share : 1, &random, isLegal: isLegal)
+                    try space.sample(limit: share, &random, isLegal: isLegal)
                 }
             guard !points.isEmpty else {
                 throw HadalError(

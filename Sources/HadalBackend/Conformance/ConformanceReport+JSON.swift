@@ -34,6 +34,7 @@ extension ConformanceReport.Failure {
             pairs += [("operand", string(operand)), ("shape", integers(shape)), ("index", integers(index))]
         }
         if !operands.isEmpty { pairs.append(("operands", string(operands))) }
+        if !settings.isEmpty { pairs.append(("settings", JSON(.array(settings.map(string))))) }
         if let wrong { pairs += [("wrong_elements", JSON(.int(Int64(wrong.count)))), ("elements", JSON(.int(Int64(wrong.of))))] }
         // NaN and infinities have no JSON number.
         if let expected { pairs.append(("expected", number(expected))) }

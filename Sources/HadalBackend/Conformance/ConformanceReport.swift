@@ -51,6 +51,8 @@ public struct ConformanceReport: Sendable {
         public var got: Double?
         /// Shape and type of every operand: "x f32[5, 64], weight q4_0[7, 64] -> y f32[5, 7]".
         public var operands = ""
+        /// Settings of the backend, beside the user's, with which it came about: "cpu.threads=3".
+        public var settings: [String] = []
         /// Elements beyond the tolerance, of how many; nil where they are not judged one by one.
         public var wrong: (count: Int, of: Int)?
 

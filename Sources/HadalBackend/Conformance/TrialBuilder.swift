@@ -155,11 +155,14 @@ struct TrialBuilder {
                 trial.inputs.append(PlainElement.encode(try integers(input, shape, trial, &random)))
             } else {
                 let count = shape.reduce(1, *)
-                trial.inputs.append(
-                    PlainElement.encode(value.dtype, (0..<count).map { _ in
-                        let x = Self.rounded(random.normal(), input.multipleOf)
-                        return outliers && random.below(48) == 0 ? x * 40 : x
-                    }))
+                let drawn = repeatsData ? min(count, Self.repeatedBytes / 4) : count
+                var bytes = PlainElement.encode(value.dtype, (0..<drawn).map { _ in
+                    let x = Self.rounded(random.normal(), input.multipleOf)
+                    return outliers && random.below(48) == 0 ? x * 40 : x
+                })
+                bytes.reserveCapacity(trial.bytes(of: value))
+                while bytes.count < trial.bytes(of: value) { bytes += bytes.prefix(trial.bytes(of: value) - bytes.count) }
+                trial.inputs.append(bytes)
             }
         }
         for (state, declared) in zip(graph.states, contract.states) {

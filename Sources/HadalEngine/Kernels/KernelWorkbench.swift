@@ -17,6 +17,10 @@ public final class KernelWorkbench {
     private let log: LogSink
     /// Devices that define ops, by backend.
     private var definitions: [String: any Device] = [:]
+    /// Devices whose threads run one after the other, first to last and last to first: where one thread reads what another has to write
+    /// first, one of the two orders shows it every time. With the settings that make them.
+    private var ordered: [(device: any Device, settings: [String])]?
+    private let options: [String: OptionValue]
 
     public var backend: any Backend { selection.backend }
     public var capabilities: BackendCapabilities { selection.backend.capabilities }
@@ -38,12 +42,28 @@ public final class KernelWorkbench {
         selection = try registry.resolve(specification)
         var parsed = try Self.options(for: selection.backend, environment, settings)
         parsed.merge(options) { _, new in new }
+        self.options = parsed
         device = try selection.open(options: parsed, log: log)
+    }
+
+    private func orderedDevices() throws -> [(device: any Device, settings: [String])] {
+        if let ordered { return ordered }
+        let order = backend.options.first { $0.name == "order" }
+        var made: [(device: any Device, settings: [String])] = []
+        if let order, backend.options.contains(where: { $0.name == "threads" && $0.kind == .int }), options[order.name] == nil {
+            for choice in ["forward", "backward"] where order.choices.contains(choice) {
+                let device = try selection.open(options: options.merging(["order": .string(choice), "threads": .int(3)]) { $1 }, log: log)
+                made.append((device, ["\(backend.name).order=\(choice)", "\(backend.name).threads=3"]))
+            }
+        }
+        ordered = made
+        return made
     }
 
     deinit {
         device.quiesce()
         for other in definitions.values { other.quiesce() }
+        for other in ordered ?? [] { other.device.quiesce() }
     }
 
     /// The settings and kernel directories that concern a backend.
@@ -78,7 +98,8 @@ public final class KernelWorkbench {
         try (names.isEmpty ? catalogue.contracts.keys.sorted() : names).map { try catalogue.contract(for: $0) }
     }
 
-    /// Runs the conformance kit over ops, each against what defines it.
+    /// Runs the conformance kit over ops, each against what defines it; what passes, again with its threads in other orders where the backend
+    /// offers that: a few cases, or the one asked for.
     ///
     /// - Parameters:
     ///   - progress: called before each op with its name and its number.
@@ -93,7 +114,19 @@ public final class KernelWorkbench {
             options.ops = [contract.name]
             var kit = ConformanceKit(catalogue: catalogue, reference: try reference(for: contract), options: options)
             kit.willRun = willRun
-            report.ops += try kit.check(device, capabilities: capabilities)
+            guard var result = try kit.check(device, capabilities: capabilities).first else { continue }
+            for (device, settings) in try orderedDevices() where result.status == .pass {
+                if options.only == nil { kit.options.quickCases = ConformanceKit.Options.quickCases }
+                for other in try kit.check(device, capabilities: capabilities) {
+                    result.failedCases += other.failedCases
+                    result.failures += other.failures.map { failure in
+                        var failure = failure
+                        failure.settings = settings
+                        return failure
+                    }
+                }
+            }
+            report.ops.append(result)
         }
         return report
     }

@@ -64,9 +64,9 @@ struct KernelTestCommand: ParsableCommand {
         return try bench.replay(node, path: path)
     }
 
-    private func command(_ id: String) -> String {
+    private func command(_ id: String, _ settings: [String] = []) -> String {
         let what = replay.map { ["--replay", $0] } ?? [String(id.prefix { $0 != "/" }), "--case", id, "--seed", String(seed)]
-        return KernelOptions.shell(["hadal", "kernels", "test"] + what + kernel.arguments)
+        return KernelOptions.shell(["hadal", "kernels", "test"] + what + kernel.arguments + settings.flatMap { ["--set", $0] })
     }
 
     private func finish(_ report: ConformanceReport, _ bench: KernelWorkbench, named: Bool) throws {
@@ -76,11 +76,11 @@ struct KernelTestCommand: ParsableCommand {
         if json {
             guard var object = report.json.object else { return }
             object["passed"] = JSON(.bool(!failed))
-            object["replay"] = JSON(.array(report.ops.flatMap(\.failures).map { JSON(.string(command($0.id))) }))
+            object["replay"] = JSON(.array(report.ops.flatMap(\.failures).map { JSON(.string(command($0.id, $0.settings))) }))
             Terminal.json(JSON(.object(object)))
         } else {
             Terminal.line("\(bench.specification): \(report.device)\(replay == nil ? ", seed \(report.seed)" : "")")
-            Terminal.line(KernelReportText(report: report) { command($0.id) }.text)
+            Terminal.line(KernelReportText(report: report) { command($0.id, $0.settings) }.text)
             for name in Set(report.ops.map(\.name)).sorted() {
                 guard let contract = bench.catalogue.contracts[name], KernelWorkbench.definition(of: contract) == bench.backend.name,
                     bench.backend.name != "reference"

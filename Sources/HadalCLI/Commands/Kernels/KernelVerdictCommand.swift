@@ -34,7 +34,7 @@ struct KernelVerdictCommand: ParsableCommand {
             case .unsupported: throw HadalError(.unsupported, found.unsupported.first?.reason ?? "the contract has no cases")
             case .fail:
                 let text = KernelReportText(report: report) {
-                    KernelOptions.shell(["hadal", "kernels", "test", op] + kernel.arguments + ["--case", $0.id, "--seed", String(seed)])
+                    KernelOptions.shell(["hadal", "kernels", "test", op] + kernel.arguments + ["--case", $0.id, "--seed", String(seed)] + $0.settings.flatMap { ["--set", $0] })
                 }
                 fields.append(("failure", JSON(.string(found.failures.first.map { text.lines($0).joined(separator: "\n") } ?? ""))))
                 if let failure = found.failures.first { fields.append(("failure_kind", JSON(.string(failure.kind.rawValue)))) }

@@ -47,12 +47,11 @@ struct KernelWatchCommand: ParsableCommand {
         var last: Double?
         while true {
             let state = FolderState(folders)
-            let verdict = try KernelVerdict.find(arguments, ceilings: ceilings, timeout: timeout)
+            let verdict = try WatchVerdict.find(arguments, ceilings: ceilings, timeout: timeout)
             if json {
                 Terminal.line(verdict.json(against: last).text())
             } else {
-                let time = Date().formatted(date: .omitted, time: .standard)
-                Terminal.line("\(time)  \(verdict.text(against: last))")
+                Terminal.line("\(Self.clock())  \(verdict.text(against: last))")
             }
             if once {
                 if !verdict.passed { throw Failure() }
@@ -61,6 +60,12 @@ struct KernelWatchCommand: ParsableCommand {
             last = verdict.timing?.microseconds ?? last
             while FolderState(folders) == state { usleep(Self.interval) }
         }
+    }
+
+    /// The time of day: 21:03:11.
+    private static func clock() -> String {
+        let parts = Calendar.current.dateComponents([.hour, .minute, .second], from: Date())
+        return [parts.hour, parts.minute, parts.second].map { String(format: "%02d", $0 ?? 0) }.joined(separator: ":")
     }
 
     private func isFolder(_ path: String) -> Bool {

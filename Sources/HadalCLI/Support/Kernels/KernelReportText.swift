@@ -30,6 +30,7 @@ struct KernelReportText {
         var message = failure.message
         if let wrong = failure.wrong { message = "\(wrong.count) of \(Self.count(wrong.of, "element")) \(message)" }
         lines.append("  \(message)")
+        if !failure.settings.isEmpty { lines.append("  with threads one after the other: \(failure.settings.joined(separator: ", "))") }
         if let expected = failure.expected, let got = failure.got {
             lines.append("  worst element \(failure.index) of \(failure.operand)\(failure.shape): expected \(expected), got \(got)")
         } else if !failure.index.isEmpty {

@@ -2,7 +2,7 @@ import Foundation
 import Hadal
 
 /// What became of one save: does not compile, wrong, or correct and so fast.
-struct KernelVerdict {
+struct WatchVerdict {
     enum Outcome {
         /// No kernel came about: the compiler's message, or why it cannot be loaded.
         case refused(String)
@@ -29,7 +29,7 @@ struct KernelVerdict {
     /// Runs the hidden command `hadal kernels verdict` and reads what it says.
     ///
     /// - Parameter timeout: seconds after which the process is ended.
-    static func find(_ arguments: [String], ceilings: KernelCeilings?, timeout: Double) throws -> KernelVerdict {
+    static func find(_ arguments: [String], ceilings: KernelCeilings?, timeout: Double) throws -> WatchVerdict {
         let start = ContinuousClock.now
         let child = try ChildProcess.run(["kernels", "verdict"] + arguments, timeout: timeout)
         var verdict = Self.read(child, ceilings: ceilings, timeout: timeout)
@@ -38,16 +38,16 @@ struct KernelVerdict {
         return verdict
     }
 
-    private static func read(_ child: ChildProcess.Outcome, ceilings: KernelCeilings?, timeout: Double) -> KernelVerdict {
+    private static func read(_ child: ChildProcess.Outcome, ceilings: KernelCeilings?, timeout: Double) -> WatchVerdict {
         guard !child.timedOut else {
-            return KernelVerdict(outcome: .wrong("no verdict after \(timeout) s: does the kernel end?"))
+            return WatchVerdict(outcome: .wrong("no verdict after \(timeout) s: does the kernel end?"))
         }
-        guard let json = try? JSONDocument(parsing: child.output, file: "verdict").root, json.object != nil else {
+        guard let json = try? JSONDocument(parsing: String(decoding: child.output, as: UTF8.self), file: "verdict").root, json.object != nil else {
             let text = child.errors.trimmingCharacters(in: .whitespacesAndNewlines)
-            return KernelVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a verdict (status \(child.status))" : text))
+            return WatchVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a verdict (status \(child.status))" : text))
         }
-        if let error = json["error"]?.string { return KernelVerdict(outcome: .refused(error)) }
-        var verdict = KernelVerdict(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
+        if let error = json["error"]?.string { return WatchVerdict(outcome: .refused(error)) }
+        var verdict = WatchVerdict(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
         verdict.untimed = json["untimed"]?.string
         if let timed = json["measurement"], let microseconds = timed["microseconds"]?.double, let bytes = timed["bytes"]?.double, microseconds > 0 {
             let operations = timed["operations"]?.double
