@@ -70,9 +70,7 @@ public final class KernelWorkbench {
     static func options(
         for backend: any Backend, _ environment: EngineEnvironment, _ settings: [String: String]
     ) throws -> [String: OptionValue] {
-        var parsed = try BackendChoice.parse(settings, for: backend)
-        try BackendChoice.addKernels(environment.kernelDirectories, to: &parsed, for: backend)
-        return parsed
+        try environment.addingKernels(to: try BackendChoice.parse(settings, for: backend), for: backend)
     }
 
     /// The backend whose results are right by definition for an op: the reference, unless the contract declares another.

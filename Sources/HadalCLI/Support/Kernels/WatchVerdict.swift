@@ -31,20 +31,21 @@ struct WatchVerdict {
     /// - Parameter timeout: seconds after which the process is ended.
     static func find(_ arguments: [String], ceilings: KernelCeilings?, timeout: Double) throws -> WatchVerdict {
         let start = ContinuousClock.now
-        let child = try ChildProcess.run(["kernels", "verdict"] + arguments, timeout: timeout)
+        guard let executable = Bundle.main.executablePath else { throw HadalError(.notFound, "this program's own file is unknown") }
+        let child = try ChildProcess.run(executable, ["kernels", "verdict"] + arguments, seconds: timeout)
         var verdict = Self.read(child, ceilings: ceilings, timeout: timeout)
         let elapsed = (ContinuousClock.now - start).components
         verdict.seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
         return verdict
     }
 
-    private static func read(_ child: ChildProcess.Outcome, ceilings: KernelCeilings?, timeout: Double) -> WatchVerdict {
-        guard !child.timedOut else {
+    private static func read(_ child: ChildProcess, ceilings: KernelCeilings?, timeout: Double) -> WatchVerdict {
+        guard child.end != .timedOut else {
             return WatchVerdict(outcome: .wrong("no verdict after \(timeout) s: does the kernel end?"))
         }
-        guard let json = try? JSONDocument(parsing: String(decoding: child.output, as: UTF8.self), file: "verdict").root, json.object != nil else {
-            let text = child.errors.trimmingCharacters(in: .whitespacesAndNewlines)
-            return WatchVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a verdict (status \(child.status))" : text))
+        guard let json = try? JSONDocument(parsing: child.text, file: "verdict").root, json.object != nil else {
+            let text = String(decoding: child.errors, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            return WatchVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a verdict (\(child.end))" : text))
         }
         if let error = json["error"]?.string { return WatchVerdict(outcome: .refused(error)) }
         var verdict = WatchVerdict(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
