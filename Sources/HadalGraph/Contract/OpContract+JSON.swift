@@ -18,13 +18,12 @@ extension OpContract {
         attributes = try (fields.optionalArray("attributes") ?? []).map { try AttributeSpec($0, document) }
         states = try (fields.optionalArray("states") ?? []).map { try State($0, document) }
         require = try (fields.optionalArray("require") ?? []).map { try Self.expression($0, document) }
-        tolerance = try Tolerance(fields.required("tolerance"), document)
-        let specs = attributes
-        let (namedInputs, hasStates, operandNames) = (inputs, !states.isEmpty, inputs.map(\.name) + states.map(\.name))
+        let (specs, namedInputs, hasStates, operandNames) = (attributes, inputs, !states.isEmpty, inputs.map(\.name) + states.map(\.name))
         func testCase(_ json: JSON) throws -> TestCase { try TestCase(json, document, specs, namedInputs, hasStates: hasStates) }
-        cases = try (fields.optionalArray("cases") ?? []).map(testCase)
         bench = try fields.optional("bench").map { try Bench($0, document, names: operandNames, testCase) }
             ?? Bench(operations: nil, reads: [], shapes: [])
+        tolerance = try Tolerance(fields.required("tolerance"), document)
+        cases = try (fields.optionalArray("cases") ?? []).map(testCase)
         let referenceJSON = fields.optional("reference")
         self.folder = folder
         try fields.finish()
