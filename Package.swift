@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "hadal", targets: ["HadalCLI"]),
         .library(name: "hadal-reference", type: .dynamic, targets: ["HadalReferencePlugin"]),
         .library(name: "hadal-cpu", type: .dynamic, targets: ["HadalCPUPlugin"]),
+        .library(name: "hadal-vulkan", type: .dynamic, targets: ["HadalVulkanPlugin"]),
         .library(name: "hadal-example", type: .dynamic, targets: ["CHadalExample"]),
     ],
     dependencies: [
@@ -45,7 +46,7 @@ let package = Package(
         .target(
             name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["machine"],
             sources: ["KernelFolder.swift"],
-            resources: (ops + ["include"]).map { .copy($0) }),
+            resources: (ops + ["glsl", "include"]).map { .copy($0) }),
         .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
         .target(name: "HadalFormats", dependencies: ["HadalCore"]),
         .target(
@@ -95,6 +96,14 @@ let package = Package(
             path: "Plugins/CPU", exclude: ["Plugin"]),
         .target(
             name: "HadalCPUPlugin", dependencies: ["HadalCPU", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/CPU/Plugin"),
+        // The Vulkan loader's and shaderc's types; both are opened at run time.
+        .target(name: "CVulkan"),
+        .target(
+            name: "HadalVulkan",
+            dependencies: ["HadalBackend", "HadalGraph", "HadalCore", "HadalKernelFiles", "CHadalPlugin", "CHadalSystem", "CVulkan"],
+            path: "Plugins/Vulkan", exclude: ["Plugin"]),
+        .target(
+            name: "HadalVulkanPlugin", dependencies: ["HadalVulkan", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/Vulkan/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
         .target(name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support", exclude: ["CAllocationCounter"]),

@@ -25,6 +25,7 @@ extension OpContract {
         tolerance = try Tolerance(fields.required("tolerance"), document)
         cases = try (fields.optionalArray("cases") ?? []).map(testCase)
         let referenceJSON = fields.optional("reference")
+        (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
         try fields.finish()
         reference = try referenceJSON.map { try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states) }

@@ -114,6 +114,10 @@ public struct OpContract: Sendable {
     public var cases: [TestCase]
     /// nil: the reference backend's own implementation.
     public var reference: Reference?
+    /// How `vulkan.comp` is run, one dispatch a stage; empty: there is none.
+    public var stages: [Stage]
+    /// Memory that the stages of one use share.
+    public var scratch: [Scratch]
     /// The folder the contract came from.
     public var folder: String
 }

@@ -1,0 +1,273 @@
+import CHadalPlugin
+import CVulkan
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// A segment compiled for a Vulkan device: weights uploaded, one command buffer recorded, replayed every step.
+///
+/// A step writes its tables and the workgroup counts of every dispatch into memory that the device reads, and submits. Nothing is
+/// recorded again, whatever the step's extents are.
+/// Thread safety: one `execute` at a time, and one of all executables of a device.
+final class VulkanExecutable: Executable, @unchecked Sendable {
+    let info: ExecutableInfo
+    private let device: VulkanDevice
+    private var context: DeviceContext { device.context }
+    private let bounds: Segment.Bounds
+    private let pageTokens: Int
+    private let pageCapacity: Int
+    private let lowering: Lowering
+    private var dispatches: [Dispatch]
+    private let copies: [(from: Dispatch.Place, output: Int)]
+    private let inputs: [(dims: [Dim], bytes: Int)]
+    private let outputs: [(dims: [Dim], bytes: Int)]
+    private let indexInputs: [(input: Int, limit: Int)]
+    private let statePageBytes: [Int]
+
+    private let weights: [DeviceMemory]
+    private let arena: DeviceMemory
+    private let step: DeviceMemory
+    private var indirect: DeviceMemory
+    private var commands: VkCommandBuffer?
+    private var tracer: NodeTracer?
+    /// What the host binds; the commands are recorded for these.
+    private var bound: [Dispatch.Place: (address: UInt64, buffer: VulkanBuffer)] = [:]
+    /// Room for the token ids of a step, which are checked before they index a table.
+    private let ids: UnsafeMutableBufferPointer<Int32>
+
+    init(_ segment: Segment, on device: VulkanDevice) throws {
+        let context = device.context
+        guard segment.bounds.tokens >= 0, segment.bounds.sequences >= 0, segment.bounds.rows >= 0, segment.pageTokens > 0 else {
+            throw HadalError(.invalidArgument, "impossible bounds of a segment")
+        }
+        let store = WeightStore(segment, device.transfer)
+        var lowering = Lowering(segment, on: device, store: store)
+        dispatches = try lowering.lower()
+        self.lowering = lowering
+        self.device = device
+        bounds = segment.bounds
+        pageTokens = segment.pageTokens
+        copies = lowering.copies
+        let graph = segment.graph
+        func extent(_ value: Int) -> (dims: [Dim], bytes: Int) {
+            let dims = graph.values[value].dims
+            return (dims, dims.reduce(4) { product, dim in if case .fixed(let n) = dim { product * n } else { product } })
+        }
+        inputs = graph.inputs.map(extent)
+        outputs = graph.outputs.map(extent)
+        indexInputs = Self.indexInputs(graph)
+        statePageBytes = graph.states.map { segment.pageBytes(of: $0) }
+
+        // A page list is at most what every sequence would need for its longest cache; the host's is never longer in practice.
+        pageCapacity = max(segment.bounds.sequences, 1) << 14
+        weights = store.memory
+        arena = try DeviceMemory(context, bytes: lowering.arena.bytes, purpose: .device)
+        step = try DeviceMemory(context, bytes: 4 * StepTables.words(bounds: bounds, pages: pageCapacity), purpose: .step)
+        indirect = try Self.indirect(dispatches.count, context)
+        guard step.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        ids = .allocate(capacity: max(bounds.tokens, 1))
+        info = ExecutableInfo(
+            keepsWeights: false, weightBytes: store.bytes, scratchBytes: arena.bytes + step.bytes + indirect.bytes,
+            barriersPerStep: Self.barriers(dispatches).filter { $0 }.count)
+    }
+
+    deinit {
+        if let commands { context.release(commands) }
+        ids.deallocate()
+    }
+
+    private static func indirect(_ count: Int, _ context: DeviceContext) throws -> DeviceMemory {
+        let memory = try DeviceMemory(context, bytes: 12 * max(count, 1), purpose: .step)
+        guard memory.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        return memory
+    }
+
+    private static func indexInputs(_ graph: Graph) -> [(input: Int, limit: Int)] {
+        graph.nodes.compactMap { node in
+            guard node.op == "embedding", case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
+                let input = graph.inputs.firstIndex(of: value)
+            else { return nil }
+            return (input, graph.weights[weight].dims[0])
+        }
+    }
+
+    /// From the next step on, every use of the op runs the kernel found in a directory of op folders.
+    ///
+    /// - Throws: when it does not compile or does not fit; then the old one stays.
+    func replaceKernel(op: String, from directory: String) throws {
+        guard lowering.segment.graph.nodes.contains(where: { $0.op == op }) else { return }
+        let kernel = try device.kernels.kernel(of: op, in: directory)
+        let replaced = try lowering.replacing(kernel, in: dispatches)
+        let memory = try Self.indirect(replaced.count, context)
+        device.kernels.install(kernel)
+        dispatches = replaced
+        indirect = memory
+        if let commands { context.release(commands) }
+        commands = nil
+        tracer = nil
+    }
+
+    // MARK: Recording
+
+    /// Whether each dispatch must wait for what came before: it reads or writes what was written, or writes what was read.
+    private static func barriers(_ dispatches: [Dispatch]) -> [Bool] {
+        var read: [Dispatch.Place] = [], written: [Dispatch.Place] = []
+        func meet(_ a: Dispatch.Place, _ b: Dispatch.Place) -> Bool {
+            if case .arena(let x) = a, case .arena(let y) = b { return x.overlaps(y) }
+            return a == b
+        }
+        return dispatches.map { dispatch in
+            let waits =
+                dispatch.reads.contains { r in written.contains { meet(r, $0) } }
+                || dispatch.writes.contains { w in written.contains { meet(w, $0) } || read.contains { meet(w, $0) } }
+            if waits { (read, written) = ([], []) }
+            read += dispatch.reads
+            written += dispatch.writes
+            return waits
+        }
+    }
+
+    private func address(_ address: Dispatch.Address) throws -> UInt64 {
+        switch address {
+        case .fixed(let address): return address
+        case .place(.arena(let range)): return arena.address + UInt64(range.lowerBound)
+        case .place(let place):
+            guard let bound = bound[place] else { throw HadalError(.invalidArgument, "\(place) is not bound") }
+            return bound.address
+        }
+    }
+
+    /// - Parameter tracer: takes the time after each node; every node then waits for the one before.
+    private func record(_ tracer: NodeTracer? = nil) throws -> VkCommandBuffer {
+        let waits = Self.barriers(dispatches)
+        let addresses = try dispatches.map { [step.address] + (try $0.addresses.map { try address($0) }) }
+        return try context.makeCommands { commands in
+            let calls = context.functions.pointee
+            tracer?.begin(commands)
+            context.barrier(commands)
+            var pipeline: VkPipeline?
+            for (i, dispatch) in dispatches.enumerated() {
+                if waits[i] || tracer != nil { context.barrier(commands) }
+                if dispatch.pipeline != pipeline {
+                    calls.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch.pipeline)
+                    pipeline = dispatch.pipeline
+                }
+                addresses[i].withUnsafeBytes {
+                    calls.CmdPushConstants(commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
+                }
+                calls.CmdDispatchIndirect(commands, indirect.buffer, VkDeviceSize(12 * i))
+                if i + 1 == dispatches.count || dispatches[i + 1].node != dispatch.node { tracer?.mark(commands, node: dispatch.node) }
+            }
+            context.hostBarrier(commands)
+        }
+    }
+
+    /// Takes over what the host has bound; records anew when anything lies elsewhere than before.
+    private func bind(_ execution: Execution) throws {
+        var changed = commands == nil
+        for i in execution.inputs.indices { changed = try take(.input(i), execution.inputs[i]) || changed }
+        for i in execution.outputs.indices { changed = try take(.output(i), execution.outputs[i]) || changed }
+        for i in execution.states.indices { changed = try take(.state(i), execution.states[i]) || changed }
+        guard changed else { return }
+        if let commands { context.release(commands) }
+        commands = nil
+        tracer = nil
+        commands = try record()
+    }
+
+    /// Whether it lies elsewhere than before.
+    private func take(_ place: Dispatch.Place, _ binding: hadal_binding) throws -> Bool {
+        guard let handle = binding.buffer else {
+            throw HadalError(.invalidArgument, "the Vulkan backend computes on its own buffers, not on host memory")
+        }
+        let buffer = Unmanaged<VulkanBuffer>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
+        let address = buffer.memory.address + binding.offset
+        if let known = bound[place], known.address == address { return false }
+        bound[place] = (address, buffer)
+        return true
+    }
+
+    // MARK: Running
+
+    func execute(_ execution: Execution) throws {
+        guard execution.inputs.count == inputs.count, execution.outputs.count == outputs.count, execution.states.count == statePageBytes.count
+        else { throw HadalError(.invalidArgument, "the bindings do not match the segment's inputs, outputs and states") }
+        if let cancel = execution.cancel, cancel.pointee != 0 { throw HadalError(.cancelled, "the step was cancelled") }
+        try bind(execution)
+        guard let commands, let words = step.pointer, let counts = indirect.pointer else { throw HadalError(.backend, "nothing was recorded") }
+        let now = execution.step.pointee
+        if let refusal = StepTables.write(
+            now, to: words.assumingMemoryBound(to: UInt32.self), bounds: bounds, pageTokens: pageTokens, pageCapacity: pageCapacity)
+        { throw refusal }
+        if let refusal = try refusal(execution, now) { throw refusal }
+        let groups = counts.assumingMemoryBound(to: UInt32.self)
+        for i in dispatches.indices {
+            let at = 3 * extent(dispatches[i].grid.symbol, now)
+            for axis in 0..<3 { groups[3 * i + axis] = dispatches[i].grid.groups[at + axis] }
+        }
+        if let trace = execution.trace {
+            try run(traced: trace, execution.traceContext)
+        } else {
+            try context.run(commands)
+        }
+        for copy in copies { try self.copy(copy, now) }
+    }
+
+    private func run(traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
+        let tracer = try tracer ?? NodeTracer(context, nodes: lowering.segment.graph.nodes.count, record: record)
+        self.tracer = tracer
+        try context.run(tracer.commands)
+        try tracer.report(to: trace, sink)
+    }
+
+    private func extent(_ symbol: Dim.Symbol?, _ step: hadal_step) -> Int {
+        switch symbol {
+        case .tokens: Int(step.tokens)
+        case .sequences: Int(step.sequence_count)
+        case .rows: Int(step.rows)
+        case nil: 0
+        }
+    }
+
+    private func live(_ spec: (dims: [Dim], bytes: Int), _ step: hadal_step) -> Int {
+        spec.dims.reduce(spec.bytes) { product, dim in if case .symbol(let symbol) = dim { product * extent(symbol, step) } else { product } }
+    }
+
+    /// What is wrong with a step's bindings, pages and token ids; nil: nothing.
+    private func refusal(_ execution: Execution, _ step: hadal_step) throws -> HadalError? {
+        for i in inputs.indices where execution.inputs[i].bytes < UInt64(live(inputs[i], step)) {
+            return HadalError(.invalidArgument, "input \(i) is bound to \(execution.inputs[i].bytes) bytes and needs \(live(inputs[i], step))")
+        }
+        for i in outputs.indices where execution.outputs[i].bytes < UInt64(live(outputs[i], step)) {
+            return HadalError(.invalidArgument, "output \(i) is bound to \(execution.outputs[i].bytes) bytes and needs \(live(outputs[i], step))")
+        }
+        var page: UInt32 = 0
+        if let pages = step.pages { for i in 0..<Int(step.page_list_count) { page = max(page, pages[i]) } }
+        for i in statePageBytes.indices where step.page_list_count > 0 {
+            guard UInt64(page) < execution.states[i].bytes / UInt64(max(statePageBytes[i], 1)) else {
+                return HadalError(.invalidArgument, "page \(page) is outside state \(i)")
+            }
+        }
+        for (input, limit) in indexInputs {
+            guard let buffer = bound[.input(input)]?.buffer else { continue }
+            let count = min(live(inputs[input], step) / 4, ids.count)
+            let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(ids)[..<(4 * count)])
+            try buffer.read(offset: Int(execution.inputs[input].offset), into: room)
+            for i in 0..<count where ids[i] < 0 || Int(ids[i]) >= limit {
+                return HadalError(.invalidArgument, "token id \(ids[i]) is outside a vocabulary of \(limit)")
+            }
+        }
+        return nil
+    }
+
+    private func copy(_ copy: (from: Dispatch.Place, output: Int), _ step: hadal_step) throws {
+        guard let target = bound[.output(copy.output)]?.buffer else { return }
+        let bytes = live(outputs[copy.output], step)
+        switch copy.from {
+        case .arena(let range): try device.transfer.copy(from: arena, range.lowerBound, to: target.memory, 0, bytes)
+        default:
+            guard let source = bound[copy.from]?.buffer else { return }
+            try device.transfer.copy(from: source.memory, 0, to: target.memory, 0, bytes)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+import HadalCore
+import HadalGraph
+
+extension KernelSource {
+    /// The declarations of a kernel as they are gathered from its contract.
+    struct Declarations {
+        private(set) var operands: [Operand] = []
+        private(set) var constants: [Constant] = []
+        private(set) var constantLines: [String] = []
+        /// Of the push constants.
+        private(set) var members: [String] = []
+        /// Functions that read and write operands.
+        private(set) var access: [String] = []
+        /// Names of the contract, after the functions, whose own names they must not replace.
+        var names: [String] = []
+
+        mutating func constant(_ type: String, _ name: String, _ constant: Constant, _ value: String) {
+            constantLines.append("layout(constant_id = \(constants.count)) const \(type) \(name) = \(value);")
+            constants.append(constant)
+        }
+
+        private mutating func address(_ name: String, _ operand: Operand) {
+            operands.append(operand)
+            members.append("    uvec2 \(name);")
+        }
+
+        mutating func input(_ i: Int, _ input: OpContract.Input, _ dtype: DType?) {
+            let name = input.name
+            guard let dtype else {
+                access.append("#define has_\(name) 0")
+                return
+            }
+            access.append("#define has_\(name) 1")
+            address("i_\(name)", .input(i))
+            if input.kind == .value || input.dims.count < 2 {
+                // Parameter vectors are widened by the host.
+                let (buffer, type) = dtype == .i32 ? ("HadalInts", "int") : ("HadalFloats", "float")
+                access.append("\(type) \(name)_at(uint i) { return \(buffer)(hadal_push.i_\(name)).at[i]; }")
+                if dtype != .i32 { access.append("vec4 \(name)_at4(uint i) { return HadalVectors(hadal_push.i_\(name)).at[i]; }") }
+                return
+            }
+            constant("uint", "w_\(name)", .rowWords(i), "1u")
+            constant("uint", "x_\(name)", .sideWord(i), "0u")
+            if dtype == .f8_e4m3 {
+                address("s_\(name)", .scales(i))
+                constant("uint", "sr_\(name)", .scaleRows(i), "1u")
+                constant("uint", "sc_\(name)", .scaleColumns(i), "1u")
+                constant("uint", "ss_\(name)", .scaleStride(i), "0u")
+            }
+            access.append("#define \(name)_type_\(dtype.name.lowercased()) 1")
+            access.append("#define \(name)_words HadalWords(hadal_push.i_\(name))")
+            access.append("#define \(name)_row_words w_\(name)")
+            access.append("#define \(name)_side_word x_\(name)")
+            access.append(Self.matrix(name, dtype))
+        }
+
+        mutating func output(_ i: Int, _ output: OpContract.Output) {
+            address("o_\(output.name)", .output(i))
+            storage(output.name, "o_\(output.name)", isInteger: output.dtype == .i32)
+        }
+
+        mutating func scratch(_ i: Int, _ scratch: OpContract.Scratch) {
+            address("t_\(scratch.name)", .scratch(i))
+            storage(scratch.name, "t_\(scratch.name)", isInteger: scratch.dtype == .i32)
+            access.append("#define \(scratch.name)_words HadalWords(hadal_push.t_\(scratch.name))")
+        }
+
+        private mutating func storage(_ name: String, _ member: String, isInteger: Bool) {
+            let (buffer, type) = isInteger ? ("HadalInts", "int") : ("HadalFloats", "float")
+            access.append("void \(name)_put(uint i, \(type) v) { \(buffer)(hadal_push.\(member)).at[i] = v; }")
+            access.append("\(type) \(name)_now(uint i) { return \(buffer)(hadal_push.\(member)).at[i]; }")
+        }
+
+        mutating func state(_ i: Int, _ state: OpContract.State, _ dtype: DType) {
+            let name = state.name
+            address("c_\(name)", .state(i))
+            access.append(
+                """
+                #define \(name)_row(sequence, position, head) hadal_cache_row(sequence, position, head, uint(\(state.heads.text)), uint(\(state.width.text)), page_tokens)
+                """)
+            if dtype == .f32 {
+                access.append(
+                    """
+                    float \(name)_at(uint i) { return HadalFloats(hadal_push.c_\(name)).at[i]; }
+                    vec2 \(name)_at2(uint i) { return vec2(\(name)_at(i), \(name)_at(i + 1)); }
+                    void \(name)_put(uint i, float a, float b) {
+                        HadalFloats(hadal_push.c_\(name)).at[i] = a;
+                        HadalFloats(hadal_push.c_\(name)).at[i + 1] = b;
+                    }
+                    void \(name)_put_last(uint i, float a) { HadalFloats(hadal_push.c_\(name)).at[i] = a; }
+                    """)
+                return
+            }
+            let (decode, encode) = dtype == .f16 ? ("hadal_half", "hadal_from_half") : ("hadal_bfloat", "hadal_from_bfloat")
+            access.append(
+                """
+                float \(name)_at(uint i) { return \(decode)(HadalWords(hadal_push.c_\(name)).at[i >> 1] >> (16 * (i & 1u))); }
+                vec2 \(name)_at2(uint i) {
+                    uint w = HadalWords(hadal_push.c_\(name)).at[i >> 1];
+                    return vec2(\(decode)(w), \(decode)(w >> 16));
+                }
+                void \(name)_put(uint i, float a, float b) {
+                    HadalWords(hadal_push.c_\(name)).at[i >> 1] = \(encode)(a) | \(encode)(b) << 16;
+                }
+                // Rows of 16-bit caches are of even width, so that there is no last one alone.
+                void \(name)_put_last(uint i, float a) {}
+                """)
+        }
+
+        /// Access to a matrix whose rows the host has laid out.
+        private static func matrix(_ name: String, _ dtype: DType) -> String {
+            let words = "\(name)_words"
+            let row = "row * w_\(name)"
+            switch dtype {
+            case .f32:
+                return """
+                    float \(name)_at(uint row, uint column) { return uintBitsToFloat(\(words).at[\(row) + column]); }
+                    \(plainBlock(name))
+                    """
+            case .f16, .bf16:
+                let decode = dtype == .f16 ? "hadal_half" : "hadal_bfloat"
+                return """
+                    float \(name)_at(uint row, uint column) { return \(decode)(\(words).at[\(row) + (column >> 1)] >> (16 * (column & 1u))); }
+                    void \(name)_block(uint row, uint block, uint columns, out float v[32]) {
+                        uint first = \(row) + 16 * block;
+                        [[unroll]] for (uint k = 0; k < 16; k++) {
+                            uint w = 32 * block + 2 * k < columns ? \(words).at[first + k] : 0;
+                            v[2 * k] = \(decode)(w);
+                            v[2 * k + 1] = \(decode)(w >> 16);
+                        }
+                    }
+                    """
+            case .f8_e4m3:
+                return """
+                    float \(name)_at(uint row, uint column) {
+                        uint at = row / sr_\(name) * ss_\(name) + column / sc_\(name);
+                        float s = ss_\(name) == 0 ? 1.0 : HadalFloats(hadal_push.s_\(name)).at[at];
+                        return s * hadal_float8((\(words).at[\(row) + (column >> 2)] >> (8 * (column & 3u))) & 255u);
+                    }
+                    \(plainBlock(name))
+                    """
+            default:
+                guard let layout = BlockLayout(dtype) else { return "" }
+                let parts = dtype.blockElements / 32
+                let sides =
+                    layout.sideBytes == 0
+                    ? "0u"
+                    : layout.sideBytes == 1
+                        ? "(\(words).at[side + (index >> 2)] >> (8 * (index & 3u)))" : "(\(words).at[side + (index >> 1)] >> (16 * (index & 1u)))"
+                return """
+                    void \(name)_block(uint row, uint block, uint columns, out float v[32]) {
+                        uint index = block / \(parts);
+                        uint side = \(row) + x_\(name);
+                        hadal_block_\(dtype.name.lowercased())(\(words), \(row) + index * \(layout.payloadWords), \(sides), block % \(parts), v);
+                    }
+                    float \(name)_at(uint row, uint column) {
+                        float v[32];
+                        \(name)_block(row, column / 32, 0, v);
+                        return v[column % 32];
+                    }
+                    """
+            }
+        }
+
+        private static func plainBlock(_ name: String) -> String {
+            """
+            void \(name)_block(uint row, uint block, uint columns, out float v[32]) {
+                for (uint k = 0; k < 32; k++) v[k] = 32 * block + k < columns ? \(name)_at(row, 32 * block + k) : 0.0;
+            }
+            """
+        }
+    }
+}

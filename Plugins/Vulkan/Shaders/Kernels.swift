@@ -1,0 +1,118 @@
+import Foundation
+import HadalCore
+import HadalGraph
+
+/// Finds the kernels of ops in folders, and chooses the form of a stage that suits a device and a use.
+///
+/// Thread safety: as the device it belongs to.
+final class Kernels {
+    /// A stage in the form that was chosen.
+    struct Built {
+        var stage: OpContract.Stage
+        var source: KernelSource
+        var threads: Int
+        var parameters: [String: Int]
+    }
+
+    /// What the device allows kernels to use.
+    let features: Set<String>
+    private let threadLimit: Int
+    /// What `subgroup` stands for in the numbers of a stage.
+    private let subgroup: Int
+    /// Searched in order; the installation's own comes last.
+    private let directories: [String]
+    private let catalogue: OpCatalogue
+    private let tuned: TunedParameters
+    private let canCompile: (KernelSource) -> Bool
+    private let log: LogSink
+    private var kernels: [String: Kernel] = [:]
+    private var texts: [String: String] = [:]
+
+    /// - Parameters:
+    ///   - directories: of op folders, before the installation's own.
+    ///   - canCompile: whether a faster form can be turned into SPIR-V here. The plain form is not asked about.
+    init(
+        directories: [String], features: Set<String>, threadLimit: Int, subgroup: Int, tuned: TunedParameters, log: LogSink,
+        canCompile: @escaping (KernelSource) -> Bool
+    ) throws {
+        self.directories = directories
+        self.features = features
+        self.threadLimit = threadLimit
+        self.subgroup = subgroup
+        self.tuned = tuned
+        self.canCompile = canCompile
+        self.log = log
+        catalogue = try OpCatalogue.load(adding: directories.reversed())
+    }
+
+    /// - Throws: `notFound` for an op without a contract, `unsupported` for one without a Vulkan kernel.
+    func kernel(of op: String) throws -> Kernel {
+        if let known = kernels[op] { return known }
+        let contract = try catalogue.contract(for: op)
+        let folders = directories.map { "\($0)/\(op)" } + [contract.folder]
+        let kernel = try load(contract, from: folders)
+        kernels[op] = kernel
+        return kernel
+    }
+
+    /// The kernel of an op in a directory of op folders, whose `op.json` may be left out.
+    func kernel(of op: String, in directory: String) throws -> Kernel {
+        texts = [:]
+        let folder = "\(directory)/\(op)"
+        let contract = FileManager.default.fileExists(atPath: "\(folder)/op.json") ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
+        guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: Place("\(folder)/op.json")) }
+        return try load(contract, from: [folder, contract.folder, try catalogue.contract(for: op).folder])
+    }
+
+    /// From now on new segments use it.
+    func install(_ kernel: Kernel) { kernels[kernel.contract.name] = kernel }
+
+    private func load(_ contract: OpContract, from folders: [String]) throws -> Kernel {
+        guard !contract.stages.isEmpty else { throw HadalError(.unsupported, "op '\(contract.name)' has no Vulkan kernel") }
+        guard let path = folders.map({ "\($0)/vulkan.comp" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            throw HadalError(.unsupported, "op '\(contract.name)' has no vulkan.comp")
+        }
+        guard let own = KernelFolders.installed else { throw HadalError(.notFound, "the kernels folder of this installation is missing") }
+        let includes = try ["hadal", "blocks"].map { name in
+            let shared = (directories + [own]).map { "\($0)/glsl/\(name).glsl" }.first { FileManager.default.fileExists(atPath: $0) }
+            return try text(of: shared ?? "\(own)/glsl/\(name).glsl")
+        }
+        return Kernel(contract: contract, path: path, body: try text(of: path), includes: includes.joined(separator: "\n"))
+    }
+
+    private func text(of path: String) throws -> String {
+        if let known = texts[path] { return known }
+        let file = try MappedFile(path: path)
+        let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+        texts[path] = text
+        return text
+    }
+
+    /// The best form of a stage that this device and this use allow.
+    func build(_ stage: OpContract.Stage, of use: KernelUse, _ kernel: Kernel) throws -> Built {
+        for form in stage.forms {
+            guard try use.allows(form, features: features) else { continue }
+            var parameters = tuned.parameters(of: form, op: kernel.contract.name)
+            parameters["subgroup"] = subgroup
+            let source = KernelSource(
+                kernel.contract, stage: form, signature: use.signature, extents: use.extents.keys.sorted(), path: kernel.path,
+                body: kernel.body, includes: kernel.includes)
+            guard source.operands.count <= KernelSource.operandLimit else {
+                throw HadalError(.unsupported, "\(source.operands.count) operands; a Vulkan kernel takes \(KernelSource.operandLimit)")
+            }
+            guard let threads = try use.evaluate(form.threads, parameters).int, threads > 0 else {
+                throw HadalError(.malformed, "'threads' is no positive number", at: Place("\(kernel.contract.folder)/op.json"))
+            }
+            guard threads <= threadLimit else {
+                if form.variant != nil { continue }
+                throw HadalError(.unsupported, "a workgroup of \(threads); the device takes \(threadLimit)")
+            }
+            if let variant = form.variant, !canCompile(source) {
+                log.write(.debug, "\(kernel.contract.name): no compiled form of variant \(variant) and no compiler that knows what it uses")
+                continue
+            }
+            return Built(stage: form, source: source, threads: threads, parameters: parameters)
+        }
+        throw HadalError(.unsupported, "stage '\(stage.name)' requires \(stage.requires?.text ?? stage.features.joined(separator: ", "))")
+    }
+}

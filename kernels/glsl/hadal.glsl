@@ -1,0 +1,109 @@
+// What every Vulkan kernel has at hand. The host puts this after the declarations that it makes from op.json; see docs/kernels.md.
+
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalFloats { float at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalInts { int at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalWords { uint at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalVectors { vec4 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalQuads { uvec4 at[]; };
+
+// ---- the step ---------------------------------------------------------------------------------------------------------
+// Words: T, S, R, where the tables of tokens, sequences and pages start. A token: its sequence, its position. A sequence: first token,
+// tokens, tokens already cached, planned length, first page, pages.
+
+uint hadal_word(uint index) { return HadalWords(hadal_push.step).at[index]; }
+
+uint tokens() { return hadal_word(0); }
+uint sequence_of(uint token) { return hadal_word(hadal_word(3) + 2 * token); }
+uint position_of(uint token) { return hadal_word(hadal_word(3) + 2 * token + 1); }
+uint planned_length(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 3); }
+
+// Where the row of a token begins in a cache: `position` counts within its sequence.
+uint hadal_cache_row(uint sequence, uint position, uint head, uint heads, uint width, uint page_tokens) {
+    uint first = hadal_word(hadal_word(4) + 6 * sequence + 4);
+    uint page = hadal_word(hadal_word(5) + first + position / page_tokens);
+    return ((page * heads + head) * page_tokens + position % page_tokens) * width;
+}
+
+// ---- numbers ----------------------------------------------------------------------------------------------------------
+
+float hadal_half(uint bits) { return unpackHalf2x16(bits & 0xFFFFu).x; }
+float hadal_bfloat(uint bits) { return uintBitsToFloat(bits << 16); }
+
+uint hadal_from_half(float value) { return packHalf2x16(vec2(value, 0.0)) & 0xFFFFu; }
+
+// Rounds to nearest, ties to even; a NaN stays one.
+uint hadal_from_bfloat(float value) {
+    uint bits = floatBitsToUint(value);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (bits >> 16) | 0x40u;
+    return (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+}
+
+// Bias 7, no infinity.
+float hadal_float8(uint bits) {
+    uint exponent = (bits >> 3) & 15u, mantissa = bits & 7u;
+    float value = exponent == 0 ? float(mantissa) * 0.001953125 : uintBitsToFloat(((exponent + 120u) << 23) | (mantissa << 20));
+    if ((bits & 0x7Fu) == 0x7Fu) value = uintBitsToFloat(0x7FC00000u);
+    return (bits & 0x80u) != 0 ? -value : value;
+}
+
+float hadal_silu(float x, float alpha) { return x / (1.0 + exp(-alpha * x)); }
+
+// Abramowitz and Stegun 7.1.26 is too coarse; this is the rational form of W. J. Cody's erf, exact to float precision.
+float hadal_erf(float x) {
+    float a = abs(x);
+    if (a < 0.5) {
+        float z = x * x;
+        float p = fma(fma(fma(-0.0356098437, z, 6.99638348), z, 21.9792616), z, 242.667955);
+        float q = fma(fma(z + 15.0827976, z, 91.1649054), z, 215.058876);
+        return x * p / q;
+    }
+    float r;
+    if (a < 4.0) {
+        float p = -1.36864857e-7, q = 1.0;
+        p = fma(p, a, 0.564195517); p = fma(p, a, 7.21175825); p = fma(p, a, 43.1622272);
+        p = fma(p, a, 152.989285); p = fma(p, a, 339.320816); p = fma(p, a, 451.918954); p = fma(p, a, 300.459261);
+        q = fma(q, a, 12.7827273); q = fma(q, a, 77.0001529); q = fma(q, a, 277.585445);
+        q = fma(q, a, 638.980264); q = fma(q, a, 931.354095); q = fma(q, a, 790.950925); q = fma(q, a, 300.459261);
+        r = 1.0 - exp(-x * x) * p / q;
+    } else {
+        r = 1.0;
+    }
+    return x < 0.0 ? -r : r;
+}
+
+// The activations of glu and experts, in the contract's order: silu, gelu, gelu_tanh, relu.
+float hadal_gate(uint kind, float x, float alpha) {
+    switch (kind) {
+        case 0: return hadal_silu(x, alpha);
+        case 1: return 0.5 * x * (1.0 + hadal_erf(x * 0.70710678118));
+        case 2: return x / (1.0 + exp(-1.5957691216 * (x + 0.044715 * x * x * x)));
+        default: return max(x, 0.0);
+    }
+}
+
+// ---- workgroups -------------------------------------------------------------------------------------------------------
+
+shared float hadal_shared[THREADS];
+
+// The sum and the largest of all invocations' values, given to all. Every invocation of the workgroup must call.
+float hadal_sum(float value) {
+    value = subgroupAdd(value);
+    if (THREADS <= SUBGROUP) return value;
+    if (subgroupElect()) hadal_shared[gl_SubgroupID] = value;
+    barrier();
+    float total = 0.0;
+    for (uint i = 0; i < gl_NumSubgroups; i++) total += hadal_shared[i];
+    barrier();
+    return total;
+}
+
+float hadal_max(float value) {
+    value = subgroupMax(value);
+    if (THREADS <= SUBGROUP) return value;
+    if (subgroupElect()) hadal_shared[gl_SubgroupID] = value;
+    barrier();
+    float most = hadal_shared[0];
+    for (uint i = 1; i < gl_NumSubgroups; i++) most = max(most, hadal_shared[i]);
+    barrier();
+    return most;
+}
