@@ -33,7 +33,11 @@ let package = Package(
     ],
     targets: [
         // The plugin ABI: one standalone C header.
-        .target(name: "CHadalPlugin"),
+        .target(name: "CHadalPlugin", exclude: ["PluginHeader.swift"], sources: ["header_is_standalone.c"]),
+        // The header as a file beside the executable: kernels compiled at run time include it.
+        .target(
+            name: "HadalPluginHeader", path: "Sources/CHadalPlugin", exclude: ["header_is_standalone.c"], sources: ["PluginHeader.swift"],
+            resources: [.copy("include")]),
         .target(name: "CHadalSystem"),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -41,9 +45,9 @@ let package = Package(
 
         .target(name: "HadalCore", dependencies: ["CHadalSystem"]),
         .target(
-            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["include", "machine"],
+            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["machine"],
             sources: ["KernelFolder.swift"],
-            resources: (ops + ["glsl", "quirks"]).map { .copy($0) }),
+            resources: (ops + ["glsl", "include", "quirks"]).map { .copy($0) }),
         .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
         .target(name: "HadalFormats", dependencies: ["HadalCore"]),
         .target(
@@ -59,7 +63,7 @@ let package = Package(
             ]),
         .target(
             name: "HadalEngine",
-            dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
+            dependencies: ["HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
         .target(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
         .target(
@@ -87,7 +91,8 @@ let package = Package(
         .target(
             name: "HadalCPU",
             dependencies: [
-                "HadalBackend", "HadalGraph", "HadalCore", "HadalMachine", "CHadalPlugin", "CHadalKernels", "CHadalSystem",
+                "HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "HadalKernelFiles", "HadalMachine", "HadalPluginHeader", "CHadalPlugin",
+                "CHadalKernels", "CHadalSystem",
             ],
             path: "Plugins/CPU", exclude: ["Plugin"]),
         .target(

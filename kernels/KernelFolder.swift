@@ -7,5 +7,10 @@ public enum KernelFolder {
         "\(Installation.directory)/hadal_HadalKernelFiles.resources",
         "\(Installation.directory)/kernels",
         "\(Installation.directory)/../share/hadal/kernels",
+        // Of a plugin in lib/hadal.
+        "\(Installation.directory)/../../share/hadal/kernels",
     ]
+
+    /// Directories whose `include` may hold `hadal_plugin.h`, which kernel sources include too. An install has it beside the other headers.
+    public static let pluginHeaderCandidates = candidates + ["\(Installation.directory)/hadal_HadalPluginHeader.resources"]
 }

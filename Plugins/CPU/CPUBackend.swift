@@ -10,7 +10,7 @@ public struct CPUBackend: Backend {
     public var name: String { "cpu" }
     public var version: String { "1.0" }
     public var summary: String { "SIMD kernels chosen at run time; OpenBLAS for large float products" }
-    public var capabilities: BackendCapabilities { [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces, .stableSteps] }
+    public var capabilities: BackendCapabilities { [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces, .stableSteps, .liveKernels] }
 
     public var options: [OptionSpec] {
         [
@@ -43,6 +43,21 @@ public struct CPUBackend: Backend {
             OptionSpec(
                 name: "expert-reads", kind: .string, defaultValue: .string("direct"), choices: ["direct", "cached"],
                 help: "with expert-memory: past the system's page cache where that is possible, or through it"),
+            OptionSpec(
+                name: "kernels", kind: .string, defaultValue: .string(""),
+                help: "directories with op folders of your own, separated by colons; their cpu.c come before the built-in kernels"),
+            OptionSpec(
+                name: "kernel-cache", kind: .string, defaultValue: .string(""),
+                help: "directory for compiled kernels; empty: hadal/kernels in the user's cache directory"),
+            OptionSpec(
+                name: "c-compiler", kind: .string, defaultValue: .string("auto"),
+                help: "what compiles kernels: a path or a name, auto for the first of cc, clang and gcc, or empty for none"),
+            OptionSpec(
+                name: "compile-unchanged", kind: .bool, defaultValue: .bool(false),
+                help: "compile a source of kernels even where it is the one that the built-in kernel was built from"),
+            OptionSpec(
+                name: "order", kind: .string, defaultValue: .string("together"), choices: ShareOrder.allCases.map(\.name),
+                help: "how the threads' shares of a kernel are computed: together, or one after another, to see whether a kernel depends on that"),
         ]
     }
 
@@ -85,10 +100,22 @@ public struct CPUBackend: Backend {
             case ("expert-prefetch", .bool(let wanted)): experts.guesses = wanted
             case ("expert-threads", .int(let n)) where n >= 1 && n <= 64: experts.threads = Int(n)
             case ("expert-reads", .string(let text)) where text == "direct" || text == "cached": experts.isDirect = text == "direct"
+            case ("kernels", .string(let text)): configuration.kernels.directories = text.split(separator: ":").map(String.init)
+            case ("kernel-cache", .string(let text)): if !text.isEmpty { configuration.kernels.cache = text }
+            case ("c-compiler", .string(let text)): configuration.kernels.compiler = text == "auto" ? nil : text
+            case ("compile-unchanged", .bool(let wanted)): configuration.kernels.compilesUnchanged = wanted
+            case ("order", .string(let text)):
+                guard let order = ShareOrder.allCases.first(where: { $0.name == text }) else {
+                    throw HadalError(.invalidArgument, "unknown order '\(text)'")
+                }
+                configuration.order = order
             default: throw HadalError(.invalidArgument, "the cpu backend does not take option \(name) with that value")
             }
         }
         if experts.limit > 0 { configuration.experts = experts }
+        guard experts.limit == 0 || configuration.order == .together else {
+            throw HadalError(.unsupported, "experts are read while others are computed: with expert-memory, shares are computed together")
+        }
         return try CPUDevice(configuration, log: log)
     }
 }
@@ -102,8 +129,22 @@ struct CPUConfiguration: Sendable {
     /// nil: 15 bits where the host reads the result and for what gated units give, else 8.
     var activations: ActivationBits?
     var latentForm = LatentForm.auto
+    var kernels = KernelTable.Configuration()
+    var order = ShareOrder.together
     /// nil: every expert stays in memory.
     var experts: ExpertCache.Configuration?
+}
+
+/// In which order the threads' shares of a kernel are computed. Threads may not meet inside a kernel, so that it makes no difference to one that is
+/// right.
+enum ShareOrder: Int, Sendable, CaseIterable {
+    /// At the same time, by as many threads.
+    case together
+    /// One after another, by one thread.
+    case forward
+    case backward
+
+    var name: String { "\(self)" }
 }
 
 /// How latent attention is computed; numbered as its kernel has them.

@@ -8,6 +8,7 @@ extension CPUDevice {
         let graph = segment.graph
         guard graph.nodes.indices.contains(index) else { return "there is no node \(index)" }
         let node = graph.nodes[index]
+        if let reason = kernels.unsupported(op: node.op) { return reason }
         for case .value(let value) in node.inputs {
             if let reason = unsupported(value: value, of: graph) { return reason }
         }
@@ -31,9 +32,8 @@ extension CPUDevice {
         case "indexer": return unsupported(indexer: node, in: segment)
         case "rope": return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
         default:
-            guard Lowering.simpleKernel(node.op) != nil else { return "no cpu kernel for op '\(node.op)'" }
-            do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
-            return unsupported(parameters: node.inputs[...], of: graph)
+            do { _ = try attributes(of: node) } catch { return "\(error)" }
+            return StockKernels.byOp[node.op] == nil ? unsupported(operandsOf: node, in: segment) : unsupported(parameters: node.inputs[...], of: graph)
         }
     }
 
@@ -75,7 +75,7 @@ extension CPUDevice {
         guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }),
             segment.graph.weights[weight].dims == [heads * (nope + value), rank]
         else { return "\(heads) heads of \(nope) + \(rope) and \(value), rank \(rank), with kv_b of shape \(segment.graph.weights[weight].dims)" }
-        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        do { _ = try attributes(of: node) } catch { return "\(error)" }
         return nil
     }
 
@@ -85,7 +85,7 @@ extension CPUDevice {
         guard (1...1 << 20).contains(heads), (1...1 << 20).contains(dim), (1...1 << 24).contains(top) else {
             return "the top \(top) of scores by \(heads) heads of \(dim)"
         }
-        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        do { _ = try attributes(of: node) } catch { return "\(error)" }
         return nil
     }
 
@@ -94,7 +94,7 @@ extension CPUDevice {
         guard case .weight(let weight) = node.inputs[1], [.f32, .f16, .bf16].contains(segment.graph.weights[weight].dtype) else {
             return "router weights of a type that is not a float"
         }
-        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        do { _ = try attributes(of: node) } catch { return "\(error)" }
         let experts = segment.graph.weights[weight].dims[0]
         let groups = node.int("groups"), kept = node.int("top_groups"), top = node.int("top_k")
         guard groups > 0, experts % groups == 0, (1...groups).contains(kept), (1...experts).contains(top),
@@ -112,7 +112,7 @@ extension CPUDevice {
             return segment.graph.weights[weight].dims
         }
         guard dims[1] == dims[0], dims[2] == [dims[0][0], dims[0][2], dims[0][1]] else { return "gate, up and down of shapes \(dims)" }
-        do { _ = try Lowering.attributes(of: node) } catch { return "\(error)" }
+        do { _ = try attributes(of: node) } catch { return "\(error)" }
         return nil
     }
 

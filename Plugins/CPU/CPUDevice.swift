@@ -20,15 +20,18 @@ final class CPUDevice: Device, @unchecked Sendable {
     /// nil: every expert stays in memory.
     let experts: ExpertCache?
     let packedMatrices = PackedMatrices()
+    let kernels: KernelTable
 
     init(_ configuration: CPUConfiguration, log: LogSink) throws {
         self.configuration = configuration
         info = Self.describe(configuration.isa)
+        let kernels = try KernelTable(configuration.kernels, isa: configuration.isa, log: log)
+        self.kernels = kernels
         let blas = configuration.usesBLAS ? BLASLibrary.shared : nil
         if configuration.usesBLAS, blas == nil { log.write(.debug, "cpu: no OpenBLAS; own kernels serve float products") }
-        pool = ThreadPool(threads: configuration.threads, sgemm: blas?.sgemm)
+        pool = ThreadPool(threads: configuration.threads, sgemm: blas?.sgemm, order: configuration.order)
         experts = try configuration.experts.map {
-            ExpertCache($0, pack: try Program.function(hadal_kernel_linear_pack(), configuration.isa))
+            ExpertCache($0, pack: try Program.function(kernels.kernel("linear_pack", of: "linear"), configuration.isa))
         }
     }
 

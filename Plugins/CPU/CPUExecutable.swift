@@ -9,8 +9,8 @@ import HadalGraph
 /// Thread safety: one `execute` at a time, and one of all executables of a device.
 final class CPUExecutable: Executable, @unchecked Sendable {
     let info: ExecutableInfo
-    private let device: CPUDevice
-    private let program: Program
+    let device: CPUDevice
+    let program: Program
     private let weights: [HostMemory]
     private let bounds: Segment.Bounds
     private let inputs: ConstantArray<BindingSpec>
@@ -20,6 +20,9 @@ final class CPUExecutable: Executable, @unchecked Sendable {
     private let indexInputs: ConstantArray<IndexInput>
     /// Of the device's expert cache.
     private let expertLayers: [Int]
+    let ops: Set<String>
+    /// Types of the weights that were packed.
+    let weightTypes: Set<DType>
 
     struct IndexInput {
         var input: Int
@@ -42,6 +45,8 @@ final class CPUExecutable: Executable, @unchecked Sendable {
             segment.pageTokens <= 1 << 20
         else { throw HadalError(.invalidArgument, "impossible bounds of a segment") }
         self.device = device
+        ops = Set(segment.graph.nodes.map(\.op))
+        weightTypes = Set(segment.graph.weights.map(\.dtype))
         let store = try WeightStore(segment, on: device)
         var lowering = try Lowering(segment, store)
         try lowering.lower()

@@ -1,6 +1,7 @@
 import HadalBackend
 import HadalCore
 import HadalFormats
+import HadalGraph
 
 #if canImport(Glibc)
 import Glibc
@@ -24,7 +25,10 @@ public struct ReferenceBackend: Backend {
     public let options = [
         OptionSpec(
             name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 256,
-            help: "threads that share the rows of a matrix; 0: as many as there are processors")
+            help: "threads that share the rows of a matrix; 0: as many as there are processors"),
+        OptionSpec(
+            name: "kernels", kind: .string, defaultValue: .string(""),
+            help: "directories with op folders of your own, separated by colons: ops whose contract gives them as expressions"),
     ]
 
     public func devices() throws -> [DeviceInfo] { [Self.deviceInfo()] }
@@ -32,14 +36,18 @@ public struct ReferenceBackend: Backend {
     public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
         guard index == 0 else { throw HadalError(.invalidArgument, "the reference backend has one device, not a device \(index)") }
         var threads = 0
+        var contracts: OpCatalogue?
         for (key, value) in options {
-            guard key == "threads" else { throw HadalError(.invalidArgument, "unknown option '\(key)'", hint: "known: threads") }
-            guard case .int(let n) = value, (0...256).contains(n) else {
-                throw HadalError(.invalidArgument, "option threads wants a whole number from 0 to 256")
+            switch (key, value) {
+            case ("threads", .int(let n)) where (0...256).contains(n): threads = Int(n)
+            case ("threads", _): throw HadalError(.invalidArgument, "option threads wants a whole number from 0 to 256")
+            case ("kernels", .string(let text)):
+                let directories = text.split(separator: ":").map(String.init)
+                if !directories.isEmpty { contracts = try OpCatalogue.load(adding: directories.reversed()) }
+            default: throw HadalError(.invalidArgument, "the reference backend does not take option \(key) with that value", hint: "known: kernels, threads")
             }
-            threads = Int(n)
         }
-        return ReferenceDevice(info: Self.deviceInfo(), threads: threads == 0 ? Self.processors : threads)
+        return ReferenceDevice(info: Self.deviceInfo(), threads: threads == 0 ? Self.processors : threads, contracts: contracts)
     }
 
     private static var processors: Int { min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 256) }

@@ -6,16 +6,19 @@ import HadalGraph
 final class ReferenceDevice: Device {
     let info: DeviceInfo
     private let pool: WorkerPool
+    /// Of the user's directories; nil: there are none.
+    private let contracts: OpCatalogue?
 
-    init(info: DeviceInfo, threads: Int) {
+    init(info: DeviceInfo, threads: Int, contracts: OpCatalogue? = nil) {
         self.info = info
+        self.contracts = contracts
         pool = WorkerPool(threads: threads)
     }
 
     func unsupported(node index: Int, of segment: Segment) -> String? {
         guard segment.graph.nodes.indices.contains(index) else { return "there is no node \(index)" }
         do {
-            _ = try OperatorTable.make(NodeView(index: index, segment: segment))
+            _ = try OperatorTable.make(NodeView(index: index, segment: segment), contracts: contracts)
             return nil
         } catch let error as HadalError {
             return error.message
@@ -24,7 +27,7 @@ final class ReferenceDevice: Device {
         }
     }
 
-    func compile(_ segment: Segment) throws -> any Executable { try ReferenceExecutable(segment, pool: pool) }
+    func compile(_ segment: Segment) throws -> any Executable { try ReferenceExecutable(segment, pool: pool, contracts: contracts) }
 
     func allocate(bytes: Int) throws -> (any Buffer)? { nil }
 

@@ -16,14 +16,14 @@ import Darwin
 final class ReferenceExecutable: Executable, @unchecked Sendable {
     let info: ExecutableInfo
     private let segment: Segment
-    private let operators: [any Operator]
+    private let operators: [any NodeRunner]
     private let plan: ActivationPlan
     private let arena: HostBuffer
     private let pool: WorkerPool
     /// Where each value lies in the step that is running.
     private var tensors: [Tensor]
 
-    init(_ segment: Segment, pool: WorkerPool) throws {
+    init(_ segment: Segment, pool: WorkerPool, contracts: OpCatalogue? = nil) throws {
         let graph = segment.graph
         guard segment.weights.count == graph.weights.count else {
             throw HadalError(.invalidArgument, "the segment has \(graph.weights.count) weights but data for \(segment.weights.count)")
@@ -32,7 +32,7 @@ final class ReferenceExecutable: Executable, @unchecked Sendable {
         self.pool = pool
         operators = try graph.nodes.indices.map { index in
             let view = NodeView(index: index, segment: segment)
-            let made = try OperatorTable.make(view)
+            let made = try OperatorTable.make(view, contracts: contracts)
             try view.checkWeightData()
             return made
         }

@@ -13,6 +13,10 @@
 #include <sys/syscall.h>
 #endif
 
+extern char **environ;
+
+char **hadal_system_environment(void) { return environ; }
+
 const char *hadal_system_image_path(const void *address) {
     Dl_info info;
     return dladdr(address, &info) != 0 ? info.dli_fname : NULL;

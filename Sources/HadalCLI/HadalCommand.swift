@@ -23,7 +23,10 @@ struct HadalCommand: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "The machine and its plugins",
-                subcommands: [PlanCommand.self, DoctorCommand.self, BackendsCommand.self, PluginCommand.self, ArchCommand.self]),
+                subcommands: [
+                    PlanCommand.self, DoctorCommand.self, BackendsCommand.self, PluginCommand.self, KernelsCommand.self, ArchCommand.self,
+                    VerdictCommand.self,
+                ]),
         ])
 
     /// Errors of the model or the machine exit 1, mistakes on the command line 2.

@@ -38,6 +38,7 @@ public final class Engine: @unchecked Sendable {
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     private let devices: [any Device]
+    private let watcher = Mutex<KernelWatcher?>(nil)
     private let format = Mutex<ChatFormat?>(nil)
 
     static let pageTokens = 64
@@ -110,9 +111,16 @@ public final class Engine: @unchecked Sendable {
         self.plan = plan
         tokenizer = prepared.tokenizer
         chatTemplate = prepared.chatTemplate
+        if let live = options.liveKernels {
+            let made = try KernelWatcher(self, chosen.opened, live, options.environment)
+            watcher.withLock { $0 = made }
+        }
     }
 
-    deinit { for device in devices { device.quiesce() } }
+    deinit {
+        watcher.withLock { $0?.stop() }
+        for device in devices { device.quiesce() }
+    }
 
     /// How the model reasons and calls tools. Found when first asked for.
     public var chatFormat: ChatFormat {

@@ -32,6 +32,8 @@ public struct EngineOptions: Sendable {
     public var expertMemory: Int?
     /// Whether and how generations draft tokens ahead.
     public var speculation = SpeculationOptions()
+    /// Watches kernel sources while the model runs, and uses those that are edited and found right; nil: kernels stay as they were loaded.
+    public var liveKernels: LiveKernelOptions?
     public var log = LogSink.silent
 
     public enum Observation: Sendable, Equatable {

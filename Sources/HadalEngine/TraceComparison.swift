@@ -13,6 +13,10 @@ public struct TraceComparison: Sendable {
     public struct Row: Sendable {
         public var label: String
         public var op: String
+        /// Index of the node in the graph.
+        public var node: Int
+        /// Elements of the result, over all tokens.
+        public var elements: Int
         /// sqrt(mean (a - b)^2) / sqrt(mean b^2); infinite when one side is not finite and the other is.
         public var relative: Double
         public var maximum: Double
@@ -38,10 +42,10 @@ public struct TraceComparison: Sendable {
                 let key = Self.key(node: index, output: output)
                 guard let x = left[key], let y = right[key] else { continue }
                 let label = node.outputs > 1 ? "\(node.label).\(output)" : node.label
-                rows.append(Self.row(label, node.op, x.values, y.values))
+                rows.append(Self.row(label, node.op, index, x.values, y.values))
             }
         }
-        if let x = left["logits"], let y = right["logits"] { rows.append(Self.row("logits", order.last?.op ?? "", x.values, y.values)) }
+        if let x = left["logits"], let y = right["logits"] { rows.append(Self.row("logits", order.last?.op ?? "", max(order.count - 1, 0), x.values, y.values)) }
         self.rows = rows
     }
 
@@ -51,8 +55,8 @@ public struct TraceComparison: Sendable {
     /// The first op beyond the tolerance.
     public var first: Row? { rows.first { !($0.relative <= tolerance) } }
 
-    private static func row(_ label: String, _ op: String, _ x: [Float], _ y: [Float]) -> Row {
-        var row = Row(label: label, op: op, relative: 0, maximum: 0, worst: (0, 0, 0))
+    private static func row(_ label: String, _ op: String, _ node: Int, _ x: [Float], _ y: [Float]) -> Row {
+        var row = Row(label: label, op: op, node: node, elements: min(x.count, y.count), relative: 0, maximum: 0, worst: (0, 0, 0))
         var (difference, norm) = (0.0, 0.0)
         for i in 0..<min(x.count, y.count) {
             let d = abs(Double(x[i]) - Double(y[i]))

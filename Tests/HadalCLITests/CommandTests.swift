@@ -104,7 +104,7 @@ struct CommandTests {
 
     @Test func traceNamesTheFirstDifference() throws {
         // A tolerance that nothing can meet makes the first inexact op the culprit.
-        let run = try CommandRun(["trace", llama, "--tokens", "1,2,3", "--compare", "cpu,reference", "--tolerance", "0", "--json"])
+        let run = try CommandRun(["trace", llama, "--tokens", "1,2,3", "--compare", "cpu,reference", "--tolerance", "0", "--json", "--no-save"])
         #expect(run.status == 1)
         #expect(try json(run.out)["first"]?["op"]?.string != nil)
     }

@@ -23,6 +23,7 @@ static uint64_t gather_scratch(const hadal_kernel_args *args) {
     return 4 * ((uint64_t)args->outputs[0].columns + (uint64_t)args->inputs[0].rows * (uint64_t)args->inputs[0].columns);
 }
 
+#include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(experts_gather, gather_scratch)

@@ -9,21 +9,25 @@
  *
  * and everything up to the closing #endif is seen once per instruction set, with HADAL_ISA, HADAL_FN and the vectors of hadal_simd.h
  * set accordingly. No compiler flag is needed: the pragmas below set the target of every function in between.
+ *
+ * With HADAL_ONLY_ISA defined as one of them it is compiled for that one alone: kernels compiled at run time need no other.
+ *
+ * A source that uses the intrinsics of <immintrin.h> includes "hadal_intrinsics.h" before this.
  */
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 #include <math.h>
 #include <string.h>
 
+#if !defined(HADAL_ONLY_ISA) || HADAL_ONLY_ISA == 0
 #define HADAL_ISA 0
 #define HADAL_ISA_SUFFIX _baseline
 #include __BASE_FILE__
 #undef HADAL_ISA
 #undef HADAL_ISA_SUFFIX
+#endif
 
 #if defined(__x86_64__)
 
+#if !defined(HADAL_ONLY_ISA) || HADAL_ONLY_ISA == 1
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
@@ -37,9 +41,15 @@
 #undef HADAL_ISA_SUFFIX
 #ifdef __clang__
 #pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #else
 #pragma GCC pop_options
+#endif
+#endif
+
+#if !defined(HADAL_ONLY_ISA) || HADAL_ONLY_ISA == 2
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")
 #endif
@@ -50,9 +60,15 @@
 #undef HADAL_ISA_SUFFIX
 #ifdef __clang__
 #pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
 #else
 #pragma GCC pop_options
+#endif
+#endif
+
+#if !defined(HADAL_ONLY_ISA) || HADAL_ONLY_ISA == 3
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 #endif
@@ -65,6 +81,7 @@
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
+#endif
 #endif
 
 #endif

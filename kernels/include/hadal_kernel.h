@@ -135,7 +135,15 @@ const hadal_kernel *hadal_kernel_split(void);
 /* Defines the kernel's function for this pass. */
 #define HADAL_KERNEL(name) static void HADAL_FN(name)(const hadal_kernel_args *args, const hadal_kernel_thread *thread)
 
-#if defined(__x86_64__)
+#if defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 0
+#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0}
+#elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 1
+#define HADAL_VARIANTS(name) {0, name##_avx2, 0, 0}
+#elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 2
+#define HADAL_VARIANTS(name) {0, 0, name##_avx512, 0}
+#elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 3
+#define HADAL_VARIANTS(name) {0, 0, 0, name##_avx512vnni}
+#elif defined(__x86_64__)
 #define HADAL_VARIANTS(name) {name##_baseline, name##_avx2, name##_avx512, name##_avx512vnni}
 #else
 #define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0}

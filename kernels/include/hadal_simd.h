@@ -19,6 +19,7 @@
 #define vi HADAL_FN(vi)
 #define vu HADAL_FN(vu)
 #define vh HADAL_FN(vh)
+#define v_halves HADAL_FN(v_halves)
 #define vf_loose HADAL_FN(vf_loose)
 #define vi_loose HADAL_FN(vi_loose)
 #define vh_loose HADAL_FN(vh_loose)
@@ -51,6 +52,10 @@ typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
 typedef float vf_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 typedef int32_t vi_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 typedef uint16_t vh_loose __attribute__((vector_size(LANES * 2), aligned(1), may_alias));
+
+/* What the compilers' conversions take. They are used by name: the header that declares them by another takes most of the time that a small kernel
+ * takes to compile. */
+typedef int16_t v_halves __attribute__((vector_size(LANES * 2)));
 
 INLINE vf v_splat(float x) { return x - (vf){0}; }
 INLINE vf v_load(const void *p) { return *(const vf_loose *)p; }
@@ -119,9 +124,9 @@ INLINE uint16_t f32_to_bf16(float value) {
 
 INLINE vf v_load_f16(const void *p) {
 #if HADAL_ISA >= 2
-    return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+    return (vf)__builtin_ia32_vcvtph2ps512_mask((v_halves)*(const vh_loose *)p, (vf){0}, (uint16_t)-1, 4 /* the current direction */);
 #elif HADAL_ISA == 1
-    return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+    return (vf)__builtin_ia32_vcvtph2ps256((v_halves)*(const vh_loose *)p);
 #else
     vf v;
     uint16_t h[LANES];
@@ -132,9 +137,9 @@ INLINE vf v_load_f16(const void *p) {
 }
 INLINE void v_store_f16(void *p, vf v) {
 #if HADAL_ISA >= 2
-    _mm256_storeu_si256((__m256i *)p, _mm512_cvtps_ph((__m512)v, 0));
+    *(vh_loose *)p = (vh)__builtin_ia32_vcvtps2ph512_mask(v, 0 /* to nearest */, (v_halves){0}, (uint16_t)-1);
 #elif HADAL_ISA == 1
-    _mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph((__m256)v, 0));
+    *(vh_loose *)p = (vh)__builtin_ia32_vcvtps2ph256(v, 0 /* to nearest */);
 #else
     uint16_t h[LANES];
     for (int i = 0; i < LANES; i++) h[i] = f32_to_f16(v[i]);

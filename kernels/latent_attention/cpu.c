@@ -31,6 +31,7 @@ static uint64_t latent_scratch(const hadal_kernel_args *args) {
     return 4 * (absorbed > expanded ? absorbed : expanded);
 }
 
+#include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(latent_attention, latent_scratch)

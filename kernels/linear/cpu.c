@@ -18,6 +18,7 @@ static uint64_t linear_scratch(const hadal_kernel_args *args) {
     return (uint64_t)weight->columns * LINEAR_WIDENED * 4;
 }
 
+#include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(linear, linear_scratch)

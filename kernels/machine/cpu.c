@@ -1,6 +1,7 @@
 /* Read, float and int8 ceilings of one thread on the strongest instruction set at hand. See hadal_machine.h. */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
+#include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 #include "hadal_machine.h"
 

@@ -16,6 +16,7 @@ static uint64_t router_scratch(const hadal_kernel_args *args) {
     return 8 * (2 * experts + groups) + 2 * (experts + groups);
 }
 
+#include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(router, router_scratch)

@@ -13,11 +13,11 @@ extension Lowering {
             dtype: DType.f32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_router_logits(), inputs: [x, weight, try operand(node, 2)], outputs: [logits], node: index))
+                kernel: try kernel("router_logits", of: "router"), inputs: [x, weight, try operand(node, 2)], outputs: [logits], node: index))
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_router(), inputs: [logits, try operand(node, 3)],
-                outputs: [try result(node.outputs[0]), try result(node.outputs[1])], attributes: try Self.attributes(of: node),
+                kernel: try kernel("router"), inputs: [logits, try operand(node, 3)],
+                outputs: [try result(node.outputs[0]), try result(node.outputs[1])], attributes: try store.device.attributes(of: node),
                 node: index))
     }
 
@@ -45,18 +45,18 @@ extension Lowering {
         }
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_experts_gather(), inputs: [indices, plain, packed], outputs: [starts, order] + ordered, node: index))
+                kernel: try kernel("experts_gather", of: "experts"), inputs: [indices, plain, packed], outputs: [starts, order] + ordered, node: index))
 
         let streamed = try stream(index, node, experts: experts)
         let hidden = try row(of: inner * 4, columns: inner, times: choices, like: x, DType.f32)
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_experts_gate(),
+                kernel: try kernel("experts_gate", of: "experts"),
                 inputs: [starts] + ordered
                     + [gate, up, try operand(node, 6), try operand(node, 7), try scales(node, 3), try scales(node, 4), streamed.table]
                     + streamed.guess,
                 outputs: [hidden],
-                attributes: try Self.attributes(of: node) + scaleBlock(node, 3) + scaleBlock(node, 4) + streamed.offsets[..<2],
+                attributes: try store.device.attributes(of: node) + scaleBlock(node, 3) + scaleBlock(node, 4) + streamed.offsets[..<2],
                 node: index, stream: streamed.stream))
 
         var input = hidden
@@ -64,12 +64,12 @@ extension Lowering {
             let stride = (store.activations?.terms ?? 1) * Int(hadal_quantised_stride(Int64(inner)))
             input = try row(of: stride, columns: inner, times: choices, like: x, DType.i8)
             plan.append(
-                PlannedInstruction(kernel: hadal_kernel_experts_quantise(), inputs: [starts, hidden, streamed.table], outputs: [input], node: index,
+                PlannedInstruction(kernel: try kernel("experts_quantise", of: "experts"), inputs: [starts, hidden, streamed.table], outputs: [input], node: index,
                     stream: streamed.stream))
         }
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_experts_down(),
+                kernel: try kernel("experts_down", of: "experts"),
                 inputs: [starts, order, weights, input, down, try operand(node, 8), try scales(node, 5), streamed.table],
                 outputs: [try result(node.outputs[0])], attributes: scaleBlock(node, 5) + streamed.offsets[2...], node: index,
                 stream: streamed.stream))
@@ -138,8 +138,8 @@ extension Lowering {
                 let inputs = try [before] + graph.nodes[theirs].inputs.indices.dropFirst().map { try operand(graph.nodes[theirs], $0) }
                 plan.append(
                     PlannedInstruction(
-                        kernel: hadal_kernel_rms_norm(), inputs: inputs, outputs: [turned],
-                        attributes: try Self.attributes(of: graph.nodes[theirs]), node: index))
+                        kernel: try kernel("rms_norm"), inputs: inputs, outputs: [turned],
+                        attributes: try store.device.attributes(of: graph.nodes[theirs]), node: index))
                 x = turned
             }
         }
@@ -163,11 +163,11 @@ extension Lowering {
         let logits = try made(experts, .f32), indices = try made(top, .i32), weights = try made(top, .f32)
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_router_logits(), inputs: [x, matrix, try operand(router, 2)], outputs: [logits], node: node))
+                kernel: try kernel("router_logits", of: "router"), inputs: [x, matrix, try operand(router, 2)], outputs: [logits], node: node))
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_router(), inputs: [logits, try operand(router, 3)], outputs: [indices, weights],
-                attributes: try Self.attributes(of: router), node: node))
+                kernel: try kernel("router"), inputs: [logits, try operand(router, 3)], outputs: [indices, weights],
+                attributes: try store.device.attributes(of: router), node: node))
         return indices
     }
 

@@ -9,10 +9,10 @@ extension Lowering {
         guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
             throw HadalError(.invalidArgument, "indexer wants one cache")
         }
-        let attributes = try Self.attributes(of: node), selection = try result(node.outputs[0])
+        let attributes = try store.device.attributes(of: node), selection = try result(node.outputs[0])
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_indexer_append(), inputs: [try operand(node, 1)], outputs: [], states: node.states, writesStates: true,
+                kernel: try kernel("indexer_append", of: "indexer"), inputs: [try operand(node, 1)], outputs: [], states: node.states, writesStates: true,
                 node: index))
         // What each part of a query's keys keeps: scores, then tokens. There are several parts only where there are few queries.
         let (stride, overflow) = selection.columns.multipliedReportingOverflow(by: 8)
@@ -23,10 +23,10 @@ extension Lowering {
             dtype: DType.i32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_indexer_score(), inputs: [try operand(node, 0), try operand(node, 2)], outputs: [selection, parts],
+                kernel: try kernel("indexer_score", of: "indexer"), inputs: [try operand(node, 0), try operand(node, 2)], outputs: [selection, parts],
                 states: node.states, attributes: attributes, node: index))
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_indexer(), inputs: [parts], outputs: [selection], attributes: attributes, node: index))
+                kernel: try kernel("indexer"), inputs: [parts], outputs: [selection], attributes: attributes, node: index))
     }
 }

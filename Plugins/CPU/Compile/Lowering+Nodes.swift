@@ -19,63 +19,25 @@ extension Lowering {
         case "embedding":
             let inputs = [try operand(node, 0), try matrix(node, 1)]
             plan.append(
-                PlannedInstruction(kernel: hadal_kernel_embedding(), inputs: inputs, outputs: [try result(node.outputs[0])], node: index))
-        default:
-            guard let kernel = Self.simpleKernel(node.op) else { throw HadalError(.unsupported, "op '\(node.op)' has no cpu kernel") }
-            let inputs = try node.inputs.indices.map { try operand(node, $0) }
-            let outputs = try node.outputs.map { try result($0) }
-            plan.append(
-                PlannedInstruction(kernel: kernel, inputs: inputs, outputs: outputs, attributes: try Self.attributes(of: node), node: index))
+                PlannedInstruction(kernel: try kernel("embedding"), inputs: inputs, outputs: [try result(node.outputs[0])], node: index))
+        default: try lowerPlainly(index, node)
         }
     }
 
-    /// Ops that are one call of one kernel, with float32 operands.
-    static func simpleKernel(_ op: String) -> UnsafePointer<hadal_kernel>? {
-        switch op {
-        case "activation": hadal_kernel_activation()
-        case "add": hadal_kernel_add()
-        case "clamp": hadal_kernel_clamp()
-        case "concat": hadal_kernel_concat()
-        case "gather_rows": hadal_kernel_gather_rows()
-        case "glu": hadal_kernel_glu()
-        case "layer_norm": hadal_kernel_layer_norm()
-        case "mul": hadal_kernel_mul()
-        case "rms_norm": hadal_kernel_rms_norm()
-        case "scale": hadal_kernel_scale()
-        case "softcap": hadal_kernel_softcap()
-        case "split": hadal_kernel_split()
-        default: nil
-        }
+    /// An op that is one call of one kernel, which bears its name: all of its operands are rows of float32 or int32.
+    private mutating func lowerPlainly(_ index: Int, _ node: Graph.Node) throws {
+        let kernel = try kernel(node.op)
+        let inputs = try node.inputs.indices.map { try plainOperand(node, $0) }
+        let outputs = try node.outputs.map { try result($0) }
+        plan.append(
+            PlannedInstruction(
+                kernel: kernel, inputs: inputs, outputs: outputs, states: node.states, writesStates: !node.states.isEmpty,
+                attributes: try store.device.attributes(of: node), node: index))
     }
 
-    /// Attributes as kernels take them: sorted by name, lists left out, strings as their place among the choices.
-    static func attributes(of node: Graph.Node) throws -> [hadal_kernel_attribute] {
-        try node.attributes.sorted { $0.key < $1.key }.compactMap { name, value in
-            switch value {
-            case .bool(let b): return hadal_kernel_attribute(b ? 1 : 0)
-            case .int(let i): return hadal_kernel_attribute(i)
-            case .float(let d): return hadal_kernel_attribute(d)
-            case .string(let text):
-                guard let place = choices(node.op, name).firstIndex(of: text) else {
-                    throw HadalError(.unsupported, "\(node.op) with \(name) '\(text)'")
-                }
-                return hadal_kernel_attribute(place)
-            case .ints, .floats: return nil
-            }
-        }
-    }
-
-    /// The contract's choices, in its order: the kernels number them so.
-    static func choices(_ op: String, _ attribute: String) -> [String] {
-        switch (op, attribute) {
-        case ("activation", "kind"): ["silu", "gelu", "gelu_tanh", "relu", "sigmoid", "tanh", "softplus"]
-        case ("glu", "activation"), ("experts", "activation"): ["silu", "gelu", "gelu_tanh", "relu"]
-        case ("rope", "layout"): ["half", "adjacent"]
-        case ("router", "scoring"): ["softmax", "sigmoid", "sqrt_softplus", "softmax_topk"]
-        case ("router", "group_score"): ["max", "top2"]
-        case ("router", "dropped"): ["zero", "negative_infinity"]
-        default: []
-        }
+    /// A kernel of an op, which has its name unless another is given.
+    func kernel(_ name: String, of op: String? = nil) throws -> UnsafePointer<hadal_kernel> {
+        try store.device.kernels.kernel(name, of: op ?? name)
     }
 
     // MARK: Linear
@@ -91,7 +53,7 @@ extension Lowering {
         if let fused { done.insert(fused.node) }
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_linear(),
+                kernel: try kernel("linear"),
                 inputs: [
                     x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent, try scales(node, 1),
                 ],
@@ -115,7 +77,7 @@ extension Lowering {
         q.stride = terms * Int(hadal_quantised_stride(Int64(x.columns)))
         q.dtype = DType.i8.rawValue
         q.home = try newSlot(rows: x.rows, stride: q.stride)
-        plan.append(PlannedInstruction(kernel: hadal_kernel_linear_quantise(), inputs: [x], outputs: [q], node: node))
+        plan.append(PlannedInstruction(kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], node: node))
         quantised[key] = q
         return q
     }
@@ -123,7 +85,8 @@ extension Lowering {
     /// The `add` that is all that reads a linear's result, with its other operand, when that exists already.
     private func residual(after index: Int, _ node: Graph.Node) -> (node: Int, value: Int)? {
         let y = node.outputs[0]
-        guard graph.values.indices.contains(y), uses[y] == 1, !isOutput[y] else { return nil }
+        // An add of the user's own is not passed over.
+        guard graph.values.indices.contains(y), uses[y] == 1, !isOutput[y], !store.device.kernels.isOverridden("add") else { return nil }
         // Residual adds follow closely; a distant one is not worth a search that is quadratic in the graph.
         for next in graph.nodes.indices[(index + 1)...].prefix(8) where graph.nodes[next].inputs.contains(.value(y)) {
             let add = graph.nodes[next]
@@ -151,8 +114,8 @@ extension Lowering {
         let table = try ropeTable(index, node, positions: positions, weight: weight)
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_rope(), inputs: [try operand(node, 0), table], outputs: [try result(node.outputs[0])],
-                attributes: try Self.attributes(of: node), node: index))
+                kernel: try kernel("rope"), inputs: [try operand(node, 0), table], outputs: [try result(node.outputs[0])],
+                attributes: try store.device.attributes(of: node), node: index))
     }
 
     /// Cosines and sines of every token's angles, made once for all layers that want the same.
@@ -168,7 +131,7 @@ extension Lowering {
             dtype: DType.f32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_rope_table(), inputs: [tokens, frequencies], outputs: [table],
+                kernel: try kernel("rope_table", of: "rope"), inputs: [tokens, frequencies], outputs: [table],
                 attributes: [hadal_kernel_attribute(scale), hadal_kernel_attribute(limit)], node: index))
         tables.append((positions, weight, scale, limit, table))
         return table
@@ -191,12 +154,12 @@ extension Lowering {
         }
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_attention_append(), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
+                kernel: try kernel("attention_append", of: "attention"), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
                 states: node.states, writesStates: true, node: index))
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_attention(), inputs: [try operand(node, 0), try operand(node, 3)],
-                outputs: [try result(node.outputs[0])], states: node.states, attributes: try Self.attributes(of: node), node: index))
+                kernel: try kernel("attention"), inputs: [try operand(node, 0), try operand(node, 3)],
+                outputs: [try result(node.outputs[0])], states: node.states, attributes: try store.device.attributes(of: node), node: index))
     }
 
     private mutating func lowerLatentAttention(_ index: Int, _ node: Graph.Node) throws {
@@ -205,14 +168,14 @@ extension Lowering {
         }
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_latent_attention_append(), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
+                kernel: try kernel("latent_attention_append", of: "latent_attention"), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
                 states: node.states, writesStates: true, node: index))
         plan.append(
             PlannedInstruction(
-                kernel: hadal_kernel_latent_attention(),
+                kernel: try kernel("latent_attention"),
                 inputs: [try operand(node, 0), try latentMatrix(node), try operand(node, 4), try scales(node, 3)],
                 outputs: [try result(node.outputs[0])], states: node.states,
-                attributes: try Self.attributes(of: node) + scaleBlock(node, 3) + [hadal_kernel_attribute(store.latentForm.rawValue)],
+                attributes: try store.device.attributes(of: node) + scaleBlock(node, 3) + [hadal_kernel_attribute(store.latentForm.rawValue)],
                 node: index))
     }
 

@@ -49,7 +49,8 @@ struct Lowering {
         for node in graph.nodes {
             for case .value(let value) in node.inputs where graph.values.indices.contains(value) { uses[value] += 1 }
         }
-        gated = Set(graph.nodes.filter { $0.op == "glu" }.flatMap(\.outputs))
+        // What an op of the user's own gives is not known: it is taken to be no better.
+        gated = Set(graph.nodes.filter { $0.op == "glu" || StockKernels.byOp[$0.op] == nil }.flatMap(\.outputs))
         self.uses = uses
         self.isOutput = isOutput
     }
@@ -66,7 +67,7 @@ struct Lowering {
             var to = from
             to.home = .output(i)
             plan.append(
-                PlannedInstruction(kernel: hadal_kernel_split(), inputs: [from], outputs: [to], node: max(graph.nodes.count - 1, 0)))
+                PlannedInstruction(kernel: try kernel("split"), inputs: [from], outputs: [to], node: max(graph.nodes.count - 1, 0)))
         }
     }
 
@@ -140,6 +141,15 @@ struct Lowering {
                 home: .constant(try store.vector(weight)), rows: .fixed(graph.weights[weight].elements / max(columns, 1)),
                 columns: columns, stride: columns * 4, dtype: DType.f32.rawValue)
         }
+    }
+
+    /// As `operand`, for kernels that know no packed or quantised weights: those are decoded to float32, matrices one after the other.
+    func plainOperand(_ node: Graph.Node, _ index: Int) throws -> PlannedTensor {
+        guard index < node.inputs.count, case .weight(let weight) = node.inputs[index] else { return try operand(node, index) }
+        let columns = graph.weights[weight].dims.last ?? 1
+        return PlannedTensor(
+            home: .constant(try store.floats(weight)), rows: .fixed(graph.weights[weight].elements / max(columns, 1)), columns: columns,
+            stride: columns * 4, dtype: DType.f32.rawValue)
     }
 
     /// Input `index` as a matrix in the layout that the store keeps it in. Of several matrices, rows are those of one.

@@ -14,6 +14,11 @@ final class Program: @unchecked Sendable {
     }
 
     let instructions: UnsafeBufferPointer<Instruction>
+    /// The same, to exchange kernels in.
+    private let list: UnsafeMutableBufferPointer<Instruction>
+    /// The name of each instruction's kernel.
+    private let names: [String]
+    private let isa: InstructionSet
     /// Pointers rather than buffer pointers: writing a field through the latter allocates in a debug build.
     let tensors: UnsafeMutablePointer<hadal_kernel_tensor>
     let patches: ConstantArray<Patch>
@@ -24,12 +29,14 @@ final class Program: @unchecked Sendable {
     let stateSources: ConstantArray<Int>
     let step: UnsafeMutablePointer<hadal_step>
     let arenaBytes: Int
-    let scratchBytes: Int
+    private(set) var scratchBytes: Int
     let barriers: Int
     private let arguments: UnsafeMutablePointer<hadal_kernel_args>
     private let attributes: UnsafeMutablePointer<hadal_kernel_attribute>
     private let arena: HostMemory?
     private let streams: [ExpertStream]
+    /// Of each of `varying`.
+    private let upperRows: [Int]
 
     /// - Parameter slots: bytes of each arena slot.
     init(
@@ -57,7 +64,7 @@ final class Program: @unchecked Sendable {
         step.initialize(to: hadal_step())
         let list = UnsafeMutableBufferPointer<Instruction>.allocate(capacity: plan.count)
 
-        var patches: [Patch] = [], varying: [Int] = [], stateSources: [Int] = []
+        var patches: [Patch] = [], varying: [Int] = [], upperRows: [Int] = [], stateSources: [Int] = []
         var nextTensor = 0, nextAttribute = 0, scratch = 0, barriers = 1
         var hazards = Hazards()
         for (index, planned) in plan.enumerated() {
@@ -74,6 +81,7 @@ final class Program: @unchecked Sendable {
                     made.rows = Int64(bounds[symbol])
                     made.symbol = symbol.rawValue
                     varying.append(nextTensor)
+                    upperRows.append(bounds[symbol])
                 }
                 switch tensor.home {
                 case .slot(let slot): made.data = arena.map { $0.pointer + layout.offsets[slot] }
@@ -116,9 +124,13 @@ final class Program: @unchecked Sendable {
                     span: startsStream ? spans[index].count : 1))
         }
         instructions = UnsafeBufferPointer(list)
+        self.list = list
+        self.isa = isa
+        names = plan.map { String(cString: $0.kernel.pointee.name) }
         streams = plan.compactMap(\.stream)
         self.patches = ConstantArray(patches)
         self.varying = ConstantArray(varying)
+        self.upperRows = upperRows
         self.stateSources = ConstantArray(stateSources)
         scratchBytes = scratch
         self.barriers = barriers
@@ -134,6 +146,25 @@ final class Program: @unchecked Sendable {
         attributes.deallocate()
         arguments.deallocate()
         step.deallocate()
+    }
+
+    /// Scratch that each thread needs once `kernels` have taken the place of those with their names. Not during a run.
+    func scratchBytes(with kernels: [String: UnsafePointer<hadal_kernel>]) -> Int {
+        var bytes = scratchBytes
+        // The rows of the last step stand there; scratch is for the upper bounds.
+        for index in 0..<varying.count { tensors[varying.pointer[index]].rows = Int64(upperRows[index]) }
+        for (index, name) in names.enumerated() {
+            if let wanted = kernels[name]?.pointee.scratch_bytes { bytes = max(bytes, Int(clamping: wanted(arguments + index))) }
+        }
+        return bytes
+    }
+
+    /// Puts kernels in the place of those with their names: all of them or, when one of them cannot serve, none. Not during a run, and with scratch
+    /// reserved.
+    func replace(_ kernels: [String: UnsafePointer<hadal_kernel>], scratchBytes: Int) throws {
+        let functions = try kernels.mapValues { try Self.function($0, isa) }
+        for (index, name) in names.enumerated() { if let function = functions[name] { list[index].function = function } }
+        self.scratchBytes = scratchBytes
     }
 
     /// For each instruction, those that run with it.

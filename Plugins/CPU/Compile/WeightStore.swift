@@ -1,6 +1,7 @@
 import CHadalKernels
 import HadalBackend
 import HadalCore
+import HadalFormats
 import HadalGraph
 
 /// Weights as kernels want them: quantised matrices packed, parameter vectors widened, the rest in place or copied.
@@ -140,6 +141,31 @@ final class WeightStore {
         return pointer
     }
 
+    /// Any weight as float32 in the stored order, block scales applied: for kernels that know nothing else.
+    func floats(_ index: Int) throws -> UnsafeMutableRawPointer {
+        let weight = segment.graph.weights[index]
+        if weight.dtype == .f32 || weight.dtype == .f16 || weight.dtype == .bf16 { return try vector(index) }
+        if let known = vectors[index] { return known }
+        let data = try Self.data(index, segment)
+        let columns = weight.dims.last ?? 1, rows = weight.elements / max(columns, 1)
+        let (size, overflow) = weight.elements.multipliedReportingOverflow(by: 4)
+        guard !overflow, let rowBytes = weight.dtype.byteCount(elements: columns) else {
+            throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address")
+        }
+        let pointer = try allocate(size)
+        let floats = pointer.assumingMemoryBound(to: Float.self)
+        for row in 0..<rows {
+            let stored = UnsafeRawBufferPointer(rebasing: data[(row * rowBytes)..<((row + 1) * rowBytes)])
+            try BlockCodec.decode(weight.dtype, from: stored, into: floats + row * columns, count: columns)
+            if let scales = segment.weights[index].scales {
+                let line = scales.values + row / scales.block.rows * scales.columns
+                for column in 0..<columns { floats[row * columns + column] *= line[column / scales.block.columns] }
+            }
+        }
+        vectors[index] = pointer
+        return pointer
+    }
+
     /// A quantised matrix as float16, for what reads single rows in every step.
     func halves(_ index: Int) throws -> UnsafeMutableRawPointer {
         if let known = converted[index] { return known }
@@ -158,7 +184,7 @@ final class WeightStore {
         target.home = .constant(pointer)
         target.stride = weight.dims[1] * 2
         target.dtype = DType.f16.rawValue
-        try run([PlannedInstruction(kernel: hadal_kernel_latent_attention_pack(), inputs: [stored], outputs: [target], node: 0)])
+        try run([PlannedInstruction(kernel: try device.kernels.kernel("latent_attention_pack", of: "latent_attention"), inputs: [stored], outputs: [target], node: 0)])
         converted[index] = pointer
         return pointer
     }
@@ -209,6 +235,7 @@ final class WeightStore {
             return Matrix(pointer: known.pointer, packing: packing)
         }
         let pointer = try allocate(total, huge: true)
+        let kernel = try device.kernels.kernel("linear_pack", of: "linear")
         let plan = (0..<matrices).map { index in
             let stored = PlannedTensor(
                 home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!) + index * rows * rowBytes), rows: .fixed(rows),
@@ -216,7 +243,7 @@ final class WeightStore {
             let target = PlannedTensor(
                 home: .constant(pointer + index * size), rows: .fixed(rows), columns: columns, stride: 0,
                 dtype: weight.dtype.rawValue, packing: packing)
-            return PlannedInstruction(kernel: hadal_kernel_linear_pack(), inputs: [stored], outputs: [target], node: 0)
+            return PlannedInstruction(kernel: kernel, inputs: [stored], outputs: [target], node: 0)
         }
         try run(plan)
         if let key { device.packedMatrices[key] = memory.last { $0.pointer == pointer } }

@@ -49,7 +49,10 @@ final class ThreadPool: @unchecked Sendable {
     private let contexts: UnsafeMutablePointer<hadal_kernel_thread>
     private var handles: [pthread_t] = []
 
-    init(threads: Int, sgemm: hadal_kernel_sgemm?) {
+    private let order: ShareOrder
+
+    init(threads: Int, sgemm: hadal_kernel_sgemm?, order: ShareOrder = .together) {
+        self.order = order
         self.threads = max(1, threads)
         barrier = Barrier(threads: self.threads)
         run = .allocate(capacity: 1)
@@ -85,6 +88,7 @@ final class ThreadPool: @unchecked Sendable {
 
     /// Runs the list to its end, or to where it was cancelled.
     func run(_ list: Run) -> Outcome {
+        if order != .together { return runInTurns(list) }
         if handles.count < threads - 1, !start() {
             quiesce()
             return .noThreads
@@ -99,6 +103,18 @@ final class ThreadPool: @unchecked Sendable {
         work(0)
         if let interruption { return interruption }
         return stop.relaxed == UInt32.max ? .done : .cancelled
+    }
+
+    /// The caller's thread computes every share of an instruction before it goes on to the next.
+    private func runInTurns(_ list: Run) -> Outcome {
+        for position in list.instructions.indices {
+            if let cancel = list.cancel, Self.isSet(cancel) { return .cancelled }
+            let instruction = list.instructions[position], begin = list.trace == nil ? 0 : Self.now()
+            for turn in 0..<threads { instruction.function(instruction.arguments, contexts + (order == .forward ? turn : threads - 1 - turn)) }
+            let isLast = position + 1 == list.instructions.count || list.instructions[position + 1].node != instruction.node
+            if list.trace != nil, isLast { _ = report(list, instruction.node, since: begin) }
+        }
+        return .done
     }
 
     /// Joins all threads. The next run starts them again.

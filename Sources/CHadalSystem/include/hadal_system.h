@@ -28,6 +28,9 @@ bool hadal_system_stack(uintptr_t *lowest, size_t *size);
  * device's block. -1 where the system or the file system cannot. The caller closes it. */
 int32_t hadal_system_open_direct(int32_t descriptor);
 
+/* The process's environment, as programs that it starts are given it. */
+char **hadal_system_environment(void);
+
 /* One processor-relax hint (PAUSE or YIELD) for spin loops. */
 void hadal_system_relax(void);
 

@@ -9,29 +9,42 @@ struct CaseCheck {
         case failed([ConformanceReport.Failure])
     }
 
-    let catalogue: OpCatalogue
     let contract: OpContract
-    let point: ConformancePoint
+    /// What failures are called.
+    let id: String
+    let summary: String
     let device: any Device
     let reference: any Device
     let capabilities: BackendCapabilities
-    let seed: UInt64
 
     /// Outputs that errors are averaged over where only their average is bounded.
     private static let enoughOutputs = 96
 
-    func run() throws -> Result {
+    /// Draws and runs a case of the contract.
+    func run(_ point: ConformancePoint, catalogue: OpCatalogue, seed: UInt64) throws -> Result {
         if point.step.count > 1, !capabilities.contains(.multiSequence) { return .unsupported("one sequence a step") }
         var random = SplitMix64(seed: seed, label: point.id)
         let builder = TrialBuilder(
             catalogue: catalogue, contract: contract, point: point, stateDType: contract.states.isEmpty ? .f32 : [.f32, .f16, .bf16][random.below(3)],
             pageTokens: [64, 16, 5][random.below(3)], manySequences: capabilities.contains(.multiSequence),
             blockScales: capabilities.contains(.blockScales))
-        var comparisons: [ConformanceComparison] = []
         var drawn = 0
-        var isFirst = true
-        while isFirst || drawn < Self.enoughOutputs {
+        return try run {
+            if drawn >= Self.enoughOutputs { return nil }
             let trial = try builder.build(&random)
+            let count = trial.segment.graph.outputs.reduce(0) { $0 + trial.bytes(of: trial.segment.graph.values[$1]) / 4 }
+            drawn += count == 0 ? Self.enoughOutputs : count
+            return trial
+        }
+    }
+
+    /// Runs trials one after the other until there are no more, or one fails; further ones only where an average over them is bounded.
+    func run(_ next: () throws -> ConformanceTrial?) throws -> Result {
+        var comparisons: [ConformanceComparison] = []
+        var last: ConformanceTrial?
+        while let trial = try next() {
+            let isFirst = last == nil
+            last = trial
             if isFirst, let reason = device.unsupported(node: 0, of: trial.segment) { return .unsupported(reason) }
             if let reason = reference.unsupported(node: 0, of: trial.segment) { return .unsupported("no reference: \(reason)") }
             let expected = try trial.run(on: reference)
@@ -41,20 +54,16 @@ struct CaseCheck {
                 outcome = try trial.run(executable, on: device, trace: capabilities.contains(.trace))
                 if isFirst, let failure = try secondRuns(trial, executable, outcome) { return .failed([failure]) }
             } catch {
-                return .failed([failure(.error, "\(error)")])
+                return .failed([failure(.error, "\(error)", trial)])
             }
             let failures = compare(trial, expected, outcome, &comparisons)
             if !failures.isEmpty { return .failed(failures) }
             guard isAveraged(trial) else { return .passed }
-            drawn += expected.outputs.reduce(0) { $0 + $1.count / 4 }
-            isFirst = false
-            if expected.outputs.allSatisfy(\.isEmpty) { break }
         }
+        guard let last else { throw HadalError(.invalidArgument, "\(id): there is nothing to run") }
         for (index, comparison) in comparisons.enumerated() {
-            if let difference = comparison.conclusion(contract.tolerance) {
-                let name = index < contract.outputs.count ? contract.outputs[index].name : "output \(index)"
-                return .failed([failure(.mismatch, "beyond \(difference.bound)", name, [], [difference.index], difference.expected, difference.got)])
-            }
+            guard let difference = comparison.conclusion(contract.tolerance) else { continue }
+            return .failed([mismatch(difference, value: last.segment.graph.outputs[index], shape: difference.shape, last)])
         }
         return .passed
     }
@@ -69,48 +78,64 @@ struct CaseCheck {
         _ trial: ConformanceTrial, _ executable: any Executable, _ first: ConformanceTrial.Outcome
     ) throws -> ConformanceReport.Failure? {
         if capabilities.contains(.trace), first.traced.contains(where: { $0 != 0 }) || first.traced.isEmpty {
-            return failure(.trace, "reported nodes \(first.traced) of a segment of one")
+            return failure(.trace, "reported nodes \(first.traced) of a segment of one", trial)
         }
+        // What was written outside is reported as that, whatever it does to the second run.
+        guard first.overwritten.isEmpty else { return nil }
         let again = try trial.run(executable, on: device)
-        if again.outputs != first.outputs || again.states != first.states {
-            return failure(.unrepeatable, "the same step of the same executable gave different bits the second time")
-        }
+        if let failure = repetition(trial, first, again) { return failure }
         let empty = trial.emptied()
         do {
             let outcome = try empty.run(executable, on: device)
             if !outcome.overwritten.isEmpty || outcome.states != empty.states {
-                return failure(.empty, "a step without tokens wrote to \(outcome.overwritten.first ?? "a state")")
+                return failure(.empty, "a step without tokens wrote to \(outcome.overwritten.first ?? "a state")", trial)
             }
         } catch {
-            return failure(.empty, "a step without tokens failed: \(error)")
+            return failure(.empty, "a step without tokens failed: \(error)", trial)
         }
         return nil
+    }
+
+    /// What differs between two runs of one executable.
+    private func repetition(
+        _ trial: ConformanceTrial, _ first: ConformanceTrial.Outcome, _ again: ConformanceTrial.Outcome
+    ) -> ConformanceReport.Failure? {
+        let message = "the same step of the same executable gave different bits the second time"
+        let graph = trial.segment.graph
+        for (index, (a, b)) in zip(first.outputs, again.outputs).enumerated() where a != b {
+            let value = graph.values[graph.outputs[index]]
+            let size = value.dtype.blockBytes
+            let element = (a.indices.first { a[$0] != b[$0] } ?? 0) / size
+            let (x, y) = (PlainElement.decode(value.dtype, a)[element], PlainElement.decode(value.dtype, b)[element])
+            let shape = value.dims.map { trial.extent($0) }
+            var failure = failure(.unrepeatable, "\(message): \(x), then \(y)", trial)
+            failure.operand = "output '\(value.name)' \(value.dtype.name)"
+            failure.shape = shape
+            failure.index = Self.position(element, shape)
+            return failure
+        }
+        return first.states == again.states ? nil : failure(.unrepeatable, "\(message) in a state", trial)
     }
 
     private func compare(
         _ trial: ConformanceTrial, _ expected: ConformanceTrial.Outcome, _ got: ConformanceTrial.Outcome,
         _ comparisons: inout [ConformanceComparison]
     ) -> [ConformanceReport.Failure] {
-        var failures = got.overwritten.map { failure(.overwritten, "wrote to \($0)") }
+        var failures = got.overwritten.map { failure(.overwritten, "wrote to \($0)", trial) }
         let graph = trial.segment.graph
         let averaged = isAveraged(trial)
         let numbers = zip(trial.numbers(expected), trial.numbers(got))
         for (index, (wanted, had)) in numbers.enumerated() {
             if comparisons.count <= index { comparisons.append(ConformanceComparison()) }
             let value = graph.values[graph.outputs[index]]
+            let shape = value.dims.map { trial.extent($0) }
             // Integers must be equal.
             let (absolute, relative) = value.dtype == .f32 ? (contract.tolerance.absolute, contract.tolerance.relative) : (0, 0)
             let difference =
                 averaged && value.dtype == .f32
-                ? comparisons[index].add(expected: wanted, got: had, contract.tolerance)
+                ? comparisons[index].add(expected: wanted, got: had, shape: shape)
                 : ConformanceComparison.elementwise(expected: wanted, got: had, absolute: absolute, relative: relative)
-            if let difference {
-                let shape = value.dims.map { trial.extent($0) }
-                failures.append(
-                    failure(
-                        .mismatch, "beyond \(difference.bound)", "output '\(value.name)' \(value.dtype.name)", shape,
-                        Self.position(difference.index, shape), difference.expected, difference.got))
-            }
+            if let difference { failures.append(mismatch(difference, value: graph.outputs[index], shape: shape, trial)) }
         }
         for (index, state) in graph.states.enumerated() {
             let dtype = trial.segment.stateDType
@@ -119,18 +144,27 @@ struct CaseCheck {
             // Rounding to 16 bits may differ by one unit; a 32-bit cache holds the very numbers that came in.
             let unit = dtype == .f32 ? 0 : (dtype == .f16 ? 0x1p-10 : 0x1p-7)
             let (a, b) = (PlainElement.decode(dtype, wanted), PlainElement.decode(dtype, had))
-            if let difference = ConformanceComparison.elementwise(expected: a, got: b, absolute: unit * 0x1p-14, relative: unit) {
-                let shape = [a.count / max(state.heads * trial.segment.pageTokens * state.width, 1), state.heads, trial.segment.pageTokens, state.width]
-                failures.append(
-                    failure(
-                        .state, "state after the step, [page, head, token, width]: beyond \(difference.bound)", "state '\(state.name)' \(dtype.name)",
-                        shape, Self.position(difference.index, shape), difference.expected, difference.got))
-            }
+            guard let difference = ConformanceComparison.elementwise(expected: a, got: b, absolute: unit * 0x1p-14, relative: unit) else { continue }
+            let shape = [a.count / max(state.heads * trial.segment.pageTokens * state.width, 1), state.heads, trial.segment.pageTokens, state.width]
+            var failure = failure(.state, "state after the step, [page, head, token, width]: beyond \(difference.bound)", trial)
+            failure.operand = "state '\(state.name)' \(dtype.name)"
+            failure.show(difference, shape)
+            failures.append(failure)
         }
         return failures
     }
 
-    private static func position(_ index: Int, _ shape: [Int]) -> [Int] {
+    private func mismatch(
+        _ difference: ConformanceComparison.Difference, value index: Int, shape: [Int], _ trial: ConformanceTrial
+    ) -> ConformanceReport.Failure {
+        let value = trial.segment.graph.values[index]
+        var failure = failure(.mismatch, "beyond \(difference.bound)", trial)
+        failure.operand = "output '\(value.name)' \(value.dtype.name)"
+        failure.show(difference, shape)
+        return failure
+    }
+
+    static func position(_ index: Int, _ shape: [Int]) -> [Int] {
         var rest = index
         var position: [Int] = []
         for extent in shape.reversed() {
@@ -140,12 +174,20 @@ struct CaseCheck {
         return position.reversed()
     }
 
-    private func failure(
-        _ kind: ConformanceReport.Failure.Kind, _ message: String, _ operand: String = "", _ shape: [Int] = [], _ index: [Int] = [],
-        _ expected: Double? = nil, _ got: Double? = nil
-    ) -> ConformanceReport.Failure {
-        .init(
-            kind: kind, id: point.id, summary: point.summary, message: message, operand: operand, shape: shape, index: index,
-            expected: expected, got: got)
+    private func failure(_ kind: ConformanceReport.Failure.Kind, _ message: String, _ trial: ConformanceTrial) -> ConformanceReport.Failure {
+        var failure = ConformanceReport.Failure(kind: kind, id: id, summary: summary, message: message)
+        failure.operands = trial.operandText
+        return failure
+    }
+}
+
+extension ConformanceReport.Failure {
+    /// Fills in the worst element.
+    fileprivate mutating func show(_ difference: ConformanceComparison.Difference, _ shape: [Int]) {
+        self.shape = shape
+        index = CaseCheck.position(difference.index, shape)
+        expected = difference.expected
+        got = difference.got
+        wrong = difference.wrong
     }
 }

@@ -13,6 +13,19 @@ public struct ConformancePoint: Sendable {
     /// (tokens already cached, new tokens) for each sequence, for ops with state.
     public var step: [(past: Int, new: Int)]
 
+    public init(
+        id: String, op: String, dims: [String: Int], attributes: [String: Attribute], dtypes: [String: DType], present: [String],
+        step: [(past: Int, new: Int)]
+    ) {
+        self.id = id
+        self.op = op
+        self.dims = dims
+        self.attributes = attributes
+        self.dtypes = dtypes
+        self.present = present
+        self.step = step
+    }
+
     /// One line for a person: `N=5 D=64; eps=1e-05; weight f32`.
     public var summary: String {
         var parts: [String] = []

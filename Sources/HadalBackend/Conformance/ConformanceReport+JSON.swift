@@ -13,6 +13,7 @@ extension ConformanceReport {
             ("ops", JSON(.array(ops.map { op in
                 object([
                     ("op", string(op.name)), ("status", string(op.status.rawValue)), ("cases", JSON(.int(Int64(op.cases)))),
+                    ("failed_cases", JSON(.int(Int64(op.failedCases)))),
                     ("unsupported", JSON(.array(op.unsupported.map {
                         object([("reason", string($0.reason)), ("cases", JSON(.int(Int64($0.cases))))])
                     }))),
@@ -24,7 +25,7 @@ extension ConformanceReport {
 }
 
 extension ConformanceReport.Failure {
-    func json(seed: UInt64) -> JSON {
+    public func json(seed: UInt64) -> JSON {
         var pairs: [(String, JSON)] = [
             ("kind", string(kind.rawValue)), ("case", string(id)), ("seed", string(String(seed))), ("summary", string(summary)),
             ("message", string(message)),
@@ -32,6 +33,9 @@ extension ConformanceReport.Failure {
         if !operand.isEmpty {
             pairs += [("operand", string(operand)), ("shape", integers(shape)), ("index", integers(index))]
         }
+        if !operands.isEmpty { pairs.append(("operands", string(operands))) }
+        if !settings.isEmpty { pairs.append(("settings", JSON(.array(settings.map(string))))) }
+        if let wrong { pairs += [("wrong_elements", JSON(.int(Int64(wrong.count)))), ("elements", JSON(.int(Int64(wrong.of))))] }
         // NaN and infinities have no JSON number.
         if let expected { pairs.append(("expected", number(expected))) }
         if let got { pairs.append(("got", number(got))) }

@@ -49,6 +49,12 @@ public struct ConformanceReport: Sendable {
         public var index: [Int]
         public var expected: Double?
         public var got: Double?
+        /// Shape and type of every operand: "x f32[5, 64], weight q4_0[7, 64] -> y f32[5, 7]".
+        public var operands = ""
+        /// Settings of the backend, beside the user's, with which it came about: "cpu.threads=3".
+        public var settings: [String] = []
+        /// Elements beyond the tolerance, of how many; nil where they are not judged one by one.
+        public var wrong: (count: Int, of: Int)?
 
         public init(
             kind: Kind, id: String, summary: String, message: String, operand: String = "", shape: [Int] = [], index: [Int] = [],
@@ -70,6 +76,8 @@ public struct ConformanceReport: Sendable {
         public var name: String
         /// Cases that ran.
         public var cases = 0
+        /// Cases that failed.
+        public var failedCases = 0
         public var failures: [Failure] = []
         /// Why cases did not run, and how many for each reason.
         public var unsupported: [(reason: String, cases: Int)] = []

@@ -1,7 +1,7 @@
 import HadalCore
 import HadalGraph
 
-/// The space of one contract case: the cartesian product of its lists.
+/// The space of one entry of a contract's cases or bench shapes: the cartesian product of its lists.
 struct ConformanceSpace {
     private enum Axis {
         case dim(String, [Int])
@@ -20,7 +20,8 @@ struct ConformanceSpace {
     }
 
     private let contract: OpContract
-    private let caseIndex: Int
+    /// What ids begin with: "linear/2".
+    private let label: String
     private let present: [String]
     private let axes: [Axis]
     /// Combinations, legal or not.
@@ -28,9 +29,17 @@ struct ConformanceSpace {
 
     /// - Throws: when the product is too large to be numbered.
     init(_ contract: OpContract, case index: Int) throws {
-        let test = contract.cases[index]
+        try self.init(contract, contract.cases[index], label: "\(contract.name)/\(index)")
+    }
+
+    /// A shape of the contract's bench; ids have the form "linear/bench0.3".
+    init(_ contract: OpContract, bench index: Int) throws {
+        try self.init(contract, contract.bench.shapes[index], label: "\(contract.name)/bench\(index)")
+    }
+
+    private init(_ contract: OpContract, _ test: OpContract.TestCase, label: String) throws {
         self.contract = contract
-        caseIndex = index
+        self.label = label
         present = test.present
         var axes: [Axis] = test.dims.map { .dim($0.name, $0.values) }
         axes += test.attributes.map { .attribute($0.name, $0.values) }
@@ -41,7 +50,7 @@ struct ConformanceSpace {
         for axis in axes {
             let (next, overflow) = product.multipliedReportingOverflow(by: axis.count)
             guard !overflow, axis.count > 0 else {
-                throw HadalError(.limitExceeded, "case \(index) of op '\(contract.name)' has too many combinations, or an empty list")
+                throw HadalError(.limitExceeded, "case \(label) has too many combinations, or an empty list")
             }
             product = next
         }
@@ -60,7 +69,7 @@ struct ConformanceSpace {
     /// - Throws: when a required attribute is missing from the case.
     func point(_ combination: Int) throws -> ConformancePoint {
         var point = ConformancePoint(
-            id: "\(contract.name)/\(caseIndex).\(combination)", op: contract.name, dims: [:], attributes: [:], dtypes: [:],
+            id: "\(label).\(combination)", op: contract.name, dims: [:], attributes: [:], dtypes: [:],
             present: present, step: [])
         var given: [String: ExpressionValue] = [:]
         for (axis, choice) in zip(axes, choices(combination)) {
@@ -75,13 +84,22 @@ struct ConformanceSpace {
         return point
     }
 
+    /// Products of more combinations are sampled.
+    static let exhaustiveLimit = 50_000
+
+    /// Every legal combination in order; of a product beyond `exhaustiveLimit`, as many as that, chosen by `random`.
+    func all(_ random: inout SplitMix64, isLegal: (ConformancePoint) -> Bool) throws -> [ConformancePoint] {
+        guard count <= Self.exhaustiveLimit else { return try sample(limit: Self.exhaustiveLimit, &random, isLegal: isLegal) }
+        return try (0..<count).map { try point($0) }.filter(isLegal)
+    }
+
     /// Up to `limit` legal combinations, chosen by `random`: first so that every listed value occurs, then at will.
     func sample(limit: Int, _ random: inout SplitMix64, isLegal: (ConformancePoint) -> Bool) throws -> [ConformancePoint] {
         let order: [Int]
-        if count <= 50_000 {
+        if count <= Self.exhaustiveLimit {
             order = random.shuffled(Array(0..<count))
         } else {
-            order = (0..<50_000).map { _ in random.below(count) }
+            order = (0..<Self.exhaustiveLimit).map { _ in random.below(count) }
         }
         var seen: Set<[Int]> = []
         var first: [ConformancePoint] = []

@@ -3,8 +3,9 @@ import HadalCore
 
 /// Memory for one binding with guard bytes before and after: host memory, or a buffer of the device where it has its own.
 final class GuardedMemory {
-    /// Guards are this long; it is also the alignment that the binding keeps.
-    static let guardBytes = 256
+    /// Guards are this long: a multiple of 256, the alignment that the binding keeps, and of no larger power of two. Long enough that a
+    /// kernel which runs a workgroup or a vector too far is seen and not stopped by the end of the mapping.
+    static let guardBytes = 17 * 256
     private static let pattern: UInt8 = 0xC5
 
     let bytes: Int
@@ -33,12 +34,17 @@ final class GuardedMemory {
         return binding
     }
 
-    /// The content now, and whether both guards are as they were.
-    func read() throws -> (content: [UInt8], guardsIntact: Bool) {
+    /// The content now, and what happened to the guards: nil when they are as they were.
+    func read() throws -> (content: [UInt8], damage: String?) {
         var whole = [UInt8](repeating: 0, count: bytes + 2 * Self.guardBytes)
         try whole.withUnsafeMutableBytes { try buffer.read(offset: 0, into: $0) }
-        let content = Array(whole[Self.guardBytes..<Self.guardBytes + bytes])
-        let intact = whole[..<Self.guardBytes].allSatisfy { $0 == Self.pattern } && whole[(Self.guardBytes + bytes)...].allSatisfy { $0 == Self.pattern }
-        return (content, intact)
+        let end = Self.guardBytes + bytes
+        let content = Array(whole[Self.guardBytes..<end])
+        var parts: [String] = []
+        let before = whole[..<Self.guardBytes].indices.filter { whole[$0] != Self.pattern }
+        if let last = before.last { parts.append("\(before.count) bytes before it, the nearest \(Self.guardBytes - last) before its start") }
+        let after = whole[end...].indices.filter { whole[$0] != Self.pattern }
+        if let first = after.first { parts.append("\(after.count) bytes after it, the first \(first - end) past its end") }
+        return (content, parts.isEmpty ? nil : parts.joined(separator: " and "))
     }
 }

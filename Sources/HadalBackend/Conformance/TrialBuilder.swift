@@ -13,6 +13,10 @@ struct TrialBuilder {
     let manySequences: Bool
     /// Whether float8 weights come with block scales.
     let blockScales: Bool
+    /// Large weights repeat themselves, and caches hold few different numbers: for timing, where drawing them would take longer.
+    var repeatsData = false
+    /// So many bytes of a weight, rounded up to whole blocks, are drawn before it repeats itself.
+    private static let repeatedBytes = 1 << 18
 
     /// Whether the contract accepts the case: shapes, `require`, whole blocks.
     static func isLegal(_ point: ConformancePoint, _ contract: OpContract, _ catalogue: OpCatalogue) -> Bool {
@@ -24,7 +28,7 @@ struct TrialBuilder {
     }
 
     /// New tokens of the step.
-    private var tokens: Int { point.step.isEmpty ? point.dims[tokenName ?? ""] ?? 1 : point.step.reduce(0) { $0 + $1.new } }
+    var tokens: Int { point.step.isEmpty ? point.dims[tokenName ?? ""] ?? 1 : point.step.reduce(0) { $0 + $1.new } }
 
     /// The names that vary from step to step: those that lead the dims of values and no weight has. The first counts tokens.
     private var symbols: [(name: String, dim: Dim)] {
@@ -40,7 +44,8 @@ struct TrialBuilder {
         return zip(names, [Dim.tokens, Dim.rows]).map { ($0, $1) }
     }
 
-    private var tokenName: String? { symbols.first?.name }
+    /// What the contract calls the number of new tokens.
+    var tokenName: String? { symbols.first?.name }
 
     private func evaluate(_ expression: Expression, _ more: [String: Int] = [:]) throws -> Int {
         let value = try expression.evaluate { name in
@@ -99,6 +104,29 @@ struct TrialBuilder {
         return builder.graph
     }
 
+    /// The node with types and shapes alone, for asking whether a device runs it.
+    func bareSegment() throws -> Segment {
+        var random = SplitMix64(seed: 0)
+        let graph = try graph(&random)
+        let scales = graph.weights.map { weight -> Segment.BlockScales? in
+            guard weight.dtype == .f8_e4m3, blockScales else { return nil }
+            let extents = Self.scaleExtents(weight)
+            return .init(rows: extents.rows, columns: extents.columns, block: (Self.scaleBlock, Self.scaleBlock))
+        }
+        return Segment(
+            withoutData: graph, scales: scales, bounds: .init(tokens: max(tokens, 1), sequences: 1, rows: max(tokens, 1)), stateDType: stateDType,
+            pageTokens: pageTokens)
+    }
+
+    private static let scaleBlock = 128
+
+    private static func scaleExtents(_ weight: Graph.Weight) -> (rows: Int, columns: Int) {
+        let columns = weight.dims.last ?? 1
+        let rows = weight.dims.count > 1 ? weight.dims[weight.dims.count - 2] : 1
+        let matrices = weight.elements / max(rows * columns, 1)
+        return (matrices * ((rows + scaleBlock - 1) / scaleBlock), (columns + scaleBlock - 1) / scaleBlock)
+    }
+
     /// Draws the trial. The same generator state gives the same trial.
     func build(_ random: inout SplitMix64) throws -> ConformanceTrial {
         let graph = try graph(&random)
@@ -127,11 +155,14 @@ struct TrialBuilder {
                 trial.inputs.append(PlainElement.encode(try integers(input, shape, trial, &random)))
             } else {
                 let count = shape.reduce(1, *)
-                trial.inputs.append(
-                    PlainElement.encode(value.dtype, (0..<count).map { _ in
-                        let x = Self.rounded(random.normal(), input.multipleOf)
-                        return outliers && random.below(48) == 0 ? x * 40 : x
-                    }))
+                let drawn = repeatsData ? min(count, Self.repeatedBytes / 4) : count
+                var bytes = PlainElement.encode(value.dtype, (0..<drawn).map { _ in
+                    let x = Self.rounded(random.normal(), input.multipleOf)
+                    return outliers && random.below(48) == 0 ? x * 40 : x
+                })
+                bytes.reserveCapacity(trial.bytes(of: value))
+                while bytes.count < trial.bytes(of: value) { bytes += bytes.prefix(trial.bytes(of: value) - bytes.count) }
+                trial.inputs.append(bytes)
             }
         }
         for (state, declared) in zip(graph.states, contract.states) {
@@ -178,12 +209,22 @@ struct TrialBuilder {
     ) throws -> Segment.WeightData {
         let columns = weight.dims.last ?? 1
         let deviation: Float = weight.dims.count > 1 ? 1 / Float(columns).squareRoot() : 1
-        let bytes: [UInt8]
+        var bytes: [UInt8]
+        var repeated = weight.elements
+        if repeatsData, weight.bytes > Self.repeatedBytes {
+            let blocks = Self.repeatedBytes / weight.dtype.blockBytes + 1
+            repeated = min(repeated, blocks * weight.dtype.blockElements)
+        }
         if let input, let below = input.below {
             let (low, high) = (Float(try input.minimum.map { try evaluate($0) } ?? 0), Float(try evaluate(below)))
             bytes = PlainElement.encode(weight.dtype, (0..<weight.elements).map { _ in low + (high - low) * random.unit() })
-        } else if let drawn = RandomWeight.bytes(weight.dtype, elements: weight.elements, deviation: deviation, &random) {
+        } else if let drawn = RandomWeight.bytes(weight.dtype, elements: repeated, deviation: deviation, &random) {
             bytes = drawn
+            let size = weight.bytes
+            if bytes.count < size {
+                bytes.reserveCapacity(size)
+                while bytes.count < size { bytes += bytes.prefix(size - bytes.count) }
+            }
         } else {
             throw HadalError(.unsupported, "the kit cannot draw \(weight.dtype.name) weights")
         }
@@ -192,10 +233,8 @@ struct TrialBuilder {
         storage.append(buffer)
         var data = Segment.WeightData(bytes: UnsafeRawBufferPointer(start: buffer.pointer, count: bytes.count))
         if weight.dtype == .f8_e4m3, blockScales {
-            let block = 128
-            let rows = weight.dims.count > 1 ? weight.dims[weight.dims.count - 2] : 1
-            let matrices = weight.elements / (rows * columns)
-            let (scaleRows, scaleColumns) = (matrices * ((rows + block - 1) / block), (columns + block - 1) / block)
+            let block = Self.scaleBlock
+            let (scaleRows, scaleColumns) = Self.scaleExtents(weight)
             let values = (0..<scaleRows * scaleColumns).map { _ in deviation / 100 * (0.5 + random.unit()) }
             let scales = try HostBuffer(bytes: values.count * 4)
             values.withUnsafeBytes { scales.pointer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(scales.pointer), byteCount: $0.count) }
@@ -242,11 +281,12 @@ struct TrialBuilder {
     ) -> [UInt8] {
         let size = stateDType.blockBytes
         var bytes = PlainElement.poison(poolPages * state.heads * pageTokens * state.width * size)
+        let few = repeatsData ? (0..<8).map { _ in PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) }) } : []
         for sequence in trial.sequences {
             for position in 0..<sequence.past {
                 let page = Int(trial.pages[sequence.firstPage + position / pageTokens])
                 for head in 0..<state.heads {
-                    let row = PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) })
+                    let row = repeatsData ? few[(position + head) % few.count] : PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) })
                     let offset = ((page * state.heads + head) * pageTokens + position % pageTokens) * state.width * size
                     bytes.replaceSubrange(offset..<offset + row.count, with: row)
                 }

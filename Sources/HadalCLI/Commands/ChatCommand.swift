@@ -12,6 +12,7 @@ struct ChatCommand: ParsableCommand {
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var chat: ChatArguments
     @OptionGroup var speculation: SpeculationArguments
+    @OptionGroup var live: LiveKernelArguments
     @Option(help: ArgumentHelp("A system message.", valueName: "text"))
     var system: String?
 
@@ -28,7 +29,7 @@ struct ChatCommand: ParsableCommand {
     func run() throws {
         try sampling.check()
         let request = try chat.request()
-        let engine = try model.load(speculation)
+        let engine = try model.load(speculation, live)
         guard engine.chatTemplate != nil else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }

@@ -34,7 +34,9 @@ struct PluginCommand: ParsableCommand {
 
         func run() throws {
             let backend = PluginBackend(try PluginLoader.load(path: file))
-            let reference = try search.environment.registry().resolve("reference").open()
+            let environment = search.environment
+            let selection = try environment.registry().resolve("reference")
+            let reference = try selection.open(options: environment.addingKernels(to: [:], for: selection.backend))
             var options: [String: OptionValue] = [:]
             for setting in set {
                 let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
@@ -43,8 +45,9 @@ struct PluginCommand: ParsableCommand {
                 }
                 options[spec.name] = try spec.parse(parts.count > 1 ? parts[1] : "")
             }
+            options = try environment.addingKernels(to: options, for: backend)
             var kit = ConformanceKit(
-                catalogue: try search.environment.catalogue(), reference: reference,
+                catalogue: try environment.catalogue(), reference: reference,
                 options: .init(seed: seed, casesPerOp: cases, ops: Set(op), only: only))
             let progress = Progress("check")
             kit.progress = { progress.update(0, detail: $0) }

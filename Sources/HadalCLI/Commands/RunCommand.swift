@@ -9,6 +9,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var chat: ChatArguments
     @OptionGroup var speculation: SpeculationArguments
+    @OptionGroup var live: LiveKernelArguments
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
     var prompt: String?
@@ -37,7 +38,7 @@ struct RunCommand: ParsableCommand {
         let conversation = try readMessages()
         let request = try chat.request(conversation)
         let loadStart = ContinuousClock.now
-        let engine = try model.load(speculation)
+        let engine = try model.load(speculation, live)
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
         let chosen = try sampling.choose(for: engine)
         let session = engine.makeSession()

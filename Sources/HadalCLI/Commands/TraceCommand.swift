@@ -8,7 +8,8 @@ struct TraceCommand: ParsableCommand {
         discussion: """
             Writes Chrome trace JSON (opens in Perfetto) with one slice an op, for the prompt and for -n decode steps.
             With --compare A,B both backends run the prompt and the first op whose result differs by more than the tolerance \
-            is named; exit status 1 when there is one.
+            is named; exit status 1 when there is one. It is saved with exactly what A's run gave it to read, so that hadal kernels test \
+            --replay FILE runs it alone.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -24,6 +25,12 @@ struct TraceCommand: ParsableCommand {
     var compare: String?
     @Option(help: "Bound on sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.")
     var tolerance: Double?
+    @Option(help: ArgumentHelp("With --compare: where the first op that differs is saved; default: its name, here.", valueName: "file"))
+    var save: String?
+    @Flag(name: .customLong("no-save"), help: "With --compare: save nothing.")
+    var noSave = false
+    @Option(name: .customLong("save-limit"), help: ArgumentHelp("Most bytes of operands that are saved.", valueName: "bytes"))
+    var saveLimit = ByteCount(bytes: 1 << 30)
     @Flag(help: "Print JSON (with --compare).")
     var json = false
 
@@ -96,7 +103,61 @@ struct TraceCommand: ParsableCommand {
         let comparison = TraceComparison(
             names: (first, second), a: results, b: others, order: a.model.graph.nodes.map { ($0.label, $0.op, $0.outputs.count) },
             tolerance: tolerance ?? (a.model.hasQuantisedWeights ? 0.1 : 0.001))
-        if json { Terminal.json(comparison.json()) } else { Terminal.line(comparison.text()) }
+        let saved = comparison.first.map { difference in noSave ? nil : Saved(difference, comparison, of: a, prompt, self) } ?? nil
+        if json {
+            guard var object = comparison.json().object else { return }
+            if let saved { object["saved"] = saved.json }
+            Terminal.json(JSON(.object(object)))
+        } else {
+            Terminal.line(comparison.text())
+            if let saved { Terminal.line(saved.text) }
+        }
         if comparison.first != nil { throw Failure() }
+    }
+
+    /// The first op that differs, in a file, and how far the two backends lie apart on it alone.
+    private struct Saved {
+        var path: String
+        var bytes = 0
+        var relative: Double?
+        var replay = ""
+        var problem: String?
+
+        init(_ difference: TraceComparison.Row, _ comparison: TraceComparison, of engine: Engine, _ prompt: [Int32], _ command: TraceCommand) {
+            let label = difference.label.map { $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-" ? $0 : "_" }
+            path = command.save ?? "\(String(label)).safetensors"
+            do {
+                try OutputFile.check(path)
+                let width = difference.elements / max(prompt.count, 1)
+                let position = min(difference.worst.index / max(width, 1), prompt.count - 1)
+                let node = try engine.saveNode(difference.node, tokens: prompt, position: position, limit: command.saveLimit.bytes)
+                try node.write(to: path)
+                bytes = node.bytes
+                let blamed = comparison.names.0 == "reference" ? comparison.names.1 : comparison.names.0
+                replay = KernelOptions.shell(["hadal", "kernels", "test", "--replay", path, "--backend", blamed] + command.model.search.kernelPaths.flatMap { ["--kernels", $0] })
+                let settings = command.model.engineOptions().settings
+                let sides = try [comparison.names.0, comparison.names.1].map {
+                    try KernelWorkbench($0, environment: command.model.search.environment, settings: settings)
+                }
+                relative = try NodeComparison(node, sides[0], sides[1]).relative
+            } catch { problem = "\(error)" }
+        }
+
+        var text: String {
+            var lines: [String] = []
+            if bytes > 0 { lines.append("saved with its inputs in \(path) (\(Terminal.bytes(bytes)))") }
+            if let relative { lines.append("alone, on the same inputs: relative error \(relative)") }
+            if !replay.isEmpty { lines.append("replay: \(replay)") }
+            if let problem { lines.append("\(bytes > 0 ? "not run alone" : "not saved"): \(problem)") }
+            return lines.joined(separator: "\n")
+        }
+
+        var json: JSON {
+            [
+                "file": bytes > 0 ? JSON(.string(path)) : .null, "bytes": JSON(.int(Int64(bytes))), "replay": JSON(.string(replay)),
+                "relative_error_alone": relative.map { $0.isFinite ? JSON(.double($0)) : .null } ?? .null,
+                "problem": problem.map { JSON(.string($0)) } ?? .null,
+            ]
+        }
     }
 }

@@ -29,9 +29,10 @@ struct SpeculationArguments: ParsableArguments {
 }
 
 extension ModelOptions {
-    func load(_ speculation: SpeculationArguments) throws -> Engine {
+    func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil) throws -> Engine {
         var options = engineOptions()
         options.speculation = try speculation.options()
+        options.liveKernels = live?.options()
         return try Engine(path: try ModelStore.resolve(model), options: options)
     }
 }

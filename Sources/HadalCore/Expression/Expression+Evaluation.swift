@@ -152,6 +152,10 @@ extension Expression {
             guard numbers[0] > 0 else { throw fail("log() wants a positive number") }
             return .float(log(numbers[0]))
         case "exp": return .float(exp(numbers[0]))
+        case "tanh": return .float(tanh(numbers[0]))
+        case "erf": return .float(erf(numbers[0]))
+        case "sin": return .float(sin(numbers[0]))
+        case "cos": return .float(cos(numbers[0]))
         default: return .float(pow(numbers[0], numbers[1]))
         }
     }

@@ -2,10 +2,10 @@
 ///
 /// Grammar, loosest binding first: `c ? a : b`, `||`, `&&`, `== != < <= > >=`, `+ -`, `* / // %`, unary `- !`, `a[i]`.
 /// Literals: numbers, `'text'`, `true`, `false`, `null`, `[a, b]`. Functions: `min max floor ceil round abs sqrt log exp
-/// pow len sum int has`. `/` gives an integer when both sides are integers and the division is exact, else a float; `//`
+/// tanh erf sin cos pow len sum int has`. `/` gives an integer when both sides are integers and the division is exact, else a float; `//`
 /// rounds down. `has(name)` is true when the name is known and not null.
 public struct Expression: Sendable {
-    indirect enum Node: Sendable {
+    package indirect enum Node: Sendable {
         case literal(ExpressionValue)
         case name(String)
         case array([Node])
@@ -19,7 +19,7 @@ public struct Expression: Sendable {
 
     /// The text as written.
     public let text: String
-    let root: Node
+    package let root: Node
 
     /// - Throws: `HadalError.malformed` that quotes the text and names the column.
     public init(parsing text: String) throws {

@@ -7,6 +7,8 @@ import HadalGraph
 struct BackendChoice {
     let names: [String]
     let devices: [any Device]
+    /// The backend of each device, and how it was opened.
+    let opened: [OpenedBackend]
     /// Of the preferred backend, less what a fallback device lacks.
     let capabilities: BackendCapabilities
     private let single: Set<Int>
@@ -14,8 +16,6 @@ struct BackendChoice {
     /// Bytes of experts that the preferred device keeps in memory; nil: all of them.
     let expertMemory: Int?
     static let expertOption = "expert-memory"
-    /// Directories of op folders, separated by colons.
-    static let kernelOption = "kernels"
 
     init(_ options: EngineOptions) throws {
         let registry = try options.environment.registry()
@@ -41,6 +41,7 @@ struct BackendChoice {
         }
         var names: [String] = []
         var devices: [any Device] = []
+        var used: [OpenedBackend] = []
         var single: Set<Int> = []
         var capabilities = preferred.capabilities
         var expertMemory: Int?
@@ -50,7 +51,7 @@ struct BackendChoice {
                 if let limit = options.expertMemory { parsed[Self.expertOption] = try Self.expertOption(limit, for: backend) }
                 if case .int(let bytes)? = parsed[Self.expertOption], bytes > 0 { expertMemory = Int(clamping: bytes) }
             }
-            try Self.addKernels(options.environment.kernelDirectories, to: &parsed, for: backend)
+            parsed = try options.environment.addingKernels(to: parsed, for: backend)
             do {
                 devices.append(try backend.open(device: device, options: parsed, log: options.log))
             } catch where k > 0 {
@@ -58,12 +59,14 @@ struct BackendChoice {
                 continue
             }
             if !backend.capabilities.contains(.multiNode) { single.insert(names.count) }
+            used.append(OpenedBackend(backend: backend, device: device, options: parsed, number: names.count))
             names.append(backend.name)
             capabilities.formIntersection(backend.capabilities)
         }
         self.expertMemory = expertMemory
         self.names = names
         self.devices = devices
+        self.opened = used
         self.capabilities = capabilities
         self.single = single
         let info = devices[0].info
@@ -103,17 +106,7 @@ struct BackendChoice {
         return .int(Int64(limit))
     }
 
-    /// Passes the directories of op folders to a backend that publishes an option for them, unless the user set that himself.
-    static func addKernels(_ directories: [String], to options: inout [String: OptionValue], for backend: any Backend) throws {
-        guard !directories.isEmpty, options[kernelOption] == nil, backend.options.contains(where: { $0.name == kernelOption && $0.kind == .string })
-        else { return }
-        if let bad = directories.first(where: { $0.contains(":") }) {
-            throw HadalError(.invalidArgument, "a kernel directory's path may not contain a colon", at: Place(bad))
-        }
-        options[kernelOption] = .string(directories.joined(separator: ":"))
-    }
-
-    private static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
+    static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
         var values: [String: OptionValue] = [:]
         for (key, text) in settings {
             let parts = key.split(separator: ".", maxSplits: 1).map(String.init)

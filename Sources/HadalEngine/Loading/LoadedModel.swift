@@ -57,6 +57,10 @@ public final class LoadedModel: Sendable {
             }
         }
         for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
+        // What is not compared is there to be saved: the inputs of a node that differs.
+        if observe == .everything {
+            for value in Set(graph.nodes.flatMap(\.outputs)).subtracting(graph.outputs).sorted() { graph.outputs.append(value) }
+        }
         predictionSource = try feedsPrediction ? PredictionHead.source(in: description) : nil
         if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed

@@ -40,6 +40,8 @@ final class PreparedModel {
     private static func draftOptions(_ options: EngineOptions) -> EngineOptions {
         var draft = options
         draft.speculation = SpeculationOptions()
+        // The engine that it drafts for passes kernels on.
+        draft.liveKernels = nil
         draft.observe = .none
         draft.predictsNext = false
         draft.architecture = nil

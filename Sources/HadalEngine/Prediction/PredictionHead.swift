@@ -30,6 +30,13 @@ final class PredictionHead {
     let next: UnsafePointer<Float>?
     private let program: Program
 
+    var ops: Set<String> { Set(program.graph.nodes.map(\.op)) }
+
+    /// As `Program.replaceKernel`. The head is placed on its own: its plan's devices are the engine's.
+    func replaceKernel(op: String, from directory: String, on device: Int?) throws -> Int {
+        try program.replaceKernel(op: op, from: directory, onDevice: device)
+    }
+
     /// The main graph's hidden state that feeds a model's head: its value, and its width.
     ///
     /// - Throws: `unsupported` for a model without a head.

@@ -14,7 +14,7 @@ public struct OpCatalogue: Sendable {
     ///
     /// - Throws: when no kernel folder is found, or a contract does not parse.
     public static func load(adding folders: [String] = []) throws -> OpCatalogue {
-        guard let own = KernelFolder.candidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+        guard let own = installationFolder else {
             throw HadalError(
                 .notFound, "the kernels folder of this installation is missing",
                 hint: "looked in \(KernelFolder.candidates.joined(separator: ", "))")
@@ -23,6 +23,9 @@ public struct OpCatalogue: Sendable {
         for folder in [own] + folders { try catalogue.add(folder: folder) }
         return catalogue
     }
+
+    /// The folder with the installation's own ops; nil when it is missing.
+    public static var installationFolder: String? { KernelFolder.candidates.first { FileManager.default.fileExists(atPath: $0) } }
 
     /// Adds every `<op>/op.json` under `folder`.
     public mutating func add(folder: String) throws {

@@ -18,12 +18,17 @@ extension OpContract {
         attributes = try (fields.optionalArray("attributes") ?? []).map { try AttributeSpec($0, document) }
         states = try (fields.optionalArray("states") ?? []).map { try State($0, document) }
         require = try (fields.optionalArray("require") ?? []).map { try Self.expression($0, document) }
+        let (specs, namedInputs, hasStates, operandNames) = (attributes, inputs, !states.isEmpty, inputs.map(\.name) + states.map(\.name))
+        func testCase(_ json: JSON) throws -> TestCase { try TestCase(json, document, specs, namedInputs, hasStates: hasStates) }
+        bench = try fields.optional("bench").map { try Bench($0, document, names: operandNames, testCase) }
+            ?? Bench(operations: nil, reads: [], shapes: [])
         tolerance = try Tolerance(fields.required("tolerance"), document)
-        let specs = attributes
-        cases = try (fields.optionalArray("cases") ?? []).map { try TestCase($0, document, specs) }
+        cases = try (fields.optionalArray("cases") ?? []).map(testCase)
+        let referenceJSON = fields.optional("reference")
         (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
         try fields.finish()
+        reference = try referenceJSON.map { try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states) }
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
     }
 
@@ -159,40 +164,6 @@ extension OpContract.Tolerance {
         absolute = try fields.optionalDouble("absolute") ?? 0
         relative = try fields.optionalDouble("relative") ?? 0
         quantised = try fields.optionalDouble("quantised") ?? 0
-        try fields.finish()
-    }
-}
-
-extension OpContract.TestCase {
-    init(_ json: JSON, _ document: JSONDocument, _ specs: [OpContract.AttributeSpec]) throws {
-        var fields = try JSONFields(json, in: document, what: "case")
-        dims = try (fields.optionalObject("dims")?.members ?? []).map { member in
-            let values = OpContract.list(member.value).compactMap(\.int)
-            guard !values.isEmpty, values.allSatisfy({ $0 > 0 }) else { throw fields.fail("bad extent", at: member.value) }
-            return (member.key, values)
-        }
-        attributes = try (fields.optionalObject("attributes")?.members ?? []).map { member in
-            guard let spec = specs.first(where: { $0.name == member.key }) else {
-                throw fields.fail("no attribute '\(member.key)'", at: member.value)
-            }
-            // A list-valued attribute is given as a list of lists.
-            return (member.key, try OpContract.list(member.value).map { item in
-                guard let value = ExpressionValue(item) else { throw fields.fail("bad value", at: item) }
-                return try spec.attribute(from: value)
-            })
-        }
-        dtypes = try (fields.optionalObject("dtypes")?.members ?? []).map { member in
-            (member.key, try OpContract.list(member.value).map { try OpContract.dtype($0, document) })
-        }
-        present = (try fields.optionalArray("present") ?? []).compactMap(\.string)
-        steps = try (fields.optionalArray("steps") ?? []).map { step in
-            try (step.array ?? []).map { pair in
-                guard let numbers = pair.array?.compactMap(\.int), numbers.count == 2, numbers[0] >= 0, numbers[1] > 0 else {
-                    throw fields.fail("a step is a list of [past, new]", at: step)
-                }
-                return (numbers[0], numbers[1])
-            }
-        }
         try fields.finish()
     }
 }

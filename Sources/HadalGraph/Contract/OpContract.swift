@@ -58,6 +58,18 @@ public struct OpContract: Sendable {
         public var help: String
     }
 
+    /// What is timed, and how much work it is.
+    public struct Bench: Sendable {
+        /// Arithmetic operations of a step over extents and attributes; a multiply-add is two. Also known are `tokens` (new tokens of the
+        /// step), `cached` (tokens in the caches after it, over all sequences) and `pairs` (for each new token, those it may see). nil: not
+        /// counted.
+        public var operations: Expression?
+        /// Elements that are read of an input or state, where that is not all of it.
+        public var reads: [(name: String, elements: Expression)]
+        /// Lists mean "each of", as in cases.
+        public var shapes: [TestCase]
+    }
+
     /// How far a backend's result may lie from the reference: |a - b| <= absolute + relative * |b|.
     public struct Tolerance: Sendable, Equatable {
         public var absolute: Double
@@ -79,6 +91,15 @@ public struct OpContract: Sendable {
         public var steps: [[(past: Int, new: Int)]]
     }
 
+    /// What defines the op where no implementation of the reference backend does.
+    public enum Reference: Sendable {
+        /// For each output, by name, what an element of it is: an expression over the elements of the inputs, attributes, extents and the
+        /// element's own indices.
+        case expressions([String: Expression])
+        /// The kernel of this backend.
+        case backend(String)
+    }
+
     public var name: String
     public var summary: String
     public var source: String
@@ -88,8 +109,11 @@ public struct OpContract: Sendable {
     public var states: [State]
     /// Conditions over attributes and extents that must hold.
     public var require: [Expression]
+    public var bench: Bench
     public var tolerance: Tolerance
     public var cases: [TestCase]
+    /// nil: the reference backend's own implementation.
+    public var reference: Reference?
     /// How `vulkan.comp` is run, one dispatch a stage; empty: there is none.
     public var stages: [Stage]
     /// Memory that the stages of one use share.

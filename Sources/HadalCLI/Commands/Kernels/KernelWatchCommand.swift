@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import Hadal
+
+struct KernelWatchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "On every save of a kernel's source: does it compile, is it right, how fast is it.",
+        discussion: """
+            Checks a few cases of every kind that the contract lists and times the first shape of its bench (--shape, --dtype choose another). Each \
+            verdict is found by a process of its own, so that a kernel that crashes or never ends is only a verdict, too. Ends with ctrl-C.
+            """)
+
+    @Argument(help: ArgumentHelp("The op.", valueName: "op"))
+    var op: String
+    @OptionGroup var kernel: KernelOptions
+    @OptionGroup var shape: ShapeOptions
+    @Option(help: ArgumentHelp("Seed of the random operands.", valueName: "n"))
+    var seed: UInt64 = 1
+    @Option(help: ArgumentHelp("Give a kernel up after so long.", valueName: "seconds"))
+    var timeout = 20.0
+    @Option(name: .customLong("bench-seconds"), help: ArgumentHelp("Time spent on timing.", valueName: "seconds"))
+    var benchSeconds = 0.1
+    @Flag(help: "One verdict on the source as it is; exit status 1 unless it is correct.")
+    var once = false
+    @Flag(help: "Print a line of JSON for each verdict.")
+    var json = false
+
+    func validate() throws {
+        guard timeout > 0, timeout <= 3600 else { throw ValidationError("--timeout must be more than 0 and at most 3600.") }
+        guard benchSeconds > 0, benchSeconds <= 60 else { throw ValidationError("--bench-seconds must be more than 0 and at most 60.") }
+    }
+
+    /// How often files are looked at, in microseconds.
+    private static let interval: UInt32 = 20_000
+
+    func run() throws {
+        let environment = kernel.search.environment
+        let named = environment.kernelDirectories.first { isFolder("\($0)/\(op)") }
+        let contract = try environment.catalogue().contract(for: op)
+        let directory = named ?? URL(fileURLWithPath: contract.folder).deletingLastPathComponent().path
+        var arguments = [op] + kernel.arguments + shape.arguments + ["--seed", String(seed), "--bench-seconds", String(benchSeconds)]
+        if named == nil { arguments += ["--kernels", directory] }
+        _ = try shape.parsed()
+        let ceilings = try measuredCeilings()
+        let folders = ["\(directory)/\(op)", "\(directory)/include", "\(directory)/glsl"]
+        if !once, !json { Terminal.note("watching \(folders[0]); ctrl-C ends") }
+        var last: Double?
+        while true {
+            let state = FolderState(folders)
+            let verdict = try WatchVerdict.find(arguments, ceilings: ceilings, timeout: timeout)
+            if json {
+                Terminal.line(verdict.json(against: last).text())
+            } else {
+                Terminal.line("\(Self.clock())  \(verdict.text(against: last))")
+            }
+            if once {
+                if !verdict.passed { throw Failure() }
+                return
+            }
+            last = verdict.timing?.microseconds ?? last
+            while FolderState(folders) == state { usleep(Self.interval) }
+        }
+    }
+
+    /// The time of day: 21:03:11.
+    private static func clock() -> String {
+        let parts = Calendar.current.dateComponents([.hour, .minute, .second], from: Date())
+        return [parts.hour, parts.minute, parts.second].map { String(format: "%02d", $0 ?? 0) }.joined(separator: ":")
+    }
+
+    private func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+
+    /// nil where they cannot be measured: a kernel that does not compile may keep the device from opening.
+    private func measuredCeilings() throws -> KernelCeilings? {
+        // Without the kernels under work, which may not even load.
+        guard let bench = try? KernelWorkbench(
+            kernel.backend, environment: EngineEnvironment(pluginPaths: kernel.search.pluginPaths), settings: kernel.settings)
+        else { return nil }
+        if !once, !json { Terminal.note("measuring the roofline …") }
+        let ceilings = try KernelRates.ceilings(of: bench, settings: kernel.settings, seconds: 0.15)
+        if let ceilings, !once, !json { Terminal.note("roofline: \(KernelRates.text(ceilings))") }
+        return ceilings
+    }
+}

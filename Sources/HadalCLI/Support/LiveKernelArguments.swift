@@ -1,0 +1,20 @@
+import ArgumentParser
+import Foundation
+import Hadal
+
+/// Whether edited kernels are taken up while the model runs.
+struct LiveKernelArguments: ParsableArguments {
+    @Flag(
+        name: .customLong("live-kernels"),
+        help: "Watch the kernel sources (--kernels, and the installation's) and use those that are edited, once they pass their check, from the next token on.")
+    var isOn = false
+
+    /// nil without the flag. A notice begins a line of its own on a terminal, where an answer may be half written.
+    func options() -> LiveKernelOptions? {
+        guard isOn else { return nil }
+        var options = LiveKernelOptions()
+        options.check = { try VerdictCommand.check($0) }
+        options.notice = { notice in Terminal.note("\(Terminal.standardErrorIsTerminal ? "\n" : "")\(notice)") }
+        return options
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The kernel sources that a model may use, where they lie, and whether they have changed.
+struct KernelFiles {
+    /// One backend's source of one op.
+    struct Source: Hashable {
+        var op: String
+        var backend: String
+        /// The directory above the op's folder.
+        var directory: String
+        var folder: String { "\(directory)/\(op)" }
+    }
+
+    /// What a file system says of a file that changes when its content does.
+    struct Stamp: Equatable {
+        var seconds: Int
+        var nanoseconds: Int
+        var size: Int
+        var inode: UInt64
+    }
+
+    /// First things first; the installation's own comes last.
+    let directories: [String]
+    let ops: Set<String>
+    let backends: [String]
+    /// Folders of files that the sources of a directory share.
+    private static let shared = ["include", "glsl"]
+    private static let largest = 8 << 20
+
+    /// Where each op's source for each backend is: in the first directory that has one.
+    func sources() -> [Source] {
+        ops.sorted().flatMap { op in
+            backends.compactMap { backend in
+                directories.first { Self.source(of: op, for: backend, in: $0) != nil }.map { Source(op: op, backend: backend, directory: $0) }
+            }
+        }
+    }
+
+    /// A backend's source bears its name: cpu.c, vulkan.comp.
+    private static func source(of op: String, for backend: String, in directory: String) -> String? {
+        list("\(directory)/\(op)").first { $0.hasPrefix("\(backend).") }
+    }
+
+    private static func list(_ folder: String) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() }
+
+    /// Every file that a source may consist of, below its directory: of its folder, those of other backends left out, and those that the directory's
+    /// sources share.
+    private func files(of source: Source) -> [String] {
+        let own = Self.list(source.folder).filter { file in
+            !file.hasPrefix(".") && !backends.contains { $0 != source.backend && file.hasPrefix("\($0).") }
+        }
+        return own.map { "\(source.op)/\($0)" } + Self.shared.flatMap { folder in Self.list("\(source.directory)/\(folder)").map { "\(folder)/\($0)" } }
+    }
+
+    /// The stamp of each file of a source.
+    func stamps(of source: Source) -> [String: Stamp] {
+        var stamps: [String: Stamp] = [:]
+        for file in files(of: source) {
+            var info = stat()
+            guard stat("\(source.directory)/\(file)", &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
+            #if canImport(Glibc)
+            let time = info.st_mtim
+            #else
+            let time = info.st_mtimespec
+            #endif
+            stamps[file] = Stamp(seconds: time.tv_sec, nanoseconds: time.tv_nsec, size: Int(info.st_size), inode: UInt64(info.st_ino))
+        }
+        return stamps
+    }
+
+    /// Copies a source's files. Somebody may write to them meanwhile: compare stamps from before and after.
+    func copy(_ source: Source, to directory: String) throws {
+        for file in files(of: source) {
+            guard let bytes = WholeFile.read("\(source.directory)/\(file)", limit: Self.largest) else { continue }
+            try WholeFile.write(bytes, to: "\(directory)/\(file)")
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import HadalCore
+import HadalGraph
+import TestSupport
+import Testing
+
+/// A contract that is wrong says where, and what would be right.
+@Suite("Contract errors")
+struct ContractErrorTests {
+    private static let good = """
+        {
+          "hadal": "op/1",
+          "op": "twice",
+          "summary": "2 x.",
+          "inputs": [
+            {"name": "x", "kind": "value", "dims": ["N", "D"]},
+            {"name": "w", "kind": "weight", "dims": ["D"], "dtypes": ["f32", "f16"], "optional": true}
+          ],
+          "outputs": [{"name": "y", "dims": ["N", "D"]}],
+          "attributes": [{"name": "factor", "type": "float", "minimum": 0}],
+          "tolerance": {"absolute": 0},
+          "cases": [{"dims": {"N": [1, 2], "D": 3}, "attributes": {"factor": 2.0}, "dtypes": {"w": "f16"}, "present": ["w"]}],
+          "bench": {"operations": "N * D", "reads": {"x": "N"}, "shapes": [{"dims": {"N": 512, "D": 64}, "attributes": {"factor": 2.0}}]}
+        }
+        """
+
+    private func read(_ text: String) throws -> OpContract {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = "\(folder)/op.json"
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        return try OpContract(contentsOf: path)
+    }
+
+    @Test func goodOne() throws {
+        let contract = try read(Self.good)
+        #expect(contract.bench.shapes.count == 1 && contract.bench.operations?.text == "N * D" && contract.bench.reads.map(\.name) == ["x"])
+        #expect(contract.cases[0].present == ["w"])
+    }
+
+    /// (what is replaced, by what, the line and column of the fault, a fragment of the message)
+    private static let faults: [(String, String, String, String)] = [
+        (#""summary":"#, #""sumary": "x", "summary":"#, "4:3", "sumary"),
+        (#""op": "twice","#, "", "1:1", "'op' is missing"),
+        (#""hadal": "op/1""#, #""hadal": "op/9""#, "1:1", "op/1"),
+        (#""summary": "2 x.""#, #""summary": 2"#, "4:14", "a string"),
+        (#""kind": "value""#, #""kind": "values""#, "6:5", "value or weight"),
+        (#"{"name": "x", "kind": "value", "dims": ["N", "D"]}"#, #"{"name": "x", "kind": "value", "dims": "N"}"#, "6:44", "an array"),
+        (#"{"name": "x", "kind": "value", "dims": ["N", "D"]}"#, #"{"name": "x", "kind": "value", "dims": ["N", "D *"]}"#, "6:50", "D *"),
+        (#"{"name": "x", "kind": "value", "dims": ["N", "D"]}"#, #"{"name": "x", "kind": "value"}"#, "6:5", "'dims' is missing"),
+        (#""dtypes": ["f32", "f16"]"#, #""dtypes": ["f32", "f17"]"#, "7:67", "f17"),
+        (#""type": "float""#, #""type": "double""#, "10:18", "'type' must be"),
+        (#""D": 3}"#, #""D": 0}"#, "12:40", "bad extent"),
+        (#""D": 3}"#, #""D": [3, "4"]}"#, "12:40", "bad extent"),
+        (#""D": 3}"#, #""E": 3}"#, "12:40", "no input has a dim 'E'"),
+        (#"{"factor": 2.0}, "dtypes""#, #"{"fctor": 2.0}, "dtypes""#, "12:68", "fctor"),
+        (#"{"factor": 2.0}, "dtypes""#, #"{"factor": -2.0}, "dtypes""#, "12:69", "at least 0"),
+        (#""dtypes": {"w": "f16"}"#, #""dtypes": {"w": "bf16"}"#, "12:91", "may not be bf16"),
+        (#""dtypes": {"w": "f16"}"#, #""dtypes": {"v": "f16"}"#, "12:91", "no input 'v'"),
+        (#""present": ["w"]"#, #""present": ["x"]"#, "12:111", "always present"),
+        (#""present": ["w"]"#, #""steps": [[[0, 1]]]"#, "12:108", "for ops with states"),
+        (#""tolerance": {"absolute": 0}"#, #""tolerance": {"absolut": 0}"#, "11:17", "absolut"),
+        (#""operations": "N * D""#, #""operation": "N * D""#, "13:13", "operation"),
+        (#""reads": {"x": "N"}"#, #""reads": {"z": "N"}"#, "13:53", "no input or state 'z'"),
+        (#""inputs": ["#, #""inputs": {"#, "", ""),
+        (#""op": "twice""#, #""op": "twice", "op": "thrice""#, "3:18", "op"),
+    ]
+
+    @Test(arguments: faults.indices)
+    func faulty(_ index: Int) throws {
+        let (old, new, place, fragment) = Self.faults[index]
+        #expect(Self.good.contains(old), "\(old)")
+        let error = try #require(throws: HadalError.self) { try read(Self.good.replacingOccurrences(of: old, with: new)) }
+        #expect(error.description.contains("op.json:\(place)"), "\(new): \(error)")
+        #expect(error.description.contains(fragment), "\(new): \(error)")
+    }
+
+    @Test("Cutting a contract anywhere, or changing any byte, is an error or another contract, never a crash")
+    func damaged() throws {
+        let bytes = Array(Self.good.utf8)
+        var random = SplitMix64(seed: 4)
+        for _ in 0..<400 {
+            var copy = bytes
+            let at = Int(random.next() % UInt64(copy.count))
+            if random.next() % 2 == 0 { copy[at] = UInt8(truncatingIfNeeded: random.next()) } else { copy.removeSubrange(at...) }
+            do { _ = try read(String(decoding: copy, as: UTF8.self)) } catch let error as HadalError { #expect(error.place != nil, "\(error)") }
+        }
+    }
+
+    @Test("A folder whose name is not the op's is refused")
+    func folderName() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: "\(folder)/thrice", withIntermediateDirectories: true)
+        try Self.good.write(toFile: "\(folder)/thrice/op.json", atomically: true, encoding: .utf8)
+        let error = try #require(throws: HadalError.self) { try OpCatalogue.load(adding: [folder]) }
+        #expect(error.description.contains("thrice/op.json") && error.message.contains("twice"))
+    }
+}
