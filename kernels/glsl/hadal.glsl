@@ -80,6 +80,52 @@ float hadal_gate(uint kind, float x, float alpha) {
     }
 }
 
+// ---- angles -----------------------------------------------------------------------------------------------------------
+
+// Thirty-two bits of 1 / (2 pi), from the one worth 2^-(first + 1) on; `first` may be negative, before the binary point.
+uint hadal_turn_bits(int first) {
+    const uint bits[8] = uint[](0x28BE60DBu, 0x9391054Au, 0x7F09D5F4u, 0x7D4D3770u, 0x36D8A566u, 0x4F10E410u, 0x7F9458EAu, 0u);
+    if (first <= -32 || first > 192) return 0;
+    if (first < 0) return bits[0] >> -first;
+    int word = first >> 5, shift = first & 31;
+    return shift == 0 ? bits[word] : bits[word] << shift | bits[word + 1] >> (32 - shift);
+}
+
+// What is left of position * frequency radians after whole turns, in 2^-32 of a turn. The product and the division by 2 pi are exact
+// to far below that, however many turns there are.
+uint hadal_turns(int position, float frequency) {
+    uint bits = floatBitsToUint(frequency), exponent = (bits >> 23) & 255u;
+    uint mantissa = (bits & 0x7FFFFFu) | (exponent > 0 ? 0x800000u : 0u);
+    // The angle is (high, low) * 2^power; `turns` are 96 bits of 2^power / (2 pi) behind the binary point.
+    int power = int(max(exponent, 1u)) - 150;
+    uint high, low, a_high, a_low, b_high, b_low;
+    umulExtended(uint(abs(position)), mantissa, high, low);
+    uvec3 turns = uvec3(hadal_turn_bits(power), hadal_turn_bits(power + 32), hadal_turn_bits(power + 64));
+    umulExtended(low, turns.y, a_high, a_low);
+    umulExtended(high, turns.z, b_high, b_low);
+    uint carry;
+    uaddCarry(a_low, b_low, carry);
+    uint left = low * turns.x + a_high + high * turns.y + b_high + carry;
+    return (position < 0) != (bits >> 31 != 0) ? 0u - left : left;
+}
+
+// cos and sin of position * frequency, to about 1e-7. The built-in functions are exact to 2^-11 alone.
+vec2 hadal_rotation(int position, float frequency) {
+    uint turns = hadal_turns(position, frequency), quarter = (turns + 0x20000000u) >> 30;
+    // Within an eighth of a turn the first terms of the series suffice.
+    float angle = float(int(turns - (quarter << 30))) * 1.4629180792671596e-9, z = angle * angle;
+    float s = fma(fma(fma(2.7557319e-6, z, -1.9841270e-4), z, 8.3333333e-3), z, -0.16666667);
+    float c = fma(fma(fma(fma(-2.7557319e-7, z, 2.4801587e-5), z, -1.3888889e-3), z, 4.1666667e-2), z, -0.5);
+    s = fma(angle * z, s, angle);
+    c = fma(z, c, 1.0);
+    switch (quarter & 3u) {
+        case 0: return vec2(c, s);
+        case 1: return vec2(-s, c);
+        case 2: return vec2(-c, -s);
+        default: return vec2(s, -c);
+    }
+}
+
 // ---- workgroups -------------------------------------------------------------------------------------------------------
 
 shared float hadal_shared[THREADS];
