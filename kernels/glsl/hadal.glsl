@@ -47,6 +47,21 @@ float hadal_float8(uint bits) {
 
 float hadal_silu(float x, float alpha) { return x / (1.0 + exp(-alpha * x)); }
 
+// log(1 + x) for x in [0, 1], exact for small x too, where log itself is exact to 2^-21 alone: a series in x / (2 + x).
+float hadal_log1p(float x) {
+    float s = x / (2.0 + x), z = s * s;
+    float p = fma(fma(fma(0.066666667, z, 0.076923077), z, 0.090909091), z, 0.11111111);
+    return 2.0 * s * fma(fma(fma(fma(p, z, 0.14285714), z, 0.2), z, 0.33333333), z, 1.0);
+}
+
+// A number that orders as the value does: NaN below everything, -0 as 0.
+uint hadal_order(float value) {
+    uint bits = floatBitsToUint(value);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0;
+    if (bits == 0x80000000u) bits = 0;
+    return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+}
+
 // Abramowitz and Stegun 7.1.26 is too coarse; this is the rational form of W. J. Cody's erf, exact to float precision.
 float hadal_erf(float x) {
     float a = abs(x);
