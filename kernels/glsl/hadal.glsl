@@ -48,6 +48,21 @@ float hadal_float8(uint bits) {
 
 float hadal_silu(float x, float alpha) { return x / (1.0 + exp(-alpha * x)); }
 
+// log(1 + x) for x in [0, 1], exact for small x too, where log itself is exact to 2^-21 alone: a series in x / (2 + x).
+float hadal_log1p(float x) {
+    float s = x / (2.0 + x), z = s * s;
+    float p = fma(fma(fma(0.066666667, z, 0.076923077), z, 0.090909091), z, 0.11111111);
+    return 2.0 * s * fma(fma(fma(fma(p, z, 0.14285714), z, 0.2), z, 0.33333333), z, 1.0);
+}
+
+// A number that orders as the value does: NaN below everything, -0 as 0.
+uint hadal_order(float value) {
+    uint bits = floatBitsToUint(value);
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return 0;
+    if (bits == 0x80000000u) bits = 0;
+    return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+}
+
 // Abramowitz and Stegun 7.1.26 is too coarse; this is the rational form of W. J. Cody's erf, exact to float precision.
 float hadal_erf(float x) {
     float a = abs(x);
@@ -78,6 +93,52 @@ float hadal_gate(uint kind, float x, float alpha) {
         case 1: return 0.5 * x * (1.0 + hadal_erf(x * 0.70710678118));
         case 2: return x / (1.0 + exp(-1.5957691216 * (x + 0.044715 * x * x * x)));
         default: return max(x, 0.0);
+    }
+}
+
+// ---- angles -----------------------------------------------------------------------------------------------------------
+
+// Thirty-two bits of 1 / (2 pi), from the one worth 2^-(first + 1) on; `first` may be negative, before the binary point.
+uint hadal_turn_bits(int first) {
+    const uint bits[8] = uint[](0x28BE60DBu, 0x9391054Au, 0x7F09D5F4u, 0x7D4D3770u, 0x36D8A566u, 0x4F10E410u, 0x7F9458EAu, 0u);
+    if (first <= -32 || first > 192) return 0;
+    if (first < 0) return bits[0] >> -first;
+    int word = first >> 5, shift = first & 31;
+    return shift == 0 ? bits[word] : bits[word] << shift | bits[word + 1] >> (32 - shift);
+}
+
+// What is left of position * frequency radians after whole turns, in 2^-32 of a turn. The product and the division by 2 pi are exact
+// to far below that, however many turns there are.
+uint hadal_turns(int position, float frequency) {
+    uint bits = floatBitsToUint(frequency), exponent = (bits >> 23) & 255u;
+    uint mantissa = (bits & 0x7FFFFFu) | (exponent > 0 ? 0x800000u : 0u);
+    // The angle is (high, low) * 2^power; `turns` are 96 bits of 2^power / (2 pi) behind the binary point.
+    int power = int(max(exponent, 1u)) - 150;
+    uint high, low, a_high, a_low, b_high, b_low;
+    umulExtended(uint(abs(position)), mantissa, high, low);
+    uvec3 turns = uvec3(hadal_turn_bits(power), hadal_turn_bits(power + 32), hadal_turn_bits(power + 64));
+    umulExtended(low, turns.y, a_high, a_low);
+    umulExtended(high, turns.z, b_high, b_low);
+    uint carry;
+    uaddCarry(a_low, b_low, carry);
+    uint left = low * turns.x + a_high + high * turns.y + b_high + carry;
+    return (position < 0) != (bits >> 31 != 0) ? 0u - left : left;
+}
+
+// cos and sin of position * frequency, to about 1e-7. The built-in functions are exact to 2^-11 alone.
+vec2 hadal_rotation(int position, float frequency) {
+    uint turns = hadal_turns(position, frequency), quarter = (turns + 0x20000000u) >> 30;
+    // Within an eighth of a turn the first terms of the series suffice.
+    float angle = float(int(turns - (quarter << 30))) * 1.4629180792671596e-9, z = angle * angle;
+    float s = fma(fma(fma(2.7557319e-6, z, -1.9841270e-4), z, 8.3333333e-3), z, -0.16666667);
+    float c = fma(fma(fma(fma(-2.7557319e-7, z, 2.4801587e-5), z, -1.3888889e-3), z, 4.1666667e-2), z, -0.5);
+    s = fma(angle * z, s, angle);
+    c = fma(z, c, 1.0);
+    switch (quarter & 3u) {
+        case 0: return vec2(c, s);
+        case 1: return vec2(-s, c);
+        case 2: return vec2(-c, -s);
+        default: return vec2(s, -c);
     }
 }
 

@@ -51,7 +51,8 @@ extension KernelSource {
             access.append("#define \(name)_words HadalWords(hadal_push.i_\(name))")
             access.append("#define \(name)_row_words w_\(name)")
             access.append("#define \(name)_side_word x_\(name)")
-            access.append(Self.matrix(name, dtype))
+            // Stacked matrices have blocks of scales of their own: the rows of one are the extent before the last.
+            access.append(Self.matrix(name, dtype, stacked: input.dims.count > 2 ? input.dims[input.dims.count - 2].bareName : nil))
         }
 
         mutating func output(_ i: Int, _ output: OpContract.Output) {
@@ -71,8 +72,8 @@ extension KernelSource {
             access.append("\(type) \(name)_now(uint i) { return \(buffer)(hadal_push.\(member)).at[i]; }")
         }
 
-        mutating func state(_ i: Int, _ state: OpContract.State, _ dtype: DType) {
-            let name = state.name
+        /// - Parameter name: what its functions are called by: the contract's name, unless an input or output has that too.
+        mutating func state(_ i: Int, _ state: OpContract.State, _ dtype: DType, name: String) {
             address("c_\(name)", .state(i))
             access.append(
                 """
@@ -108,7 +109,9 @@ extension KernelSource {
         }
 
         /// Access to a matrix whose rows the host has laid out.
-        private static func matrix(_ name: String, _ dtype: DType) -> String {
+        ///
+        /// - Parameter stacked: the extent that counts the rows of each of several matrices; nil: there is one.
+        private static func matrix(_ name: String, _ dtype: DType, stacked: String?) -> String {
             let words = "\(name)_words"
             let row = "row * w_\(name)"
             switch dtype {
@@ -131,9 +134,11 @@ extension KernelSource {
                     }
                     """
             case .f8_e4m3:
+                let bands = stacked.map { "(d_\($0) + sr_\(name) - 1) / sr_\(name)" }
+                let band = bands.map { "row / d_\(stacked ?? "") * (\($0)) + row % d_\(stacked ?? "") / sr_\(name)" } ?? "row / sr_\(name)"
                 return """
                     float \(name)_at(uint row, uint column) {
-                        uint at = row / sr_\(name) * ss_\(name) + column / sc_\(name);
+                        uint at = (\(band)) * ss_\(name) + column / sc_\(name);
                         float s = ss_\(name) == 0 ? 1.0 : HadalFloats(hadal_push.s_\(name)).at[at];
                         return s * hadal_float8((\(words).at[\(row) + (column >> 2)] >> (8 * (column & 3u))) & 255u);
                     }

@@ -73,7 +73,8 @@ struct KernelSource {
         for spec in contract.attributes {
             switch spec.kind {
             case .float: declarations.constant("float", "a_\(spec.name)", .attribute(spec.name), "0.0")
-            case .int: declarations.constant("int", "a_\(spec.name)", .attribute(spec.name), "0")
+            // 1, so that it can be the size of an array.
+            case .int: declarations.constant("int", "a_\(spec.name)", .attribute(spec.name), "1")
             case .bool, .string: declarations.constant("uint", "a_\(spec.name)", .attribute(spec.name), "0u")
             case .ints, .floats: continue
             }
@@ -83,7 +84,10 @@ struct KernelSource {
         for (i, output) in contract.outputs.enumerated() { declarations.output(i, output) }
         for (i, scratch) in contract.scratch.enumerated() { declarations.scratch(i, scratch) }
         if !contract.states.isEmpty { declarations.constant("uint", "page_tokens", .pageTokens, "1u") }
-        for (i, state) in contract.states.enumerated() { declarations.state(i, state, signature.state ?? .f32) }
+        for (i, state) in contract.states.enumerated() {
+            let isTaken = contract.inputs.contains { $0.name == state.name } || contract.outputs.contains { $0.name == state.name }
+            declarations.state(i, state, signature.state ?? .f32, name: isTaken ? "cached_\(state.name)" : state.name)
+        }
         if contract.inputs.last?.variadic == true || contract.outputs.contains(where: { $0.count != nil }) {
             for (name, constant) in [("offset", Constant.partOffset), ("width", .partWidth), ("total", .partTotal)] {
                 declarations.constant("uint", "part_\(name)", constant, "0u")
