@@ -32,6 +32,9 @@ struct KernelVerdictCommand: ParsableCommand {
             var fields: [(String, JSON)] = [("cases", JSON(.int(Int64(found.cases))))]
             switch found.status {
             case .unsupported: throw HadalError(.unsupported, found.unsupported.first?.reason ?? "the contract has no cases")
+            // A source that does not compile shows when the first case is compiled.
+            case .fail where found.failures.first?.kind == .error:
+                fields = [("error", JSON(.string(found.failures.first?.message ?? "")))]
             case .fail:
                 let text = KernelReportText(report: report) {
                     KernelOptions.shell(["hadal", "kernels", "test", op] + kernel.arguments + ["--case", $0.id, "--seed", String(seed)] + $0.settings.flatMap { ["--set", $0] })
