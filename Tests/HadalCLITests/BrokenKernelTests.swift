@@ -98,6 +98,16 @@ struct BrokenKernelTests {
         }
     }
 
+    @Test("A kernel that does not end is given up with its case")
+    func hangs() throws {
+        try edited("add", "float *y = args", "for (volatile int more = 1; more;) {} float *y = args") { kernels, environment in
+            let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels, "--timeout", "1"], environment: environment)
+            #expect(run.status == 1 && run.error.contains("does not end in case add/"), "\(run.error)")
+            let verdict = try CommandRun(["kernels", "watch", "add", "--once", "--timeout", "2", "--kernels", kernels], environment: environment)
+            #expect(verdict.status == 1 && verdict.out.contains("does the kernel end?"), "\(verdict.out)")
+        }
+    }
+
     @Test("An edited kernel that is right passes, and is listed as overriding")
     func right() throws {
         try edited("add", "y[i] = a[i] + b[i];", "y[i] = b[i] + a[i];") { kernels, environment in
