@@ -60,6 +60,27 @@ public struct SavedNode: Sendable {
         do { return try unlocatedTrial(catalogue) } catch let error as HadalError { throw error.located(at: Place(path)) }
     }
 
+    /// Attributes of a damaged file may ask for results without end.
+    private func checkSize(of value: Graph.Value) throws {
+        var bytes = value.dtype.blockBytes
+        for dim in value.dims {
+            let extent: Int
+            switch dim {
+            case .fixed(let n): extent = n
+            case .symbol(.tokens): extent = tokens
+            case .symbol(.rows): extent = rows
+            case .symbol(.sequences): extent = sequences.count
+            }
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+            guard !overflow, product <= Self.mostResultBytes else {
+                throw HadalError(.limitExceeded, "the result '\(value.name)' would take more than \(Self.mostResultBytes) bytes")
+            }
+            bytes = product
+        }
+    }
+
+    private static let mostResultBytes = 1 << 32
+
     private func unlocatedTrial(_ catalogue: OpCatalogue) throws -> ConformanceTrial {
         let contract = try catalogue.contract(for: op)
         var builder = GraphBuilder(name: label, catalogue: catalogue)
@@ -103,7 +124,10 @@ public struct SavedNode: Sendable {
         }
         let outputs = try builder.node(
             op, label: label, inputs: inputs, states: states, attributes: attributes.mapValues(\.expressionValue), outputNames: names)
-        for output in outputs { builder.output(output) }
+        for output in outputs {
+            try checkSize(of: builder.graph.values[output])
+            builder.output(output)
+        }
         let segment = Segment(
             graph: builder.graph, weights: weights, bounds: .init(tokens: tokens, sequences: max(sequences.count, 1), rows: max(rows, 1)),
             stateDType: stateDType, pageTokens: pageTokens)

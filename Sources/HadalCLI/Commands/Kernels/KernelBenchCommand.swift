@@ -42,7 +42,7 @@ struct KernelBenchCommand: ParsableCommand {
         var results: [JSON] = []
         var refused: [String] = []
         for (contract, point) in points {
-            CrashReport.set("hadal: the kernel crashed: \(contract.name), \(point.summary)")
+            CrashReport.set(": \(contract.name), \(point.summary)")
             do {
                 let result = try timer.measure(point, contract)
                 results.append(result.json(ceilings: ceilings))

@@ -20,10 +20,13 @@ struct KernelTestCommand: ParsableCommand {
     var quick = false
     @Option(help: ArgumentHelp("Run a node that hadal trace --compare saved.", valueName: "file"))
     var replay: String?
+    @Option(help: ArgumentHelp("Give up a case that runs longer.", valueName: "seconds"))
+    var timeout = 120
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
+        guard timeout >= 1, timeout <= 86400 else { throw ValidationError("--timeout must be 1 to 86400.") }
         if replay != nil, !ops.isEmpty || only != nil || quick { throw ValidationError("--replay stands alone: the file says which op and which operands.") }
         if quick, only != nil { throw ValidationError("--quick and --case exclude each other.") }
         if only != nil, ops.count > 1 { throw ValidationError("--case is of one op.") }
@@ -51,7 +54,7 @@ struct KernelTestCommand: ParsableCommand {
             seed: seed, casesPerOp: .max, only: id, quickCases: quick ? ConformanceKit.Options.quickCases : nil)
         let report = try bench.test(
             contracts, options: options, progress: { progress.update(Double($1) / Double(contracts.count), detail: $0) },
-            willRun: { CrashReport.set("hadal: the kernel crashed in case \($0)\nreplay: \(command($0))") })
+            willRun: { CrashReport.set(" in case \($0)\nreplay: \(command($0))", seconds: timeout) })
         CrashReport.clear()
         progress.finish()
         try finish(report, bench, named: !ops.isEmpty || id != nil)
@@ -60,7 +63,7 @@ struct KernelTestCommand: ParsableCommand {
     private func replayed(_ path: String, _ bench: KernelWorkbench) throws -> ConformanceReport {
         let node = try SavedNode(contentsOf: path)
         if !json { Terminal.line("\(node.label) (\(node.op)), inputs as \(node.backend) had them") }
-        CrashReport.set("hadal: the kernel crashed\nreplay: \(command(path))")
+        CrashReport.set("\nreplay: \(command(path))", seconds: timeout)
         return try bench.replay(node, path: path)
     }
 

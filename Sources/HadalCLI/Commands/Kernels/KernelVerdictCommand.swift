@@ -17,7 +17,7 @@ struct KernelVerdictCommand: ParsableCommand {
 
     func run() throws {
         CrashReport.install()
-        CrashReport.set("the kernel crashed while it was loaded")
+        CrashReport.set(" while it was loaded")
         Terminal.line(Self.result(op, kernel, shape, seed: seed, benchSeconds: benchSeconds).text())
     }
 
@@ -27,11 +27,14 @@ struct KernelVerdictCommand: ParsableCommand {
             let contract = try bench.catalogue.contract(for: op)
             let report = try bench.test(
                 [contract], options: .init(seed: seed, casesPerOp: .max, failuresPerOp: 1, quickCases: ConformanceKit.Options.quickCases),
-                willRun: { CrashReport.set("the kernel crashed in case \($0)") })
+                willRun: { CrashReport.set(" in case \($0)") })
             guard let found = report.ops.first else { throw HadalError(.notFound, "no case of '\(op)' ran") }
             var fields: [(String, JSON)] = [("cases", JSON(.int(Int64(found.cases))))]
             switch found.status {
             case .unsupported: throw HadalError(.unsupported, found.unsupported.first?.reason ?? "the contract has no cases")
+            // A source that does not compile shows when the first case is compiled.
+            case .fail where found.failures.first?.kind == .error:
+                fields = [("error", JSON(.string(found.failures.first?.message ?? "")))]
             case .fail:
                 let text = KernelReportText(report: report) {
                     KernelOptions.shell(["hadal", "kernels", "test", op] + kernel.arguments + ["--case", $0.id, "--seed", String(seed)] + $0.settings.flatMap { ["--set", $0] })
@@ -39,7 +42,7 @@ struct KernelVerdictCommand: ParsableCommand {
                 fields.append(("failure", JSON(.string(found.failures.first.map { text.lines($0).joined(separator: "\n") } ?? ""))))
                 if let failure = found.failures.first { fields.append(("failure_kind", JSON(.string(failure.kind.rawValue)))) }
             case .pass:
-                CrashReport.set("the kernel crashed while it was timed")
+                CrashReport.set(" while it was timed")
                 var options = KernelBench.Options()
                 options.seconds = benchSeconds
                 let timer = KernelBench(catalogue: bench.catalogue, device: bench.device, capabilities: bench.capabilities, options: options)

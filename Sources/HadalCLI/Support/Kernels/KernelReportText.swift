@@ -14,7 +14,11 @@ struct KernelReportText {
             case .unsupported: lines.append("  none  \(op.name): \(op.unsupported.first?.reason ?? "no cases")")
             case .fail:
                 lines.append("  FAIL  \(op.name): \(op.failedCases) of \(Self.count(op.cases, "case")) failed\(skipped(op))")
-                for failure in op.failures { lines += self.lines(failure).map { "          \($0)" } }
+                // A source that does not compile fails every case alike.
+                var errors: Set<String> = []
+                for failure in op.failures where failure.kind != .error || errors.insert(failure.message).inserted {
+                    lines += self.lines(failure).map { "          \($0)" }
+                }
             }
         }
         return lines.joined(separator: "\n")
@@ -29,7 +33,7 @@ struct KernelReportText {
         var lines = ["case \(failure.id)\(failure.summary.isEmpty ? "" : " (\(failure.summary))"): \(Self.name(failure.kind))", "  \(failure.operands)"]
         var message = failure.message
         if let wrong = failure.wrong { message = "\(wrong.count) of \(Self.count(wrong.of, "element")) \(message)" }
-        lines.append("  \(message)")
+        lines += message.split(separator: "\n").map { "  \($0)" }
         if !failure.settings.isEmpty { lines.append("  with threads one after the other: \(failure.settings.joined(separator: ", "))") }
         if let expected = failure.expected, let got = failure.got {
             lines.append("  worst element \(failure.index) of \(failure.operand)\(failure.shape): expected \(expected), got \(got)")
