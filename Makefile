@@ -1,5 +1,5 @@
 # make run [PROMPT="…"] [BACKEND=cpu|reference] [MODEL=name or file] [ARGS="…"]
-# make test · make bench · make clean
+# make test · make bench · make dist · make clean
 
 PROMPT  ?= Why is the sky blue? Answer in two sentences.
 BACKEND ?= cpu
@@ -10,7 +10,7 @@ export PROMPT BACKEND MODEL
 HADAL := .build/release/hadal
 STAMP := .build/release/.hadal-built
 
-.PHONY: all run test bench deps clean
+.PHONY: all run test bench dist deps clean
 
 all: $(STAMP)
 
@@ -34,5 +34,10 @@ bench: $(STAMP)
 	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
 	$(HADAL) bench "$$MODEL" --backend "$$BACKEND" $(ARGS)
 
+# A folder and a tarball that run without Swift; .ci/test-dist tries them in a root with the C library alone.
+dist: $(STAMP)
+	@PYTHONDONTWRITEBYTECODE=1 python3 packaging/dist.py .build/release dist
+	@.ci/test-dist
+
 clean:
-	rm -rf .build .build-tests .build-embedding
+	rm -rf dist .build .build-tests .build-embedding

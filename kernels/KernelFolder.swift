@@ -7,7 +7,7 @@ public enum KernelFolder {
         "\(Installation.directory)/hadal_HadalKernelFiles.resources",
         "\(Installation.directory)/kernels",
         "\(Installation.directory)/../share/hadal/kernels",
-        // Of a plugin in lib/hadal.
+        // For a plugin in lib/hadal.
         "\(Installation.directory)/../../share/hadal/kernels",
     ]
 

@@ -21,6 +21,7 @@ final class CPUDevice: Device, @unchecked Sendable {
     let experts: ExpertCache?
     let packedMatrices = PackedMatrices()
     let kernels: KernelTable
+    private weak var lastArena: HostMemory?
 
     init(_ configuration: CPUConfiguration, log: LogSink) throws {
         self.configuration = configuration
@@ -39,6 +40,15 @@ final class CPUDevice: Device, @unchecked Sendable {
 
     /// Computes on host memory.
     func allocate(bytes: Int) throws -> (any Buffer)? { nil }
+
+    /// Memory for what an executable computes between its inputs and outputs. Executables of a device run one at a time and keep nothing
+    /// there from one run to the next, so that they share it: a model may be cut into many.
+    func arena(bytes: Int) throws -> HostMemory {
+        if let lastArena, lastArena.bytes >= bytes { return lastArena }
+        let arena = try HostMemory(bytes: bytes, huge: true)
+        lastArena = arena
+        return arena
+    }
 
     /// Packed matrices, each of a stack starting a group of its own.
     func heldBytes(of weight: Graph.Weight) -> Int? {

@@ -56,7 +56,7 @@ final class CPUExecutable: Executable, @unchecked Sendable {
                 page_tokens: UInt32(segment.pageTokens))
         }
         let program = try Program(
-            lowering.plan, slots: lowering.slots, states: stateSpecs, bounds: segment.bounds, isa: device.configuration.isa)
+            lowering.plan, slots: lowering.slots, states: stateSpecs, bounds: segment.bounds, on: device)
         guard device.pool.reserve(scratch: program.scratchBytes) else {
             throw HadalError(.outOfMemory, "cannot allocate \(program.scratchBytes) bytes of scratch for each thread")
         }

@@ -22,6 +22,17 @@ const char *hadal_system_image_path(const void *address) {
     return dladdr(address, &info) != 0 ? info.dli_fname : NULL;
 }
 
+static char *const *arguments;
+
+#if defined(__GLIBC__) || defined(__APPLE__)
+/* Both give constructors what they give main. */
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    if (count > 0) arguments = values;
+}
+#endif
+
+char *const *hadal_system_arguments(void) { return arguments; }
+
 int32_t hadal_system_plugin_dlopen_flags(void) {
     int flags = RTLD_NOW | RTLD_LOCAL;
 #ifdef RTLD_DEEPBIND

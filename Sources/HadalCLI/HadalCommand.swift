@@ -33,7 +33,7 @@ struct HadalCommand: ParsableCommand {
     static func main() {
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(ProgramArguments.afterName)
             try command.run()
         } catch let error as HadalError {
             Terminal.error(error.description)

@@ -37,8 +37,8 @@ public final class Engine: @unchecked Sendable {
     var trace: TraceSink?
     let endTokens: Set<Int32>
     let supportsBatches: Bool
-    private let devices: [any Device]
     private let watcher = Mutex<KernelWatcher?>(nil)
+    private let backends: BackendChoice
     private let format = Mutex<ChatFormat?>(nil)
 
     static let pageTokens = 64
@@ -53,41 +53,40 @@ public final class Engine: @unchecked Sendable {
 
     init(_ prepared: PreparedModel) throws {
         let (options, description, model) = (prepared.options, prepared.description, prepared.model)
-        let chosen = try BackendChoice(options)
-        let speculates = options.speculation.source != .off
-        guard !speculates || chosen.capabilities.contains(.stableSteps) else {
-            throw HadalError(
-                .unsupported, "backend \(chosen.names[0]) does not promise that verifying drafts leaves the tokens as they are",
-                hint: "run without --speculate")
-        }
+        let chosen = try BackendChoice(options, for: prepared.graphs, isDraft: prepared.isDraft)
         if let wanted = options.contextLength, wanted > model.contextLength {
             options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for")
         }
-        let streamed = try chosen.expertMemory.flatMap { _ in try chosen.streamedExperts(of: model.graph, model.description.graph, log: options.log) }
-        let fitted = try Self.fit(prepared.contextLength, model, chosen, streamed, options)
-        contextLength = fitted.context
-        let batchTokens = min(options.batchTokens, contextLength)
-        let sequences = chosen.capabilities.contains(.multiSequence) ? options.batchSequences : 1
-        let least = max(sequences, speculates ? SpeculationOptions.mostDraftTokens + 1 : 1)
-        let rows = options.observe == .none ? least : max(batchTokens, least)
-        let bounds = Segment.Bounds(tokens: max(batchTokens, sequences), sequences: sequences, rows: rows)
-
-        let bare = Segment(
-            withoutData: model.graph, scales: try description.scales(of: model.graph), bounds: bounds, stateDType: options.cacheDType,
-            pageTokens: Self.pageTokens)
-        let plan = try chosen.plan(for: bare, policy: options.fallback)
-        if options.fallback == .warn {
-            for move in plan.moves {
-                options.log.write(.warning, "\(move.label) (\(move.op)) runs on \(move.to), not \(move.from): \(move.reason)")
-            }
+        let scales = try description.scales(of: model.graph)
+        func bare(_ bounds: Segment.Bounds) -> Segment {
+            Segment(withoutData: model.graph, scales: scales, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
         }
-        try Self.checkMemory(model, device: chosen.devices[0].info, streamed: streamed)
+        // Where a device stands in depends on the step's bounds, and these on what the devices can do and hold: what is asked for is tried first.
+        var bounds = Self.bounds(options, context: prepared.contextLength, capabilities: [.multiSequence])
+        var placed = try chosen.place(bare(bounds))
+        let streamed = try chosen.streamedExperts(of: model.graph, model.description.graph, placed, log: options.log)
+        let fitted = try Self.fit(prepared.contextLength, model, chosen, placed, bare(bounds), streamed, options)
+        for _ in 0..<2 {
+            let wanted = Self.bounds(options, context: fitted.context, capabilities: placed.capabilities)
+            guard wanted != bounds else { break }
+            bounds = wanted
+            placed = try chosen.place(bare(bounds))
+        }
+        contextLength = fitted.context
+        let sequences = bounds.sequences
+        let plan = placed.plan
+        if options.speculation.source != .off, let index = placed.capabilitiesOfDevice.firstIndex(where: { !$0.contains(.stableSteps) }) {
+            throw HadalError(
+                .unsupported, "backend \(plan.devices[index]) does not promise that verifying drafts leaves the tokens as they are",
+                hint: "run without --speculate")
+        }
+        if options.fallback == .warn { for move in plan.moveSummary { options.log.write(.warning, move) } }
         let weights = try model.bindWeights(of: model.graph, streamed: streamed)
         let segment = Segment(
             graph: model.graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
         let pages = (fitted.cache + Self.pageTokens - 1) / Self.pageTokens + 1
-        program = try Program(plan: plan, segment: segment, devices: chosen.devices, pageCount: pages)
-        if program.info.keepsWeights { model.keep(weights) } else { model.releaseMappedPages() }
+        program = try Program(plan: plan, segment: segment, devices: placed.devices, pageCount: pages)
+        if program.info.keepsWeights { try model.keep(weights, program.keptWeights, of: model.graph) } else { model.releaseMappedPages() }
         let pagesPerSession = (contextLength + Self.pageTokens - 1) / Self.pageTokens
         runner = try StepRunner(program: program, ports: model.ports, pageCapacity: pagesPerSession * sequences)
         pool = PagePool(pages: pages)
@@ -101,8 +100,8 @@ public final class Engine: @unchecked Sendable {
             (UnsafePointer(try program.pointer(to: $0.value, as: Float.self)), $0.width)
         }
         draftEngine = try prepared.draft.map { try Engine($0) }
-        devices = chosen.devices
-        backendDescription = chosen.summary
+        backends = chosen
+        backendDescription = placed.summary
         supportsBatches = sequences > 1
         endTokens = prepared.tokenizer?.special.endIDs ?? []
         (recommendedSampling, recommendedSettings) = model.recommendedSampling
@@ -112,14 +111,14 @@ public final class Engine: @unchecked Sendable {
         tokenizer = prepared.tokenizer
         chatTemplate = prepared.chatTemplate
         if let live = options.liveKernels {
-            let made = try KernelWatcher(self, chosen.opened, live, options.environment)
+            let made = try KernelWatcher(self, placed.opened, live, options.environment)
             watcher.withLock { $0 = made }
         }
     }
 
     deinit {
         watcher.withLock { $0?.stop() }
-        for device in devices { device.quiesce() }
+        backends.quiesce()
     }
 
     /// How the model reasons and calls tools. Found when first asked for.
@@ -148,36 +147,6 @@ public final class Engine: @unchecked Sendable {
     func makePredictionState() -> PredictionState? {
         guard options.speculation.source == .mtp, let predictionHead else { return nil }
         return PredictionState(predictionHead, contextLength: contextLength, stepTokens: batchTokens)
-    }
-
-    /// Quantised weights are packed into memory of the backend's own; what is larger than all of it need not be tried. Float
-    /// weights may stay in the mapped file, where the system pages them.
-    private static func checkMemory(_ model: LoadedModel, device: DeviceInfo, streamed: ExpertPlacement?) throws {
-        guard let heap = device.heaps.first else { return }
-        var packed = 0
-        for (index, weight) in model.graph.weights.enumerated() where weight.dtype.isQuantised && streamed?.pieces[index] == nil {
-            packed += weight.bytes
-        }
-        guard packed <= heap.bytesTotal else {
-            throw HadalError(
-                .outOfMemory, "the quantised weights take \(packed) bytes, \(device.name) has \(heap.bytesTotal)",
-                at: Place(model.description.files.path), hint: "hadal plan shows what a model needs")
-        }
-    }
-
-    /// How many tokens a session and all sessions may hold. Where experts are kept to a limit, so is the rest of what a process limit allows.
-    private static func fit(
-        _ context: Int, _ model: LoadedModel, _ chosen: BackendChoice, _ streamed: ExpertPlacement?, _ options: EngineOptions
-    ) throws -> (context: Int, cache: Int) {
-        guard let streamed, let limit = chosen.expertMemory else { return (context, max(options.cacheTokens ?? 2 * context, context)) }
-        let experts = ExpertForecast(streamed, model.graph, device: chosen.devices[0])
-        try experts.check(limit: limit, path: model.description.files.path)
-        let budget = MemoryBudget(
-            model.graph, streamed, experts, device: chosen.devices[0], limit: limit,
-            cacheBytesPerToken: model.description.graph.stateBytesPerToken(elementBytes: options.cacheDType.blockBytes),
-            limits: .current())
-        return try budget.tokens(
-            context: context, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens, log: options.log)
     }
 
     /// What has been read from disk since the model was loaded; nil when all experts are in memory. Not during a step.

@@ -23,21 +23,41 @@ public struct EngineForecast: Sendable {
     public let expertReadRate: Double?
     /// Weights that stay in memory whatever the limit.
     public let residentBytes: Int
+    /// What each device of the plan has to hold.
+    public let devices: [DeviceForecast]
+    /// Most tokens of a step.
+    public let batchTokens: Int
     /// What keeps the model from loading with these options, if anything does.
     public let obstacle: HadalError?
 
     public init(path: String, options: EngineOptions) throws {
         description = try ModelDescription(path: path, options: options)
-        let chosen = try BackendChoice(options)
         let graph = description.graph.main
-        let placement = try ExpertPlacement(graph, of: description.graph)
-        let forecast = placement.layers.isEmpty ? nil : ExpertForecast(placement, graph, device: chosen.devices[0])
+        let chosen = try BackendChoice(options, for: [graph])
+        let scales = try description.scales(of: graph)
+        func segment(_ context: Int) -> Segment {
+            Segment(
+                withoutData: graph, scales: scales, bounds: .init(tokens: min(options.batchTokens, context), sequences: 1, rows: 1),
+                stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
+        }
         var context = options.contextLength ?? min(description.graph.contextLength, Engine.defaultContextLimit)
+        let placed = try chosen.place(segment(context))
+        plan = placed.plan
+        backend = placed.summary
+        let all = try ExpertPlacement(graph, of: description.graph)
+        // Without a limit: what one would do on the device that runs the first of them.
+        let holder = zip(graph.nodes, plan.deviceOfNode).first { $0.0.op == "experts" }?.1 ?? 0
+        let placement = chosen.expertMemory == nil ? all : try ExpertPlacement(graph, of: description.graph, on: placed)
+        let device = placed.devices[placed.streamingDevice ?? holder]
+        let forecast = placement.layers.isEmpty ? nil : ExpertForecast(placement, graph, device: device)
         var obstacle: HadalError?
+        let loads = try DeviceForecast.all(
+            placed, segment(context), streamed: chosen.expertMemory == nil ? nil : placement, limit: chosen.expertMemory, cacheTokens: context)
         if let limit = chosen.expertMemory, let forecast, forecast.layers > 0 {
+            let hosted = loads.filter { !$0.ownsMemory }
             let budget = MemoryBudget(
-                graph, placement, forecast, device: chosen.devices[0], limit: limit,
-                cacheBytesPerToken: description.graph.stateBytesPerToken(elementBytes: options.cacheDType.blockBytes), limits: .current())
+                graph, placement, forecast, device: device, limit: limit, cacheBytesPerToken: hosted.reduce(0) { $0 + $1.cacheBytesPerToken },
+                limits: .current(), hosted: hosted.reduce(into: []) { $0.formUnion($1.weights) })
             residentBytes = budget.residentBytes
             do {
                 try forecast.check(limit: limit, path: path)
@@ -50,22 +70,58 @@ public struct EngineForecast: Sendable {
             expertReadRate = nil
             if chosen.expertMemory != nil { options.log.write(.warning, "--expert-memory has no effect: the model has no experts that can be read one by one") }
         }
+        do {
+            for load in loads {
+                context = try load.fit(
+                    context: context, cache: context, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens, log: options.log).context
+            }
+        } catch let error as HadalError { obstacle = obstacle ?? error }
         self.obstacle = obstacle
         experts = forecast
         expertMemory = chosen.expertMemory
         contextLength = context
-        let bounds = Segment.Bounds(tokens: min(options.batchTokens, contextLength), sequences: 1, rows: 1)
-        let segment = Segment(
-            withoutData: description.graph.main, scales: try description.scales(of: description.graph.main), bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
-        plan = try chosen.plan(for: segment, policy: options.fallback)
-        backend = chosen.summary
+        devices = loads.map { load in
+            var load = load
+            load.cacheTokens = context
+            return load
+        }
         (weightBytes, cacheBytes) = description.memory(contextLength: contextLength, cacheDType: options.cacheDType)
         cacheBytesPerToken = description.graph.stateBytesPerToken(elementBytes: options.cacheDType.blockBytes)
-        freeBytes = chosen.devices.first?.info.heaps.first.map { Int(clamping: $0.bytesFree) }
+        freeBytes = placed.devices.first?.info.heaps.first.map { Int(clamping: $0.bytesFree) }
+        batchTokens = min(options.batchTokens, context)
+    }
+
+    /// Rules that give this placement without any fallback: those it was made with, and before them one for each op that was moved.
+    ///
+    /// - Parameter options: those that the forecast was made with.
+    public func placementRules(_ options: EngineOptions) throws -> PlacementRules {
+        let nodes = description.graph.main.nodes
+        let device = plan.deviceOfNode
+        var rules: [PlacementRules.Rule] = []
+        var whole: Set<String> = []
+        for move in plan.moves where !whole.contains(move.op) {
+            let target = plan.devices[device[move.node]]
+            let isWhole = nodes.indices.allSatisfy { nodes[$0].op != move.op || device[$0] == device[move.node] }
+            if isWhole { whole.insert(move.op) }
+            let pattern = try PlacementPattern(isWhole ? move.op : "\(move.label) \(move.op)")
+            guard !rules.contains(where: { $0.pattern == pattern }) else { continue }
+            rules.append(try .init(pattern, on: target, note: "\(move.from): \(move.reason)"))
+        }
+        // What the moved ops were named by may have nothing left.
+        for (index, rule) in (options.placement?.rules ?? []).enumerated() where !rules.contains(where: { $0.pattern == rule.pattern }) {
+            let isUsed = zip(nodes, options.placement?.assign(description.graph.main) ?? []).contains { node, taken in
+                taken == index && !rules.contains { $0.pattern.matches(node) }
+            }
+            if isUsed || rule.pattern.isRest || !nodes.contains(where: rule.pattern.matches) { rules.append(rule) }
+        }
+        if rules.last?.pattern.isRest != true { rules.append(try .init(try PlacementPattern("rest"), on: options.backend)) }
+        return try PlacementRules(rules, architecture: description.graph.architecture)
     }
 
     public func json() -> JSON {
-        let nodes = description.graph.main.nodes
+        let graph = description.graph.main
+        let nodes = graph.nodes
+        func number(_ value: Int) -> JSON { JSON(.int(Int64(value))) }
         return [
             "architecture": JSON(.string(description.graph.architecture)), "backend": JSON(.string(backend)),
             "reasons": JSON(.array(description.graph.reasons.map { JSON(.string($0)) })),
@@ -79,6 +135,19 @@ public struct EngineForecast: Sendable {
                  "to": JSON(.string(move.to)), "reason": JSON(.string(move.reason))]
             })),
             "copies": JSON(.int(Int64(plan.copies))),
+            "exchange": [
+                "crossings": number(plan.crossings.count), "crossing_bytes_per_token": number(plan.crossingBytes(in: graph, tokens: 1, rows: 1)),
+                "copies": number(plan.copies), "copied_bytes_per_token": number(plan.copiedBytes(in: graph, tokens: 1, rows: 1)),
+                "step_tokens": number(batchTokens), "copied_bytes_per_step": number(plan.copiedBytes(in: graph, tokens: batchTokens, rows: 1)),
+                "host_copies": number(plan.transfers.count - plan.copies),
+                "host_copied_bytes_per_token": number(plan.copiedBytes(in: graph, tokens: 1, rows: 1, of: [.input, .output])),
+                "values": JSON(.array(plan.crossings.map { crossing in
+                    ["value": JSON(.string(graph.values[crossing.value].name)), "from": JSON(.string(plan.devices[crossing.from])),
+                     "to": JSON(.string(plan.devices[crossing.to])),
+                     "bytes_per_token": number(graph.values[crossing.value].bytes(tokens: 1, sequences: 1, rows: 1))]
+                })),
+            ],
+            "device_memory": JSON(.array(devices.map(\.json))),
             "memory": [
                 "weights_bytes": JSON(.int(Int64(weightBytes))), "cache_bytes": JSON(.int(Int64(cacheBytes))),
                 "cache_bytes_per_token": JSON(.int(Int64(cacheBytesPerToken))), "context": JSON(.int(Int64(contextLength))),

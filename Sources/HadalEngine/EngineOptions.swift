@@ -5,10 +5,14 @@ import HadalCore
 public struct EngineOptions: Sendable {
     /// Backend name, or `name:device` with a device's index or name.
     public var backend = "cpu"
-    /// What to do with an op that the backend cannot run.
+    /// Which backend runs which ops; nil, and where no rule applies: `backend`.
+    public var placement: PlacementRules?
+    /// What to do with an op that the backend it is placed on cannot run.
     public var fallback = FallbackPolicy.error
     /// `backend.option` to value, as `--set` gives them.
     public var settings: [String: String] = [:]
+    /// Threads of every backend in use that has the setting `threads`; nil: its default.
+    public var threads: Int?
     /// Where plugins, architectures and kernels are looked for.
     public var environment = EngineEnvironment()
     /// An architecture file that overrides detection.

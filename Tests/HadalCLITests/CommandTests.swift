@@ -90,7 +90,66 @@ struct CommandTests {
         #expect(moved.status == 0 && moved.error.contains("attention"), "\(moved.error)")
         #expect(moved.out == (try succeed(["generate-ids", llama, "--tokens", "1,2", "-n", "3", "--backend", "reference"])))
         let plan = try json(try succeed(["plan", llama, "--json", "--backend", "example", "--fallback", "allow"]))
-        #expect((plan["moves"]?.array?.count ?? 0) > 0 && (plan["copies"]?.int ?? 0) > 0)
+        #expect((plan["moves"]?.array?.count ?? 0) > 0 && (plan["exchange"]?["crossings"]?.int ?? 0) > 0)
+        #expect(plan["copies"]?.int == 0, "both compute on the host's memory")
+        // An error names every op that would move, by kind, and why.
+        for move in plan["moves"]?.array ?? [] {
+            let op = try #require(move["op"]?.string)
+            #expect(refused.error.contains("\(op) ") && refused.error.contains("example: "), "\(op): \(refused.error)")
+        }
+    }
+
+    @Test("a placement is written to a file, edited, and given back")
+    func placement() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/plan.json"
+        let tokens = ["--tokens", "1,2", "-n", "3"]
+        let plain = try succeed(["generate-ids", llama] + tokens)
+        let plan = try json(try succeed(["plan", llama, "--json", "--place", "attention=reference,rest=cpu", "-o", file]))
+        let parts = plan["parts"]?.array ?? []
+        #expect(parts.count > 2 && Set(parts.compactMap { $0["device"]?.string }) == ["reference", "cpu"])
+        #expect(plan["device_memory"]?.array?.count == 2)
+        #expect(try succeed(["generate-ids", llama, "--plan", file] + tokens) == plain)
+        // Attention goes back, and the head elsewhere.
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        try text.replacingOccurrences(of: "\"attention\"", with: "\"head.*\"").write(toFile: file, atomically: true, encoding: .utf8)
+        let edited = try json(try succeed(["plan", llama, "--json", "--plan", file]))["parts"]?.array ?? []
+        #expect(edited.compactMap { $0["device"]?.string } == ["cpu", "reference"])
+        #expect(try succeed(["generate-ids", llama, "--plan", file, "-t", "1"] + tokens) == plain)
+        // What fallback decides is written down, so that it is needed no more.
+        _ = try succeed(["plan", llama, "--backend", "example", "--fallback", "allow", "-o", file])
+        let moved = try json(try succeed(["plan", llama, "--json", "--plan", file]))
+        let allowed = try json(try succeed(["plan", llama, "--json", "--backend", "example", "--fallback", "allow"]))
+        func layout(_ plan: JSON) -> [String] { (plan["parts"]?.array ?? []).map { "\($0["device"]?.string ?? "") \($0["first"]?.string ?? "")" } }
+        #expect(layout(moved) == layout(allowed) && moved["moves"]?.array?.isEmpty == true)
+    }
+
+    @Test("a placement without sense is refused before anything is read", arguments: [
+        ("nosuch=cpu", 1, "nosuch"), ("rest=nosuch", 1, "nosuch"), ("rest=cpu,linear=cpu", 2, "rest"), ("linear", 2, "pattern=backend"),
+        ("layers 3-1=cpu", 2, "3-1"), ("layers 99-=cpu", 1, "99"), ("no.such.*=cpu", 1, "no.such.*"), ("linear=cpu,head.logits=cpu", 1, "earlier"),
+        ("rest=cpu:9", 1, "9"),
+    ])
+    func badPlacement(_ rules: String, _ status: Int, _ word: String) throws {
+        let run = try CommandRun(["generate-ids", llama, "--tokens", "1", "--place", rules])
+        #expect(Int(run.status) == status && run.error.contains(word), "\(run.status) \(run.error)")
+    }
+
+    @Test func badPlanFile() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/plan.json"
+        for (text, word) in [
+            ("{", "plan.json"), ("{}", "no plan file"), ("{\"hadal\": \"plan/9\", \"place\": []}", "plan/9"),
+            ("{\"hadal\": \"plan/1\", \"place\": [{\"pattern\": \"rest\", \"backed\": \"cpu\"}]}", "backend"),
+            ("{\"hadal\": \"plan/1\", \"place\": [{\"pattern\": \"\", \"backend\": \"cpu\"}]}", "plan.json:1"),
+        ] {
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let run = try CommandRun(["plan", llama, "--plan", file])
+            #expect(run.status == 1 && run.error.contains(word), "\(text): \(run.error)")
+        }
+        #expect(try CommandRun(["plan", llama, "--plan", "\(folder)/nosuch.json"]).status == 1)
+        #expect(try CommandRun(["plan", llama, "--plan", file, "--place", "rest=cpu"]).status == 2)
     }
 
     @Test func trace() throws {

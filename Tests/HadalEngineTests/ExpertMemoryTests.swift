@@ -180,6 +180,35 @@ struct ExpertMemoryTests {
         #expect(try EngineForecast(path: path, options: options).experts == nil)
     }
 
+    @Test(
+        "experts on a backend that reads them from disk are kept to the limit, whatever runs the rest",
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    func besideAnotherBackend() throws {
+        let path = "\(Fixtures.goldens ?? "")/models/deepseek_v2_lite"
+        let ids = try Golden(path: path).ids("input_ids")
+        var options = Self.options(threads: 1, limit: nil)
+        options.placement = try PlacementRules(parsing: "experts=cpu,rest=reference")
+        let resident = try bits(path, options, ids)
+        let forecast = try #require(try EngineForecast(path: path, options: options).experts)
+        options.expertMemory = forecast.minimumLimit
+        let streamed = try bits(path, options, ids)
+        #expect(streamed.bits == resident.bits)
+        let statistics = try #require(streamed.statistics)
+        #expect(statistics.reads > 0 && statistics.heldBytes <= forecast.minimumLimit && statistics.totalBytes == forecast.totalBytes)
+        // Those of one layer only.
+        options.placement = try PlacementRules(parsing: "experts layers 1=cpu,rest=reference")
+        options.expertMemory = nil
+        let plain = try bits(path, options, ids)
+        options.expertMemory = forecast.minimumLimit
+        let half = try bits(path, options, ids)
+        #expect(half.bits == plain.bits)
+        let halfStatistics = try #require(half.statistics)
+        #expect(halfStatistics.totalBytes < forecast.totalBytes)
+        // Where no backend with experts can, it is an error.
+        options.placement = try PlacementRules(parsing: "experts=reference,rest=cpu")
+        #expect { try Engine(path: path, options: options) } throws: { ($0 as? HadalError)?.code == .unsupported }
+    }
+
     private final class Notes: @unchecked Sendable {
         private let lock = NSLock()
         private var messages: [String] = []
@@ -195,11 +224,11 @@ struct ExpertMemoryTests {
         let options = Self.options(threads: 1, limit: 1 << 30)
         let description = try ModelDescription(path: path, options: options)
         let graph = description.graph.main
-        let chosen = try BackendChoice(options)
+        let device = try options.environment.registry().resolve("cpu").open()
         let placement = try ExpertPlacement(graph, of: description.graph)
-        let experts = ExpertForecast(placement, graph, device: chosen.devices[0])
+        let experts = ExpertForecast(placement, graph, device: device)
         func budget(_ limits: MemoryLimits) -> MemoryBudget {
-            MemoryBudget(graph, placement, experts, device: chosen.devices[0], limit: experts.minimumLimit, cacheBytesPerToken: 1 << 10, limits: limits)
+            MemoryBudget(graph, placement, experts, device: device, limit: experts.minimumLimit, cacheBytesPerToken: 1 << 10, limits: limits)
         }
         let free = budget(MemoryLimits())
         #expect(free.expertBytes == experts.minimumLimit && free.residentBytes > 0 && free.residentBytes < description.graph.weightBytes)

@@ -38,10 +38,13 @@ final class Program: @unchecked Sendable {
     /// Of each of `varying`.
     private let upperRows: [Int]
 
-    /// - Parameter slots: bytes of each arena slot.
+    /// - Parameters:
+    ///   - slots: bytes of each arena slot.
+    ///   - device: lends the arena, and says which instructions there are.
     init(
-        _ plan: [PlannedInstruction], slots: [Int], states stateSpecs: [hadal_kernel_state], bounds: Segment.Bounds, isa: InstructionSet
+        _ plan: [PlannedInstruction], slots: [Int], states stateSpecs: [hadal_kernel_state], bounds: Segment.Bounds, on device: CPUDevice
     ) throws {
+        let isa = device.configuration.isa
         let spans = Self.spans(plan)
         var lifetimes = [ClosedRange<Int>?](repeating: nil, count: slots.count)
         for (index, instruction) in plan.enumerated() {
@@ -53,7 +56,7 @@ final class Program: @unchecked Sendable {
         }
         let layout = try Arena(sizes: slots, lifetimes: lifetimes)
         arenaBytes = layout.bytes
-        let arena = layout.bytes > 0 ? try HostMemory(bytes: layout.bytes, huge: true) : nil
+        let arena = layout.bytes > 0 ? try device.arena(bytes: layout.bytes) : nil
         self.arena = arena
 
         tensors = .allocate(capacity: plan.reduce(0) { $0 + $1.inputs.count + $1.outputs.count })

@@ -9,6 +9,10 @@
 /* Path of the binary image that contains `address`, or NULL. Borrowed from the loader. */
 const char *hadal_system_image_path(const void *address);
 
+/* The arguments that the program was started with, its name first and NULL at the end, as the C library has them; NULL where it does not
+ * tell. Unlike what is read from /proc they are there in a root without it. */
+char *const *hadal_system_arguments(void);
+
 /* dlopen flags that keep a plugin's symbols to itself and make it prefer its own copies. */
 int32_t hadal_system_plugin_dlopen_flags(void);
 

@@ -10,8 +10,10 @@ public struct ExecutionPlan: Sendable {
         public var nodes: Range<Int>
     }
 
-    /// A node that the preferred device could not take.
+    /// A node that the device it was meant for could not take.
     public struct Move: Sendable, Equatable {
+        /// Index into the graph's nodes.
+        public var node: Int
         public var label: String
         public var op: String
         public var from: String
@@ -19,85 +21,55 @@ public struct ExecutionPlan: Sendable {
         public var reason: String
     }
 
-    /// Names of the candidate devices, the preferred one first.
-    public var devices: [String]
-    public var parts: [Part]
-    public var moves: [Move]
-    /// Values that cross from one device to another in a step.
-    public var copies: Int
-
-    /// Places every node on the first candidate that supports it.
-    ///
-    /// - Parameters:
-    ///   - segment: the whole model; weights may lack data.
-    ///   - candidates: the preferred device first.
-    ///   - single: candidates (by index) that can only take one node at a time.
-    /// - Throws: `HadalError.unsupported` when no candidate takes a node, or when `policy` is `.error` and one would move.
-    public static func make(
-        for segment: Segment, candidates: [(name: String, device: any Device)], policy: FallbackPolicy, single: Set<Int> = []
-    ) throws -> ExecutionPlan {
-        guard !candidates.isEmpty else { throw HadalError(.invalidArgument, "no device to place the model on") }
-        var placement: [Int] = []
-        var moves: [Move] = []
-        var refused: [(node: Graph.Node, reasons: [String])] = []
-        for (i, node) in segment.graph.nodes.enumerated() {
-            var reasons: [String] = []
-            var chosen: Int?
-            for (k, candidate) in candidates.enumerated() {
-                guard let reason = candidate.device.unsupported(node: i, of: segment) else { chosen = k; break }
-                reasons.append("\(candidate.name): \(reason)")
-            }
-            guard let chosen else {
-                refused.append((node, reasons))
-                continue
-            }
-            if chosen > 0 {
-                moves.append(Move(
-                    label: node.label, op: node.op, from: candidates[0].name, to: candidates[chosen].name, reason: reasons[0]))
-            }
-            placement.append(chosen)
-        }
-        if let first = refused.first {
-            let kinds = Self.counts(refused.map(\.node.op))
-            let others = policy == .error ? "; --fallback warn lets another backend run them" : ""
-            throw HadalError(
-                .unsupported, "cannot run \(first.node.label) (\(first.node.op)): \(first.reasons.joined(separator: "; "))",
-                hint: "\(refused.count) ops cannot run (\(kinds))\(others)")
-        }
-        if policy == .error, let first = moves.first {
-            throw HadalError(
-                .unsupported, "\(first.reason): \(first.label) (\(first.op)) would move to \(first.to)",
-                hint: "\(moves.count) ops would move (\(Self.counts(moves.map(\.op)))); --fallback warn permits it")
-        }
-        var parts: [Part] = []
-        for (i, device) in placement.enumerated() {
-            if let last = parts.last, last.device == device, !single.contains(device) {
-                parts[parts.count - 1].nodes = last.nodes.lowerBound..<(i + 1)
-            } else {
-                parts.append(Part(device: device, nodes: i..<(i + 1)))
-            }
-        }
-        var plan = ExecutionPlan(devices: candidates.map(\.name), parts: parts, moves: moves, copies: 0)
-        plan.copies = plan.crossings(in: segment.graph)
-        return plan
+    /// A value that one device makes and another one reads.
+    public struct Crossing: Sendable, Equatable {
+        public var value: Int
+        /// Indices into `devices`.
+        public var from: Int
+        public var to: Int
     }
 
-    /// "attention x3, rope x6".
-    private static func counts(_ ops: [String]) -> String {
-        Dictionary(grouping: ops) { $0 }.map { "\($0.key) x\($0.value.count)" }.sorted().joined(separator: ", ")
-    }
+    /// Names of the devices that have nodes, the one meant for most of them first.
+    public internal(set) var devices: [String]
+    /// Whether each device has memory of its own. The others all compute on the host's.
+    public internal(set) var ownsMemory: [Bool]
+    public internal(set) var parts: [Part]
+    public internal(set) var moves: [Move]
+    /// Values that cross from one device to another in a step, whether or not that takes a copy.
+    public internal(set) var crossings: [Crossing]
+    /// Every copy that a step makes between the host's memory and a device's, in order.
+    public internal(set) var transfers: [Transfer]
 
-    private func crossings(in graph: Graph) -> Int {
-        var producer: [Int: Int] = [:]
-        var seen: Set<[Int]> = []
-        for part in parts {
-            for node in graph.nodes[part.nodes] {
-                for case .value(let v) in node.inputs {
-                    if let from = producer[v], from != part.device { seen.insert([v, part.device]) }
-                }
-                for v in node.outputs { producer[v] = part.device }
+    /// Copies that a step makes because one device reads what another one made. What goes to and from the host itself is not among them.
+    public var copies: Int { transfers.count { $0.purpose == .crossing } }
+
+    /// The device of each node.
+    public var deviceOfNode: [Int] { parts.flatMap { part in part.nodes.map { _ in part.device } } }
+
+    /// The device that keeps each state.
+    func deviceOfState(in graph: Graph) -> [Int] {
+        var device = Array(repeating: 0, count: graph.states.count)
+        for part in parts { for node in graph.nodes[part.nodes] { for state in node.states { device[state] = part.device } } }
+        return device
+    }
+}
+
+extension Graph.Value {
+    /// Bytes at given extents; `Int.max` where that is too many.
+    public func bytes(tokens: Int, sequences: Int, rows: Int) -> Int {
+        var elements = 1
+        for dim in dims {
+            let extent: Int
+            switch dim {
+            case .fixed(let n): extent = n
+            case .symbol(.tokens): extent = tokens
+            case .symbol(.sequences): extent = sequences
+            case .symbol(.rows): extent = rows
             }
+            let (product, overflow) = elements.multipliedReportingOverflow(by: extent)
+            guard !overflow else { return .max }
+            elements = product
         }
-        return seen.count
+        return dtype.byteCount(elements: elements) ?? .max
     }
 }

@@ -4,7 +4,8 @@ import HadalGraph
 
 /// A whole model, compiled on one or more devices, with the buffers between them: planned once, run many times.
 ///
-/// Values that enter, leave or cross devices live in host memory at their upper bounds. `run` allocates nothing.
+/// Devices without memory of their own compute on the host's, where values that enter, leave or cross devices lie at their upper bounds;
+/// a device with memory of its own has copies of those that it uses, made as the plan says. `run` allocates nothing.
 /// Thread safety: one `run` at a time; inputs and outputs belong to the caller between runs.
 public final class Program: @unchecked Sendable {
     /// One compiled part with its bindings laid out ready to pass.
@@ -13,9 +14,9 @@ public final class Program: @unchecked Sendable {
         let inputs: UnsafeMutableBufferPointer<hadal_binding>
         let outputs: UnsafeMutableBufferPointer<hadal_binding>
         let states: UnsafeMutableBufferPointer<hadal_binding>
-        /// Device buffers to fill from host memory before the part runs, and to read back after.
-        var uploads: [(value: Int, buffer: any Buffer)] = []
-        var downloads: [(value: Int, buffer: any Buffer)] = []
+        /// Copies to make before the part runs, and after.
+        var uploads: [Copy] = []
+        var downloads: [Copy] = []
         let firstNode: Int
         let ops: Set<String>
 
@@ -34,6 +35,13 @@ public final class Program: @unchecked Sendable {
         }
     }
 
+    /// A transfer with both its ends.
+    private struct Copy {
+        var value: Graph.Value
+        var host: UnsafeMutableRawPointer
+        var buffer: any Buffer
+    }
+
     public let plan: ExecutionPlan
     public let graph: Graph
     public let bounds: Segment.Bounds
@@ -41,8 +49,13 @@ public final class Program: @unchecked Sendable {
     /// Pages in every state buffer.
     public let pageCount: Int
     public private(set) var info = ExecutableInfo(keepsWeights: false)
+    /// Weights, as the graph numbers them, whose bytes some part goes on reading.
+    public private(set) var keptWeights: Set<Int> = []
+    /// Copies made since the program was compiled, and their bytes.
+    public private(set) var copiesMade = 0
+    public private(set) var bytesCopied = 0
     private var stages: [Stage] = []
-    private var hostValues: [HostBuffer?]
+    private var memory: ExchangeMemory
     private var stateBuffers: [any Buffer] = []
     private let stateBytes: [Int]
 
@@ -59,86 +72,64 @@ public final class Program: @unchecked Sendable {
         pageTokens = segment.pageTokens
         self.pageCount = pageCount
         stateBytes = segment.graph.states.map { segment.pageBytes(of: $0) }
-        hostValues = Array(repeating: nil, count: segment.graph.values.count)
 
-        var stateDevice = Array(repeating: 0, count: segment.graph.states.count)
-        for part in plan.parts {
-            for node in segment.graph.nodes[part.nodes] { for s in node.states { stateDevice[s] = part.device } }
-        }
+        let extracts = plan.parts.map { segment.part($0.nodes) }
+        memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: extracts.map { $0.inputs + $0.outputs })
+        let stateDevice = plan.deviceOfState(in: segment.graph)
         for (i, bytes) in stateBytes.enumerated() {
             let (total, overflow) = bytes.multipliedReportingOverflow(by: pageCount)
             guard !overflow else { throw HadalError(.outOfMemory, "a cache of \(pageCount) pages is too large") }
-            stateBuffers.append(try devices[stateDevice[i]].allocate(bytes: total) ?? HostBuffer(bytes: total))
+            let device = stateDevice[i]
+            stateBuffers.append(try (plan.ownsMemory[device] ? devices[device].allocate(bytes: total) : nil) ?? HostBuffer(bytes: total))
         }
-        for part in plan.parts {
-            let extract = segment.part(part.nodes)
-            let device = devices[part.device]
-            let executable = try device.compile(extract.segment)
+        try memory.allocate(devices, names: plan.devices)
+        for (index, part) in plan.parts.enumerated() {
+            let extract = extracts[index]
+            let executable = try devices[part.device].compile(extract.segment)
             let stage = Stage(executable: executable, extract: extract, firstNode: part.nodes.lowerBound)
-            for (k, value) in extract.inputs.enumerated() {
-                stage.inputs.initializeElement(at: k, to: try bind(value, on: device) { stage.uploads.append((value, $0)) })
-            }
-            for (k, value) in extract.outputs.enumerated() {
-                stage.outputs.initializeElement(at: k, to: try bind(value, on: device) { stage.downloads.append((value, $0)) })
-            }
+            for (k, value) in extract.inputs.enumerated() { stage.inputs.initializeElement(at: k, to: try bind(value, part.device)) }
+            for (k, value) in extract.outputs.enumerated() { stage.outputs.initializeElement(at: k, to: try bind(value, part.device)) }
             for (k, state) in extract.states.enumerated() {
-                stage.states.initializeElement(at: k, to: Self.binding(stateBuffers[state]))
+                stage.states.initializeElement(at: k, to: Self.binding(stateBuffers[state], bytes: stateBuffers[state].bytes))
             }
             stages.append(stage)
             let partInfo = executable.info
             info.keepsWeights = info.keepsWeights || partInfo.keepsWeights
+            if partInfo.keepsWeights { keptWeights.formUnion(extract.weights) }
             info.weightBytes += partInfo.weightBytes
             info.scratchBytes += partInfo.scratchBytes
             info.barriersPerStep += partInfo.barriersPerStep
         }
-        for value in graph.inputs + graph.outputs { _ = try hostBuffer(value) }
-    }
-
-    private func hostBuffer(_ value: Int) throws -> HostBuffer {
-        if let buffer = hostValues[value] { return buffer }
-        let buffer = try HostBuffer(bytes: try upperBytes(of: value))
-        hostValues[value] = buffer
-        return buffer
-    }
-
-    private func upperBytes(of value: Int) throws -> Int {
-        let type = graph.values[value]
-        var elements = 1
-        for dim in type.dims {
-            let extent: Int
-            switch dim {
-            case .fixed(let n): extent = n
-            case .symbol(let s): extent = bounds[s]
+        for transfer in plan.transfers {
+            guard let host = memory.host(transfer.value), let buffer = memory.device(transfer.value, on: transfer.device) else {
+                throw HadalError(.backend, "value '\(graph.values[transfer.value].name)' has no memory to be copied between")
             }
-            let (product, overflow) = elements.multipliedReportingOverflow(by: extent)
-            guard !overflow else { throw HadalError(.outOfMemory, "value '\(type.name)' is too large") }
-            elements = product
+            let copy = Copy(value: graph.values[transfer.value], host: host.pointer, buffer: buffer)
+            switch transfer.direction {
+            case .upload: stages[transfer.part].uploads.append(copy)
+            case .download: stages[transfer.part].downloads.append(copy)
+            }
         }
-        guard let bytes = type.dtype.byteCount(elements: elements) else {
-            throw HadalError(.outOfMemory, "value '\(type.name)' is too large")
-        }
-        return bytes
     }
 
-    private func bind(_ value: Int, on device: any Device, _ transfer: (any Buffer) -> Void) throws -> hadal_binding {
-        let host = try hostBuffer(value)
-        guard let buffer = try device.allocate(bytes: host.bytes) else { return Self.binding(host) }
-        transfer(buffer)
-        return Self.binding(buffer)
+    private func bind(_ value: Int, _ device: Int) throws -> hadal_binding {
+        let buffer: (any Buffer)? = plan.ownsMemory[device] ? memory.device(value, on: device) : memory.host(value)
+        guard let buffer else { throw HadalError(.backend, "value '\(graph.values[value].name)' has no memory on \(plan.devices[device])") }
+        return Self.binding(buffer, bytes: graph.values[value].bytes(tokens: bounds.tokens, sequences: bounds.sequences, rows: bounds.rows))
     }
 
-    private static func binding(_ buffer: any Buffer) -> hadal_binding {
+    private static func binding(_ buffer: any Buffer, bytes: Int) -> hadal_binding {
         if let host = buffer as? HostBuffer {
-            return hadal_binding(buffer: nil, host: host.pointer, offset: 0, bytes: UInt64(host.bytes))
+            return hadal_binding(buffer: nil, host: host.pointer, offset: 0, bytes: UInt64(bytes))
         }
-        return hadal_binding(buffer: buffer.handle, host: nil, offset: 0, bytes: UInt64(buffer.bytes))
+        return hadal_binding(buffer: buffer.handle, host: nil, offset: 0, bytes: UInt64(bytes))
     }
 
     /// Host memory of a graph input or output. Row-major at the extents of the last or next step.
     ///
     /// - Throws: `invalidArgument` for a value that is neither.
     public func pointer<Element>(to value: Int, as type: Element.Type) throws -> UnsafeMutablePointer<Element> {
-        guard let buffer = hostValues[value] else {
+        guard graph.inputs.contains(value) || graph.outputs.contains(value), let buffer = memory.host(value) else {
             throw HadalError(.invalidArgument, "value '\(graph.values[value].name)' is neither an input nor an output")
         }
         return buffer.pointer.assumingMemoryBound(to: type)
@@ -149,10 +140,9 @@ public final class Program: @unchecked Sendable {
     /// - Throws: `HadalError.cancelled` when `cancel` was set, or what the backend reports.
     public func run(_ step: UnsafePointer<hadal_step>, cancel: UnsafePointer<UInt32>? = nil, trace: TraceSink? = nil) throws {
         for stage in stages {
-            for (value, buffer) in stage.uploads {
-                let bytes = liveBytes(of: value, step.pointee)
-                guard let host = hostValues[value] else { continue }
-                try buffer.write(offset: 0, from: UnsafeRawBufferPointer(start: host.pointer, count: bytes))
+            for copy in stage.uploads {
+                let bytes = count(copy, step.pointee)
+                try copy.buffer.write(offset: 0, from: UnsafeRawBufferPointer(start: copy.host, count: bytes))
             }
             var execution = Execution(
                 inputs: UnsafeBufferPointer(stage.inputs), outputs: UnsafeBufferPointer(stage.outputs),
@@ -163,10 +153,9 @@ public final class Program: @unchecked Sendable {
                 execution.traceContext = Unmanaged.passUnretained(trace).toOpaque()
             }
             try stage.executable.execute(execution)
-            for (value, buffer) in stage.downloads {
-                let bytes = liveBytes(of: value, step.pointee)
-                guard let host = hostValues[value] else { continue }
-                try buffer.read(offset: 0, into: UnsafeMutableRawBufferPointer(start: host.pointer, count: bytes))
+            for copy in stage.downloads {
+                let bytes = count(copy, step.pointee)
+                try copy.buffer.read(offset: 0, into: UnsafeMutableRawBufferPointer(start: copy.host, count: bytes))
             }
         }
     }
@@ -186,25 +175,20 @@ public final class Program: @unchecked Sendable {
         return taken
     }
 
+    /// Bytes that a copy moves in a step.
+    private func count(_ copy: Copy, _ step: hadal_step) -> Int {
+        let bytes = copy.value.bytes(tokens: Int(step.tokens), sequences: Int(step.sequence_count), rows: Int(step.rows))
+        copiesMade += 1
+        bytesCopied += bytes
+        return bytes
+    }
+
     /// What the parts have read from disk since they were compiled; nil when all weights are in memory. Between two runs.
     public var expertStatistics: ExpertStatistics? {
         let all = stages.compactMap(\.executable.expertStatistics)
         guard var sum = all.first else { return nil }
         for other in all.dropFirst() { sum += other }
         return sum
-    }
-
-    private func liveBytes(of value: Int, _ step: hadal_step) -> Int {
-        var elements = 1
-        for dim in graph.values[value].dims {
-            switch dim {
-            case .fixed(let n): elements *= n
-            case .symbol(.tokens): elements *= Int(step.tokens)
-            case .symbol(.sequences): elements *= Int(step.sequence_count)
-            case .symbol(.rows): elements *= Int(step.rows)
-            }
-        }
-        return graph.values[value].dtype.byteCount(elements: elements) ?? 0
     }
 }
 

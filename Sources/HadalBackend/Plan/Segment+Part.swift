@@ -9,6 +9,8 @@ extension Segment {
         var outputs: [Int]
         /// Whole-graph index of each state of the part.
         var states: [Int]
+        /// Whole-graph index of each weight of the part.
+        var weights: [Int]
     }
 
     /// The nodes of a range as a segment of their own.
@@ -22,6 +24,7 @@ extension Segment {
         var weightData: [WeightData] = []
         var inputs: [Int] = []
         var states: [Int] = []
+        var weightNumbers: [Int] = []
 
         func value(_ old: Int) -> Int {
             if let new = valueIndex[old] { return new }
@@ -42,6 +45,7 @@ extension Segment {
                     if let new = weightIndex[old] { return .weight(new) }
                     graph.weights.append(self.graph.weights[old])
                     weightData.append(weights[old])
+                    weightNumbers.append(old)
                     weightIndex[old] = graph.weights.count - 1
                     return .weight(graph.weights.count - 1)
                 }
@@ -64,6 +68,6 @@ extension Segment {
         graph.inputs = inputs.map { valueIndex[$0]! }
         graph.outputs = outputs.map { valueIndex[$0]! }
         let segment = Segment(graph: graph, weights: weightData, bounds: bounds, stateDType: stateDType, pageTokens: pageTokens)
-        return Extract(segment: segment, inputs: inputs, outputs: outputs, states: states)
+        return Extract(segment: segment, inputs: inputs, outputs: outputs, states: states, weights: weightNumbers)
     }
 }

@@ -62,7 +62,7 @@ struct PerplexityCommand: ParsableCommand {
 
     func run() throws {
         let engine = try Engine.forEvaluation(
-            path: try ModelStore.resolve(model.model), options: model.engineOptions(), context: model.context)
+            path: try ModelStore.resolve(model.model), options: try model.engineOptions(), context: model.context)
         let tokens = try text.ids(engine)
         let windows = try text.windows(engine)
         let progress = Progress("perplexity")
@@ -112,8 +112,8 @@ struct KLCommand: ParsableCommand {
 
     func run() throws {
         let path = try ModelStore.resolve(model.model)
-        var options = model.engineOptions()
-        if againstBackend != nil { options.settings = Self.settings(options.settings, of: options.backend) }
+        var options = try model.engineOptions()
+        if againstBackend != nil, options.placement == nil { options.settings = Self.settings(options.settings, of: options.backend) }
         let engine = try Engine.forEvaluation(path: path, options: options, context: model.context)
         let tokens = try text.ids(engine)
         let windows = try text.windows(engine)
@@ -133,11 +133,12 @@ struct KLCommand: ParsableCommand {
 
     private func reference(_ engine: Engine, _ path: String, _ tokens: [Int32]) throws -> Engine.DivergenceReference {
         if isLogits, let against { return .logits(try LogitsFile(path: against)) }
-        var options = model.engineOptions()
+        var options = try model.engineOptions()
         if against != nil { options.architecture = nil }
         if let againstBackend {
             options.backend = againstBackend
-            options.settings = Self.settings(model.engineOptions().settings, of: againstBackend)
+            options.placement = nil
+            options.settings = Self.settings(try model.engineOptions().settings, of: againstBackend)
         }
         let other = try Engine.forEvaluation(
             path: try against.map { try ModelStore.resolve($0) } ?? path, options: options, context: engine.contextLength)

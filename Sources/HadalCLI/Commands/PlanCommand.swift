@@ -1,41 +1,45 @@
 import ArgumentParser
+import Foundation
 import Hadal
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show where each op would run, why, and the memory it takes.",
-        discussion: "Reads the header only: works on a model too large to load. With --expert-memory, also reads some experts to see how fast the disk is.")
+        discussion: """
+            Reads the header only: works on a model too large to load. With --expert-memory, also reads some experts to see how fast the disk is.
+            hadal plan M --place "experts=cpu,rest=vulkan" -o plan.json writes what any command takes back with --plan plan.json.
+            """)
 
     @OptionGroup var model: ModelOptions
+    @Option(name: .shortAndLong, help: ArgumentHelp("Write the placement to a file that --plan takes, in every command.", valueName: "file"))
+    var output: String?
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        let forecast = try EngineForecast(path: try ModelStore.resolve(model.model), options: model.engineOptions())
+        if let output { try OutputFile.check(output) }
+        let options = try model.engineOptions()
+        let forecast = try EngineForecast(path: try ModelStore.resolve(model.model), options: options)
+        if let output {
+            let text = try forecast.placementRules(options).json.text(indent: 2) + "\n"
+            do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: Place(output)) }
+        }
         if json { return Terminal.json(forecast.json()) }
         for reason in forecast.description.graph.reasons { Terminal.line(reason) }
         Terminal.line("backend \(forecast.backend), fallback \(model.fallback.rawValue)")
-        let nodes = forecast.description.graph.main.nodes
-        Terminal.line("\nplacement")
-        Terminal.line(Terminal.table(forecast.plan.parts.map { part in
-            let first = nodes[part.nodes.lowerBound].label
-            let last = nodes[part.nodes.upperBound - 1].label
-            return ["  \(forecast.plan.devices[part.device])", "\(part.nodes.count) ops", first == last ? first : "\(first) … \(last)"]
-        }))
-        for move in forecast.plan.moves {
-            Terminal.line("  \(move.label) (\(move.op)) moves from \(move.from) to \(move.to): \(move.reason)")
-        }
-        Terminal.line("  \(forecast.plan.copies) copies between devices a step")
+        PlanListing.placement(forecast).forEach { Terminal.line($0) }
         Terminal.line("\nmemory")
         Terminal.line(Terminal.table([
             ["  weights", Terminal.bytes(forecast.weightBytes)],
             ["  cache", Terminal.bytes(forecast.cacheBytes), "for \(forecast.contextLength) tokens, \(Terminal.bytes(forecast.cacheBytesPerToken)) each; taken as it fills"],
             ["  free now", forecast.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
         ]))
-        if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.weightBytes > free {
+        if let text = PlanListing.devices(forecast) { Terminal.line(text) }
+        if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.weightBytes > free, forecast.devices.count < 2 {
             Terminal.line("  the weights do not fit the free memory")
         }
         if let obstacle = forecast.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle)") }
+        if let output { Terminal.note("the placement is in \(output)") }
     }
 
     private func describe(_ experts: ExpertForecast, _ forecast: EngineForecast) {

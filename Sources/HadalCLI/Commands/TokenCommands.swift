@@ -19,7 +19,7 @@ struct LogitsCommand: ParsableCommand {
 
     func run() throws {
         try OutputFile.check(output)
-        var options = model.engineOptions(observe: hidden ? .hidden : .allLogits)
+        var options = try model.engineOptions(observe: hidden ? .hidden : .allLogits)
         options.predictsNext = mtp
         let engine = try Engine(path: try ModelStore.resolve(model.model), options: options)
         let tensors = try engine.evaluate(tokens.ids)

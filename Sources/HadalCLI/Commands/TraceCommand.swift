@@ -37,6 +37,9 @@ struct TraceCommand: ParsableCommand {
     func validate() throws {
         guard n >= 0 else { throw ValidationError("-n must be 0 or more.") }
         guard prompt != nil || tokens != nil else { throw ValidationError("Give -p PROMPT or --tokens IDS.") }
+        if compare != nil, model.place != nil || model.planFile != nil {
+            throw ValidationError("--compare runs all ops on each of two backends; --place and --plan do not go with it.")
+        }
         if let compare, compare.split(separator: ",").count != 2 { throw ValidationError("--compare wants two backends: cpu,reference.") }
     }
 
@@ -89,14 +92,14 @@ struct TraceCommand: ParsableCommand {
     }
 
     private func runComparison(_ first: String, _ second: String) throws {
-        var options = model.engineOptions(observe: .everything)
+        var options = try model.engineOptions(observe: .everything)
         options.settings = options.settings.filter { $0.key.hasPrefix("\(first).") }
         options.backend = first
         let path = try ModelStore.resolve(model.model)
         let a = try Engine(path: path, options: options)
         let prompt = try ids(a)
         let results = try a.evaluate(prompt)
-        options.settings = model.engineOptions().settings.filter { $0.key.hasPrefix("\(second).") }
+        options.settings = try model.engineOptions().settings.filter { $0.key.hasPrefix("\(second).") }
         options.backend = second
         let b = try Engine(path: path, options: options)
         let others = try b.evaluate(prompt)

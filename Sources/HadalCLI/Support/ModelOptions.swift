@@ -47,16 +47,26 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Backend to run on: name, or name:device.", valueName: "name"))
     var backend = "cpu"
 
+    @Option(
+        help: ArgumentHelp(
+            "Place ops on backends: pattern=backend[:device], the first that matches decides. A pattern is an op (experts), a label (layers.*.attention.*), a range (layers 0-11), several of these, or rest.",
+            valueName: "rules"),
+        transform: { try PlacementRules(parsing: $0) })
+    var place: PlacementRules?
+
+    @Option(name: .customLong("plan"), help: ArgumentHelp("Place ops as a file says that hadal plan -o wrote.", valueName: "file"))
+    var planFile: String?
+
     @Option(help: ArgumentHelp("Set an option of a backend (hadal backends lists them).", valueName: "backend.option=value"))
     var set: [String] = []
 
-    @Option(help: "What to do with an op that the backend cannot run: error, warn or allow.")
+    @Option(help: "What to do with an op that its backend cannot run: error, warn or allow.")
     var fallback: FallbackPolicy = .error
 
     @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
     var architecture: String?
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Threads of the backend.", valueName: "n"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("Threads of each backend that has any.", valueName: "n"))
     var threads: Int?
 
     @Option(help: ArgumentHelp("Most tokens a session may hold.", valueName: "tokens"))
@@ -77,6 +87,7 @@ struct ModelOptions: ParsableArguments {
 
     func validate() throws {
         if let expertMemory, expertMemory.bytes < 1 { throw ValidationError("--expert-memory must be 1 byte or more.") }
+        if place != nil, planFile != nil { throw ValidationError("--place and --plan exclude each other.") }
         if let threads, threads < 1 { throw ValidationError("--threads must be 1 or more.") }
         if let context, context < 1 { throw ValidationError("--context must be 1 or more.") }
         if batch < 1 || batch > 65536 { throw ValidationError("--batch must be between 1 and 65536.") }
@@ -87,15 +98,18 @@ struct ModelOptions: ParsableArguments {
     }
 
     /// The options as the library takes them.
-    func engineOptions(observe: EngineOptions.Observation = .none) -> EngineOptions {
+    ///
+    /// - Throws: `HadalError` for a plan file that cannot be read.
+    func engineOptions(observe: EngineOptions.Observation = .none) throws -> EngineOptions {
         var options = EngineOptions()
         options.backend = backend
+        options.placement = try planFile.map { try PlacementRules(contentsOf: $0) } ?? place
         options.fallback = fallback
         for setting in set {
             guard let split = setting.firstIndex(of: "=") else { continue }
             options.settings[String(setting[..<split])] = String(setting[setting.index(after: split)...])
         }
-        if let threads { options.settings["\(backend.prefix { $0 != ":" }).threads"] = String(threads) }
+        options.threads = threads
         options.environment = search.environment
         options.architecture = architecture
         options.contextLength = context
@@ -108,7 +122,7 @@ struct ModelOptions: ParsableArguments {
     }
 
     func load(observe: EngineOptions.Observation = .none) throws -> Engine {
-        try Engine(path: try ModelStore.resolve(model), options: engineOptions(observe: observe))
+        try Engine(path: try ModelStore.resolve(model), options: try engineOptions(observe: observe))
     }
 }
 

@@ -30,7 +30,7 @@ struct SpeculationArguments: ParsableArguments {
 
 extension ModelOptions {
     func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil) throws -> Engine {
-        var options = engineOptions()
+        var options = try engineOptions()
         options.speculation = try speculation.options()
         options.liveKernels = live?.options()
         return try Engine(path: try ModelStore.resolve(model), options: options)

@@ -2,90 +2,201 @@ import HadalArchitecture
 import HadalBackend
 import HadalCore
 import HadalGraph
+import Synchronization
 
-/// The backend that the user asked for, opened, with the others that may take what it cannot.
-struct BackendChoice {
-    let names: [String]
-    let devices: [any Device]
-    /// The backend of each device, and how it was opened.
-    let opened: [OpenedBackend]
-    /// Of the preferred backend, less what a fallback device lacks.
-    let capabilities: BackendCapabilities
-    private let single: Set<Int>
-    let summary: String
-    /// Bytes of experts that the preferred device keeps in memory; nil: all of them.
+/// The backends that the user asked for, and which of them each node of a model is meant for.
+///
+/// A device is opened when the first node is to be placed on it, so that one without nodes never is.
+final class BackendChoice: Sendable {
+    /// A device that nodes are meant for, or may fall back on.
+    private final class Entry: Sendable {
+        /// Backend name, with the device's index where that is not 0.
+        let name: String
+        let backend: any Backend
+        let index: Int
+        let settings: [String: OptionValue]
+        private let log: LogSink
+        private let opened = Mutex<Result<any Device, any Error>?>(nil)
+
+        init(_ backend: any Backend, _ index: Int, settings: [String: OptionValue], log: LogSink) {
+            name = index == 0 ? backend.name : "\(backend.name):\(index)"
+            self.backend = backend
+            self.index = index
+            self.settings = settings
+            self.log = log
+        }
+
+        func open() throws -> any Device {
+            try opened.withLock { known in
+                if let known { return try known.get() }
+                let result = Result { try backend.open(device: index, options: settings, log: log) }
+                known = result
+                return try result.get()
+            }
+        }
+
+        func quiesce() { if case .success(let device) = opened.withLock({ $0 }) { device.quiesce() } }
+
+        var candidate: ExecutionPlan.Candidate {
+            .init(name: name, ownsMemory: backend.hasBuffers, takesSegments: backend.capabilities.contains(.multiNode)) { [self] in try open() }
+        }
+    }
+
+    /// Where one graph runs.
+    struct Placed {
+        let plan: ExecutionPlan
+        /// In the plan's order.
+        let devices: [any Device]
+        /// What all of these devices' backends can do, and what each can.
+        let capabilities: BackendCapabilities
+        let capabilitiesOfDevice: [BackendCapabilities]
+        /// How each device was opened.
+        let opened: [OpenedBackend]
+        /// The device that keeps its experts to a limit, an index into `devices`.
+        let streamingDevice: Int?
+
+        /// "cpu: AMD EPYC", several joined by " + ".
+        var summary: String { zip(plan.devices, devices).map { "\($0): \($1.info.name)" }.joined(separator: " + ") }
+    }
+
+    /// Bytes of experts that `streaming` keeps in memory; nil: all of them.
     let expertMemory: Int?
     static let expertOption = "expert-memory"
+    static let threadsOption = "threads"
 
-    init(_ options: EngineOptions) throws {
-        let registry = try options.environment.registry()
-        let selection = try registry.resolve(options.backend)
-        let preferred = selection.backend
-        var opened: [(any Backend, Int)] = [(preferred, selection.deviceIndex)]
-        var known = Set([preferred.name])
-        if options.fallback != .error {
-            for backend in registry.list().available.map(\.backend) where backend.name != preferred.name {
-                known.insert(backend.name)
-                // The reference backend can run everything, so it comes after the others.
-                if backend.name == "reference" { opened.append((backend, 0)) } else { opened.insert((backend, 0), at: min(1, opened.count)) }
+    private let options: EngineOptions
+    private let registry: BackendRegistry
+    /// Those that nodes are meant for, the one for most of them first.
+    private let entries: [Entry]
+    /// For each rule, and last for what no rule takes, an index into `entries`.
+    private let entryOfRule: [Int?]
+    /// Those that may take over where the policy permits; found when first needed.
+    private let takeovers = Mutex<[Entry]?>(nil)
+    /// The entry that keeps its experts to a limit.
+    private let streaming: Int?
+
+    /// Resolves names and settings; opens nothing.
+    ///
+    /// - Parameters:
+    ///   - graphs: those of the model that may be run.
+    ///   - isDraft: of a model that drafts for another one, for which the rules were written: some may have nothing to say of it.
+    /// - Throws: `HadalError` for a backend, device or option that there is not, and for rules without sense.
+    init(_ options: EngineOptions, for graphs: [Graph], isDraft: Bool = false) throws {
+        self.options = options
+        registry = try options.environment.registry()
+        let rules = options.placement?.rules ?? []
+        if let placement = options.placement, !isDraft {
+            let warnings = try placement.check(graphs, ops: Set(try options.environment.catalogue().contracts.keys))
+            for warning in warnings { options.log.write(.warning, warning) }
+        }
+        // How many nodes each rule takes, and last how many none does.
+        var counts = Array(repeating: 0, count: rules.count + 1)
+        var experts: Set<Int> = []
+        for graph in graphs {
+            let taken = options.placement?.assign(graph) ?? Array(repeating: nil, count: graph.nodes.count)
+            for (node, rule) in zip(graph.nodes, taken) {
+                counts[rule ?? rules.count] += 1
+                if node.op == "experts" { experts.insert(rule ?? rules.count) }
             }
         }
-        for key in options.settings.keys {
-            let owner = String(key.prefix { $0 != "." })
-            // A setting for a backend that is not in use is fine, one for a backend that does not exist is a slip.
-            if known.contains(owner) { continue }
-            known.formUnion(registry.list().available.map(\.backend.name))
-            guard known.contains(owner) else {
-                throw HadalError(.invalidArgument, "--set \(key): there is no backend '\(owner)'", hint: "backends: \(known.sorted().joined(separator: ", "))")
+        var resolved: [(backend: any Backend, index: Int, nodes: Int, rules: [Int])] = []
+        var selections: [String: BackendRegistry.Selection] = [:]
+        for (number, count) in counts.enumerated() {
+            if number == rules.count, count == 0, !rules.isEmpty { continue }
+            let name = number < rules.count ? rules[number].backend : options.backend
+            let selection: BackendRegistry.Selection
+            do { selection = try selections[name] ?? registry.resolve(name) } catch let error as HadalError where number < rules.count {
+                throw HadalError(error.code, "placement '\(rules[number].text)': \(error.message)", at: error.place, hint: error.hint)
+            }
+            selections[name] = selection
+            if let known = resolved.firstIndex(where: { $0.backend.name == selection.backend.name && $0.index == selection.deviceIndex }) {
+                resolved[known].nodes += count
+                resolved[known].rules.append(number)
+            } else {
+                resolved.append((selection.backend, selection.deviceIndex, count, [number]))
             }
         }
-        var names: [String] = []
-        var devices: [any Device] = []
-        var used: [OpenedBackend] = []
-        var single: Set<Int> = []
-        var capabilities = preferred.capabilities
-        var expertMemory: Int?
-        for (k, (backend, device)) in opened.enumerated() {
-            var parsed = try Self.parse(options.settings, for: backend)
-            if k == 0 {
-                if let limit = options.expertMemory { parsed[Self.expertOption] = try Self.expertOption(limit, for: backend) }
-                if case .int(let bytes)? = parsed[Self.expertOption], bytes > 0 { expertMemory = Int(clamping: bytes) }
-            }
-            parsed = try options.environment.addingKernels(to: parsed, for: backend)
-            do {
-                devices.append(try backend.open(device: device, options: parsed, log: options.log))
-            } catch where k > 0 {
+        // Rules that take no node of this model decide nothing.
+        if resolved.contains(where: { $0.nodes > 0 }) { resolved.removeAll { $0.nodes == 0 } }
+        resolved.sort { $0.nodes > $1.nodes }
+        var entryOfRule: [Int?] = Array(repeating: nil, count: rules.count + 1)
+        for (index, item) in resolved.enumerated() { for rule in item.rules { entryOfRule[rule] = index } }
+        self.entryOfRule = entryOfRule
+
+        try Self.checkOwners(of: options.settings, registry, known: Set(selections.values.map(\.backend.name)))
+        if options.threads != nil, !resolved.contains(where: { Self.takesThreads($0.backend) }) {
+            throw HadalError(
+                .invalidArgument, "backend \(resolved.map(\.backend.name).joined(separator: ", ")) has no option '\(Self.threadsOption)'",
+                hint: "run without --threads")
+        }
+        let limited = try Self.streaming(resolved.map(\.backend), experts: Set(experts.compactMap { entryOfRule[$0] }), options)
+        entries = try resolved.enumerated().map { index, item in
+            var settings = try Self.settings(options, for: item.backend)
+            if let limit = options.expertMemory, index == limited { settings[Self.expertOption] = .int(Int64(limit)) }
+            return Entry(item.backend, item.index, settings: settings, log: options.log)
+        }
+        streaming = limited
+        if let limited, case .int(let bytes)? = entries[limited].settings[Self.expertOption], bytes > 0 {
+            expertMemory = Int(clamping: bytes)
+        } else {
+            expertMemory = nil
+        }
+    }
+
+    /// Joins the threads of every device that was opened.
+    func quiesce() { for entry in entries + (takeovers.withLock { $0 } ?? []) { entry.quiesce() } }
+
+    // MARK: placing
+
+    /// Places a graph. Asks devices, but reads no weight.
+    func place(_ segment: Segment) throws -> Placed {
+        let taken = options.placement?.assign(segment.graph) ?? Array(repeating: nil, count: segment.graph.nodes.count)
+        let unruled = entryOfRule.count - 1
+        let preferred = taken.map { entryOfRule[$0 ?? unruled] ?? 0 }
+        let (plan, devices) = try ExecutionPlan.make(
+            for: segment, preferred: preferred, candidates: entries.map(\.candidate), others: { others().map(\.candidate) }, policy: options.fallback)
+        let all = entries + (takeovers.withLock { $0 } ?? [])
+        let used = plan.devices.compactMap { name in all.first { $0.name == name } }
+        let capabilities = used.map(\.backend.capabilities)
+        return Placed(
+            plan: plan, devices: devices, capabilities: capabilities.dropFirst().reduce(capabilities.first ?? []) { $0.intersection($1) },
+            capabilitiesOfDevice: capabilities,
+            opened: used.enumerated().map { OpenedBackend(backend: $1.backend, device: $1.index, options: $1.settings, number: $0) },
+            streamingDevice: streaming.flatMap { expertMemory == nil ? nil : plan.devices.firstIndex(of: entries[$0].name) })
+    }
+
+    /// What may take over where the policy permits: backends that nothing is meant for. The reference backend can run everything, so it
+    /// comes last.
+    private func others() -> [Entry] {
+        takeovers.withLock { known in
+            if let known { return known }
+            let found = findOthers()
+            known = found
+            return found
+        }
+    }
+
+    private func findOthers() -> [Entry] {
+        let all = registry.list().available.map(\.backend).filter { backend in !entries.contains { $0.backend.name == backend.name } }
+        let ordered = all.filter { $0.name != "reference" } + all.filter { $0.name == "reference" }
+        return ordered.compactMap { backend in
+            do { return Entry(backend, 0, settings: try Self.settings(options, for: backend), log: options.log) } catch {
                 options.log.write(.warning, "backend \(backend.name) cannot take over: \(error)")
-                continue
+                return nil
             }
-            if !backend.capabilities.contains(.multiNode) { single.insert(names.count) }
-            used.append(OpenedBackend(backend: backend, device: device, options: parsed, number: names.count))
-            names.append(backend.name)
-            capabilities.formIntersection(backend.capabilities)
         }
-        self.expertMemory = expertMemory
-        self.names = names
-        self.devices = devices
-        self.opened = used
-        self.capabilities = capabilities
-        self.single = single
-        let info = devices[0].info
-        summary = "\(names[0]): \(info.name)"
     }
 
-    func plan(for segment: Segment, policy: FallbackPolicy) throws -> ExecutionPlan {
-        try ExecutionPlan.make(for: segment, candidates: Array(zip(names, devices)), policy: policy, single: single)
-    }
-
-    /// The experts that the devices read from disk themselves; nil when there are none.
-    func streamedExperts(of graph: Graph, _ model: ModelGraph, log: LogSink) throws -> ExpertPlacement? {
-        let placement = try ExpertPlacement(graph, of: model)
-        guard !placement.layers.isEmpty else {
+    /// The experts that a device reads from disk itself; nil when there are none.
+    func streamedExperts(of graph: Graph, _ model: ModelGraph, _ placed: Placed, log: LogSink) throws -> ExpertPlacement? {
+        guard expertMemory != nil else { return nil }
+        guard graph.nodes.contains(where: { $0.op == "experts" }) else {
             log.write(.warning, "--expert-memory has no effect: the model has no experts")
             return nil
         }
-        guard capabilities.contains(.weightPieces) else {
-            log.write(.warning, "--expert-memory has no effect: a backend that may take over ops keeps all experts in memory")
+        let placement = try ExpertPlacement(graph, of: model, on: placed)
+        guard !placement.layers.isEmpty else {
+            log.write(.warning, "--expert-memory has no effect: the backend that runs the experts keeps all of them in memory")
             return nil
         }
         let fixed = placement.layers.filter { !$0.isStreamable }
@@ -95,28 +206,5 @@ struct BackendChoice {
                 "the experts of \(fixed.count) of \(placement.layers.count) layers stay in memory, whatever --expert-memory says: those of \(first.label) are not stored one by one")
         }
         return placement.pieces.isEmpty ? nil : placement
-    }
-
-    private static func expertOption(_ limit: Int, for backend: any Backend) throws -> OptionValue {
-        guard limit > 0 else { throw HadalError(.invalidArgument, "a limit of \(limit) bytes for experts", hint: "leave --expert-memory out for none") }
-        guard backend.options.contains(where: { $0.name == expertOption && $0.kind == .int }), backend.capabilities.contains(.weightPieces) else {
-            throw HadalError(
-                .unsupported, "backend '\(backend.name)' keeps all experts in memory and takes no --expert-memory", hint: "the cpu backend does")
-        }
-        return .int(Int64(limit))
-    }
-
-    static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
-        var values: [String: OptionValue] = [:]
-        for (key, text) in settings {
-            let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
-            guard parts.count == 2, parts[0] == backend.name else { continue }
-            guard let spec = backend.options.first(where: { $0.name == parts[1] }) else {
-                let known = backend.options.map(\.name).joined(separator: ", ")
-                throw HadalError(.invalidArgument, "backend \(backend.name) has no option '\(parts[1])'", hint: "options: \(known.isEmpty ? "none" : known)")
-            }
-            values[spec.name] = try spec.parse(text)
-        }
-        return values
     }
 }

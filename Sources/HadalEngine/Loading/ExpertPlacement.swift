@@ -23,11 +23,14 @@ struct ExpertPlacement: Sendable {
     /// Where each expert of a streamable weight is stored.
     private(set) var pieces: [Int: [WeightRecipe.StoredRange]] = [:]
 
-    init(_ graph: Graph, of model: ModelGraph) throws {
+    /// - Parameter placed: where the graph runs; experts on devices that keep all of them are left out. nil: all are told of.
+    init(_ graph: Graph, of model: ModelGraph, on placed: BackendChoice.Placed? = nil) throws {
+        let deviceOfNode = placed?.plan.deviceOfNode
         let bindings = try model.bindings(of: graph)
         var users: [Int: Int] = [:]
         for node in graph.nodes { for case .weight(let weight) in node.inputs { users[weight, default: 0] += 1 } }
-        for node in graph.nodes where node.op == "experts" && node.inputs.count > 5 {
+        for (number, node) in graph.nodes.enumerated() where node.op == "experts" && node.inputs.count > 5 {
+            if let deviceOfNode, deviceOfNode[number] != placed?.streamingDevice { continue }
             let weights = node.inputs[3...5].compactMap { if case .weight(let weight) = $0 { weight } else { nil } }
             guard weights.count == 3, let experts = graph.weights[weights[0]].dims.first else { continue }
             var chosen = 1

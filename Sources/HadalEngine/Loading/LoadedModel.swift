@@ -15,7 +15,8 @@ public final class LoadedModel: Sendable {
     /// Weights bound for compiling, and what keeps their bytes alive.
     struct BoundWeights: Sendable {
         var data: [Segment.WeightData]
-        var owners: [WeightData]
+        /// For each weight what keeps its bytes; nil for one that a backend reads itself.
+        var owners: [WeightData?]
         /// Of weights without data here.
         var scales: [WeightScales] = []
     }
@@ -83,6 +84,7 @@ public final class LoadedModel: Sendable {
             if let ranges = streamed?.pieces[index], let pieces = pieces(ranges) {
                 let scales = try binding.scales(from: description.files)
                 bound.data.append(.init(bytes: nil, scales: scales.flatMap(Self.scales), pieces: pieces))
+                bound.owners.append(nil)
                 if let scales { bound.scales.append(scales) }
                 continue
             }
@@ -138,8 +140,24 @@ public final class LoadedModel: Sendable {
         return (weight(graph.nodes.first { $0.op == "embedding" }), weight(head))
     }
 
-    /// Keeps the bytes of weights that a backend goes on reading.
-    func keep(_ weights: BoundWeights) { kept.withLock { $0.append(weights) } }
+    /// Keeps the bytes of those weights of a graph that backends go on reading, and lets go of the others, of which they have copies:
+    /// of the file's pages, too.
+    ///
+    /// - Parameter numbers: the weights to keep.
+    func keep(_ weights: BoundWeights, _ numbers: Set<Int>, of graph: Graph) throws {
+        guard !numbers.isEmpty else { return releaseMappedPages() }
+        var rest = weights
+        if numbers.count < weights.owners.count {
+            let bindings = try description.graph.bindings(of: graph)
+            let used = Set(numbers.compactMap { bindings[$0].plainTensor.map { ExactString($0.name) } })
+            for index in weights.owners.indices where !numbers.contains(index) {
+                rest.owners[index] = nil
+                if let tensor = bindings[index].plainTensor, !used.contains(ExactString(tensor.name)) { description.files.discard(tensor) }
+            }
+        }
+        rest.data = []
+        kept.withLock { $0.append(rest) }
+    }
 
     /// Lets go of the file's pages: the backend has copies of its own.
     func releaseMappedPages() { for tensor in description.files.tensors { description.files.discard(tensor) } }

@@ -16,15 +16,22 @@ struct MemoryBudget {
     /// Fewer tokens than this are not worth starting with.
     private static let leastTokens = 64
 
-    init(_ graph: Graph, _ placement: ExpertPlacement, _ experts: ExpertForecast, device: any Device, limit: Int, cacheBytesPerToken: Int, limits: MemoryLimits) {
+    /// - Parameters:
+    ///   - device: that which keeps the experts.
+    ///   - hosted: weights that lie in the host's memory; nil: all.
+    init(
+        _ graph: Graph, _ placement: ExpertPlacement, _ experts: ExpertForecast, device: any Device, limit: Int, cacheBytesPerToken: Int,
+        limits: MemoryLimits, hosted: Set<Int>? = nil
+    ) {
         var resident = 0
-        for (index, weight) in graph.weights.enumerated() where placement.pieces[index] == nil {
+        func stays(_ index: Int) -> Bool { placement.pieces[index] == nil && hosted?.contains(index) ?? true }
+        for (index, weight) in graph.weights.enumerated() where stays(index) {
             let isMatrix = weight.dims.count > 1 && weight.dtype.isQuantised
             resident += isMatrix ? device.heldBytes(of: weight) ?? weight.bytes : weight.bytes
         }
         residentBytes = resident
         hugePages = graph.weights.indices.reduce(0) {
-            placement.pieces[$1] == nil && graph.weights[$1].bytes >= 1 << 20 ? $0 + (2 << 20) : $0
+            stays($1) && graph.weights[$1].bytes >= 1 << 20 ? $0 + (2 << 20) : $0
         }
         expertBytes = min(limit, experts.totalBytes)
         self.cacheBytesPerToken = cacheBytesPerToken

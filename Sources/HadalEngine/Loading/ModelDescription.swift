@@ -16,6 +16,9 @@ public struct ModelDescription: Sendable {
         let graph = try match.build(files, catalogue: try options.environment.catalogue())
         for reason in graph.reasons { options.log.write(.info, reason) }
         for warning in graph.warnings { options.log.write(.warning, warning) }
+        if let wanted = options.placement?.architecture, wanted != graph.architecture {
+            options.log.write(.warning, "the placement was written for \(wanted), this model is \(graph.architecture)")
+        }
         self.files = files
         self.graph = graph
     }

@@ -1,6 +1,7 @@
 import HadalBackend
 import HadalCore
 import HadalFormats
+import HadalGraph
 import HadalText
 
 /// What an engine is made from: everything that can be known and refused before a weight is read.
@@ -15,9 +16,18 @@ final class PreparedModel {
     let contextLength: Int
     /// The model that drafts for this one.
     let draft: PreparedModel?
+    /// Whether it drafts for another one.
+    let isDraft: Bool
+
+    /// The graphs that will be run: that of the prediction head only where it is asked for.
+    var graphs: [Graph] {
+        let head = options.predictsNext || options.speculation.source == .mtp ? description.graph.graphs[PredictionHead.graphName] : nil
+        return [model.graph] + (head.map { [$0] } ?? [])
+    }
 
     /// - Parameter contextLimit: bounds the context of a model that only drafts: it never needs more than the one it drafts for.
-    init(path: String, options: EngineOptions, contextLimit: Int = .max) throws {
+    init(path: String, options: EngineOptions, contextLimit: Int = .max, isDraft: Bool = false) throws {
+        self.isDraft = isDraft
         files = try ModelFiles.open(path: path)
         description = try ModelDescription(files: files, options: options)
         self.options = options
@@ -30,7 +40,7 @@ final class PreparedModel {
             draft = nil
             return
         }
-        let draft = try PreparedModel(path: path, options: Self.draftOptions(options), contextLimit: contextLength)
+        let draft = try PreparedModel(path: path, options: Self.draftOptions(options), contextLimit: contextLength, isDraft: true)
         try DraftVocabulary.check(
             (tokenizer, model.vocabularySize, files.path), draft: (draft.tokenizer, draft.model.vocabularySize, draft.files.path))
         self.draft = draft
@@ -45,6 +55,7 @@ final class PreparedModel {
         draft.observe = .none
         draft.predictsNext = false
         draft.architecture = nil
+        draft.placement?.architecture = nil
         draft.contextLength = nil
         draft.batchSequences = 1
         return draft

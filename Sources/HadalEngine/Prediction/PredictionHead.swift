@@ -76,16 +76,15 @@ final class PredictionHead {
         let bare = Segment(
             withoutData: graph, scales: try model.description.scales(of: graph), bounds: bounds, stateDType: options.cacheDType,
             pageTokens: Engine.pageTokens)
-        let plan = try chosen.plan(for: bare, policy: options.fallback)
-        let placement = try chosen.expertMemory.map { _ in try ExpertPlacement(graph, of: model.description.graph) }
-        let streamed = chosen.capabilities.contains(.weightPieces) ? placement : nil
+        let placed = try chosen.place(bare)
+        let streamed = try chosen.expertMemory.map { _ in try ExpertPlacement(graph, of: model.description.graph, on: placed) }
         let weights = try model.bindWeights(of: graph, sharing: model.graph, streamed: streamed)
         let segment = Segment(
             graph: graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
         let perSession = (contextLength + Engine.pageTokens - 1) / Engine.pageTokens
         let pages = max(use.pages, perSession)
-        program = try Program(plan: plan, segment: segment, devices: chosen.devices, pageCount: pages)
-        if program.info.keepsWeights { model.keep(weights) }
+        program = try Program(plan: placed.plan, segment: segment, devices: placed.devices, pageCount: pages)
+        if program.info.keepsWeights { try model.keep(weights, program.keptWeights, of: graph) }
         width = source.width
         vocabularySize = model.vocabularySize
         pool = PagePool(pages: pages)
