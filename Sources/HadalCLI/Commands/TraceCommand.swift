@@ -138,7 +138,7 @@ struct TraceCommand: ParsableCommand {
                 bytes = node.bytes
                 let blamed = comparison.names.0 == "reference" ? comparison.names.1 : comparison.names.0
                 replay = KernelOptions.shell(["hadal", "kernels", "test", "--replay", path, "--backend", blamed] + command.model.search.kernelPaths.flatMap { ["--kernels", $0] })
-                let settings = command.model.engineOptions().settings
+                let settings = try command.model.engineOptions().settings
                 let sides = try [comparison.names.0, comparison.names.1].map {
                     try KernelWorkbench($0, environment: command.model.search.environment, settings: settings)
                 }
