@@ -1,5 +1,4 @@
 import HadalCore
-import HadalKernelFiles
 
 /// A kernel's source with everything that it includes from kernel directories, read at one time: what is hashed is what is compiled.
 struct KernelSource: Sendable, Equatable {
@@ -115,11 +114,4 @@ struct KernelSource: Sendable, Equatable {
             return parts.joined(separator: "/")
         }
     }
-}
-
-/// Where the installation keeps what kernels include.
-enum StockFolders {
-    static let kernels = KernelFolder.candidates.first { WholeFile.exists("\($0)/include/hadal_kernel.h") }
-    /// The directory whose `include` has `hadal_plugin.h`, where that is not the kernels' own.
-    static let pluginHeader = KernelFolder.pluginHeaderCandidates.first { WholeFile.exists("\($0)/include/hadal_plugin.h") }
 }
