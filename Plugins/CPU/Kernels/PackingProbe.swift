@@ -49,7 +49,7 @@ struct PackingProbe {
         output.home = .constant(memory.pointer)
         let program = try Program(
             [PlannedInstruction(kernel: kernel, inputs: [input], outputs: [output], node: 0)], slots: [], states: [],
-            bounds: .init(tokens: 1, sequences: 1, rows: 1), isa: device.configuration.isa)
+            bounds: .init(tokens: 1, sequences: 1, rows: 1), on: device)
         guard device.pool.reserve(scratch: program.scratchBytes), device.pool.run(Run(instructions: program.instructions)) == .done else {
             throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")
         }
