@@ -4,12 +4,8 @@ import TestSupport
 import Testing
 
 /// Real sources, broken by one edit each: `kernels test` and `kernels watch` say so, and the replay command they print does, too.
-@Suite("Broken kernels", .serialized, .enabled(if: BrokenKernelTests.hasCompiler, "needs a C compiler"))
+@Suite("Broken kernels", .serialized, .enabled(if: CompilerSearch.hasCompiler, "needs a C compiler"))
 struct BrokenKernelTests {
-    static let hasCompiler = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains { folder in
-        ["cc", "clang", "gcc"].contains { FileManager.default.isExecutableFile(atPath: "\(folder)/\($0)") }
-    }
-
     struct Edit: Sendable, CustomTestStringConvertible {
         var name: String
         var op: String
@@ -140,5 +136,11 @@ struct BrokenKernelTests {
         try text.replacingOccurrences(of: "\"dims\": {\"N\"", with: "\"dims\": {\"M\"").write(toFile: path, atomically: true, encoding: .utf8)
         let wrong = try CommandRun(["kernels", "test", "squared", "--kernels", "\(folder)/k"], environment: environment)
         #expect(wrong.status == 1 && wrong.error.contains("squared/op.json:") && wrong.error.contains("'M'"), "\(wrong.error)")
+    }
+}
+
+enum CompilerSearch {
+    static let hasCompiler = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains { folder in
+        ["cc", "clang", "gcc"].contains { FileManager.default.isExecutableFile(atPath: "\(folder)/\($0)") }
     }
 }

@@ -55,14 +55,14 @@ struct ContractErrorTests {
         (#""D": 3}"#, #""E": 3}"#, "12:41", "no input has a dim 'E'"),
         (#"{"factor": 2.0}, "dtypes""#, #"{"fctor": 2.0}, "dtypes""#, "12:69", "fctor"),
         (#"{"factor": 2.0}, "dtypes""#, #"{"factor": -2.0}, "dtypes""#, "12:70", "at least 0"),
-        (#""dtypes": {"w": "f16"}"#, #""dtypes": {"w": "bf16"}"#, "12:92", "may not be bf16"),
+        (#""dtypes": {"w": "f16"}"#, #""dtypes": {"w": "bf16"}"#, "12:92", "may not be BF16"),
         (#""dtypes": {"w": "f16"}"#, #""dtypes": {"v": "f16"}"#, "12:92", "no input 'v'"),
         (#""present": ["w"]"#, #""present": ["x"]"#, "12:112", "always present"),
         (#""present": ["w"]"#, #""steps": [[[0, 1]]]"#, "12:109", "for ops with states"),
         (#""tolerance": {"absolute": 0}"#, #""tolerance": {"absolut": 0}"#, "11:17", "absolut"),
         (#""operations": "N * D""#, #""operation": "N * D""#, "13:13", "operation"),
         (#""reads": {"x": "N"}"#, #""reads": {"z": "N"}"#, "13:51", "no input or state 'z'"),
-        (#""inputs": ["#, #""inputs": {"#, "", ""),
+        (#""inputs": ["#, #""inputs": {"#, "6:5", "a key"),
         (#""op": "twice""#, #""op": "twice", "op": "thrice""#, "3:18", "op"),
     ]
 

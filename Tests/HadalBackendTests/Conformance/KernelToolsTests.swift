@@ -87,7 +87,7 @@ struct KernelToolsTests {
         let points = try bench.points(linear, shape)
         #expect(points.count == 1)
         let result = try bench.measure(points[0], linear)
-        #expect(result.operations == 2 * 2 * 1024 * 64)
+        #expect(result.operations == Double(2 * 2 * 1024 * 64))
         #expect(result.bytes == Double(2 * 1024 * 4 + 64 * 1024 / 32 * 34 + 2 * 64 * 4))
         #expect(result.microseconds > 0 && result.fastest <= result.microseconds && result.runs >= 3 && result.hasQuantisedWeights)
         #expect(result.copies > 1 && result.copies <= 64)
@@ -100,7 +100,7 @@ struct KernelToolsTests {
         small.step = try KernelShape.step(parsing: "3+2")
         let step = try bench.measure(try #require(try bench.points(attention, small).first), attention)
         // Two new tokens see 4 and 5 tokens.
-        #expect(step.operations == 2 * 9 * 2 * (4 + 4))
+        #expect(step.operations == Double(2 * 9 * 2 * (4 + 4)))
     }
 
     @Test("Shapes that make no sense are errors that say why")
