@@ -135,6 +135,13 @@ def newest_glibc(root):
     return ".".join(map(str, newest))
 
 
+def compile_shaders(build, folder):
+    """Vulkan kernels as SPIR-V, for machines without shaderc."""
+    done = subprocess.run([str(build / "hadal"), "kernels", "build", "-o", str(folder)], capture_output=True, text=True)
+    if done.returncode:
+        fail(f"the Vulkan kernels cannot be compiled here, which takes glslc and a Vulkan device, be it in software:\n{done.stderr.strip()}")
+
+
 def pack(root, tarball):
     time = int(os.environ.get("SOURCE_DATE_EPOCH") or run("git", "-C", str(REPOSITORY), "log", "-1", "--format=%ct").strip() or 0)
 
@@ -178,9 +185,11 @@ def main():
     write_index(root, fallback)
 
     copy_tree(REPOSITORY / "kernels", root / "share/hadal/kernels", skip={".swift"})
+    compile_shaders(build, root / "share/hadal/kernels/spirv")
     copy_tree(REPOSITORY / "Sources/HadalArchitecture/Resources", root / "share/hadal/architectures")
     install(REPOSITORY / "Sources/HadalHub/Resources/catalogue.json", root / "share/hadal/catalogue.json")
-    install(REPOSITORY / "Sources/CHadalPlugin/include/hadal_plugin.h", root / "include/hadal_plugin.h")
+    for folder in ["include", "share/hadal/kernels/include"]:
+        install(REPOSITORY / "Sources/CHadalPlugin/include/hadal_plugin.h", root / folder / "hadal_plugin.h")
     for page in sorted((REPOSITORY / "docs").glob("*.md")):
         install(page, root / "share/doc/hadal" / page.name)
     install(REPOSITORY / "LICENSE", root / "LICENSE")

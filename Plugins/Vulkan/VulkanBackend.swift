@@ -19,6 +19,7 @@ public struct VulkanBackend: Backend {
     }
 
     public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
+        try check(options: options)
         let library = try VulkanLibrary.shared.get()
         let handles = try library.physicalDevices()
         guard handles.indices.contains(index) else {

@@ -47,7 +47,7 @@ struct BrokenKernelTests {
         }
         let device = try VulkanTestDevice.open(["kernels": .string(folder), "kernel-cache": .string("none")])
         defer { device.quiesce() }
-        let report = try VulkanTestDevice.kit(ops: [fault.op], cases: 12).check(device, capabilities: VulkanTestDevice.backend.capabilities)
+        let report = try VulkanTestDevice.kit(ops: [fault.op], cases: 6).check(device, capabilities: VulkanTestDevice.backend.capabilities)
         let failures = report.flatMap(\.failures)
         #expect(failures.contains { fault.kinds.contains($0.kind) }, "\(failures.map { "\($0.kind) \($0.message)" })")
     }

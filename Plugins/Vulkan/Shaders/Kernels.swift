@@ -59,6 +59,9 @@ final class Kernels {
     func kernel(of op: String, in directory: String) throws -> Kernel {
         texts = [:]
         let folder = "\(directory)/\(op)"
+        guard FileManager.default.fileExists(atPath: "\(folder)/vulkan.comp") else {
+            throw HadalError(.notFound, "there is no kernel of '\(op)'", at: Place("\(folder)/vulkan.comp"))
+        }
         let contract = FileManager.default.fileExists(atPath: "\(folder)/op.json") ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
         guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: Place("\(folder)/op.json")) }
         return try load(contract, from: [folder, contract.folder, try catalogue.contract(for: op).folder])

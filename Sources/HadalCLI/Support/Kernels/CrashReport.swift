@@ -25,6 +25,11 @@ enum CrashReport {
             #endif
             sigaction(signal, &action, nil)
         }
+        // Whoever started this process may have had it blocked, which is inherited.
+        var clock = sigset_t()
+        sigemptyset(&clock)
+        sigaddset(&clock, SIGALRM)
+        pthread_sigmask(SIG_UNBLOCK, &clock, nil)
     }
 
     private static let handle: @convention(c) (Int32) -> Void = { signal in
