@@ -95,7 +95,7 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     ///
     /// - Throws: when it does not compile or does not fit; then the old one stays.
     func replaceKernel(op: String, from directory: String) throws {
-        guard lowering.segment.graph.nodes.contains(where: { $0.op == op }) else { return }
+        guard lowering.segment.graph.nodes.contains(where: { $0.op == op }) else { throw HadalError(.notFound, "the segment has no op '\(op)'") }
         let kernel = try device.kernels.kernel(of: op, in: directory)
         let replaced = try lowering.replacing(kernel, in: dispatches)
         let memory = try Self.indirect(replaced.count, context)
