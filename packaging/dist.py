@@ -140,6 +140,9 @@ def compile_shaders(build, folder):
     done = subprocess.run([str(build / "hadal"), "kernels", "build", "-o", str(folder)], capture_output=True, text=True)
     if done.returncode:
         fail(f"the Vulkan kernels cannot be compiled here, which takes glslc and a Vulkan device, be it in software:\n{done.stderr.strip()}")
+    folder.chmod(0o755)
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def pack(root, tarball):

@@ -13,18 +13,21 @@ struct UserOpTests {
         var options = Golden.options(backend, observe: observe)
         options.architecture = Fixtures.path("kernels/relu2.json")
         options.environment.kernelPaths = [directory.path]
-        options.settings = ["cpu.kernel-cache": cache.path, "cpu.threads": "2"]
+        options.settings = ["cpu.kernel-cache": cache.path, "cpu.threads": "2", "vulkan.kernel-cache": cache.path]
         return options
     }
 
     static let model = Fixtures.path("models/llama")
 
-    @Test("a squared ReLU runs on cpu as its expression says")
-    func runs() throws {
+    /// Those of this machine that compute, where one needs a device.
+    static let backends = ["cpu", "vulkan"].filter { (try? Golden.options($0).environment.registry().resolve($0)) != nil }
+
+    @Test("a squared ReLU runs as its expression says", arguments: backends)
+    func runs(on backend: String) throws {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         let ids = (0..<40).map { Int32($0 * 7 % 200 + 3) }
         var results: [[NamedTensor]] = []
-        for backend in ["reference", "cpu"] {
+        for backend in ["reference", backend] {
             let engine = try Engine(path: Self.model, options: Self.options(backend, directory, cache: cache, observe: .hidden))
             #expect(engine.plan.parts.count == 1)
             results.append(try engine.evaluate(ids))

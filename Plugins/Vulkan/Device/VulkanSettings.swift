@@ -40,17 +40,11 @@ struct VulkanSettings {
         }
         kernelDirectories = text("kernels").split(separator: ":").map(String.init)
         let cache = text("kernel-cache")
-        self.cache = cache == "none" ? nil : cache.isEmpty ? Self.defaultCache : cache
+        self.cache = cache == "none" ? nil : cache.isEmpty ? ContentCache.standardDirectory("kernels") : cache
         tunedPath = text("tuned").isEmpty ? nil : text("tuned")
         disabledFeatures = Set(text("without").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
         spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
-    }
-
-    private static var defaultCache: String? {
-        let environment = ProcessInfo.processInfo.environment
-        if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") { return "\(base)/hadal/kernels" }
-        return environment["HOME"].map { "\($0)/.cache/hadal/kernels" }
     }
 
     /// Those of the first directory that has any, else the installation's.

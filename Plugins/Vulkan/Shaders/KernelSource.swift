@@ -1,3 +1,4 @@
+import Foundation
 import HadalCore
 import HadalGraph
 
@@ -120,6 +121,9 @@ struct KernelSource {
 
             """
     }
+
+    /// The same for wherever the file lies.
+    var textWithoutPath: String { text.replacingOccurrences(of: "\"\(path)\"", with: "\"vulkan.comp\"") }
 
     /// A name of the contract that means something else in GLSL gets an underscore.
     static func safe(_ name: String) -> String {

@@ -1,16 +1,13 @@
-import Foundation
 import HadalCore
 
 /// SPIR-V by the text it comes from: shipped with the installation, kept from earlier runs, or compiled now.
 ///
-/// An entry of the cache is one file, named by a hash of the text and the compiler, that begins with a checksum of what follows: a file
-/// that does not match is compiled anew and written over, never used. Files are written beside and renamed.
 /// Thread safety: as the device it belongs to.
 final class SpirvStore {
     private let compiler: (any ShaderCompiler)?
-    private let cache: String?
-    private let shipped: [String]
-    private let output: String?
+    private let cache: ContentCache?
+    private let shipped: [ContentCache]
+    private let output: ContentCache?
     private let log: LogSink
     private var loaded: [String: [UInt32]] = [:]
     private var failures: [String: HadalError] = [:]
@@ -21,9 +18,9 @@ final class SpirvStore {
     ///   - output: a directory that such entries are written to.
     init(compiler: (any ShaderCompiler)?, cache: String?, shipped: [String], output: String? = nil, log: LogSink) {
         self.compiler = compiler
-        self.cache = cache
-        self.shipped = shipped
-        self.output = output
+        self.cache = cache.map { ContentCache(directory: "\($0)/vulkan") }
+        self.shipped = shipped.map { ContentCache(directory: $0) }
+        self.output = output.map { ContentCache(directory: $0) }
         self.log = log
     }
 
@@ -32,7 +29,7 @@ final class SpirvStore {
         if let failure = failures[source.text] { throw failure }
         do {
             let words = try find(source)
-            if let output { write(words, to: "\(output)/\(Digest.hex(of: [Self.normal(source)])).spv") }
+            if let output { try output.store(Self.key(source.textWithoutPath), Self.bytes(words)) }
             loaded[source.text] = words
             return words
         } catch let error as HadalError {
@@ -42,48 +39,32 @@ final class SpirvStore {
     }
 
     private func find(_ source: KernelSource) throws -> [UInt32] {
-        let plain = Digest.hex(of: [Self.normal(source)])
-        for folder in shipped { if let words = read("\(folder)/\(plain).spv") { return words } }
+        let plain = Self.key(source.textWithoutPath)
+        for folder in shipped { if let words = folder.content(plain).flatMap(Self.words) { return words } }
         guard let compiler else {
             throw HadalError(
                 .notFound, "no shader compiler (shaderc's library or its command glslc) is installed, and the installation has no compiled form of this kernel",
                 at: Place(source.path), hint: "on Debian: apt-get install glslc")
         }
-        let path = cache.map { "\($0)/vulkan/\(Digest.hex(of: [source.text, compiler.identity])).spv" }
-        if let path, let words = read(path) { return words }
+        let key = Self.key(source.text, compiler.identity)
+        if let words = cache?.content(key).flatMap(Self.words) { return words }
         let words = try compiler.compile(source.text, path: source.path)
-        if let path { write(words, to: path) }
+        do { try cache?.store(key, Self.bytes(words)) } catch { log.write(.warning, "cannot keep a compiled kernel: \(error)") }
         return words
     }
 
-    /// The text without where it lies, which differs between machines.
-    private static func normal(_ source: KernelSource) -> String { source.text.replacingOccurrences(of: "\"\(source.path)\"", with: "\"vulkan.comp\"") }
-
-    private func read(_ path: String) -> [UInt32]? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let bytes = FileManager.default.contents(atPath: path), bytes.count > 12, bytes.count % 4 == 0 else {
-            log.write(.warning, "the compiled kernel \(path) is damaged and is made anew")
-            return nil
-        }
-        let words = bytes.withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) } }
-        let body = Array(words[2...])
-        let sum = Digest.checksum(body)
-        guard words[0] == UInt32(truncatingIfNeeded: sum), words[1] == UInt32(truncatingIfNeeded: sum >> 32), body[0] == 0x0723_0203 else {
-            log.write(.warning, "the compiled kernel \(path) is damaged and is made anew")
-            return nil
-        }
-        return body
+    private static func key(_ fields: String...) -> String {
+        var hash = SHA256()
+        for field in fields { hash.combine(field: field) }
+        return SHA256.hexadecimal(hash.finish()) + ".spv"
     }
 
-    private func write(_ words: [UInt32], to path: String) {
-        let sum = Digest.checksum(words)
-        var data = Data()
-        for word in [UInt32(truncatingIfNeeded: sum), UInt32(truncatingIfNeeded: sum >> 32)] + words {
-            withUnsafeBytes(of: word.littleEndian) { data.append(contentsOf: $0) }
-        }
-        do {
-            try FileManager.default.createDirectory(atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-            try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-        } catch { log.write(.warning, "cannot keep a compiled kernel: \(error.localizedDescription)") }
+    private static func bytes(_ words: [UInt32]) -> [UInt8] { words.withUnsafeBytes { Array($0) } }
+
+    /// nil for what cannot be SPIR-V of this machine's byte order.
+    private static func words(_ bytes: [UInt8]) -> [UInt32]? {
+        guard bytes.count >= 20, bytes.count % 4 == 0 else { return nil }
+        let words = bytes.withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self) } }
+        return words[0] == 0x0723_0203 ? words : nil
     }
 }
