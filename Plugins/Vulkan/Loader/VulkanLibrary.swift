@@ -75,7 +75,13 @@ final class VulkanLibrary: @unchecked Sendable {
                             info.ppEnabledExtensionNames = list.baseAddress
                         }
                         var instance: VkInstance?
-                        try check(global.pointee.CreateInstance(&info, nil, &instance), "creating a Vulkan instance")
+                        let result = global.pointee.CreateInstance(&info, nil, &instance)
+                        guard result != VK_ERROR_INCOMPATIBLE_DRIVER else {
+                            throw HadalError(
+                                .notFound, "no Vulkan driver is installed, so that there is no device",
+                                hint: "install the driver of your GPU, or mesa-vulkan-drivers, which has one in software, too")
+                        }
+                        try check(result, "creating a Vulkan instance")
                         guard let instance else { throw HadalError(.backend, "no Vulkan instance came back") }
                         return instance
                     }
