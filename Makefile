@@ -1,4 +1,4 @@
-# make run [PROMPT="…"] [BACKEND=cpu|reference] [MODEL=name or file] [ARGS="…"]
+# make run [PROMPT="…"] [BACKEND=cpu|vulkan|reference] [MODEL=name or file] [ARGS="…"]
 # make test · make bench · make dist · make clean
 
 PROMPT  ?= Why is the sky blue? Answer in two sentences.

@@ -6,7 +6,7 @@ import HadalGraph
 /// ```json
 /// {
 ///   "hadal": "plan/1",
-///   "architecture": "deepseek_v2",
+///   "architecture": "NAME",
 ///   "place": [
 ///     {"pattern": "experts", "backend": "cpu"},
 ///     {"pattern": "rest", "backend": "vulkan:1", "note": "the larger card"}
