@@ -121,6 +121,15 @@ public final class Engine: @unchecked Sendable {
         backends.quiesce()
     }
 
+    /// The most that the first device the model is placed on was measured to do; nil when that is the processor of this machine, or when the
+    /// device has no memory of its own to measure.
+    ///
+    /// - Parameter seconds: for each of up to three figures.
+    public func deviceCeilings(seconds: Double = 0.4) throws -> KernelCeilings? {
+        guard let device = backends.firstOpened, device.info.kind != .cpu else { return nil }
+        return try KernelCeilings.measured(on: device, seconds: seconds)
+    }
+
     /// How the model reasons and calls tools. Found when first asked for.
     public var chatFormat: ChatFormat {
         format.withLock { known in

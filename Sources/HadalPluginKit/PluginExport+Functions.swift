@@ -128,6 +128,17 @@ extension PluginExport {
                 try executable.replaceKernel(op: op, from: directory)
             }
         }
+        table.measure_rates = { handle, seconds, rates in
+            ForeignError.catching {
+                guard let rates else { throw ForeignError.missing("place for the rates") }
+                let own = try PluginExport.object(handle, as: ExportedDevice.self, "device").device.measureRates(seconds: seconds)
+                var c = hadal_device_rates()
+                c.size = rates.pointee.size
+                c.float32 = own?.float32 ?? 0
+                c.float16_matrix = own?.float16Matrix ?? 0
+                PluginExport.writePrefix(c, to: UnsafeMutableRawPointer(rates), size: c.size)
+            }
+        }
         table.execute = { handle, execution in
             guard let execution else { return ForeignError.make(ForeignError.missing("execution")) }
             do {

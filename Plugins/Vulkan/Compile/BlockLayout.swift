@@ -3,13 +3,15 @@ import HadalCore
 /// How a row of quantised blocks lies on the device: whole words of every block, then what is left of each.
 ///
 /// A block of Q8_0 is 34 bytes, so that every second one would start inside a word: its 32 codes go to the front, its float16 scale
-/// to the back. `hadal_blocks.glsl` reads this layout. Rows start at multiples of 16 bytes.
+/// to the back. `blocks.glsl` reads this layout. Rows start at multiples of 16 bytes.
 struct BlockLayout {
     let payloadWords: Int
     let sideBytes: Int
     /// Where the side bytes lie in a stored block; the payload is the rest, in order.
     let sideOffset: Int
     let blockBytes: Int
+    /// Whether `dots.glsl` knows the codes.
+    let hasChunks: Bool
 
     init?(_ dtype: DType) {
         let (side, offset): (Int, Int)
@@ -23,6 +25,7 @@ struct BlockLayout {
         }
         guard let bytes = dtype.byteCount(elements: dtype.blockElements) else { return nil }
         blockBytes = bytes
+        hasChunks = [.q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K].contains(dtype)
         sideBytes = side
         sideOffset = offset
         payloadWords = (bytes - side) / 4

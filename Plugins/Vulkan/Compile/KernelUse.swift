@@ -91,9 +91,8 @@ struct KernelUse {
         }
     }
 
-    /// Whether a form of a stage may serve here on a device with these features.
-    func allows(_ stage: OpContract.Stage, features: Set<String>) throws -> Bool {
-        guard stage.features.allSatisfy(features.contains) else { return false }
+    /// Whether a form of a stage is for these types, extents and attributes.
+    func suits(_ stage: OpContract.Stage) throws -> Bool {
         for (name, values) in stage.dtypes {
             guard let i = contract.inputs.firstIndex(where: { $0.name == name }), let dtype = signature.inputs[i], values.contains(dtype) else { return false }
         }

@@ -83,11 +83,11 @@ struct Lowering {
         let node = whole.node
         return try parts(whole).flatMap { part in
             let use = part.map { whole.narrowed(to: $0) } ?? whole
-            return try use.contract.stages.map { stage in
-                let built = try device.kernels.build(stage, of: use, kernel)
+            return try use.contract.stages.flatMap { try device.kernels.build($0, of: use, kernel) }.map { built in
                 let inputs = part?.operand.map { [node.inputs[$0]] } ?? node.inputs
                 let outputs = part?.output.map { [node.outputs[$0]] } ?? node.outputs
-                let shared = (scratch[index] ?? []).map(\.place)
+                let form = built.stage.variant ?? built.stage.name
+                let shared = zip(use.contract.scratch, scratch[index] ?? []).filter { $0.0.stages.isEmpty || $0.0.stages.contains(form) }.map(\.1.place)
                 let pipeline = try device.pipelines.pipeline(
                     built.source, try built.source.constants.map { try word(of: $0, use, part, built) })
                 return Dispatch(
@@ -210,6 +210,7 @@ extension Lowering {
         case .partOffset: return UInt32(clamping: part?.offset ?? 0)
         case .partWidth: return UInt32(clamping: part?.width ?? 0)
         case .partTotal: return UInt32(clamping: part?.total ?? 0)
+        case .matrix(let side): return UInt32(clamping: device.context.physical.features.matrix?[side] ?? 0)
         }
     }
 

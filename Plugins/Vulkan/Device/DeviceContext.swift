@@ -100,6 +100,11 @@ final class DeviceContext: @unchecked Sendable {
         v12.shaderFloat16 = physical.features.float16 ? 1 : 0
         v12.shaderInt8 = physical.features.int8 ? 1 : 0
         v12.storageBuffer8BitAccess = physical.features.storage8 ? 1 : 0
+        let usesMatrices = physical.features.matrix != nil
+        v12.vulkanMemoryModel = usesMatrices ? 1 : 0
+        var matrices = hadal_vulkan_matrix_features()
+        matrices.sType = VkStructureType(rawValue: UInt32(HADAL_VULKAN_COOPERATIVE_MATRIX_FEATURES))
+        matrices.cooperativeMatrix = 1
         var dot = VkPhysicalDeviceShaderIntegerDotProductFeatures()
         dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES
         dot.shaderIntegerDotProduct = 1
@@ -109,7 +114,7 @@ final class DeviceContext: @unchecked Sendable {
         control.computeFullSubgroups = 1
         let links = [
             ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: physical.features.integerDot),
-            ChainLink(control, when: physical.asksForSubgroup),
+            ChainLink(control, when: physical.asksForSubgroup), ChainLink(matrices, when: usesMatrices),
         ]
         defer { for link in links { link.free() } }
 
@@ -119,6 +124,7 @@ final class DeviceContext: @unchecked Sendable {
         let is13 = physical.apiVersion >= 1 << 22 | 3 << 12
         if physical.asksForSubgroup, !is13 { wanted.append("VK_EXT_subgroup_size_control") }
         if physical.features.integerDot, !is13 { wanted.append("VK_KHR_shader_integer_dot_product") }
+        if usesMatrices { wanted.append(MatrixShape.extensionName) }
         let names = wanted.map { strdup($0) }
         defer { for name in names { free(name) } }
         let pointers = names.map { UnsafePointer<CChar>($0) }

@@ -39,13 +39,18 @@ struct PhysicalDevice: @unchecked Sendable {
         var storage16 = false
         var storage8 = false
         var integerDot = false
+        var memoryModel = false
+        var hasMatrices = false
+        /// nil: no cooperative matrices, or none of float16 added to float32.
+        var matrix: MatrixShape?
         var subgroupArithmetic = false
         var subgroupSizeControl = false
 
         var names: [String] {
             [
                 ("address", bufferDeviceAddress), ("timeline", timelineSemaphore), ("fp16", float16), ("int8", int8),
-                ("storage16", storage16), ("storage8", storage8), ("integer-dot", integerDot), ("subgroup-arithmetic", subgroupArithmetic),
+                ("storage16", storage16), ("storage8", storage8), ("integer-dot", integerDot), ("cooperative-matrix", matrix != nil),
+                ("subgroup-arithmetic", subgroupArithmetic),
             ].filter(\.1).map(\.0)
         }
     }
@@ -114,7 +119,9 @@ struct PhysicalDevice: @unchecked Sendable {
             vulkan11.subgroupSupportedOperations & UInt32(VK_SUBGROUP_FEATURE_ARITHMETIC_BIT.rawValue) != 0
             && vulkan11.subgroupSupportedStages & UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue) != 0
 
-        features = is12 ? Self.features(handle, functions, is13: is13, extensions, arithmetic) : Features()
+        var features = is12 ? Self.features(handle, functions, is13: is13, extensions, arithmetic) : Features()
+        if features.hasMatrices, features.float16, features.memoryModel { features.matrix = try MatrixShape.best(of: handle, library) }
+        self.features = features
         let canAsk =
             features.subgroupSizeControl && width.requiredSubgroupSizeStages & UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue) != 0
             && subgroupSizes.contains(subgroupSize)
@@ -143,7 +150,12 @@ struct PhysicalDevice: @unchecked Sendable {
         var control = VkPhysicalDeviceSubgroupSizeControlFeatures()
         control.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES
         let hasControl = is13 || extensions.contains("VK_EXT_subgroup_size_control")
-        let links = [ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: hasDot), ChainLink(control, when: hasControl)]
+        var matrices = hadal_vulkan_matrix_features()
+        matrices.sType = VkStructureType(rawValue: UInt32(HADAL_VULKAN_COOPERATIVE_MATRIX_FEATURES))
+        let links = [
+            ChainLink(v11, when: true), ChainLink(v12, when: true), ChainLink(dot, when: hasDot), ChainLink(control, when: hasControl),
+            ChainLink(matrices, when: extensions.contains(MatrixShape.extensionName)),
+        ]
         defer { for link in links { link.free() } }
         var all = VkPhysicalDeviceFeatures2()
         all.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2
@@ -153,6 +165,7 @@ struct PhysicalDevice: @unchecked Sendable {
         v12 = links[1].read()
         dot = links[2].read()
         control = links[3].read()
+        matrices = links[4].read()
         var found = Features()
         found.bufferDeviceAddress = v12.bufferDeviceAddress != 0
         found.timelineSemaphore = v12.timelineSemaphore != 0
@@ -161,6 +174,8 @@ struct PhysicalDevice: @unchecked Sendable {
         found.storage8 = v12.storageBuffer8BitAccess != 0
         found.storage16 = v11.storageBuffer16BitAccess != 0
         found.integerDot = hasDot && dot.shaderIntegerDotProduct != 0
+        found.hasMatrices = matrices.cooperativeMatrix != 0
+        found.memoryModel = v12.vulkanMemoryModel != 0
         found.subgroupArithmetic = arithmetic
         found.subgroupSizeControl = hasControl && control.subgroupSizeControl != 0 && control.computeFullSubgroups != 0
         return found
@@ -214,6 +229,8 @@ struct PhysicalDevice: @unchecked Sendable {
         return nil
     }
 
+    var featureNames: [String] { features.names + (fixedSubgroup > 0 ? ["fixed-subgroup"] : []) }
+
     var heaps: [DeviceInfo.Heap] {
         let types = withUnsafeBytes(of: memory.memoryTypes) {
             Array($0.bindMemory(to: VkMemoryType.self).prefix(Int(memory.memoryTypeCount)))
@@ -232,7 +249,7 @@ struct PhysicalDevice: @unchecked Sendable {
 
     var info: DeviceInfo {
         var info = DeviceInfo(kind: kind, id: id, name: name, driver: driver)
-        info.features = features.names
+        info.features = featureNames
         info.heaps = Array(heaps.sorted { $0.deviceLocal && !$1.deviceLocal }.prefix(4))
         info.subgroupSizes = subgroupSizes
         info.importAlignment = importAlignment

@@ -28,10 +28,10 @@ final class VulkanDevice: Device, @unchecked Sendable {
             output: settings.spirvOutput, log: log)
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
-            directories: settings.kernelDirectories, features: Set(physical.features.names).subtracting(disabled),
-            threadLimit: Int(physical.limits.maxComputeWorkGroupInvocations), 
-            subgroup: physical.fixedSubgroup > 0 ? physical.fixedSubgroup : 32, tuned: try settings.tuned(for: physical.id), log: log
+            directories: settings.kernelDirectories, features: Set(physical.featureNames).subtracting(disabled),
+            physical: physical, tuned: try settings.tuned(for: physical.id), compilesEveryForm: settings.spirvOutput != nil, log: log
         ) { source in (try? store.words(of: source)) != nil }
+        if settings.spirvOutput != nil { for source in try RateMeter.sources() { _ = try? store.words(of: source) } }
     }
 
     func unsupported(node: Int, of segment: Segment) -> String? {
@@ -62,6 +62,8 @@ final class VulkanDevice: Device, @unchecked Sendable {
         guard weight.dims.count > 1, let columns = weight.dims.last, columns > 0, columns % weight.dtype.blockElements == 0 else { return weight.elements * 4 }
         return WeightStore.rowWords(weight.dtype, columns: columns).map { $0.words * 4 * (weight.elements / columns) }
     }
+
+    func measureRates(seconds: Double) throws -> DeviceRates? { try RateMeter(device: self).measure(seconds: seconds) }
 
     func quiesce() { context.waitIdle() }
 }

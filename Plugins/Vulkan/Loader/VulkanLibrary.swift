@@ -15,6 +15,7 @@ final class VulkanLibrary: @unchecked Sendable {
     let functions: UnsafePointer<hadal_vulkan_instance>
     /// What the loader offers, as `VK_MAKE_API_VERSION` packs it.
     let apiVersion: UInt32
+    private let get: PFN_vkGetInstanceProcAddr
 
     private static let names = ["libvulkan.so.1", "libvulkan.so", "libvulkan.1.dylib", "libMoltenVK.dylib"]
 
@@ -41,8 +42,12 @@ final class VulkanLibrary: @unchecked Sendable {
         instance = try Self.makeInstance(global, version)
         guard let functions = hadal_vulkan_load_instance(get, instance, &missing) else { throw Self.lacks(missing, "loader") }
         self.functions = functions
+        self.get = get
         apiVersion = version
     }
+
+    /// A function of an extension; nil: no driver has it.
+    func extensionFunction(_ name: String) -> PFN_vkVoidFunction? { get(instance, name) }
 
     private static let wanted: UInt32 = 1 << 22 | 2 << 12
 

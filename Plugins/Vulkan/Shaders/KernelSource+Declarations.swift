@@ -158,6 +158,7 @@ extension KernelSource {
                         uint side = \(row) + x_\(name);
                         hadal_block_\(dtype.name.lowercased())(\(words), \(row) + index * \(layout.payloadWords), \(sides), block % \(parts), v);
                     }
+                    \(layout.hasChunks ? chunk(name, dtype, row: row, side: sides, payloadWords: layout.payloadWords, parts: parts) : "")
                     float \(name)_at(uint row, uint column) {
                         float v[32];
                         \(name)_block(row, column / 32, 0, v);
@@ -165,6 +166,20 @@ extension KernelSource {
                     }
                     """
             }
+        }
+
+        /// Access to the codes of thirty-two weights.
+        private static func chunk(_ name: String, _ dtype: DType, row: String, side: String, payloadWords: Int, parts: Int) -> String {
+            """
+            #if defined(FEATURE_integer_dot)
+            #define \(name)_has_chunks 1
+            HadalChunk \(name)_chunk(uint row, uint chunk) {
+                uint index = chunk / \(parts);
+                uint side = \(row) + x_\(name);
+                return hadal_chunk_\(dtype.name.lowercased())(\(name)_words, HadalQuads(hadal_push.i_\(name)), \(row) + index * \(payloadWords), \(side), chunk);
+            }
+            #endif
+            """
         }
 
         private static func plainBlock(_ name: String) -> String {

@@ -42,7 +42,11 @@ struct KernelSource {
         case pageTokens
         /// Of the part of a variadic input or repeated output: the columns before it, of it, and of all together.
         case partOffset, partWidth, partTotal
+        /// Of the matrices that a subgroup multiplies as one.
+        case matrix(MatrixSide)
     }
+
+    enum MatrixSide: String, CaseIterable { case m, n, k }
 
     let text: String
     /// In the order of the push constants, after the address of the step.
@@ -65,6 +69,9 @@ struct KernelSource {
         var declarations = Declarations()
         declarations.constant("uint", "THREADS", .threads, "64u")
         declarations.constant("uint", "SUBGROUP", .subgroup, "0u")
+        if stage.features.contains("cooperative-matrix") {
+            for side in MatrixSide.allCases { declarations.constant("uint", "MATRIX_\(side.rawValue.uppercased())", .matrix(side), "16u") }
+        }
         for name in stage.parameters.map(\.name) { declarations.constant("uint", name, .parameter(name), "1u") }
         for name in extents {
             declarations.constant("uint", "n_\(name)", .symbol(name), "0u")
@@ -105,6 +112,7 @@ struct KernelSource {
             #extension GL_KHR_shader_subgroup_basic : require
             #extension GL_KHR_shader_subgroup_arithmetic : require
             #extension GL_GOOGLE_cpp_style_line_directive : enable
+            \(Self.lines(for: stage.features))
             #define STAGE_\(stage.name) 1
             \(stage.variant.map { "#define VARIANT_\($0) 1" } ?? "")
             \(declarations.constantLines.joined(separator: "\n"))
@@ -120,6 +128,25 @@ struct KernelSource {
             \(body)
 
             """
+    }
+
+    /// A shader that is no op's: its text as it is.
+    init(text: String, path: String) {
+        (self.text, self.path) = (text, path)
+        (operands, constants) = ([], [])
+    }
+
+    /// The extensions behind a form's features, which a kernel can also ask for: `FEATURE_integer_dot`.
+    private static func lines(for features: [String]) -> String {
+        let floats = "GL_EXT_shader_explicit_arithmetic_types_float16"
+        let extensions = [
+            "integer-dot": ["GL_EXT_spirv_intrinsics"], "fp16": [floats], "int8": ["GL_EXT_shader_explicit_arithmetic_types_int8"],
+            "storage16": ["GL_EXT_shader_16bit_storage"], "storage8": ["GL_EXT_shader_8bit_storage"],
+            "cooperative-matrix": ["GL_KHR_cooperative_matrix", "GL_KHR_memory_scope_semantics", floats],
+        ]
+        return features.flatMap { feature in
+            (extensions[feature] ?? []).map { "#extension \($0) : require" } + ["#define FEATURE_\(feature.replacingOccurrences(of: "-", with: "_")) 1"]
+        }.joined(separator: "\n")
     }
 
     /// The same for wherever the file lies.

@@ -16,13 +16,15 @@ final class Kernels {
 
     /// What the device allows kernels to use.
     let features: Set<String>
-    private let threadLimit: Int
+    private let physical: PhysicalDevice
     /// What `subgroup` stands for in the numbers of a stage.
     private let subgroup: Int
     /// Searched in order; the installation's own comes last.
     private let directories: [String]
     private let catalogue: OpCatalogue
     private let tuned: TunedParameters
+    /// Whether forms that this device cannot run are compiled all the same, to be shipped.
+    private let compilesEveryForm: Bool
     private let canCompile: (KernelSource) -> Bool
     private let log: LogSink
     private var kernels: [String: Kernel] = [:]
@@ -32,13 +34,14 @@ final class Kernels {
     ///   - directories: of op folders, before the installation's own.
     ///   - canCompile: whether a faster form can be turned into SPIR-V here. The plain form is not asked about.
     init(
-        directories: [String], features: Set<String>, threadLimit: Int, subgroup: Int, tuned: TunedParameters, log: LogSink,
+        directories: [String], features: Set<String>, physical: PhysicalDevice, tuned: TunedParameters, compilesEveryForm: Bool, log: LogSink,
         canCompile: @escaping (KernelSource) -> Bool
     ) throws {
         self.directories = directories
         self.features = features
-        self.threadLimit = threadLimit
-        self.subgroup = subgroup
+        self.physical = physical
+        self.compilesEveryForm = compilesEveryForm
+        subgroup = physical.fixedSubgroup > 0 ? physical.fixedSubgroup : 32
         self.tuned = tuned
         self.canCompile = canCompile
         self.log = log
@@ -76,7 +79,7 @@ final class Kernels {
             throw HadalError(.unsupported, "op '\(contract.name)' has no vulkan.comp")
         }
         guard let own = KernelFolders.installed else { throw HadalError(.notFound, "the kernels folder of this installation is missing") }
-        let includes = try ["hadal", "blocks"].map { name in
+        let includes = try ["hadal", "blocks", "dots"].map { name in
             let shared = (directories + [own]).map { "\($0)/glsl/\(name).glsl" }.first { FileManager.default.fileExists(atPath: $0) }
             return try text(of: shared ?? "\(own)/glsl/\(name).glsl")
         }
@@ -91,31 +94,62 @@ final class Kernels {
         return text
     }
 
-    /// The best form of a stage that this device and this use allow.
-    func build(_ stage: OpContract.Stage, of use: KernelUse, _ kernel: Kernel) throws -> Built {
+    /// The best form of a stage that this device and this use allow: its dispatches, in order.
+    func build(_ stage: OpContract.Stage, of use: KernelUse, _ kernel: Kernel) throws -> [Built] {
+        if compilesEveryForm { try compileForms(of: stage, use, kernel) }
         for form in stage.forms {
-            guard try use.allows(form, features: features) else { continue }
-            var parameters = tuned.parameters(of: form, op: kernel.contract.name)
-            parameters["subgroup"] = subgroup
-            let source = KernelSource(
-                kernel.contract, stage: form, signature: use.signature, extents: use.extents.keys.sorted(), path: kernel.path,
-                body: kernel.body, includes: kernel.includes)
-            guard source.operands.count <= KernelSource.operandLimit else {
-                throw HadalError(.unsupported, "\(source.operands.count) operands; a Vulkan kernel takes \(KernelSource.operandLimit)")
-            }
-            guard let threads = try use.evaluate(form.threads, parameters).int, threads > 0 else {
-                throw HadalError(.malformed, "'threads' is no positive number", at: Place("\(kernel.contract.folder)/op.json"))
-            }
-            guard threads <= threadLimit else {
-                if form.variant != nil { continue }
-                throw HadalError(.unsupported, "a workgroup of \(threads); the device takes \(threadLimit)")
-            }
-            if let variant = form.variant, !canCompile(source) {
+            guard form.features.allSatisfy(features.contains), try use.suits(form) else { continue }
+            do {
+                let built = try (form.before + [form]).map { try build($0, use, kernel) }
+                guard let variant = form.variant, !built.allSatisfy({ canCompile($0.source) }) else { return built }
                 log.write(.debug, "\(kernel.contract.name): no compiled form of variant \(variant) and no compiler that knows what it uses")
-                continue
+            } catch let error as HadalError where error.code == .unsupported && form.variant != nil {
+                log.write(.debug, "\(kernel.contract.name): not variant \(form.variant ?? ""): \(error.message)")
             }
-            return Built(stage: form, source: source, threads: threads, parameters: parameters)
         }
         throw HadalError(.unsupported, "stage '\(stage.name)' requires \(stage.requires?.text ?? stage.features.joined(separator: ", "))")
+    }
+
+    /// One dispatch.
+    ///
+    /// - Throws: `unsupported` when the device is too small for it.
+    private func build(_ form: OpContract.Stage, _ use: KernelUse, _ kernel: Kernel) throws -> Built {
+        var parameters = tuned.parameters(of: form, op: kernel.contract.name)
+        parameters["subgroup"] = subgroup
+        for side in KernelSource.MatrixSide.allCases { parameters["matrix_\(side.rawValue)"] = physical.features.matrix?[side] }
+        let source = source(of: form, use, kernel)
+        guard source.operands.count <= KernelSource.operandLimit else {
+            throw HadalError(.unsupported, "\(source.operands.count) operands; a Vulkan kernel takes \(KernelSource.operandLimit)")
+        }
+        guard let threads = try use.evaluate(form.threads, parameters).int, threads > 0 else {
+            throw HadalError(.malformed, "'threads' is no positive number", at: Place("\(kernel.contract.folder)/op.json"))
+        }
+        guard threads <= Int(physical.limits.maxComputeWorkGroupInvocations) else {
+            throw HadalError(.unsupported, "a workgroup of \(threads); the device takes \(physical.limits.maxComputeWorkGroupInvocations)")
+        }
+        if let shared = form.shared {
+            guard let bytes = try use.evaluate(shared, parameters).int, bytes >= 0 else {
+                throw HadalError(.malformed, "'shared' is no number of bytes", at: Place("\(kernel.contract.folder)/op.json"))
+            }
+            guard bytes <= Int(physical.limits.maxComputeSharedMemorySize) else {
+                throw HadalError(.unsupported, "\(bytes) bytes of shared memory; the device has \(physical.limits.maxComputeSharedMemorySize)")
+            }
+        }
+        return Built(stage: form, source: source, threads: threads, parameters: parameters)
+    }
+
+    private func source(of form: OpContract.Stage, _ use: KernelUse, _ kernel: Kernel) -> KernelSource {
+        KernelSource(
+            kernel.contract, stage: form, signature: use.signature, extents: use.extents.keys.sorted(), path: kernel.path,
+            body: kernel.body, includes: kernel.includes)
+    }
+
+    /// Whether a device can run a form is not asked here, nor need the compiler know what it uses.
+    private func compileForms(of stage: OpContract.Stage, _ use: KernelUse, _ kernel: Kernel) throws {
+        for form in stage.variants where try use.suits(form) {
+            for dispatch in form.before + [form] where !canCompile(source(of: dispatch, use, kernel)) {
+                log.write(.warning, "\(kernel.contract.name): variant \(form.variant ?? "") does not compile with this compiler and is left out")
+            }
+        }
     }
 }

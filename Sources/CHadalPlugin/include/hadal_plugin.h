@@ -310,6 +310,14 @@ typedef struct hadal_executable_statistics {
     uint64_t expert_total_bytes;     /* and of all there are */
 } hadal_executable_statistics;
 
+/* What a device was measured to do at most, in operations a second; a multiply-add is two. 0: not measured. */
+typedef struct hadal_device_rates {
+    uint32_t size;
+    uint32_t reserved;
+    double float32;
+    double float16_matrix;           /* matrices of float16 numbers whose products are added up in float32 */
+} hadal_device_rates;
+
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
 /* A plugin with buffer_allocate is given `buffer`, every other one `host`; the other of the two is NULL. The data are `bytes` bytes
@@ -427,6 +435,8 @@ typedef struct hadal_plugin {
      * `directory`/`op`. Called between two executions. On an error, one that the source does not compile among them, the executable runs
      * what it ran before. The folder stays as it is until executable_release. */
     hadal_error *(*executable_replace_kernel)(hadal_executable *executable, const char *op, const char *directory);
+    /* Measures for about so many seconds. NULL: the host measures nothing. */
+    hadal_error *(*measure_rates)(hadal_device *device, double seconds, hadal_device_rates *rates);
 } hadal_plugin;
 
 /* Filled in by both sides: the host sets size and host_abi_*, zeros the rest; the plugin sets the rest, plugin_abi_* even when the

@@ -9,6 +9,38 @@
 #define VK_NO_PROTOTYPES
 #include <vulkan/vulkan.h>
 
+/*
+ * VK_KHR_cooperative_matrix, which is newer than the headers of some distributions.
+ * Source: the Vulkan specification and its registry, extension 507.
+ */
+enum {
+    HADAL_VULKAN_COOPERATIVE_MATRIX_FEATURES = 1000506000,
+    HADAL_VULKAN_COOPERATIVE_MATRIX_PROPERTIES = 1000506001,
+    HADAL_VULKAN_COMPONENT_FLOAT16 = 0,
+    HADAL_VULKAN_COMPONENT_FLOAT32 = 1,
+    HADAL_VULKAN_SCOPE_SUBGROUP = 3,
+};
+
+typedef struct {
+    VkStructureType sType;
+    void *_Nullable pNext;
+    VkBool32 cooperativeMatrix;
+    VkBool32 cooperativeMatrixRobustBufferAccess;
+} hadal_vulkan_matrix_features;
+
+/* One shape and combination of types: an m x k by k x n product added to an m x n matrix. */
+typedef struct {
+    VkStructureType sType;
+    void *_Nullable pNext;
+    uint32_t m, n, k;
+    uint32_t a, b, c, result;
+    VkBool32 saturates;
+    uint32_t scope;
+} hadal_vulkan_matrix;
+
+typedef VkResult (VKAPI_PTR *hadal_vulkan_list_matrices)(
+    VkPhysicalDevice _Nonnull device, uint32_t *_Nonnull count, hadal_vulkan_matrix *_Nullable matrices);
+
 /* Functions that exist before any instance does. */
 #define HADAL_VULKAN_GLOBAL(X) \
     X(EnumerateInstanceVersion) X(EnumerateInstanceLayerProperties) X(EnumerateInstanceExtensionProperties) X(CreateInstance)

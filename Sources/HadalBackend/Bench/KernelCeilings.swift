@@ -6,24 +6,28 @@ public struct KernelCeilings: Sendable {
     public var bytesPerSecond: Double
     /// Float operations a second; nil where that was not measured.
     public var floatOperations: Double?
+    /// Operations a second on matrices of float16 numbers, for many tokens; nil where the device has no units for them.
+    public var matrixOperations: Double?
     /// 8-bit operations a second, for products with quantised weights.
     public var int8Operations: Double?
     /// Where the figures come from: "measured on 2 threads".
     public var source: String
 
-    public init(bytesPerSecond: Double, floatOperations: Double? = nil, int8Operations: Double? = nil, source: String) {
+    public init(bytesPerSecond: Double, floatOperations: Double? = nil, matrixOperations: Double? = nil, int8Operations: Double? = nil, source: String) {
         self.bytesPerSecond = bytesPerSecond
         self.floatOperations = floatOperations
+        self.matrixOperations = matrixOperations
         self.int8Operations = int8Operations
         self.source = source
     }
 
-    /// The rate at which a device copies between two buffers of its own, bytes read and written; nil for a device without buffers.
+    /// The rate at which a device copies between two buffers of its own, bytes read and written, and the arithmetic it measures itself; nil
+    /// for a device without buffers.
     ///
-    /// Takes about `seconds`.
-    public static func copying(on device: any Device, seconds: Double = 0.4) throws -> KernelCeilings? {
+    /// - Parameter seconds: for each of up to three figures.
+    public static func measured(on device: any Device, seconds: Double = 0.4) throws -> KernelCeilings? {
         let heap = device.info.heaps.filter(\.deviceLocal).map(\.bytesFree).max() ?? 1 << 30
-        let bytes = min(256 << 20, Int(clamping: heap / 8)) & ~4095
+        let bytes = min(1 << 30, Int(clamping: heap / 8)) & ~4095
         guard bytes > 0, let source = try device.allocate(bytes: bytes), let target = try device.allocate(bytes: bytes) else { return nil }
         try target.copy(from: source, sourceOffset: 0, to: 0, bytes: bytes)
         let clock = ContinuousClock()
@@ -36,6 +40,9 @@ public struct KernelCeilings: Sendable {
         } while clock.now - start < .seconds(seconds)
         let time = Double(fastest.components.seconds) + Double(fastest.components.attoseconds) * 1e-18
         guard time > 0 else { return nil }
-        return KernelCeilings(bytesPerSecond: 2 * Double(bytes) / time, source: "measured by copying \(bytes >> 20) MiB on the device")
+        let rates = try device.measureRates(seconds: seconds)
+        return KernelCeilings(
+            bytesPerSecond: 2 * Double(bytes) / time, floatOperations: rates?.float32, matrixOperations: rates?.float16Matrix,
+            source: "measured on the device, the memory by copying \(bytes >> 20) MiB")
     }
 }

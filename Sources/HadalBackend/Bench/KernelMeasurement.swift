@@ -29,7 +29,8 @@ public struct KernelMeasurement: Sendable {
     /// The least time that the ceilings allow as a share of the time taken. More than 1: data came from caches, which are faster.
     public func share(of ceilings: KernelCeilings) -> Double {
         var least = bytes / ceilings.bytesPerSecond
-        let peak = hasQuantisedWeights ? ceilings.int8Operations ?? ceilings.floatOperations : ceilings.floatOperations
+        let floats = ceilings.matrixOperations ?? ceilings.floatOperations
+        let peak = hasQuantisedWeights ? ceilings.int8Operations ?? floats : floats
         if let operations, let peak, peak > 0 { least = max(least, operations / peak) }
         return least / (microseconds * 1e-6)
     }

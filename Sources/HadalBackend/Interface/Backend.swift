@@ -95,6 +95,8 @@ public protocol Device: AnyObject, Sendable {
     func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)?
     /// Bytes that the device would hold in memory for the matrices of a weight; nil when it does not know.
     func heldBytes(of weight: Graph.Weight) -> Int?
+    /// What the device is measured to do at most, in about so many seconds; nil when it does not measure.
+    func measureRates(seconds: Double) throws -> DeviceRates?
     /// Joins every thread the device started.
     func quiesce()
 }
@@ -102,6 +104,7 @@ public protocol Device: AnyObject, Sendable {
 extension Device {
     public func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? { nil }
     public func heldBytes(of weight: Graph.Weight) -> Int? { nil }
+    public func measureRates(seconds: Double) throws -> DeviceRates? { nil }
 }
 
 /// Memory that a device owns.

@@ -128,6 +128,15 @@ final class PluginDevice: Device, @unchecked Sendable {
         return withUnsafePointer(to: c.weight) { weight in withExtendedLifetime(c.arena) { ask(handle, weight) } }.nonzero
     }
 
+    func measureRates(seconds: Double) throws -> DeviceRates? {
+        guard let measure = table.raw.measure_rates else { return nil }
+        var c = hadal_device_rates()
+        c.size = UInt32(MemoryLayout<hadal_device_rates>.size)
+        if let failure = measure(handle, seconds, &c) { throw HadalError(taking: failure, from: plugin.name) }
+        guard c.float32.isFinite, c.float32 > 0 else { return nil }
+        return DeviceRates(float32: c.float32, float16Matrix: c.float16_matrix.isFinite && c.float16_matrix > 0 ? c.float16_matrix : nil)
+    }
+
     func allocate(bytes: Int) throws -> (any Buffer)? {
         guard let allocate = table.raw.buffer_allocate else { return nil }
         guard bytes >= 0 else { throw HadalError(.invalidArgument, "a buffer of \(bytes) bytes") }

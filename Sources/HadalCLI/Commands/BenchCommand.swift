@@ -51,7 +51,7 @@ struct BenchCommand: ParsableCommand {
         }
         progress.finish()
         let drafted = try speculation.options().source == .off ? nil : SpeculationFigures(engine, prompt: tokens(min(p, 64)), tokens: n, repetitions: r)
-        let ceilings = try MachineCeilings.measure(threads: model.threads)
+        let ceilings = try BenchCeilings(engine, threads: model.threads)
         let weightBytes = engine.model.decodeBytes
         let bandwidth = median(decode) * Double(weightBytes)
         let operations = 2 * Double(engine.model.prefillMultiplies) * median(prefill)
@@ -63,9 +63,10 @@ struct BenchCommand: ParsableCommand {
                 ("prefill_tps", list(prefill)), ("decode_tps", list(decode)),
                 ("bytes_per_token", JSON(.int(Int64(weightBytes)))), ("decode_bytes_per_second", JSON(.double(bandwidth))),
                 ("prefill_operations_per_second", JSON(.double(operations))),
-                ("read_bytes_per_second", JSON(.double(ceilings.readBandwidth))),
-                ("int8_operations_per_second", JSON(.double(ceilings.int8Operations))),
-                ("float32_operations_per_second", JSON(.double(ceilings.floatOperations))),
+                (ceilings.isDevice ? "copy_bytes_per_second" : "read_bytes_per_second", JSON(.double(ceilings.bandwidth))),
+                ("int8_operations_per_second", ceilings.int8Operations.map { JSON(.double($0)) } ?? .null),
+                ("float32_operations_per_second", ceilings.floatOperations.map { JSON(.double($0)) } ?? .null),
+                ("float16_matrix_operations_per_second", ceilings.matrixOperations.map { JSON(.double($0)) } ?? .null),
                 ("load_weight_bytes", JSON(.int(Int64(engine.executableInfo.weightBytes)))),
                 ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
                 ("experts", engine.expertStatistics?.json ?? .null),
@@ -81,9 +82,9 @@ struct BenchCommand: ParsableCommand {
         Terminal.line(engine.backendDescription)
         Terminal.line(Terminal.table([
             ["prefill \(p)", "\(Terminal.number(median(prefill), 1)) tokens/s", "\(Terminal.number(operations / 1e9, 0)) GOP/s",
-             "\(Terminal.number(100 * operations / ceilings.int8Operations, 1)) % of measured int8 arithmetic"],
+             ceilings.arithmetic.map { "\(Terminal.number(100 * operations / $0.rate, 1)) % of measured \($0.name), \(Terminal.number($0.rate / 1e9, 0)) GOP/s" } ?? ""],
             ["decode \(n)", "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
-             "\(Terminal.number(100 * bandwidth / ceilings.readBandwidth, 1)) % of measured read bandwidth"],
+             "\(Terminal.number(100 * bandwidth / ceilings.bandwidth, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s"],
         ]))
         Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a token, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
         if let experts = engine.expertStatistics { Terminal.line("experts: \(experts.line)") }

@@ -35,6 +35,8 @@ final class BackendChoice: Sendable {
             }
         }
 
+        var openedDevice: (any Device)? { opened.withLock { try? $0?.get() } }
+
         func quiesce() { if case .success(let device) = opened.withLock({ $0 }) { device.quiesce() } }
 
         var candidate: ExecutionPlan.Candidate {
@@ -142,6 +144,9 @@ final class BackendChoice: Sendable {
             expertMemory = nil
         }
     }
+
+    /// Of the devices that were asked for, the first that got nodes.
+    var firstOpened: (any Device)? { entries.lazy.compactMap(\.openedDevice).first }
 
     /// Joins the threads of every device that was opened.
     func quiesce() { for entry in entries + (takeovers.withLock { $0 } ?? []) { entry.quiesce() } }

@@ -8,6 +8,9 @@ extension OpContract {
         public var threads: Expression
         /// Workgroups along x, y and z, over extents, attributes and parameters. Extents that vary from step to step may appear.
         public var grid: [Expression]
+        /// Bytes of memory that a workgroup shares, over extents, attributes and parameters, where they are many; nil: within what every
+        /// device has.
+        public var shared: Expression?
         /// Steps in which the stage runs; nil: in all.
         public var when: Expression?
         /// What extents and attributes must satisfy for the kernel to serve; nil: nothing.
@@ -20,6 +23,8 @@ extension OpContract {
         public var dtypes: [(name: String, values: [DType])]
         /// `VARIANT_name` is defined for a variant; nil: the stage itself.
         public var variant: String?
+        /// Dispatches that this form needs before its own, in the same steps.
+        public var before: [Stage]
         /// Faster forms, the best first: the first that a device and a use allow is taken, else the stage itself.
         public var variants: [Stage]
 
@@ -38,5 +43,7 @@ extension OpContract {
         public var dtype: DType
         /// How many elements, over extents and attributes; extents that vary stand at their upper bounds.
         public var elements: Expression
+        /// The stages or variants that touch it; empty: all.
+        public var stages: [String]
     }
 }

@@ -23,10 +23,10 @@ extension OpContract.Stage {
     /// - Parameter base: the stage that this is a variant of; what a variant leaves out is the base's.
     init(_ json: JSON, _ document: JSONDocument, of base: OpContract.Stage?) throws {
         var fields = try JSONFields(json, in: document, what: base == nil ? "stage" : "variant")
-        let own = try fields.string("name")
-        guard OpContract.isIdentifier(own) else { throw fields.fail("'name' may hold letters, digits and _") }
-        name = base?.name ?? own
-        variant = base == nil ? nil : own
+        let label = try fields.string("name")
+        guard OpContract.isIdentifier(label) else { throw fields.fail("'name' may hold letters, digits and _") }
+        name = base?.name ?? label
+        variant = base == nil ? nil : label
         func expression(_ key: String) throws -> Expression? { try fields.optional(key).map { try OpContract.expression($0, document) } }
         if let threads = try expression("threads") ?? base?.threads { self.threads = threads } else { throw fields.fail("'threads' is missing") }
         if let grid = try fields.optionalArray("grid") {
@@ -38,6 +38,7 @@ extension OpContract.Stage {
         }
         guard (1...3).contains(grid.count) else { throw fields.fail("'grid' has one to three entries") }
         when = try expression("when") ?? base?.when
+        shared = try expression("shared")
         requires = try expression("requires")
         if let parameters = try fields.optional("parameters") {
             guard let members = parameters.object else { throw fields.fail("'parameters' must be an object") }
@@ -61,9 +62,18 @@ extension OpContract.Stage {
         } else {
             dtypes = []
         }
+        before = []
         variants = []
+        let own = self
+        before = try (fields.optionalArray("before") ?? []).map { json in
+            var stage = try OpContract.Stage(json, document, of: nil)
+            guard stage.forms.count == 1, stage.before.isEmpty, stage.when == nil else {
+                throw HadalError(.malformed, "a stage before another has no variants, stages before it or steps of its own", at: document.place(of: json))
+            }
+            stage.when = own.when
+            return stage
+        }
         if base == nil {
-            let own = self
             variants = try (fields.optionalArray("variants") ?? []).map { try OpContract.Stage($0, document, of: own) }
         }
         try fields.finish()
@@ -78,6 +88,10 @@ extension OpContract.Scratch {
         dtype = try fields.optional("dtype").map { try OpContract.dtype($0, document) } ?? .f32
         guard dtype == .f32 || dtype == .i32 else { throw fields.fail("'dtype' must be f32 or i32") }
         elements = try OpContract.expression(fields.required("elements"), document)
+        stages = try (fields.optionalArray("stages") ?? []).map { json in
+            guard let text = json.string else { throw HadalError(.malformed, "a stage is a name", at: document.place(of: json)) }
+            return text
+        }
         try fields.finish()
     }
 }

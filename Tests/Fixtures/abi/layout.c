@@ -324,12 +324,18 @@ int main(void) {
     FIELD(hadal_executable_statistics, expert_held_bytes);
     FIELD(hadal_executable_statistics, expert_limit_bytes);
     FIELD(hadal_executable_statistics, expert_total_bytes);
+    STRUCT(hadal_device_rates);
+    FIELD(hadal_device_rates, size);
+    FIELD(hadal_device_rates, reserved);
+    FIELD(hadal_device_rates, float32);
+    FIELD(hadal_device_rates, float16_matrix);
     GROWN(hadal_weight);
     FIELD(hadal_weight, pieces);
     GROWN(hadal_plugin);
     FIELD(hadal_plugin, executable_statistics);
     FIELD(hadal_plugin, weight_bytes);
     FIELD(hadal_plugin, executable_replace_kernel);
+    FIELD(hadal_plugin, measure_rates);
     VALUE(HADAL_CAPABILITY_WEIGHT_PIECES);
     VALUE(HADAL_CAPABILITY_LIVE_KERNELS);
     return 0;

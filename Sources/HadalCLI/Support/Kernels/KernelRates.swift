@@ -6,7 +6,7 @@ enum KernelRates {
     ///
     /// - Parameter seconds: for each of up to three figures.
     static func ceilings(of bench: KernelWorkbench, settings: [String: String], seconds: Double = 0.4) throws -> KernelCeilings? {
-        guard runsOnHost(bench) else { return try KernelCeilings.copying(on: bench.device, seconds: seconds) }
+        guard runsOnHost(bench) else { return try KernelCeilings.measured(on: bench.device, seconds: seconds) }
         let threads = settings["\(bench.backend.name).threads"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
         let machine = try MachineCeilings.measure(threads: threads, seconds: seconds)
         return KernelCeilings(
@@ -24,6 +24,7 @@ enum KernelRates {
     static func text(_ ceilings: KernelCeilings) -> String {
         var parts = ["\(Terminal.number(ceilings.bytesPerSecond / 1e9, 1)) GB/s"]
         if let floats = ceilings.floatOperations { parts.append("\(Terminal.number(floats / 1e9, 0)) GFLOP/s") }
+        if let matrices = ceilings.matrixOperations { parts.append("\(Terminal.number(matrices / 1e9, 0)) GFLOP/s on float16 matrices") }
         if let products = ceilings.int8Operations { parts.append("\(Terminal.number(products / 1e9, 0)) GOP/s int8") }
         return parts.joined(separator: ", ") + "; \(ceilings.source)"
     }
