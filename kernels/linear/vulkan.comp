@@ -41,8 +41,10 @@ void main() {
 }
 #else
 // Few tokens: a workgroup multiplies ROWS rows of the weight with TOKENS tokens, each invocation taking every THREADS-th 32 columns.
+// Vocabularies may need more workgroups than a device takes along one axis; the others are along z.
 void main() {
-    uint row = ROWS * gl_WorkGroupID.x, first = TOKENS * gl_WorkGroupID.y, blocks = (K + 31) / 32;
+    uint row = ROWS * (65535 * gl_WorkGroupID.z + gl_WorkGroupID.x), first = TOKENS * gl_WorkGroupID.y, blocks = (K + 31) / 32;
+    if (row >= M) return;
     float sums[ROWS][TOKENS];
     [[unroll]] for (uint r = 0; r < ROWS; r++) [[unroll]] for (uint t = 0; t < TOKENS; t++) sums[r][t] = 0.0;
     for (uint block = gl_LocalInvocationIndex; block < blocks; block += THREADS) {
