@@ -123,7 +123,8 @@ struct TraceCommand: ParsableCommand {
         var path: String
         var bytes = 0
         var relative: Double?
-        var replay = ""
+        /// A command for each side that may be at fault: the reference is not.
+        var replays: [String] = []
         var problem: String?
 
         init(_ difference: TraceComparison.Row, _ comparison: TraceComparison, of engine: Engine, _ prompt: [Int32], _ command: TraceCommand) {
@@ -136,8 +137,10 @@ struct TraceCommand: ParsableCommand {
                 let node = try engine.saveNode(difference.node, tokens: prompt, position: position, limit: command.saveLimit.bytes)
                 try node.write(to: path)
                 bytes = node.bytes
-                let blamed = comparison.names.0 == "reference" ? comparison.names.1 : comparison.names.0
-                replay = KernelOptions.shell(["hadal", "kernels", "test", "--replay", path, "--backend", blamed] + command.model.search.kernelPaths.flatMap { ["--kernels", $0] })
+                let directories = command.model.search.kernelPaths.flatMap { ["--kernels", $0] }
+                replays = [comparison.names.0, comparison.names.1].filter { $0 != "reference" }.map {
+                    KernelOptions.shell(["hadal", "kernels", "test", "--replay", path, "--backend", $0] + directories)
+                }
                 let settings = try command.model.engineOptions().settings
                 let sides = try [comparison.names.0, comparison.names.1].map {
                     try KernelWorkbench($0, environment: command.model.search.environment, settings: settings)
@@ -150,14 +153,14 @@ struct TraceCommand: ParsableCommand {
             var lines: [String] = []
             if bytes > 0 { lines.append("saved with its inputs in \(path) (\(Terminal.bytes(bytes)))") }
             if let relative { lines.append("alone, on the same inputs: relative error \(relative)") }
-            if !replay.isEmpty { lines.append("replay: \(replay)") }
+            lines += replays.map { "replay: \($0)" }
             if let problem { lines.append("\(bytes > 0 ? "not run alone" : "not saved"): \(problem)") }
             return lines.joined(separator: "\n")
         }
 
         var json: JSON {
             [
-                "file": bytes > 0 ? JSON(.string(path)) : .null, "bytes": JSON(.int(Int64(bytes))), "replay": JSON(.string(replay)),
+                "file": bytes > 0 ? JSON(.string(path)) : .null, "bytes": JSON(.int(Int64(bytes))), "replay": JSON(.string(replays.first ?? "")),
                 "relative_error_alone": relative.map { $0.isFinite ? JSON(.double($0)) : .null } ?? .null,
                 "problem": problem.map { JSON(.string($0)) } ?? .null,
             ]
