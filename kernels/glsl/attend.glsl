@@ -253,9 +253,11 @@ void main() {
         uint begin = keys_of(position_of(token)).x, end = is_split(sequence) ? 0 : position_of(next - 1) + 1;
         for (uint base = begin; base < end; base += COLUMNS) {
             uint count = min(COLUMNS, end - base);
-            if (me < count) {
-                key_places[me] = key_place(sequence, base + me, key_head);
-                value_places[me] = value_place(sequence, base + me, key_head);
+            // Beyond the last it is the last, so that every place is one.
+            if (me < COLUMNS) {
+                uint cached = base + min(me, count - 1);
+                key_places[me] = key_place(sequence, cached, key_head);
+                value_places[me] = value_place(sequence, cached, key_head);
             }
             barrier();
             float products[16];
@@ -263,13 +265,14 @@ void main() {
             for (uint depth = 0; depth < KEY_WIDTH; depth += DEPTH) {
                 for (uint i = me; i < ROWS * DEPTH / 4; i += THREADS) {
                     uint row = i / (DEPTH / 4), d = 4 * (i % (DEPTH / 4));
-                    uint r = first_row + row;
-                    vec4 quad = r < rows ? query_quad(r / GROUP, key_head * GROUP + r % GROUP, depth + d) : vec4(0.0);
+                    // Rows beyond the last are computed as the last, and not stored.
+                    uint r = min(first_row + row, rows - 1);
+                    vec4 quad = query_quad(r / GROUP, key_head * GROUP + r % GROUP, depth + d);
                     [[unroll]] for (uint c = 0; c < 4; c++) row_tile[(d + c) * ROW_PITCH + row] = quad[c];
                 }
                 for (uint i = me; i < COLUMNS * DEPTH / 4; i += THREADS) {
                     uint key = i / (DEPTH / 4), d = 4 * (i % (DEPTH / 4));
-                    vec4 quad = key < count ? key_quad(key_places[key], depth + d) : vec4(0.0);
+                    vec4 quad = key_quad(key_places[key], depth + d);
                     [[unroll]] for (uint c = 0; c < 4; c++) tile[(d + c) * PITCH + key] = quad[c];
                 }
                 barrier();
@@ -319,7 +322,7 @@ void main() {
                 for (uint part = 0; part < count; part += DEPTH) {
                     for (uint i = me; i < DEPTH * COLUMNS / 4; i += THREADS) {
                         uint key = i / (COLUMNS / 4), column = 4 * (i % (COLUMNS / 4));
-                        vec4 quad = part + key < count ? value_quad(value_places[part + key], p * COLUMNS + column) : vec4(0.0);
+                        vec4 quad = value_quad(value_places[part + key], p * COLUMNS + column);
                         [[unroll]] for (uint c = 0; c < 4; c++) tile[key * PITCH + column + c] = quad[c];
                     }
                     barrier();
