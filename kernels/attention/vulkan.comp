@@ -14,55 +14,54 @@ void main() {
     }
 }
 #else
-// One query head of one token by each workgroup: softmax over the cached keys, THREADS of them at a time, with a running maximum.
-#define WIDEST 1024
-shared float query[WIDEST];
-shared float shares[THREADS];
-shared uint value_rows[THREADS];
+#define QUERY_HEADS a_heads
+#define KEY_HEADS a_kv_heads
+#define KEY_WIDTH a_head_dim
+#define VALUE_WIDTH a_value_dim
+#define PARTS (a_kv_heads > 32 ? 16 : a_kv_heads < 8 ? 64 : 512 / a_kv_heads)
+#define WINDOW window
+#define has_selection 0
 
-void main() {
-    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, me = gl_LocalInvocationIndex;
-    uint sequence = sequence_of(token), position = position_of(token), kv_head = head / (heads / kv_heads);
-    for (uint i = me; i < head_dim; i += THREADS) query[i] = q_at((token * heads + head) * head_dim + i);
-    barrier();
-    uint first = window > 0 && position + 1 > window ? position + 1 - window : 0;
-    float highest = -1e30, total = 0.0, sums[WIDEST / THREADS];
-    for (uint d = 0; d < WIDEST / THREADS; d++) sums[d] = 0.0;
-    for (uint base = first; base <= position; base += THREADS) {
-        uint cached = base + me;
-        float score = -1e30;
-        if (cached <= position) {
-            uint row = key_row(sequence, cached, kv_head);
-            float product = 0.0;
-            for (uint i = 0; i < head_dim; i++) product += query[i] * key_at(row + i);
-            score = product * scale;
-            if (softcap > 0.0) score = softcap * tanh(clamp(score / softcap, -20.0, 20.0));
-            value_rows[me] = value_row(sequence, cached, kv_head);
-        }
-        float now = max(highest, hadal_max(score)), shrink = exp(highest - now);
-        float share = cached <= position ? exp(score - now) : 0.0;
-        shares[me] = share;
-        total = total * shrink + hadal_sum(share);
-        highest = now;
-        uint count = min(THREADS, position + 1 - base);
-        for (uint d = 0; d < WIDEST / THREADS; d++) {
-            uint column = me + d * THREADS;
-            if (column >= value_dim) break;
-            float sum = sums[d] * shrink;
-            for (uint j = 0; j < count; j++) sum += shares[j] * value_at(value_rows[j] + column);
-            sums[d] = sum;
-        }
-        barrier();
-    }
-    float divisor = total;
-#if has_sinks
-    float sink = sinks_at(head), most = max(highest, sink);
-    divisor = total * exp(highest - most) + exp(sink - most);
-    divisor /= exp(highest - most);
-#endif
-    for (uint d = 0; d < WIDEST / THREADS; d++) {
-        uint column = me + d * THREADS;
-        if (column < value_dim) y_put((token * heads + head) * value_dim + column, sums[d] / divisor);
-    }
+uint key_place(uint sequence, uint position, uint head) { return key_row(sequence, position, head); }
+uint value_place(uint sequence, uint position, uint head) { return value_row(sequence, position, head); }
+
+vec4 key_quad(uint place, uint i) {
+    if (a_head_dim % 4 == 0) return i < head_dim ? key_at4(place + i) : vec4(0.0);
+    vec4 quad = vec4(0.0);
+    for (uint c = 0; c < 4; c++) if (i + c < head_dim) quad[c] = key_at(place + i + c);
+    return quad;
 }
+
+vec4 value_quad(uint place, uint i) {
+    if (a_value_dim % 4 == 0) return i < value_dim ? value_at4(place + i) : vec4(0.0);
+    vec4 quad = vec4(0.0);
+    for (uint c = 0; c < 4; c++) if (i + c < value_dim) quad[c] = value_at(place + i + c);
+    return quad;
+}
+
+vec4 query_quad(uint token, uint head, uint i) {
+    uint first = (token * heads + head) * head_dim + i;
+    if (a_head_dim % 4 == 0) return i < head_dim ? q_at4(first / 4) : vec4(0.0);
+    vec4 quad = vec4(0.0);
+    for (uint c = 0; c < 4; c++) if (i + c < head_dim) quad[c] = q_at(first + c);
+    return quad;
+}
+
+float logit(float product) {
+    float score = product * scale;
+    // tanh overflows on some devices above 40.
+    return softcap > 0.0 ? softcap * tanh(clamp(score / softcap, -20.0, 20.0)) : score;
+}
+
+float divisor(uint head, float highest, float total) {
+#if has_sinks
+    return total + exp(sinks_at(head) - highest);
+#else
+    return total;
+#endif
+}
+
+void result_put(uint token, uint head, uint i, float v) { y_put((token * heads + head) * value_dim + i, v); }
+
+#include "attend.glsl"
 #endif

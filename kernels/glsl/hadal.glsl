@@ -3,6 +3,7 @@
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalFloats { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalInts { int at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer HadalWords { uint at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) buffer HadalPairs { uvec2 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalVectors { vec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalQuads { uvec4 at[]; };
 
@@ -15,6 +16,8 @@ uint hadal_word(uint index) { return HadalWords(hadal_push.step).at[index]; }
 uint tokens() { return hadal_word(0); }
 uint sequence_of(uint token) { return hadal_word(hadal_word(3) + 2 * token); }
 uint position_of(uint token) { return hadal_word(hadal_word(3) + 2 * token + 1); }
+uint first_of(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence); }
+uint new_of(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 1); }
 uint planned_length(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 3); }
 
 // Where the row of a token begins in a cache: `position` counts within its sequence.

@@ -1,146 +1,190 @@
-#if defined(STAGE_append)
-// Writes one token's row to the cache, the latent and then the rotary key, in pairs, since two 16-bit numbers share a word.
+// The absorbed form: prepare takes each query through its head's key rows of kv_b, so that it is scored against the cached rows as they
+// are; all heads share these. expand takes the weighted sum of rows through the head's value rows of kv_b. The sum takes the place of the
+// query that it came from.
+#define KEY (rank + rope_dim)
+
+uint query_place(uint token, uint head) { return (token * heads + head) * KEY; }
+
+#if defined(STAGE_prepare)
+// A tile of up to 32 tokens: the first workgroup along x writes their rows to the cache, each of the others makes 128 columns of one head's
+// queries.
+#define TOKENS 32
+#define COLUMNS 128
+#define PITCH (COLUMNS + 4)
+#define TOKEN_PITCH (TOKENS + 4)
+
+shared float weights[32 * PITCH], numbers[32 * TOKEN_PITCH];
+
 float row_part(uint token, uint i) { return i < rank ? latent_at(token * rank + i) : k_rope_at(token * rope_dim + i - rank); }
 
-void main() {
-    uint token = gl_WorkGroupID.x, key = rank + rope_dim;
+// In pairs, since two 16-bit numbers share a word.
+void append(uint token) {
     uint row = cached_latent_row(sequence_of(token), position_of(token), 0);
-    for (uint i = 2 * gl_LocalInvocationIndex; i < key; i += 2 * THREADS) {
-        if (i + 1 < key) cached_latent_put(row + i, row_part(token, i), row_part(token, i + 1));
+    for (uint i = 2 * gl_LocalInvocationIndex; i < KEY; i += 2 * THREADS) {
+        if (i + 1 < KEY) cached_latent_put(row + i, row_part(token, i), row_part(token, i + 1));
         else cached_latent_put_last(row + i, row_part(token, i));
     }
 }
-#else
-// One head of one token by each workgroup, in the absorbed form: the query is taken through the head's key rows of kv_b once, scored
-// against the cached rows as they are, and their weighted sum taken through the head's value rows of kv_b.
-// Cached tokens that are scored before their rows are summed up.
-#define TILE 32
-// Pairs of columns of the sum that an invocation keeps.
-#define PAIRS ((a_rank / 2 + int(THREADS)) / int(THREADS))
-
-shared float query[a_rank + a_rope_dim], partial[THREADS], shares[TILE];
-shared uint rows[TILE];
-
-// Sums up what the invocations have for each of some results: of result r the parts r * parts ..< (r + 1) * parts.
-float part_sum(uint result, uint parts) {
-    float sum = 0.0;
-    for (uint i = 0; i < parts; i++) sum += partial[result * parts + i];
-    return sum;
-}
 
 void main() {
-    uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, me = gl_LocalInvocationIndex;
-    uint sequence = sequence_of(token), position = position_of(token);
-    uint key = rank + rope_dim, blocks = (rank + 31) / 32, first = head * (nope_dim + value_dim);
-    uint q_first = (token * heads + head) * (nope_dim + rope_dim);
-
-    // The absorbed query. A group of invocations holds a block of columns each and takes every so many-th row; one adds after the other.
-    for (uint i = me; i < key; i += THREADS) query[i] = i < rank ? 0.0 : q_at(q_first + nope_dim + i - rank);
-    barrier();
-    uint across = min(blocks, THREADS), groups = THREADS / across, group = me / across;
-    for (uint base = 0; base < blocks; base += across) {
-        uint block = base + me % across;
-        bool works = group < groups && block < blocks;
-        float sums[32];
-        for (uint k = 0; k < 32; k++) sums[k] = 0.0;
-        if (works) {
-            for (uint d = group; d < nope_dim; d += groups) {
-                float v[32], factor = q_at(q_first + d);
-                kv_b_block(first + d, block, rank, v);
-                for (uint k = 0; k < 32; k++) sums[k] += factor * v[k];
-            }
-        }
-        for (uint turn = 0; turn < groups; turn++) {
-            if (works && turn == group) {
-                for (uint k = 0; k < 32; k++) if (32 * block + k < rank) query[32 * block + k] += sums[k];
-            }
-            barrier();
+    uint first = TOKENS * gl_WorkGroupID.y, count = min(TOKENS, N - first), me = gl_LocalInvocationIndex;
+    if (gl_WorkGroupID.x == 0) {
+        for (uint t = 0; t < count; t++) append(first + t);
+        return;
+    }
+    uint spans = (rank + COLUMNS - 1) / COLUMNS, head = (gl_WorkGroupID.x - 1) / spans, base = (gl_WorkGroupID.x - 1) % spans * COLUMNS;
+    uint width = nope_dim + rope_dim;
+    if (base == 0) {
+        for (uint i = me; i < count * rope_dim; i += THREADS) {
+            uint token = first + i / rope_dim, d = i % rope_dim;
+            absorbed_put(query_place(token, head) + rank + d, q_at((token * heads + head) * width + nope_dim + d));
         }
     }
-
-    // Softmax over the cached tokens with a running maximum.
-    float highest = -1e30, total = 0.0;
-    vec2 sums[PAIRS];
-    for (uint p = 0; p < PAIRS; p++) sums[p] = vec2(0.0);
-#if has_selection
-    uint candidates = selected;
-#else
-    uint candidates = position + 1;
-#endif
-    for (uint base = 0; base < candidates; base += TILE) {
-        uint count = min(TILE, candidates - base);
-        for (uint j = gl_SubgroupID; j < count; j += gl_NumSubgroups) {
-#if has_selection
-            int chosen = selection_at(token * selected + base + j);
-            bool seen = chosen >= 0 && chosen <= int(position);
-            uint cached = seen ? uint(chosen) : 0;
-#else
-            const bool seen = true;
-            uint cached = base + j;
-#endif
-            uint row = cached_latent_row(sequence, cached, 0);
-            float product = 0.0;
-            for (uint i = 2 * gl_SubgroupInvocationID; i < key; i += 2 * gl_SubgroupSize) {
-                if (i + 1 < key) {
-                    vec2 pair = cached_latent_at2(row + i);
-                    product += query[i] * pair.x + query[i + 1] * pair.y;
-                } else {
-                    product += query[i] * cached_latent_at(row + i);
-                }
-            }
-            product = subgroupAdd(product) * scale;
-            if (subgroupElect()) {
-                shares[j] = seen ? product : -1e30;
-                rows[j] = seen ? row : 0xFFFFFFFFu;
-            }
+    bool few = count <= 8;
+    // Few tokens: a column of each. Many: 4 columns of 8 tokens.
+    uint across = 4 * (me % 32), down = 8 * (me / 32);
+    float sums[32];
+    [[unroll]] for (uint i = 0; i < 32; i++) sums[i] = 0.0;
+    for (uint d = 0; d < nope_dim; d += 32) {
+        // A block of columns by each invocation, neighbours taking neighbouring blocks.
+        uint row = me / 4, column = 32 * (me % 4);
+        float v[32];
+        if (d + row < nope_dim && base + column < rank) kv_b_block(head * (nope_dim + value_dim) + d + row, base / 32 + me % 4, rank, v);
+        else [[unroll]] for (uint k = 0; k < 32; k++) v[k] = 0.0;
+        [[unroll]] for (uint k = 0; k < 32; k++) weights[row * PITCH + column + k] = v[k];
+        for (uint i = me; i < 32 * (few ? 8 : TOKENS); i += THREADS) {
+            uint t = i / 32, k = i % 32;
+            numbers[k * TOKEN_PITCH + t] = t < count && d + k < nope_dim ? q_at(((first + t) * heads + head) * width + d + k) : 0.0;
         }
         barrier();
-        float now = highest;
-        for (uint j = 0; j < count; j++) now = max(now, shares[j]);
-        float shrink = exp(highest - now);
-        highest = now;
-        barrier();
-        for (uint j = me; j < count; j += THREADS) shares[j] = rows[j] == 0xFFFFFFFFu ? 0.0 : exp(shares[j] - now);
-        barrier();
-        total *= shrink;
-        for (uint j = 0; j < count; j++) total += shares[j];
-        for (uint p = 0; p < PAIRS; p++) sums[p] *= shrink;
-        for (uint j = 0; j < count; j++) {
-            uint row = rows[j];
-            if (row == 0xFFFFFFFFu) continue;
-            float share = shares[j];
-            for (uint p = 0; p < PAIRS; p++) {
-                uint column = 2 * (me + p * THREADS);
-                // The pair at the end may reach into the rotary key; that half is left alone.
-                if (column < rank) sums[p] += share * cached_latent_at2(row + column);
+        if (few) {
+            for (uint k = 0; k < 32; k++) {
+                float w = weights[k * PITCH + me];
+                [[unroll]] for (uint t = 0; t < 8; t++) sums[t] += w * numbers[k * TOKEN_PITCH + t];
+            }
+        } else {
+            for (uint k = 0; k < 32; k++) {
+                float a[4], b[8];
+                [[unroll]] for (uint i = 0; i < 4; i++) a[i] = weights[k * PITCH + across + i];
+                [[unroll]] for (uint t = 0; t < 8; t++) b[t] = numbers[k * TOKEN_PITCH + down + t];
+                [[unroll]] for (uint t = 0; t < 8; t++) [[unroll]] for (uint i = 0; i < 4; i++) sums[4 * t + i] += a[i] * b[t];
             }
         }
         barrier();
     }
-
-    float factor = total == 0.0 ? 0.0 : 1.0 / total;
-    for (uint p = 0; p < PAIRS; p++) {
-        uint column = 2 * (me + p * THREADS);
-        if (column < rank) query[column] = sums[p].x * factor;
-        if (column + 1 < rank) query[column + 1] = sums[p].y * factor;
-    }
-    barrier();
-
-    // The values: as many rows at a time as there are invocations for their blocks.
-    for (uint base = 0; base < value_dim; base += groups) {
-        uint d = base + group;
-        float sum = 0.0;
-        if (group < groups && d < value_dim) {
-            for (uint block = me % across; block < blocks; block += across) {
-                float v[32];
-                kv_b_block(first + nope_dim + d, block, rank, v);
-                for (uint k = 0; k < 32; k++) if (32 * block + k < rank) sum += v[k] * query[32 * block + k];
-            }
+    if (few) {
+        [[unroll]] for (uint t = 0; t < 8; t++) {
+            if (t < count && base + me < rank) absorbed_put(query_place(first + t, head) + base + me, sums[t]);
         }
-        partial[me] = sum;
-        barrier();
-        for (uint r = me; r < groups && base + r < value_dim; r += THREADS) y_put((token * heads + head) * value_dim + base + r, part_sum(r, across));
-        barrier();
+        return;
+    }
+    [[unroll]] for (uint t = 0; t < 8; t++) {
+        [[unroll]] for (uint i = 0; i < 4; i++) {
+            if (down + t < count && base + across + i < rank) absorbed_put(query_place(first + down + t, head) + base + across + i, sums[4 * t + i]);
+        }
     }
 }
+
+#else
+#define QUERY_HEADS a_heads
+#define KEY_HEADS 1
+#define KEY_WIDTH (a_rank + a_rope_dim)
+#define VALUE_WIDTH a_rank
+#define PARTS (a_heads > 256 ? 8 : a_heads < 32 ? 64 : 2048 / a_heads)
+
+// The sums are quotients already, whatever way they came about.
+#if defined(STAGE_expand)
+#define ROWS 64
+#define TOKENS 32
+#define PITCH (ROWS + 4)
+#define TOKEN_PITCH (TOKENS + 4)
+
+shared float weights[64 * PITCH], numbers[64 * TOKEN_PITCH];
+
+// A workgroup makes 64 values of one head for up to 32 tokens.
+void main() {
+    uint head = gl_WorkGroupID.y, base = ROWS * gl_WorkGroupID.x, first = TOKENS * gl_WorkGroupID.z, count = min(TOKENS, N - first);
+    uint me = gl_LocalInvocationIndex, row = me % ROWS, part = me / ROWS;
+    // Few tokens: the halves of each 64 columns are added up at the end. Many: 4 rows of 4 tokens.
+    bool few = count <= 8;
+    uint across = 4 * (me % 16), down = 4 * (me / 16);
+    float sums[16];
+    [[unroll]] for (uint i = 0; i < 16; i++) sums[i] = 0.0;
+    for (uint d = 0; d < rank; d += 64) {
+        // Two neighbours decode 64 columns of a row.
+        uint r = me / 2, column = 32 * (me % 2);
+        float v[32];
+        if (base + r < value_dim && d + column < rank) kv_b_block(head * (nope_dim + value_dim) + nope_dim + base + r, (d + column) / 32, rank, v);
+        else [[unroll]] for (uint k = 0; k < 32; k++) v[k] = 0.0;
+        [[unroll]] for (uint k = 0; k < 32; k++) weights[(column + k) * PITCH + r] = d + column + k < rank ? v[k] : 0.0;
+        for (uint i = me; i < 64 * (few ? 8 : TOKENS); i += THREADS) {
+            uint t = i / 64, k = i % 64;
+            numbers[k * TOKEN_PITCH + t] = t < count && d + k < rank ? absorbed_now(query_place(first + t, head) + d + k) : 0.0;
+        }
+        barrier();
+        if (few) {
+            for (uint k = 32 * part; k < 32 * part + 32; k++) {
+                float w = weights[k * PITCH + row];
+                [[unroll]] for (uint t = 0; t < 8; t++) sums[t] += w * numbers[k * TOKEN_PITCH + t];
+            }
+        } else {
+            for (uint k = 0; k < 64; k++) {
+                float a[4], b[4];
+                [[unroll]] for (uint i = 0; i < 4; i++) {
+                    a[i] = weights[k * PITCH + across + i];
+                    b[i] = numbers[k * TOKEN_PITCH + down + i];
+                }
+                [[unroll]] for (uint t = 0; t < 4; t++) [[unroll]] for (uint i = 0; i < 4; i++) sums[4 * t + i] += a[i] * b[t];
+            }
+        }
+        barrier();
+    }
+    if (few) {
+        [[unroll]] for (uint t = 0; t < 8; t++) weights[t * THREADS + me] = sums[t];
+        barrier();
+        for (uint i = me; i < count * ROWS; i += THREADS) {
+            uint t = i / ROWS, r = i % ROWS;
+            if (base + r < value_dim) {
+                y_put(((first + t) * heads + head) * value_dim + base + r, weights[t * THREADS + r] + weights[t * THREADS + ROWS + r]);
+            }
+        }
+        return;
+    }
+    [[unroll]] for (uint t = 0; t < 4; t++) {
+        [[unroll]] for (uint i = 0; i < 4; i++) {
+            if (down + t < count && base + across + i < value_dim) {
+                y_put(((first + down + t) * heads + head) * value_dim + base + across + i, sums[4 * t + i]);
+            }
+        }
+    }
+}
+
+#else
+uint key_place(uint sequence, uint position, uint head) { return cached_latent_row(sequence, position, 0); }
+uint value_place(uint sequence, uint position, uint head) { return cached_latent_row(sequence, position, 0); }
+
+vec4 key_quad(uint place, uint i) {
+    if (KEY_WIDTH % 4 == 0) return i < KEY ? cached_latent_at4(place + i) : vec4(0.0);
+    vec4 quad = vec4(0.0);
+    for (uint c = 0; c < 4; c++) if (i + c < KEY) quad[c] = cached_latent_at(place + i + c);
+    return quad;
+}
+
+// Columns of the rotary key beside the last of the value may come along; no one stores them.
+vec4 value_quad(uint place, uint i) { return i < rank ? key_quad(place, i) : vec4(0.0); }
+
+vec4 query_quad(uint token, uint head, uint i) {
+    uint first = query_place(token, head) + i;
+    if (KEY_WIDTH % 4 == 0) return i < KEY ? HadalVectors(hadal_push.t_absorbed).at[first / 4] : vec4(0.0);
+    vec4 quad = vec4(0.0);
+    for (uint c = 0; c < 4; c++) if (i + c < KEY) quad[c] = absorbed_now(first + c);
+    return quad;
+}
+
+float logit(float product) { return product * scale; }
+float divisor(uint head, float highest, float total) { return total; }
+void result_put(uint token, uint head, uint i, float v) { absorbed_put(query_place(token, head) + i, v); }
+
+#include "attend.glsl"
+#endif
 #endif

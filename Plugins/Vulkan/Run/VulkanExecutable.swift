@@ -4,10 +4,10 @@ import HadalBackend
 import HadalCore
 import HadalGraph
 
-/// A segment compiled for a Vulkan device: weights uploaded, one command buffer recorded, replayed every step.
+/// A segment compiled for a Vulkan device: weights uploaded, commands recorded, replayed every step.
 ///
-/// A step writes its tables and the workgroup counts of every dispatch into memory that the device reads, and submits. Nothing is
-/// recorded again, whatever the step's extents are.
+/// A step writes its tables and the workgroup counts of every dispatch into memory that the device reads, and submits. Commands are
+/// recorded once for all steps that run the same dispatches: one new token, few, many.
 /// Thread safety: one `execute` at a time, and one of all executables of a device.
 final class VulkanExecutable: Executable, @unchecked Sendable {
     let info: ExecutableInfo
@@ -28,9 +28,11 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     private let arena: DeviceMemory
     private let step: DeviceMemory
     private var indirect: DeviceMemory
-    private var commands: VkCommandBuffer?
-    private var tracer: NodeTracer?
-    /// What the host binds; the commands are recorded for these.
+    /// Which dispatches steps run, and what was recorded for each form of a step so far.
+    private var forms: StepForms
+    private var commands: [Int: VkCommandBuffer] = [:]
+    private var tracers: [Int: NodeTracer] = [:]
+    /// What the host binds; commands are recorded for these.
     private var bound: [Dispatch.Place: (address: UInt64, buffer: VulkanBuffer)] = [:]
     /// Room for the token ids of a step, which are checked before they index a table.
     private let ids: UnsafeMutableBufferPointer<Int32>
@@ -64,16 +66,24 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         arena = try DeviceMemory(context, bytes: lowering.arena.bytes, purpose: .device)
         step = try DeviceMemory(context, bytes: 4 * StepTables.words(bounds: bounds, pages: pageCapacity), purpose: .step)
         indirect = try Self.indirect(dispatches.count, context)
-        guard step.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        forms = StepForms(dispatches, bounds: bounds)
+        guard let tables = step.pointer else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        // A driver may read a table's entries beyond the step's, whatever a kernel asks first, and use them as indices.
+        tables.initializeMemory(as: UInt8.self, repeating: 0, count: step.bytes)
         ids = .allocate(capacity: max(bounds.tokens, 1))
         info = ExecutableInfo(
             keepsWeights: false, weightBytes: store.bytes, scratchBytes: arena.bytes + step.bytes + indirect.bytes,
-            barriersPerStep: Self.barriers(dispatches).filter { $0 }.count)
+            barriersPerStep: Self.barriers(Self.dispatches(dispatches, of: forms, one: bounds)).filter { $0 }.count)
     }
 
     deinit {
-        if let commands { context.release(commands) }
+        for commands in commands.values { context.release(commands) }
         ids.deallocate()
+    }
+
+    /// Those of a step of one token, as far as the bounds allow one.
+    private static func dispatches(_ all: [Dispatch], of forms: StepForms, one bounds: Segment.Bounds) -> [Dispatch] {
+        forms.running(in: forms.form(tokens: min(1, bounds.tokens), sequences: min(1, bounds.sequences), rows: min(1, bounds.rows))).map { all[$0] }
     }
 
     private static func indirect(_ count: Int, _ context: DeviceContext) throws -> DeviceMemory {
@@ -102,9 +112,15 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         device.kernels.install(kernel)
         dispatches = replaced
         indirect = memory
-        if let commands { context.release(commands) }
-        commands = nil
-        tracer = nil
+        forms = StepForms(dispatches, bounds: bounds)
+        forget()
+    }
+
+    /// What was recorded holds no longer.
+    private func forget() {
+        for commands in commands.values { context.release(commands) }
+        commands.removeAll()
+        tracers.removeAll()
     }
 
     // MARK: Recording
@@ -138,7 +154,8 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     }
 
     /// - Parameter tracer: takes the time after each node; every node then waits for the one before.
-    private func record(_ tracer: NodeTracer? = nil) throws -> VkCommandBuffer {
+    private func record(_ form: Int, _ tracer: NodeTracer? = nil) throws -> VkCommandBuffer {
+        let places = forms.running(in: form), dispatches = places.map { self.dispatches[$0] }
         let waits = Self.barriers(dispatches)
         let addresses = try dispatches.map { [step.address] + (try $0.addresses.map { try address($0) }) }
         return try context.makeCommands { commands in
@@ -155,24 +172,20 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
                 addresses[i].withUnsafeBytes {
                     calls.CmdPushConstants(commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
                 }
-                calls.CmdDispatchIndirect(commands, indirect.buffer, VkDeviceSize(12 * i))
+                calls.CmdDispatchIndirect(commands, indirect.buffer, VkDeviceSize(12 * places[i]))
                 if i + 1 == dispatches.count || dispatches[i + 1].node != dispatch.node { tracer?.mark(commands, node: dispatch.node) }
             }
             context.hostBarrier(commands)
         }
     }
 
-    /// Takes over what the host has bound; records anew when anything lies elsewhere than before.
+    /// Takes over what the host has bound; what was recorded is forgotten when anything lies elsewhere than before.
     private func bind(_ execution: Execution) throws {
-        var changed = commands == nil
+        var changed = false
         for i in execution.inputs.indices { changed = try take(.input(i), execution.inputs[i]) || changed }
         for i in execution.outputs.indices { changed = try take(.output(i), execution.outputs[i]) || changed }
         for i in execution.states.indices { changed = try take(.state(i), execution.states[i]) || changed }
-        guard changed else { return }
-        if let commands { context.release(commands) }
-        commands = nil
-        tracer = nil
-        commands = try record()
+        if changed { forget() }
     }
 
     /// Whether it lies elsewhere than before.
@@ -194,7 +207,7 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         else { throw HadalError(.invalidArgument, "the bindings do not match the segment's inputs, outputs and states") }
         if let cancel = execution.cancel, cancel.pointee != 0 { throw HadalError(.cancelled, "the step was cancelled") }
         try bind(execution)
-        guard let commands, let words = step.pointer, let counts = indirect.pointer else { throw HadalError(.backend, "nothing was recorded") }
+        guard let words = step.pointer, let counts = indirect.pointer else { throw HadalError(.backend, "memory for the step is not mapped") }
         let now = execution.step.pointee
         if let refusal = StepTables.write(
             now, to: words.assumingMemoryBound(to: UInt32.self), bounds: bounds, pageTokens: pageTokens, pageCapacity: pageCapacity)
@@ -205,17 +218,20 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
             let at = 3 * extent(dispatches[i].grid.symbol, now)
             for axis in 0..<3 { groups[3 * i + axis] = dispatches[i].grid.groups[at + axis] }
         }
+        let form = forms.form(tokens: Int(now.tokens), sequences: Int(now.sequence_count), rows: Int(now.rows))
         if let trace = execution.trace {
-            try run(traced: trace, execution.traceContext)
+            try run(form, traced: trace, execution.traceContext)
         } else {
-            try context.run(commands)
+            let recorded = try commands[form] ?? record(form)
+            commands[form] = recorded
+            try context.run(recorded)
         }
         for copy in copies { try self.copy(copy, now) }
     }
 
-    private func run(traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
-        let tracer = try tracer ?? NodeTracer(context, nodes: lowering.segment.graph.nodes.count, record: record)
-        self.tracer = tracer
+    private func run(_ form: Int, traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
+        let tracer = try tracers[form] ?? NodeTracer(context, nodes: lowering.segment.graph.nodes.count) { try record(form, $0) }
+        tracers[form] = tracer
         try context.run(tracer.commands)
         try tracer.report(to: trace, sink)
     }

@@ -84,6 +84,7 @@ extension KernelSource {
                     """
                     float \(name)_at(uint i) { return HadalFloats(hadal_push.c_\(name)).at[i]; }
                     vec2 \(name)_at2(uint i) { return vec2(\(name)_at(i), \(name)_at(i + 1)); }
+                    vec4 \(name)_at4(uint i) { return HadalVectors(hadal_push.c_\(name)).at[i >> 2]; }
                     void \(name)_put(uint i, float a, float b) {
                         HadalFloats(hadal_push.c_\(name)).at[i] = a;
                         HadalFloats(hadal_push.c_\(name)).at[i + 1] = b;
@@ -99,6 +100,10 @@ extension KernelSource {
                 vec2 \(name)_at2(uint i) {
                     uint w = HadalWords(hadal_push.c_\(name)).at[i >> 1];
                     return vec2(\(decode)(w), \(decode)(w >> 16));
+                }
+                vec4 \(name)_at4(uint i) {
+                    uvec2 w = HadalPairs(hadal_push.c_\(name)).at[i >> 2];
+                    return vec4(\(decode)(w.x), \(decode)(w.x >> 16), \(decode)(w.y), \(decode)(w.y >> 16));
                 }
                 void \(name)_put(uint i, float a, float b) {
                     HadalWords(hadal_push.c_\(name)).at[i >> 1] = \(encode)(a) | \(encode)(b) << 16;

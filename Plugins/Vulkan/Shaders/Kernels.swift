@@ -78,12 +78,30 @@ final class Kernels {
         guard let path = folders.map({ "\($0)/vulkan.comp" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw HadalError(.unsupported, "op '\(contract.name)' has no vulkan.comp")
         }
+        let includes = try ["hadal.glsl", "blocks.glsl", "dots.glsl"].map(shared)
+        return Kernel(contract: contract, path: path, body: try including(text(of: path), path: path), includes: includes.joined(separator: "\n"))
+    }
+
+    /// The text of a file of the folder `glsl`, of the first directory that has it.
+    private func shared(_ name: String) throws -> String {
         guard let own = KernelFolders.installed else { throw HadalError(.notFound, "the kernels folder of this installation is missing") }
-        let includes = try ["hadal", "blocks", "dots"].map { name in
-            let shared = (directories + [own]).map { "\($0)/glsl/\(name).glsl" }.first { FileManager.default.fileExists(atPath: $0) }
-            return try text(of: shared ?? "\(own)/glsl/\(name).glsl")
-        }
-        return Kernel(contract: contract, path: path, body: try text(of: path), includes: includes.joined(separator: "\n"))
+        let found = (directories + [own]).map { "\($0)/glsl/\(name)" }.first { FileManager.default.fileExists(atPath: $0) }
+        return try text(of: found ?? "\(own)/glsl/\(name)")
+    }
+
+    /// A kernel's text with the shared files that its lines `#include "name.glsl"` ask for in their place. Compilers keep their count of lines.
+    private func including(_ body: String, path: String) throws -> String {
+        guard body.contains("#include") else { return body }
+        let lines = body.split(separator: "\n", omittingEmptySubsequences: false)
+        return try lines.enumerated().map { number, line in
+            guard line.hasPrefix("#include") else { return String(line) }
+            let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
+            guard parts.count == 3, parts[1].hasSuffix(".glsl"), !parts[1].contains("/") else {
+                throw HadalError(
+                    .malformed, "'\(line)' names no shared file", at: Place(path, .text(line: number + 1, column: 1)), hint: "#include \"attend.glsl\", a file of the folder glsl")
+            }
+            return "#line 1 \"\(parts[1])\"\n\(try shared(String(parts[1])))\n#line \(number + 2) \"\(path)\""
+        }.joined(separator: "\n")
     }
 
     private func text(of path: String) throws -> String {
