@@ -137,7 +137,13 @@ def newest_glibc(root):
 
 def compile_shaders(build, folder):
     """Vulkan kernels as SPIR-V, for machines without shaderc."""
-    done = subprocess.run([str(build / "hadal"), "kernels", "build", "-o", str(folder)], capture_output=True, text=True)
+    environment = dict(os.environ)
+    glslang = build / "glslang"
+    if subprocess.run([str(REPOSITORY / "packaging/fetch-glslang"), str(glslang)]).returncode:
+        print("dist: no glslang: kernels for cooperative matrices are not among the compiled ones", file=sys.stderr)
+    else:
+        environment["PATH"] = f"{environment.get('PATH', '')}:{glslang}"
+    done = subprocess.run([str(build / "hadal"), "kernels", "build", "-o", str(folder)], capture_output=True, text=True, env=environment)
     if done.returncode:
         fail(f"the Vulkan kernels cannot be compiled here, which takes glslc and a Vulkan device, be it in software:\n{done.stderr.strip()}")
     folder.chmod(0o755)

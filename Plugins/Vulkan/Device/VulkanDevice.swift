@@ -23,7 +23,7 @@ final class VulkanDevice: Device, @unchecked Sendable {
             disabled.formUnion(quirk.disabled)
         }
         let store = SpirvStore(
-            compiler: settings.compiles ? ShaderCompilers.installed : nil, cache: settings.cache,
+            compilers: settings.compiles ? ShaderCompilers.installed : [], cache: settings.cache,
             shipped: (settings.kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/spirv" },
             output: settings.spirvOutput, log: log)
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))

@@ -19,9 +19,10 @@ protocol ShaderCompiler: Sendable {
 }
 
 enum ShaderCompilers {
-    /// The one to use: the library, or the command that comes with it (Debian's library lacks symbols that only its command has); nil:
-    /// neither is installed.
-    static let installed: (any ShaderCompiler)? = ShadercLibrary.load() ?? GlslcCommand.find()
+    /// Those to use, in order: shaderc's library, or the command that comes with it (Debian's library lacks symbols that only its command
+    /// has), then glslang, which may know what an older shaderc does not.
+    static let installed: [any ShaderCompiler] =
+        [ShadercLibrary.load() ?? CompilerCommand.find(.glslc), CompilerCommand.find(.glslang)].compactMap { $0 }
 }
 
 /// shaderc as a library, in this process.

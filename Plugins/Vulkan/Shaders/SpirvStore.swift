@@ -4,7 +4,7 @@ import HadalCore
 ///
 /// Thread safety: as the device it belongs to.
 final class SpirvStore {
-    private let compiler: (any ShaderCompiler)?
+    private let compilers: [any ShaderCompiler]
     private let cache: ContentCache?
     private let shipped: [ContentCache]
     private let output: ContentCache?
@@ -13,11 +13,12 @@ final class SpirvStore {
     private var failures: [String: HadalError] = [:]
 
     /// - Parameters:
+    ///   - compilers: the first that can compile a text does.
     ///   - cache: a directory that may not be there yet; nil: nothing is kept.
     ///   - shipped: directories of entries that hold for any compiler.
     ///   - output: a directory that such entries are written to.
-    init(compiler: (any ShaderCompiler)?, cache: String?, shipped: [String], output: String? = nil, log: LogSink) {
-        self.compiler = compiler
+    init(compilers: [any ShaderCompiler], cache: String?, shipped: [String], output: String? = nil, log: LogSink) {
+        self.compilers = compilers
         self.cache = cache.map { ContentCache(directory: "\($0)/vulkan") }
         self.shipped = shipped.map { ContentCache(directory: $0) }
         self.output = output.map { ContentCache(directory: $0) }
@@ -41,16 +42,25 @@ final class SpirvStore {
     private func find(_ source: KernelSource) throws -> [UInt32] {
         let plain = Self.key(source.textWithoutPath)
         for folder in shipped { if let words = folder.content(plain).flatMap(Self.words) { return words } }
-        guard let compiler else {
+        guard !compilers.isEmpty else {
             throw HadalError(
                 .notFound, "no shader compiler (shaderc's library or its command glslc) is installed, and the installation has no compiled form of this kernel",
                 at: Place(source.path), hint: "on Debian: apt-get install glslc")
         }
-        let key = Self.key(source.text, compiler.identity)
-        if let words = cache?.content(key).flatMap(Self.words) { return words }
-        let words = try compiler.compile(source.text, path: source.path)
-        do { try cache?.store(key, Self.bytes(words)) } catch { log.write(.warning, "cannot keep a compiled kernel: \(error)") }
-        return words
+        var failure: HadalError?
+        for compiler in compilers {
+            let key = Self.key(source.text, compiler.identity)
+            if let words = cache?.content(key).flatMap(Self.words) { return words }
+            do {
+                let words = try compiler.compile(source.text, path: source.path)
+                do { try cache?.store(key, Self.bytes(words)) } catch { log.write(.warning, "cannot keep a compiled kernel: \(error)") }
+                return words
+            } catch let error as HadalError {
+                // The first compiler's message is the one that its user knows.
+                failure = failure ?? error
+            }
+        }
+        throw failure ?? HadalError(.backend, "no shader compiler ran")
     }
 
     private static func key(_ fields: String...) -> String {

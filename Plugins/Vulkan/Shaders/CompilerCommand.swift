@@ -1,14 +1,31 @@
 import Foundation
 import HadalCore
 
-/// shaderc's command `glslc`, a process for each shader.
-struct GlslcCommand: ShaderCompiler {
+/// A shader compiler that is a command, a process for each shader.
+struct CompilerCommand: ShaderCompiler {
+    /// The commands that are known, by what they are called.
+    enum Kind: String {
+        /// shaderc's.
+        case glslc
+        /// The compiler inside shaderc, with a command of its own, which some systems have in a newer version.
+        case glslang
+
+        fileprivate func arguments(_ input: String, _ output: String) -> [String] {
+            switch self {
+            case .glslc: ["--target-env=vulkan1.2", "-fshader-stage=compute", "-O", "-o", output, input]
+            case .glslang: ["--target-env", "vulkan1.2", "--quiet", "-V", "-S", "comp", "-o", output, input]
+            }
+        }
+    }
+
+    let kind: Kind
     let path: String
     var identity: String { FileIdentity.text(of: path) }
 
-    static func find() -> GlslcCommand? {
+    /// nil: it is not installed.
+    static func find(_ kind: Kind) -> CompilerCommand? {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
-        return folders.map { "\($0)/glslc" }.first { FileManager.default.isExecutableFile(atPath: $0) }.map { GlslcCommand(path: $0) }
+        return folders.map { "\($0)/\(kind.rawValue)" }.first { FileManager.default.isExecutableFile(atPath: $0) }.map { CompilerCommand(kind: kind, path: $0) }
     }
 
     func compile(_ source: String, path file: String) throws -> [UInt32] {
@@ -20,9 +37,9 @@ struct GlslcCommand: ShaderCompiler {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try Data(source.utf8).write(to: input)
             process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = ["--target-env=vulkan1.2", "-fshader-stage=compute", "-O", "-o", output.path, input.path]
+            process.arguments = kind.arguments(input.path, output.path)
             process.standardError = messages
-            process.standardOutput = FileHandle.nullDevice
+            process.standardOutput = messages
             try process.run()
         } catch { throw HadalError(.io, "cannot run the shader compiler: \(error.localizedDescription)", at: Place(path)) }
         defer { try? FileManager.default.removeItem(at: folder) }
