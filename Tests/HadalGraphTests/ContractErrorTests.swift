@@ -38,6 +38,28 @@ struct ContractErrorTests {
         #expect(contract.cases[0].present == ["w"])
     }
 
+    private static func staged(_ variant: String) -> String {
+        good.replacingOccurrences(
+            of: #""cases":"#,
+            with: #""vulkan": {"scratch": [{"name": "halves", "elements": "N", "stages": ["fast"]}], "stages": [{"name": "all", "when": "N > 1", "threads": 64, "grid": ["N"], "variants": [{"name": "fast", \#(variant)}]}]}, "cases":"#)
+    }
+
+    @Test func formsOfStages() throws {
+        let contract = try read(Self.staged(#""features": ["fp16"], "shared": "64 * D", "before": [{"name": "halve", "threads": 32, "grid": ["N"]}]"#))
+        let form = try #require(contract.stages[0].forms.first)
+        #expect(form.variant == "fast" && form.shared?.text == "64 * D")
+        // What goes before runs in the same steps.
+        #expect(form.before.map(\.name) == ["halve"] && form.before[0].when?.text == "N > 1")
+        #expect(contract.scratch[0].stages == ["fast"])
+        for wrong in [
+            #"{"name": "halve", "threads": 32, "grid": ["N"], "when": "N > 2"}"#,
+            #"{"name": "halve", "threads": 32, "grid": ["N"], "variants": [{"name": "x"}]}"#,
+            #"{"name": "halve", "threads": 32, "grid": ["N"], "before": [{"name": "x", "threads": 1, "grid": ["N"]}]}"#,
+        ] {
+            #expect { try read(Self.staged(#""before": [\#(wrong)]"#)) } throws: { "\($0)".contains("before another") }
+        }
+    }
+
     /// (what is replaced, by what, the line and column of the fault, a fragment of the message)
     private static let faults: [(String, String, String, String)] = [
         (#""summary":"#, #""sumary": "x", "summary":"#, "4:3", "sumary"),
