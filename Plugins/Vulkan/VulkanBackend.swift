@@ -20,6 +20,7 @@ public struct VulkanBackend: Backend {
 
     public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
         try check(options: options)
+        let settings = try VulkanSettings(options)
         let library = try VulkanLibrary.shared.get()
         let handles = try library.physicalDevices()
         guard handles.indices.contains(index) else {
@@ -27,6 +28,6 @@ public struct VulkanBackend: Backend {
         }
         let physical = try PhysicalDevice(handles[index], library)
         if let lacks = physical.lacks { throw HadalError(.unsupported, "\(physical.name) lacks \(lacks)") }
-        return try VulkanDevice(physical, library, VulkanSettings(options), log: log)
+        return try VulkanDevice(physical, library, settings, log: log)
     }
 }

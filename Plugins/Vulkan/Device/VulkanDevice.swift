@@ -14,7 +14,6 @@ final class VulkanDevice: Device, @unchecked Sendable {
     let pipelines: Pipelines
 
     init(_ physical: PhysicalDevice, _ library: VulkanLibrary, _ settings: VulkanSettings, log: LogSink) throws {
-        info = physical.info
         context = try DeviceContext(physical, library)
         transfer = Transfer(context)
         var disabled = settings.disabledFeatures
@@ -22,6 +21,9 @@ final class VulkanDevice: Device, @unchecked Sendable {
             log.write(.info, "\(physical.name): not using \(quirk.disabled.joined(separator: ", ")): \(quirk.why)")
             disabled.formUnion(quirk.disabled)
         }
+        var info = physical.info
+        info.features.removeAll { disabled.contains($0) }
+        self.info = info
         let store = SpirvStore(
             compilers: settings.compiles ? ShaderCompilers.installed : [], cache: settings.cache,
             shipped: (settings.kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/spirv" },
@@ -29,7 +31,7 @@ final class VulkanDevice: Device, @unchecked Sendable {
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
             directories: settings.kernelDirectories, features: Set(physical.featureNames).subtracting(disabled),
-            physical: physical, tuned: try settings.tuned(for: physical.id), compilesEveryForm: settings.spirvOutput != nil, log: log
+            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil, log: log
         ) { source in (try? store.words(of: source)) != nil }
         if settings.spirvOutput != nil { for source in try RateMeter.sources() { _ = try? store.words(of: source) } }
     }

@@ -8,9 +8,17 @@ struct VulkanSettings {
     /// Where compiled kernels are kept; nil: nowhere.
     var cache: String?
     var tunedPath: String?
+    /// Where the user's own tuned parameters are; nil: nowhere.
+    var tunedDirectory: String? = ContentCache.standardDirectory("tuned")
+    private var usesTuned = true
     var disabledFeatures: Set<String> = []
     var compiles = true
     var spirvOutput: String?
+
+    /// Every name that `without` may list, as `hadal backends` shows them.
+    static let knownFeatures = [
+        "address", "timeline", "fp16", "int8", "storage16", "storage8", "integer-dot", "cooperative-matrix", "subgroup-arithmetic", "fixed-subgroup",
+    ]
 
     static let specs: [OptionSpec] = [
         OptionSpec(
@@ -21,10 +29,10 @@ struct VulkanSettings {
             help: "where compiled kernels are kept; by default hadal/kernels in the user's cache directory, 'none' for nowhere"),
         OptionSpec(
             name: "tuned", kind: .string, defaultValue: .string(""),
-            help: "a file of tuned parameters; by default the installation's for this device"),
+            help: "a file of tuned parameters; by default hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none' for the usual ones"),
         OptionSpec(
             name: "without", kind: .string, defaultValue: .string(""),
-            help: "device features not to use, separated by commas: fp16, int8, integer-dot, cooperative-matrix, …"),
+            help: "device features not to use, separated by commas: \(knownFeatures.joined(separator: ", "))"),
         OptionSpec(
             name: "compile", kind: .bool, defaultValue: .bool(true),
             help: "compile kernels that the installation has no compiled form of, with shaderc"),
@@ -33,7 +41,8 @@ struct VulkanSettings {
             help: "a directory for the compiled form of every kernel in use, as an installation ships them in kernels/spirv"),
     ]
 
-    init(_ options: [String: OptionValue]) {
+    /// - Throws: `invalidArgument` for a feature that there is none of.
+    init(_ options: [String: OptionValue]) throws {
         func text(_ name: String) -> String {
             if case .string(let value)? = options[name] { return value }
             return ""
@@ -41,8 +50,13 @@ struct VulkanSettings {
         kernelDirectories = text("kernels").split(separator: ":").map(String.init)
         let cache = text("kernel-cache")
         self.cache = cache == "none" ? nil : cache.isEmpty ? ContentCache.standardDirectory("kernels") : cache
-        tunedPath = text("tuned").isEmpty ? nil : text("tuned")
-        disabledFeatures = Set(text("without").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+        usesTuned = text("tuned") != "none"
+        tunedPath = text("tuned").isEmpty || !usesTuned ? nil : text("tuned")
+        disabledFeatures = Set(text("without").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
+        if let unknown = disabledFeatures.subtracting(Self.knownFeatures).sorted().first {
+            throw HadalError(
+                .invalidArgument, "option 'without': there is no device feature '\(unknown)'", hint: "features: \(Self.knownFeatures.joined(separator: ", "))")
+        }
         spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
     }
@@ -54,11 +68,24 @@ struct VulkanSettings {
         return try DriverQuirks(path: path)
     }
 
-    /// - Throws: for a file that was named and cannot be read; the installation's own may be missing.
-    func tuned(for device: String) throws -> TunedParameters {
-        if let tunedPath { return try TunedParameters(path: tunedPath, device: device) }
-        guard let installed = KernelFolders.installed else { return TunedParameters() }
-        let path = "\(installed)/tuned/vulkan.json"
-        return FileManager.default.fileExists(atPath: path) ? try TunedParameters(path: path, device: device) : TunedParameters()
+    /// Those of the file that was named; else the user's own, then the installation's, op by op.
+    ///
+    /// - Throws: for a file that was named and cannot be read. Of the others one may be missing, and one that cannot be read is passed over.
+    func tuned(for device: String, log: LogSink) throws -> TunedParameters {
+        func read(_ path: String) throws -> TunedParameters {
+            let tuned = try TunedParameters(path: path, device: device)
+            if !tuned.values.isEmpty { log.write(.info, "tuned parameters of \(tuned.values.keys.sorted().joined(separator: ", ")) from \(path)") }
+            return tuned
+        }
+        guard usesTuned else { return TunedParameters() }
+        if let tunedPath { return try read(tunedPath) }
+        var tuned = TunedParameters()
+        for path in [KernelFolders.installed.map { "\($0)/tuned/vulkan.json" }, tunedDirectory.map { "\($0)/vulkan.json" }].compactMap({ $0 })
+        where FileManager.default.fileExists(atPath: path) {
+            do { tuned.replace(with: try read(path)) } catch let error as HadalError {
+                log.write(.warning, "tuned parameters are passed over: \(error)")
+            }
+        }
+        return tuned
     }
 }

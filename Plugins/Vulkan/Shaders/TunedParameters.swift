@@ -3,12 +3,12 @@ import HadalGraph
 
 /// The numbers that kernels are built with: those measured best for a device, else the usual ones of the contract.
 struct TunedParameters: Sendable {
-    /// By op, stage or variant, and parameter.
-    private var values: [String: [String: [String: Int]]] = [:]
+    /// By op, form (`stage` or `stage.variant`) and parameter.
+    private(set) var values: [String: [String: [String: Int]]] = [:]
 
     init() {}
 
-    /// Reads `{device: {op: {stage: {parameter: value}}}}`.
+    /// Reads `{device: {op: {form: {parameter: value}}}}`.
     ///
     /// - Throws: when the file is there and cannot be read as that.
     init(path: String, device: String) throws {
@@ -19,6 +19,7 @@ struct TunedParameters: Sendable {
         }
         for (name, ops) in try members(document.root, "tuned parameters") where name == device {
             for (op, stages) in try members(ops, "a device's entry") {
+                values[op] = [:]
                 for (stage, parameters) in try members(stages, "an op's entry") {
                     for (parameter, value) in try members(parameters, "a stage's entry") {
                         guard let number = value.int else {
@@ -31,9 +32,12 @@ struct TunedParameters: Sendable {
         }
     }
 
+    /// Takes over the ops of another file, whole: parameters of one op were measured together.
+    mutating func replace(with newer: TunedParameters) { values.merge(newer.values) { $1 } }
+
     /// One value for each parameter of a form; values that the contract does not list are passed over.
     func parameters(of form: OpContract.Stage, op: String) -> [String: Int] {
-        let tuned = values[op]?[form.variant ?? form.name] ?? [:]
+        let tuned = values[op]?[form.variant.map { "\(form.name).\($0)" } ?? form.name] ?? [:]
         return Dictionary(form.parameters.map { parameter in
             let value = tuned[parameter.name].flatMap { parameter.values.contains($0) ? $0 : nil }
             return (parameter.name, value ?? parameter.values[0])

@@ -91,8 +91,17 @@ public struct ConformanceKit {
     }
 
     private func check(_ contract: OpContract, _ device: any Device, _ capabilities: BackendCapabilities) throws -> ConformanceReport.Op {
+        try check(contract, points(contract), on: device, capabilities: capabilities)
+    }
+
+    /// Checks some cases of an op.
+    ///
+    /// - Throws: when the reference itself fails; faults of the device are in the result.
+    public func check(
+        _ contract: OpContract, _ points: [ConformancePoint], on device: any Device, capabilities: BackendCapabilities
+    ) throws -> ConformanceReport.Op {
         var op = ConformanceReport.Op(name: contract.name)
-        for point in try points(contract) {
+        for point in points {
             willRun?(point.id)
             let check = CaseCheck(
                 contract: contract, id: point.id, summary: point.summary, device: device, reference: reference, capabilities: capabilities)
@@ -105,7 +114,7 @@ public struct ConformanceKit {
     /// The cases of a contract that these options ask for.
     ///
     /// - Throws: when an entry has no legal combination, or `only` names no case.
-    func points(_ contract: OpContract) throws -> [ConformancePoint] {
+    public func points(_ contract: OpContract) throws -> [ConformancePoint] {
         if let only = options.only { return [try point(only, contract)] }
         let share = max(1, (options.quickCases ?? options.casesPerOp) / max(contract.cases.count, 1))
         let lists = try contract.cases.indices.map { index in

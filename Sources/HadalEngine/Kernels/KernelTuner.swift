@@ -6,31 +6,16 @@ import HadalGraph
 /// Finds the parameters that an op's kernels are fastest with on a device.
 ///
 /// What may be chosen is data: an op.json lists, under the backend's name, stages and variants with `parameters`, a list of legal values each. A
-/// backend that can be tuned publishes a string option `tuned`, the path of a file `{device: {op: {kernel: {parameter: value}}}}`; each
-/// choice is tried by opening the device with such a file.
+/// backend that can be tuned publishes a string option `tuned`, the path of a `TunedFile`; each choice is tried by opening the device with such a
+/// file. Without the option it reads the file at `TunedFile.standardPath`.
+///
+/// Thread safety: one thread at a time.
 public struct KernelTuner {
     public static let option = "tuned"
-
-    /// One kernel of an op, with the values that each of its parameters may have.
-    public struct Kernel: Sendable {
-        public var name: String
-        public var parameters: [(name: String, values: [Int])]
-    }
-
-    public struct Choice: Sendable {
-        public var op: String
-        /// Parameters by kernel.
-        public var values: [String: [String: Int]]
-        /// Geometric mean over the shapes, in microseconds: with the usual values, and with the best.
-        public var usual: Double
-        public var best: Double
-        public var tried: Int
-        /// Choices that the device refused, or with which results were wrong.
-        public var rejected: [String]
-    }
-
-    /// Most choices of one kernel that are tried; more are thinned out.
-    private static let mostChoices = 256
+    /// Cases that a choice is checked with before it is timed.
+    static let casesPerChoice = 4
+    /// Shapes that a kernel is timed at.
+    static let shapesPerKernel = 4
 
     let specification: String
     let environment: EngineEnvironment
@@ -40,6 +25,8 @@ public struct KernelTuner {
     public let device: DeviceInfo
     /// How long a shape is timed with one choice.
     public var seconds = 0.1
+    /// Nothing more is tried from then on; nil: no limit.
+    public var deadline: ContinuousClock.Instant?
     public var progress: ((String) -> Void)?
 
     /// - Throws: `unsupported` for a backend that cannot be tuned.
@@ -58,106 +45,118 @@ public struct KernelTuner {
     }
 
     /// The kernels of an op that have something to choose; empty: none.
-    public func kernels(of contract: OpContract) throws -> [Kernel] {
-        let document = try JSONDocument(contentsOf: "\(contract.folder)/op.json")
-        guard let entry = document.root[backend.name] else { return [] }
-        var kernels: [Kernel] = []
-        for stage in entry.array ?? entry["stages"]?.array ?? [] {
-            let base = Self.parameters(stage["parameters"])
-            for form in [stage] + (stage["variants"]?.array ?? []) {
-                let own = form["parameters"].map { Self.parameters($0) } ?? base
-                guard let name = form["name"]?.string, own.contains(where: { $0.values.count > 1 }) else { continue }
-                kernels.append(Kernel(name: name, parameters: own))
-            }
-        }
-        return kernels
-    }
-
-    private static func parameters(_ json: JSON?) -> [(name: String, values: [Int])] {
-        (json?.object?.members ?? []).map { ($0.key, ($0.value.array ?? [$0.value]).compactMap(\.int)) }.filter { !$0.1.isEmpty }
-    }
-
-    /// Tries every legal choice of every kernel of an op, one kernel after the other.
     ///
-    /// - Throws: when the op does not even run with its usual parameters.
-    public func tune(_ contract: OpContract, at points: [ConformancePoint]) throws -> Choice {
-        let kernels = try kernels(of: contract)
-        var best = try time(contract, points, values: [:])
-        var choice = Choice(op: contract.name, values: [:], usual: best, best: best, tried: 1, rejected: [])
-        for kernel in kernels {
-            for values in Self.choices(kernel) {
-                var candidate = choice.values
-                candidate[kernel.name] = values
-                let text = "\(contract.name) \(kernel.name) " + values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-                progress?(text)
-                choice.tried += 1
-                do {
-                    let time = try time(contract, points, values: candidate)
-                    if time < best {
-                        best = time
-                        choice.values = candidate
-                    }
-                } catch let error as HadalError { choice.rejected.append("\(text): \(error.message)") }
+    /// - Parameter features: of the opened device, as far as they may be used.
+    public func kernels(of contract: OpContract, features: [String]) throws -> [TunableKernel] {
+        guard let entry = try JSONDocument(contentsOf: "\(contract.folder)/op.json").root[backend.name] else { return [] }
+        return try TunableKernel.all(in: entry, features: Set(features))
+    }
+
+    /// Tunes every kernel of an op, one after the other, each at those shapes that run it.
+    ///
+    /// - Throws: when the device cannot be opened.
+    public func tune(_ contract: OpContract, at points: [ConformancePoint]) throws -> TuningResult {
+        let bench = try open(contract, [:])
+        let kit = ConformanceKit(catalogue: catalogue, reference: try bench.reference(for: contract), options: .init(casesPerOp: .max, failuresPerOp: 1))
+        let cases = try kit.points(contract)
+        var result = TuningResult(op: contract.name)
+        for kernel in try kernels(of: contract, features: bench.device.info.features) {
+            let shapes = Self.largest(points.filter(kernel.reaches))
+            guard !shapes.isEmpty else {
+                result.unreached.append(kernel.name)
+                continue
             }
+            guard !isOver else {
+                result.kernels.append(.init(name: kernel.name, usual: 0, best: 0, values: [:], tried: 0, untried: kernel.alternatives))
+                continue
+            }
+            progress?("\(contract.name) \(kernel.name)")
+            let usual: Double
+            do { usual = try time(contract, shapes, on: open(contract, result.values)) } catch let error as HadalError {
+                result.rejected.append("\(contract.name) \(kernel.name) as it is: \(error.message)")
+                continue
+            }
+            let checks = Self.checks(cases.filter(kernel.reaches), like: shapes)
+            let others = result.values
+            let found = CoordinateDescent(parameters: kernel.parameters).run(usual: usual, isOver: { isOver }) { values in
+                let text = "\(contract.name) \(kernel.name) " + Self.text(values)
+                progress?(text)
+                do {
+                    let bench = try open(contract, others.merging([kernel.name: values]) { $1 })
+                    let checked = try kit.check(contract, checks, on: bench.device, capabilities: bench.capabilities)
+                    if let failure = checked.failures.first { throw HadalError(.mismatch, "wrong results in case \(failure.id): \(failure.message)") }
+                    return try time(contract, shapes, on: bench)
+                } catch {
+                    result.rejected.append("\(text): \((error as? HadalError)?.message ?? "\(error)")")
+                    return nil
+                }
+            }
+            result.kernels.append(.init(
+                name: kernel.name, usual: usual, best: found.best, values: found.best < usual ? found.values : [:], tried: found.tried,
+                untried: found.untried))
         }
-        choice.best = best
-        return choice
+        try confirm(&result, contract)
+        return result
     }
 
-    /// The cartesian product of a kernel's values; evenly thinned where there are too many.
-    static func choices(_ kernel: Kernel) -> [[String: Int]] {
-        var all: [[String: Int]] = [[:]]
-        for (name, values) in kernel.parameters {
-            all = all.flatMap { choice in values.map { choice.merging([name: $0]) { $1 } } }
-            if all.count > mostChoices { all = (0..<mostChoices).map { all[$0 * all.count / mostChoices] } }
-        }
-        return all
+    public static func text(_ values: [String: Int]) -> String {
+        values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
     }
 
-    /// Microseconds, as the geometric mean over the shapes, with these parameters; checks results first.
-    private func time(_ contract: OpContract, _ points: [ConformancePoint], values: [String: [String: Int]]) throws -> Double {
+    private var isOver: Bool { deadline.map { ContinuousClock.now >= $0 } ?? false }
+
+    /// Runs the cases of a quick test with all that was chosen; where one fails, the op is left as it was.
+    private func confirm(_ result: inout TuningResult, _ contract: OpContract) throws {
+        guard !result.values.isEmpty else { return }
+        progress?("\(contract.name): checking")
+        let report = try open(contract, result.values).test(
+            [contract], options: .init(casesPerOp: .max, failuresPerOp: 1, quickCases: ConformanceKit.Options.quickCases))
+        guard let failure = report.ops.flatMap(\.failures).first else { return }
+        result.rejected.append("\(contract.name) as chosen: wrong results in case \(failure.id): \(failure.message)")
+        for i in result.kernels.indices {
+            result.kernels[i].values = [:]
+            result.kernels[i].best = result.kernels[i].usual
+        }
+    }
+
+    /// The device with parameters of an op's kernels.
+    private func open(_ contract: OpContract, _ values: [String: [String: Int]]) throws -> KernelWorkbench {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("hadal-tune-\(UUID().uuidString).json").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        try Self.write([contract.name: values], device: device.id, to: path, keeping: false)
-        let bench = try KernelWorkbench(
-            specification, environment: environment, settings: settings, options: [Self.option: .string(path)])
-        let report = try bench.test([contract], options: .init(casesPerOp: .max, failuresPerOp: 1, quickCases: ConformanceKit.Options.quickCases))
-        if let failure = report.ops.flatMap(\.failures).first {
-            throw HadalError(.mismatch, "wrong results in case \(failure.id): \(failure.message)")
-        }
+        try TunedFile.write([contract.name: values], device: device.id, to: path)
+        return try KernelWorkbench(specification, environment: environment, settings: settings, options: [Self.option: .string(path)])
+    }
+
+    /// Microseconds, as the geometric mean over the shapes.
+    private func time(_ contract: OpContract, _ points: [ConformancePoint], on bench: KernelWorkbench) throws -> Double {
         var options = KernelBench.Options()
         options.seconds = seconds
         let timer = KernelBench(catalogue: catalogue, device: bench.device, capabilities: bench.capabilities, options: options)
         var logarithms: [Double] = []
         for point in points {
             do { logarithms.append(Foundation.log(try timer.measure(point, contract).microseconds)) } catch let error as HadalError
-            where error.code == .unsupported { continue }
+            where error.code == .unsupported || error.code == .limitExceeded { continue }
         }
         guard !logarithms.isEmpty else { throw HadalError(.unsupported, "\(backend.name) runs none of the shapes of '\(contract.name)'") }
         return Foundation.exp(logarithms.reduce(0, +) / Double(logarithms.count))
     }
 
-    /// Writes parameters of a device, keeping those of other devices and ops that a file has already.
-    public static func write(_ ops: [String: [String: [String: Int]]], device: String, to path: String, keeping: Bool = true) throws {
-        var root = JSONObject()
-        if keeping, FileManager.default.fileExists(atPath: path) {
-            let document = try JSONDocument(contentsOf: path)
-            guard let object = document.root.object else {
-                throw HadalError(.malformed, "tuned parameters must be an object, not \(document.root.kindName)", at: Place(path))
-            }
-            root = object
-        }
-        var own = root[device]?.object ?? JSONObject()
-        for (op, kernels) in ops.sorted(by: { $0.key < $1.key }) {
-            own[op] = JSON(.object(JSONObject(kernels.sorted { $0.key < $1.key }.map { kernel, values in
-                (kernel, JSON(.object(JSONObject(values.sorted { $0.key < $1.key }.map { ($0.key, JSON(.int(Int64($0.value)))) }))))
-            })))
-        }
-        root[device] = JSON(.object(own))
-        do {
-            let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            try (JSON(.object(root)).text(indent: 2) + "\n").write(toFile: path, atomically: true, encoding: .utf8)
-        } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: Place(path)) }
+    /// The largest shapes, of each combination of types in turn.
+    static func largest(_ points: [ConformancePoint]) -> [ConformancePoint] {
+        func elements(_ point: ConformancePoint) -> Double { point.dims.values.reduce(1) { $0 * Double($1) } }
+        let kinds = Dictionary(grouping: points.enumerated()) { $0.element.dtypes }.values
+            .map { $0.sorted { (elements($1.element), $0.offset) < (elements($0.element), $1.offset) } }
+            .sorted { $0[0].offset < $1[0].offset }
+        let ranked = kinds.flatMap { $0.enumerated().map { (rank: $0.offset, place: $0.element.offset, point: $0.element.element) } }
+        return ranked.sorted { ($0.rank, $0.place) < ($1.rank, $1.place) }.prefix(shapesPerKernel).map(\.point)
+    }
+
+    /// A few cases, from all over the list; those with the types of the shapes where there are any.
+    static func checks(_ cases: [ConformancePoint], like shapes: [ConformancePoint]) -> [ConformancePoint] {
+        let types = Set(shapes.map(\.dtypes))
+        let alike = cases.filter { types.contains($0.dtypes) }
+        let pool = alike.isEmpty ? cases : alike
+        guard pool.count > casesPerChoice else { return pool }
+        return (0..<casesPerChoice).map { pool[(2 * $0 + 1) * pool.count / (2 * casesPerChoice)] }
     }
 }

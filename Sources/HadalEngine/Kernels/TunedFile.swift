@@ -1,0 +1,38 @@
+import Foundation
+import HadalCore
+
+/// The file of tuned parameters: `{device: {op: {kernel: {parameter: value}}}}`.
+public enum TunedFile {
+    /// Where a backend looks when it is given no file: `hadal/tuned/BACKEND.json` in the user's cache directory; nil when that is not known.
+    public static func standardPath(backend: String) -> String? {
+        ContentCache.standardDirectory("tuned").map { "\($0)/\(backend).json" }
+    }
+
+    /// Writes parameters of a device, keeping those of other devices and ops that the file has already.
+    ///
+    /// - Parameter ops: parameters by op and kernel. An op without any has the usual ones.
+    /// - Throws: `malformed` when what is there is no such file, `io`.
+    public static func write(_ ops: [String: [String: [String: Int]]], device: String, to path: String) throws {
+        var root = JSONObject()
+        if FileManager.default.fileExists(atPath: path) {
+            let document = try JSONDocument(contentsOf: path)
+            guard let object = document.root.object else {
+                throw HadalError(
+                    .malformed, "tuned parameters must be an object, not \(document.root.kindName)", at: Place(path), hint: "delete the file, or name another")
+            }
+            root = object
+        }
+        var own = root[device]?.object ?? JSONObject()
+        for (op, kernels) in ops.sorted(by: { $0.key < $1.key }) {
+            own[op] = JSON(.object(JSONObject(kernels.sorted { $0.key < $1.key }.map { kernel, values in
+                (kernel, JSON(.object(JSONObject(values.sorted { $0.key < $1.key }.map { ($0.key, JSON(.int(Int64($0.value)))) }))))
+            })))
+        }
+        root[device] = JSON(.object(own))
+        do {
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try (JSON(.object(root)).text(indent: 2) + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: Place(path)) }
+    }
+}
