@@ -112,29 +112,4 @@ struct SavedNodeTests {
             if op == "attention" { #expect(points.map { $0.step[0].new }.sorted() == [1, 6]) }
         }
     }
-
-    @Test("Choices of parameters are all there are, thinned where there are too many")
-    func choices() {
-        let few = KernelTuner.choices(.init(name: "k", parameters: [("A", [1, 2]), ("B", [4, 8, 16])]))
-        #expect(Set(few.map { "\($0["A"] ?? 0) \($0["B"] ?? 0)" }).count == 6)
-        let many = KernelTuner.choices(.init(name: "k", parameters: (0..<12).map { ("P\($0)", [1, 2, 3]) }))
-        #expect(many.count == 256 && many.allSatisfy { $0.count == 12 })
-    }
-
-    @Test("Tuned parameters are written beside those of other devices and ops")
-    func tunedFile() throws {
-        try temporary { folder in
-            let path = "\(folder)/tuned/x.json"
-            try KernelTuner.write(["linear": ["rows": ["TILE": 16]]], device: "a", to: path)
-            try KernelTuner.write(["glu": ["main": ["TILE": 8]]], device: "b", to: path)
-            try KernelTuner.write(["add": ["main": ["TILE": 4]]], device: "a", to: path)
-            let root = try JSONDocument(contentsOf: path).root
-            #expect(root["a"]?["linear"]?["rows"]?["TILE"]?.int == 16 && root["a"]?["add"]?["main"]?["TILE"]?.int == 4)
-            #expect(root["b"]?["glu"]?["main"]?["TILE"]?.int == 8)
-            try "[1]".write(toFile: path, atomically: true, encoding: .utf8)
-            #expect(throws: HadalError.self) { try KernelTuner.write([:], device: "a", to: path) }
-        }
-        let error = #expect(throws: HadalError.self) { _ = try KernelTuner("reference", environment: Golden.options("reference").environment, settings: [:]) }
-        #expect(error?.code == .unsupported)
-    }
 }

@@ -25,8 +25,8 @@ public struct KernelTuner {
     public let device: DeviceInfo
     /// How long a shape is timed with one choice.
     public var seconds = 0.1
-    /// Nothing more is tried from then on; nil: no limit.
-    public var deadline: ContinuousClock.Instant?
+    /// When nothing more is tried, and when what was chosen is not checked further; nil: no limit.
+    private var deadlines: (tries: ContinuousClock.Instant, checks: ContinuousClock.Instant)?
     public var progress: ((String) -> Void)?
 
     /// - Throws: `unsupported` for a backend that cannot be tuned.
@@ -42,6 +42,12 @@ public struct KernelTuner {
                 .unsupported, "the kernels of backend '\(backend.name)' have no parameters to tune",
                 hint: "a backend that can be tuned publishes an option '\(Self.option)'; hadal backends lists options")
         }
+    }
+
+    /// From now on, all that is tuned takes about so long together; the last part is for checks of what was chosen.
+    public mutating func limit(to seconds: Double) {
+        let now = ContinuousClock.now
+        deadlines = (now + .seconds(seconds * 0.8), now + .seconds(seconds))
     }
 
     /// The kernels of an op that have something to choose; empty: none.
@@ -60,7 +66,8 @@ public struct KernelTuner {
         let kit = ConformanceKit(catalogue: catalogue, reference: try bench.reference(for: contract), options: .init(casesPerOp: .max, failuresPerOp: 1))
         let cases = try kit.points(contract)
         var result = TuningResult(op: contract.name)
-        for kernel in try kernels(of: contract, features: bench.device.info.features) {
+        let kernels = try kernels(of: contract, features: bench.device.info.features)
+        for kernel in kernels {
             let shapes = Self.largest(points.filter(kernel.reaches))
             guard !shapes.isEmpty else {
                 result.unreached.append(kernel.name)
@@ -95,7 +102,7 @@ public struct KernelTuner {
                 name: kernel.name, usual: usual, best: found.best, values: found.best < usual ? found.values : [:], tried: found.tried,
                 untried: found.untried))
         }
-        try confirm(&result, contract)
+        try confirm(&result, contract, cases, kernels, kit)
         return result
     }
 
@@ -103,19 +110,24 @@ public struct KernelTuner {
         values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
     }
 
-    private var isOver: Bool { deadline.map { ContinuousClock.now >= $0 } ?? false }
+    private var isOver: Bool { deadlines.map { ContinuousClock.now >= $0.tries } ?? false }
 
-    /// Runs the cases of a quick test with all that was chosen; where one fails, the op is left as it was.
-    private func confirm(_ result: inout TuningResult, _ contract: OpContract) throws {
-        guard !result.values.isEmpty else { return }
-        progress?("\(contract.name): checking")
-        let report = try open(contract, result.values).test(
-            [contract], options: .init(casesPerOp: .max, failuresPerOp: 1, quickCases: ConformanceKit.Options.quickCases))
-        guard let failure = report.ops.flatMap(\.failures).first else { return }
-        result.rejected.append("\(contract.name) as chosen: wrong results in case \(failure.id): \(failure.message)")
-        for i in result.kernels.indices {
-            result.kernels[i].values = [:]
-            result.kernels[i].best = result.kernels[i].usual
+    /// Runs as many cases as a quick test has, of all that reach the kernels that were changed; where one fails, the op is left as it was. Each
+    /// choice has passed a few of them, so that fewer are run where time is short.
+    private func confirm(_ result: inout TuningResult, _ contract: OpContract, _ cases: [ConformancePoint], _ kernels: [TunableKernel], _ kit: ConformanceKit) throws {
+        let chosen = kernels.filter { result.values[$0.name] != nil }
+        guard !chosen.isEmpty else { return }
+        let bench = try open(contract, result.values)
+        let points = Self.spread(cases.filter { point in chosen.contains { $0.reaches(point) } }, ConformanceKit.Options.quickCases)
+        for point in points where deadlines.map({ ContinuousClock.now < $0.checks }) ?? true {
+            progress?("\(contract.name): checking \(point.id)")
+            guard let failure = try kit.check(contract, [point], on: bench.device, capabilities: bench.capabilities).failures.first else { continue }
+            result.rejected.append("\(contract.name) as chosen: wrong results in case \(failure.id): \(failure.message)")
+            for i in result.kernels.indices {
+                result.kernels[i].values = [:]
+                result.kernels[i].best = result.kernels[i].usual
+            }
+            return
         }
     }
 
@@ -156,7 +168,11 @@ public struct KernelTuner {
         let types = Set(shapes.map(\.dtypes))
         let alike = cases.filter { types.contains($0.dtypes) }
         let pool = alike.isEmpty ? cases : alike
-        guard pool.count > casesPerChoice else { return pool }
-        return (0..<casesPerChoice).map { pool[(2 * $0 + 1) * pool.count / (2 * casesPerChoice)] }
+        return spread(pool, casesPerChoice)
+    }
+
+    private static func spread(_ points: [ConformancePoint], _ count: Int) -> [ConformancePoint] {
+        guard points.count > count else { return points }
+        return (0..<count).map { points[(2 * $0 + 1) * points.count / (2 * count)] }
     }
 }

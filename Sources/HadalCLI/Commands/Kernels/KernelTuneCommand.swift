@@ -34,8 +34,7 @@ struct KernelTuneCommand: ParsableCommand {
         let start = ContinuousClock.now
         var tuner = try KernelTuner(kernel.backend, environment: kernel.search.environment, settings: kernel.settings)
         tuner.seconds = seconds
-        // The last check of an op takes its time too.
-        tuner.deadline = start + .seconds(budget * 0.9)
+        tuner.limit(to: budget)
         guard let path = output ?? TunedFile.standardPath(backend: tuner.backend.name) else {
             throw HadalError(.notFound, "the user's cache directory is not known: XDG_CACHE_HOME and HOME are unset", hint: "name a file with -o")
         }
