@@ -21,8 +21,10 @@ protocol ShaderCompiler: Sendable {
 enum ShaderCompilers {
     /// Those to use, in order: shaderc's library, or the command that comes with it (Debian's library lacks symbols that only its command
     /// has), then glslang, which may know what an older shaderc does not.
-    static let installed: [any ShaderCompiler] =
-        [ShadercLibrary.load() ?? CompilerCommand.find(.glslc), CompilerCommand.find(.glslang)].compactMap { $0 }
+    static let installed: [any ShaderCompiler] = {
+        let shaderc: (any ShaderCompiler)? = if let library = ShadercLibrary.load() { library } else { CompilerCommand.find(.glslc) }
+        return [shaderc, CompilerCommand.find(.glslang)].compactMap { $0 }
+    }()
 }
 
 /// shaderc as a library, in this process.
