@@ -79,7 +79,7 @@ final class CPUDevice: Device, @unchecked Sendable {
     static func computesOn(_ dtype: DType) -> Bool {
         switch dtype {
         case .f32, .f16, .bf16: true
-        default: hadal_packing_of(dtype.rawValue) != UInt32(HADAL_PACKED_NONE)
+        default: hadal_packing_of(dtype.rawValue, InstructionSet.baseline.rawValue) != UInt32(HADAL_PACKED_NONE)
         }
     }
 }

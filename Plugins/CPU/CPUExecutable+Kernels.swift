@@ -21,7 +21,7 @@ extension CPUExecutable {
             let old = try device.kernels.kernel(name, of: op)
             if new == old || name == "linear_quantise" && !ops.contains("experts") { continue }
             for dtype in name == "linear_quantise" ? [.f32] : weightTypes.filter(\.isQuantised).sorted(by: { $0.rawValue < $1.rawValue }) {
-                let packing = hadal_packing_of(dtype.rawValue)
+                let packing = hadal_packing_of(dtype.rawValue, device.configuration.isa.rawValue)
                 if name == "linear_pack", packing == UInt32(HADAL_PACKED_NONE) { continue }
                 guard try PackingProbe(name, dtype, on: device).gives(old, new) else {
                     throw HadalError(

@@ -4,6 +4,9 @@
  * Two kernels with a barrier between them: attention_append writes the step's keys and values to the cache, attention reads it.
  * The softmax streams over tiles of keys (Milakov and Gimelshein 2018), so that no buffer grows with the context. One item of
  * work is a block of consecutive queries of one sequence times the query heads that share a key head: they all read the same tiles.
+ *
+ * A few rows take the products with one key after the other, and add across a vector at the end. Many rows are turned round first, so that a vector holds
+ * a number of each of LANES rows: then nothing is ever added across, up to and including the softmax.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
@@ -15,11 +18,14 @@ enum { HEAD_DIM, HEADS, KV_HEADS, SCALE, SOFTCAP, VALUE_DIM, WINDOW };
 
 static int64_t attention_block(int64_t group) { return group >= ATTENTION_ROWS ? 1 : ATTENTION_ROWS / group; }
 
+/* Rows with room for whole vectors. */
+static int64_t attention_rows(int64_t rows) { return (rows + 15) / 16 * 16; }
+
 static uint64_t attention_scratch(const hadal_kernel_args *args) {
     uint64_t key = (uint64_t)args->attributes[HEAD_DIM].i, value = (uint64_t)args->attributes[VALUE_DIM].i;
     int64_t group = args->attributes[HEADS].i / args->attributes[KV_HEADS].i;
-    uint64_t rows = (uint64_t)(attention_block(group) * group);
-    return 4 * (rows * (key + value + ATTENTION_TILE + 2) + ATTENTION_TILE * (2 * key + value));
+    uint64_t rows = (uint64_t)attention_rows(attention_block(group) * group);
+    return 4 * (rows * (key + value + ATTENTION_TILE + 3) + ATTENTION_TILE * key);
 }
 
 #include "hadal_each_isa.h"
@@ -48,66 +54,278 @@ HADAL_KERNEL(attention_append) {
     }
 }
 
-INLINE float HADAL_FN(dot)(const float *a, const float *b, int64_t n) {
-    vf sum0 = {0}, sum1 = {0};
-    int64_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        sum0 += v_load(a + i) * v_load(b + i);
-        sum1 += v_load(a + i + LANES) * v_load(b + i + LANES);
-    }
-    for (; i + LANES <= n; i += LANES) sum0 += v_load(a + i) * v_load(b + i);
-    float rest = 0;
-    for (; i < n; i++) rest += a[i] * b[i];
-    return v_sum(sum0 + sum1) + rest;
+/* LANES elements of a cache's type. */
+INLINE vf HADAL_FN(cached)(uint32_t dtype, const char *p, int64_t i) {
+    if (dtype == HADAL_DTYPE_F32) return v_load(p + i * 4);
+    return dtype == HADAL_DTYPE_F16 ? v_load_f16(p + i * 2) : v_load_bf16(p + i * 2);
+}
+INLINE float HADAL_FN(cached_one)(uint32_t dtype, const char *p, int64_t i) {
+    float x;
+    floats_from(&x, p + i * (dtype == HADAL_DTYPE_F32 ? 4 : 2), dtype, 1);
+    return x;
 }
 
-/* acc[0 ..< width] = acc * decay + sum over j of p[j] * v[j * stride ...]. */
-INLINE void HADAL_FN(accumulate)(float *acc, float decay, const float *p, const float *v, int64_t count, int64_t width) {
-    int64_t i = 0;
-    for (; i + 4 * LANES <= width; i += 4 * LANES) {
-        vf a0 = v_load(acc + i) * decay, a1 = v_load(acc + i + LANES) * decay;
-        vf a2 = v_load(acc + i + 2 * LANES) * decay, a3 = v_load(acc + i + 3 * LANES) * decay;
-        for (int64_t j = 0; j < count; j++) {
-            const float *row = v + j * width + i;
-            vf weight = v_splat(p[j]);
-            a0 += weight * v_load(row);
-            a1 += weight * v_load(row + LANES);
-            a2 += weight * v_load(row + 2 * LANES);
-            a3 += weight * v_load(row + 3 * LANES);
+/* scores[r * TILE + j] = q row r . key j for `rows` (1 ... 4) rows and `keys` (1 or 2) keys. */
+INLINE void HADAL_FN(score)(uint32_t dtype, int rows, int keys, float *scores, const float *q, const char *k, int64_t n) {
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2;
+    vf sum[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows * keys; i++) sum[i] = (vf){0};
+    int64_t d = 0;
+    for (; d + LANES <= n; d += LANES) {
+        vf key[2];
+#pragma GCC unroll 4
+        for (int j = 0; j < keys; j++) key[j] = HADAL_FN(cached)(dtype, k + j * n * size, d);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            const vf x = v_load(q + r * n + d);
+#pragma GCC unroll 4
+            for (int j = 0; j < keys; j++) sum[r * keys + j] += x * key[j];
         }
-        v_store(acc + i, a0);
-        v_store(acc + i + LANES, a1);
-        v_store(acc + i + 2 * LANES, a2);
-        v_store(acc + i + 3 * LANES, a3);
     }
-    for (; i + LANES <= width; i += LANES) {
-        vf a = v_load(acc + i) * decay;
-        for (int64_t j = 0; j < count; j++) a += v_splat(p[j]) * v_load(v + j * width + i);
-        v_store(acc + i, a);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int j = 0; j < keys; j++) {
+            float total = v_sum(sum[r * keys + j]);
+            for (int64_t i = d; i < n; i++) total += q[r * n + i] * HADAL_FN(cached_one)(dtype, k + j * n * size, i);
+            scores[r * ATTENTION_TILE + j] = total;
+        }
+}
+
+INLINE void HADAL_FN(score_rows)(uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n) {
+    const int64_t bytes = n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
+    int64_t j = from;
+    for (; j + 2 <= to; j += 2) HADAL_FN(score)(dtype, rows, 2, scores + j, q, k + j * bytes, n);
+    if (j < to) HADAL_FN(score)(dtype, rows, 1, scores + j, q, k + j * bytes, n);
+}
+
+/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` (1 or 2) at column i. */
+INLINE void HADAL_FN(weigh)(
+    uint32_t dtype, int rows, int vectors, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
+    int64_t i) {
+    const int64_t bytes = width * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
+    vf sum[8];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int c = 0; c < vectors; c++) sum[r * vectors + c] = v_load(acc + r * width + i + c * LANES) * decay[r];
+    for (int64_t j = 0; j < count; j++) {
+        vf value[2];
+#pragma GCC unroll 2
+        for (int c = 0; c < vectors; c++) value[c] = HADAL_FN(cached)(dtype, v + j * bytes, i + c * LANES);
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            const vf weight = v_splat(p[r * p_row + j * p_key]);
+#pragma GCC unroll 2
+            for (int c = 0; c < vectors; c++) sum[r * vectors + c] += weight * value[c];
+        }
     }
-    for (; i < width; i++) {
-        float a = acc[i] * decay;
-        for (int64_t j = 0; j < count; j++) a += p[j] * v[j * width + i];
-        acc[i] = a;
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int c = 0; c < vectors; c++) v_store(acc + r * width + i + c * LANES, sum[r * vectors + c]);
+}
+
+INLINE void HADAL_FN(weigh_rows)(
+    uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width) {
+    int64_t i = 0;
+    for (; i + 2 * LANES <= width; i += 2 * LANES) HADAL_FN(weigh)(dtype, rows, 2, acc, decay, p, p_row, p_key, v, count, width, i);
+    for (; i + LANES <= width; i += LANES) HADAL_FN(weigh)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i);
+    for (; i < width; i++)
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            float sum = acc[r * width + i] * decay[r];
+            for (int64_t j = 0; j < count; j++)
+                sum += p[r * p_row + j * p_key] * HADAL_FN(cached_one)(dtype, v + j * width * (dtype == HADAL_DTYPE_F32 ? 4 : 2), i);
+            acc[r * width + i] = sum;
+        }
+}
+
+/* scores[j * rows + r] = key j . row r for 64 keys at most and whole vectors of rows; turned[d * rows + r]: the rows. */
+INLINE void HADAL_FN(score_turned)(int keys, float *scores, const float *turned, int64_t rows, const float *k, int64_t n) {
+    for (int64_t r = 0; r < rows; r += 2 * LANES) {
+        const int pair = r + LANES < rows;
+        vf sum[4][2];
+#pragma GCC unroll 4
+        for (int j = 0; j < keys; j++) sum[j][0] = sum[j][1] = (vf){0};
+        if (pair)
+            for (int64_t d = 0; d < n; d++) {
+                const vf x0 = v_load(turned + d * rows + r), x1 = v_load(turned + d * rows + r + LANES);
+#pragma GCC unroll 4
+                for (int j = 0; j < keys; j++) {
+                    const vf key = v_splat(k[j * n + d]);
+                    sum[j][0] += key * x0;
+                    sum[j][1] += key * x1;
+                }
+            }
+        else
+            for (int64_t d = 0; d < n; d++) {
+                const vf x = v_load(turned + d * rows + r);
+#pragma GCC unroll 4
+                for (int j = 0; j < keys; j++) sum[j][0] += v_splat(k[j * n + d]) * x;
+            }
+#pragma GCC unroll 4
+        for (int j = 0; j < keys; j++) {
+            v_store(scores + j * rows + r, sum[j][0]);
+            if (pair) v_store(scores + j * rows + r + LANES, sum[j][1]);
+        }
     }
 }
 
-/* scores[0 ..< TILE] = q . transposed columns. */
-INLINE void HADAL_FN(score_tile)(float *scores, const float *q, const float *transposed, int64_t n) {
-    for (int64_t i = 0; i < ATTENTION_TILE; i += 4 * LANES) {
-        vf s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-        for (int64_t d = 0; d < n; d++) {
-            const float *column = transposed + d * ATTENTION_TILE + i;
-            vf w = v_splat(q[d]);
-            s0 += w * v_load(column);
-            s1 += w * v_load(column + LANES);
-            s2 += w * v_load(column + 2 * LANES);
-            s3 += w * v_load(column + 3 * LANES);
+INLINE vf HADAL_FN(capped)(float cap, vf x) { return cap > 0 ? cap * v_tanh(x / cap) : x; }
+
+/* One item of work: `rows` rows of queries, `group` of each token from `position` on, over one key head. */
+typedef struct {
+    const hadal_kernel_state *keys, *values;
+    const hadal_step *step;
+    const hadal_sequence *sequence;
+    int64_t head, group, rows, position, window, key_dim, value_dim;
+    float cap;
+    float *queries, *acc, *scores, *highest, *total, *decay, *key_tile;
+} HADAL_FN(item);
+
+/* Keys n0 ..< n1 of a tile that starts at key `start` are those that row r sees. */
+INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start, int64_t n, int64_t *from, int64_t *to) {
+    const int64_t last = item->position + r / item->group; /* the newest key that this row sees */
+    *from = item->window > 0 && last + 1 - item->window > start ? last + 1 - item->window - start : 0;
+    *to = last + 1 - start < n ? last + 1 - start : n;
+}
+
+/* A tile of keys and values with rows as they are. */
+INLINE void HADAL_FN(tile_few)(uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v) {
+    const int64_t value_bytes = item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
+    for (int64_t r = 0; r < item->rows;) {
+        int64_t from, to;
+        HADAL_FN(seen)(item, r, start, n, &from, &to);
+        /* Rows of one token see the same keys. */
+        int64_t count = item->group - r % item->group;
+        if (count > 4) count = 4;
+        if (from >= to) {
+            r += count;
+            continue;
         }
-        v_store(scores + i, s0);
-        v_store(scores + i + LANES, s1);
-        v_store(scores + i + 2 * LANES, s2);
-        v_store(scores + i + 3 * LANES, s3);
+        float *scores = item->scores + r * ATTENTION_TILE;
+        const float *q = item->queries + r * item->key_dim;
+        switch (count) {
+        case 1: HADAL_FN(score_rows)(key_type, 1, scores, q, k, from, to, item->key_dim); break;
+        case 2: HADAL_FN(score_rows)(key_type, 2, scores, q, k, from, to, item->key_dim); break;
+        case 3: HADAL_FN(score_rows)(key_type, 3, scores, q, k, from, to, item->key_dim); break;
+        default: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            float *score = scores + i * ATTENTION_TILE;
+            const int64_t first = from / LANES * LANES, end = (to + LANES - 1) / LANES * LANES;
+            for (int64_t j = first; j < from; j++) score[j] = -INFINITY;
+            for (int64_t j = to; j < end; j++) score[j] = -INFINITY;
+            vf top = v_splat(-INFINITY);
+            for (int64_t j = first; j < end; j += LANES) {
+                vf x = v_load(score + j);
+                /* tanh of -infinity is -1: the mask has to survive it. */
+                if (item->cap > 0) v_store(score + j, x = v_select(x == v_splat(-INFINITY), x, HADAL_FN(capped)(item->cap, x)));
+                top = v_max(top, x);
+            }
+            float peak = v_highest(top);
+            if (peak < item->highest[r + i]) peak = item->highest[r + i];
+            item->decay[r + i] = expf(item->highest[r + i] - peak);
+            vf sum = {0};
+            for (int64_t j = first; j < end; j += LANES) {
+                const vf e = v_exp(v_load(score + j) - peak);
+                v_store(score + j, e);
+                sum += e;
+            }
+            item->highest[r + i] = peak;
+            item->total[r + i] = item->total[r + i] * item->decay[r + i] + v_sum(sum);
+        }
+        float *acc = item->acc + r * item->value_dim;
+        const float *p = scores + from, *decay = item->decay + r;
+        v += from * value_bytes;
+        switch (count) {
+        case 1: HADAL_FN(weigh_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
+        case 2: HADAL_FN(weigh_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
+        case 3: HADAL_FN(weigh_rows)(value_type, 3, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
+        default: HADAL_FN(weigh_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim);
+        }
+        v -= from * value_bytes;
+        r += count;
+    }
+}
+
+/* The same with the rows turned round; keys unseen ..< n of the tile. */
+INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t unseen, int64_t n, const char *k, const char *v) {
+    const int64_t rows = attention_rows(item->rows), key_dim = item->key_dim;
+    const float *keys = (const float *)k + unseen * key_dim;
+    if (item->keys->dtype != HADAL_DTYPE_F32) {
+        floats_from(item->key_tile, k + unseen * key_dim * 2, item->keys->dtype, (n - unseen) * key_dim);
+        keys = item->key_tile;
+    }
+    int64_t j = unseen;
+    for (; j + 4 <= n; j += 4) HADAL_FN(score_turned)(4, item->scores + j * rows, item->queries, rows, keys + (j - unseen) * key_dim, key_dim);
+    for (; j < n; j++) HADAL_FN(score_turned)(1, item->scores + j * rows, item->queries, rows, keys + (j - unseen) * key_dim, key_dim);
+    for (int64_t r = 0; r < rows; r += LANES) {
+        vi from, to;
+        for (int i = 0; i < LANES; i++) {
+            int64_t first = 0, end = 0;
+            if (r + i < item->rows) HADAL_FN(seen)(item, r + i, start, n, &first, &end);
+            from[i] = (int32_t)(first < n ? first : n);
+            to[i] = (int32_t)(end > 0 ? end : 0);
+        }
+        const vf before = v_load(item->highest + r);
+        vf peak = before;
+        for (j = unseen; j < n; j++) {
+            const vi at = (int32_t)j - (vi){0};
+            const vf x = v_select((at >= from) & (at < to), HADAL_FN(capped)(item->cap, v_load(item->scores + j * rows + r)), v_splat(-INFINITY));
+            v_store(item->scores + j * rows + r, x);
+            peak = v_max(peak, x);
+        }
+        /* Rows that have seen no key yet have no peak: any will do for them. */
+        const vf shift = v_select(peak == v_splat(-INFINITY), (vf){0}, peak), decay = v_exp(before - shift);
+        vf sum = {0};
+        for (j = unseen; j < n; j++) {
+            const vf e = v_exp(v_load(item->scores + j * rows + r) - shift);
+            v_store(item->scores + j * rows + r, e);
+            sum += e;
+        }
+        v_store(item->highest + r, peak);
+        v_store(item->decay + r, decay);
+        v_store(item->total + r, v_load(item->total + r) * decay + sum);
+    }
+    v += unseen * item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
+    const float *p = item->scores + unseen * rows;
+    int64_t r = 0;
+    for (; r + 4 <= item->rows; r += 4)
+        HADAL_FN(weigh_rows)(value_type, 4, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim);
+    for (; r < item->rows; r++)
+        HADAL_FN(weigh_rows)(value_type, 1, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim);
+}
+
+/* All tiles of keys `oldest` ..< `stop`. */
+static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_turned, int64_t oldest, int64_t stop) {
+    const hadal_kernel_state *keys = item->keys, *values = item->values;
+    /* Tiles begin at fixed places of a page, not where the window of the block's first query does: a query's sums are split the
+     * same way whatever queries share its block. */
+    int64_t start = oldest - oldest % keys->page_tokens % ATTENTION_TILE;
+    while (start < stop) {
+        int64_t n = keys->page_tokens - start % keys->page_tokens;
+        if (n > ATTENTION_TILE) n = ATTENTION_TILE;
+        if (n > stop - start) n = stop - start;
+        const char *k = (const char *)cache_row(keys, item->step, item->sequence, item->head, start);
+        const char *v = (const char *)cache_row(values, item->step, item->sequence, item->head, start);
+        if (is_turned) {
+            const int64_t unseen = oldest > start ? oldest - start : 0; /* keys that no row sees */
+            switch (values->dtype) {
+            case HADAL_DTYPE_F32: HADAL_FN(tile_many)(HADAL_DTYPE_F32, item, start, unseen, n, k, v); break;
+            case HADAL_DTYPE_F16: HADAL_FN(tile_many)(HADAL_DTYPE_F16, item, start, unseen, n, k, v); break;
+            default: HADAL_FN(tile_many)(HADAL_DTYPE_BF16, item, start, unseen, n, k, v);
+            }
+        } else if (keys->dtype == HADAL_DTYPE_F32 && values->dtype == HADAL_DTYPE_F32) {
+            HADAL_FN(tile_few)(HADAL_DTYPE_F32, HADAL_DTYPE_F32, item, start, n, k, v);
+        } else if (keys->dtype == HADAL_DTYPE_F16 && values->dtype == HADAL_DTYPE_F16) {
+            HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v);
+        } else {
+            HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v);
+        }
+        start += n;
     }
 }
 
@@ -116,99 +334,49 @@ HADAL_KERNEL(attention) {
     const hadal_kernel_attribute *attribute = args->attributes;
     const int64_t key_dim = attribute[HEAD_DIM].i, value_dim = attribute[VALUE_DIM].i, kv_heads = attribute[KV_HEADS].i;
     const int64_t group = attribute[HEADS].i / kv_heads, window = attribute[WINDOW].i;
-    const float scale = (float)attribute[SCALE].f, cap = (float)attribute[SOFTCAP].f;
+    const float scale = (float)attribute[SCALE].f;
     const hadal_kernel_tensor *q = &args->inputs[0], *y = &args->outputs[0];
     const float *sinks = args->inputs[1].data;
-    const hadal_kernel_state *keys = &args->states[0], *values = &args->states[1];
-    const int64_t block = attention_block(group), most = block * group;
+    const int64_t block = attention_block(group), most = attention_rows(block * group);
     float *queries = thread->scratch, *acc = queries + most * key_dim, *scores = acc + most * value_dim;
-    float *highest = scores + most * ATTENTION_TILE, *total = highest + most;
-    float *transposed = total + most, *key_tile = transposed + ATTENTION_TILE * key_dim, *value_tile = key_tile + ATTENTION_TILE * key_dim;
+    float *highest = scores + most * ATTENTION_TILE, *total = highest + most, *decay = total + most;
+    HADAL_FN(item) item = {&args->states[0], &args->states[1], args->step, 0, 0, group, 0, 0, window, key_dim, value_dim, (float)attribute[SOFTCAP].f,
+                           queries, acc, scores, highest, total, decay, decay + most};
 
     uint32_t counter = 0;
     for (uint32_t s = 0; s < args->step->sequence_count; s++) {
         const hadal_sequence *sequence = step_sequence(args->step, s);
         const int64_t count = sequence->token_count;
-        /* Few tokens: smaller blocks than the scratch allows would only help balance when there are fewer items than threads. */
         for (int64_t first = 0; first < count; first += block)
             for (int64_t head = 0; head < kv_heads; head++) {
                 if (counter++ % thread->count != thread->index) continue;
-                const int64_t tokens = count - first < block ? count - first : block, rows = tokens * group;
-                for (int64_t r = 0; r < rows; r++) {
-                    const int64_t token = sequence->first_token + first + r / group, query_head = head * group + r % group;
-                    const float *from = (const float *)((const char *)q->data + token * q->stride) + query_head * key_dim;
-                    for (int64_t d = 0; d < key_dim; d++) queries[r * key_dim + d] = from[d] * scale;
-                    highest[r] = sinks ? sinks[query_head] : -INFINITY;
+                const int64_t tokens = count - first < block ? count - first : block, rows = tokens * group, wide = attention_rows(rows);
+                /* Turned rows add in another order, so whether they are depends on the number of tokens only beyond HADAL_STABLE_TOKENS. */
+                const int is_turned = rows > 8 && (group > 8 || count > HADAL_STABLE_TOKENS);
+                item.sequence = sequence;
+                item.head = head;
+                item.rows = rows;
+                item.position = sequence->past + first;
+                for (int64_t r = 0; r < wide; r++) {
+                    highest[r] = r < rows && sinks ? sinks[head * group + r % group] : -INFINITY;
                     total[r] = sinks ? 1.0f : 0.0f;
                 }
-                memset(acc, 0, (size_t)(rows * value_dim) * 4);
-
-                const int64_t position = sequence->past + first, stop = position + tokens; /* keys 0 ..< stop */
-                const int64_t oldest = window > 0 && position + 1 > window ? position + 1 - window : 0;
-                /* Tiles begin at fixed places of a page, not where the window of the block's first query does: a query's sums are split the
-                 * same way whatever queries share its block. */
-                int64_t start = oldest - oldest % keys->page_tokens % ATTENTION_TILE;
-                while (start < stop) {
-                    int64_t n = keys->page_tokens - start % keys->page_tokens;
-                    if (n > ATTENTION_TILE) n = ATTENTION_TILE;
-                    if (n > stop - start) n = stop - start;
-                    const float *k = (const float *)cache_row(keys, args->step, sequence, head, start);
-                    const float *v = (const float *)cache_row(values, args->step, sequence, head, start);
-                    const int64_t unseen = oldest > start ? oldest - start : 0; /* keys that no row sees */
-                    if (keys->dtype != HADAL_DTYPE_F32) {
-                        floats_from(key_tile + unseen * key_dim, (const char *)k + unseen * key_dim * 2, keys->dtype, (n - unseen) * key_dim);
-                        k = key_tile;
-                    }
-                    if (values->dtype != HADAL_DTYPE_F32) {
-                        floats_from(value_tile + unseen * value_dim, (const char *)v + unseen * value_dim * 2, values->dtype, (n - unseen) * value_dim);
-                        v = value_tile;
-                    }
-                    /* With several rows it pays to turn the keys round, so that scores come out as vectors. That adds in another order, so it
-                     * depends on the number of tokens only beyond HADAL_STABLE_TOKENS. */
-                    const int turned = rows > 4 && (group > 4 || count > HADAL_STABLE_TOKENS);
-                    if (turned) {
-                        if (n < ATTENTION_TILE || unseen) memset(transposed, 0, (size_t)(ATTENTION_TILE * key_dim) * 4);
-                        for (int64_t j = unseen; j < n; j++)
-                            for (int64_t d = 0; d < key_dim; d++) transposed[d * ATTENTION_TILE + j] = k[j * key_dim + d];
-                    }
-                    for (int64_t r = 0; r < rows; r++) {
-                        const int64_t last = position + r / group; /* the newest key that this row sees */
-                        int64_t from = window > 0 && last + 1 - window > start ? last + 1 - window - start : 0;
-                        int64_t to = last + 1 - start < n ? last + 1 - start : n;
-                        if (from >= to) continue;
-                        float *score = scores + r * ATTENTION_TILE;
-                        if (turned)
-                            HADAL_FN(score_tile)(score, queries + r * key_dim, transposed, key_dim);
-                        else
-                            for (int64_t j = from; j < to; j++) score[j] = HADAL_FN(dot)(queries + r * key_dim, k + j * key_dim, key_dim);
-                        for (int64_t j = 0; j < from; j++) score[j] = -INFINITY;
-                        for (int64_t j = to; j < ATTENTION_TILE; j++) score[j] = -INFINITY;
-                        if (cap > 0)
-                            for (int64_t j = 0; j < ATTENTION_TILE; j += LANES) {
-                                vf x = v_load(score + j);
-                                /* tanh of -infinity is -1: the mask has to survive it. */
-                                v_store(score + j, v_select(x == v_splat(-INFINITY), x, cap * v_tanh(x / cap)));
-                            }
-                        vf top = v_load(score);
-                        for (int64_t j = LANES; j < ATTENTION_TILE; j += LANES) top = v_max(top, v_load(score + j));
-                        float peak = v_highest(top);
-                        if (peak < highest[r]) peak = highest[r];
-                        const float decay = expf(highest[r] - peak);
-                        vf sum = {0};
-                        for (int64_t j = 0; j < ATTENTION_TILE; j += LANES) {
-                            vf p = v_exp(v_load(score + j) - peak);
-                            v_store(score + j, p);
-                            sum += p;
-                        }
-                        highest[r] = peak;
-                        total[r] = total[r] * decay + v_sum(sum);
-                        HADAL_FN(accumulate)(acc + r * value_dim, decay, score + from, v + from * value_dim, to - from, value_dim);
-                    }
-                    start += n;
-                }
                 for (int64_t r = 0; r < rows; r++) {
-                    const int64_t token = sequence->first_token + first + r / group, query_head = head * group + r % group;
-                    float *to = (float *)((char *)y->data + token * y->stride) + query_head * value_dim;
+                    const int64_t token = sequence->first_token + first + r / group;
+                    const float *from = (const float *)((const char *)q->data + token * q->stride) + (head * group + r % group) * key_dim;
+                    if (is_turned)
+                        for (int64_t d = 0; d < key_dim; d++) queries[d * wide + r] = from[d] * scale;
+                    else
+                        for (int64_t d = 0; d < key_dim; d++) queries[r * key_dim + d] = from[d] * scale;
+                }
+                if (is_turned && rows < wide)
+                    for (int64_t d = 0; d < key_dim; d++) memset(queries + d * wide + rows, 0, (size_t)(wide - rows) * 4);
+                memset(acc, 0, (size_t)(rows * value_dim) * 4);
+                HADAL_FN(attend)(
+                    &item, is_turned, window > 0 && item.position + 1 > window ? item.position + 1 - window : 0, item.position + tokens);
+                for (int64_t r = 0; r < rows; r++) {
+                    const int64_t token = sequence->first_token + first + r / group;
+                    float *to = (float *)((char *)y->data + token * y->stride) + (head * group + r % group) * value_dim;
                     const float inverse = 1.0f / total[r];
                     for (int64_t d = 0; d < value_dim; d++) to[d] = acc[r * value_dim + d] * inverse;
                 }

@@ -22,54 +22,79 @@ static void HADAL_FN(stored_row)(const hadal_kernel_tensor *weight, int64_t row,
     }
 }
 
-static void HADAL_FN(packed_row)(const hadal_kernel_tensor *weight, int64_t row, float *y) {
+INLINE float HADAL_FN(half)(const uint8_t *p) {
+    uint16_t h;
+    memcpy(&h, p, 2);
+    return f16_to_f32(h);
+}
+
+/* Scale and minimum of row r of block b, of both of its halves. scales: those of the group. */
+INLINE void HADAL_FN(packed_scales)(uint32_t kind, const uint8_t *scales, int64_t b, int64_t r, float *scale, float *minimum) {
+    const uint8_t *super = scales + hadal_packed_super_at(kind, b), *own = scales + hadal_packed_own_at(kind, b);
+    const float d = HADAL_FN(half)(super + 2 * r), e = HADAL_FN(half)(super + 32 + 2 * r);
+    minimum[0] = minimum[1] = 0;
+    switch (kind) {
+    case HADAL_PACKED_4_FLOAT: {
+        const uint32_t bits = (uint32_t)own[r] << 23;
+        memcpy(&scale[0], &bits, 4);
+        scale[0] *= 0.5f;
+        break;
+    }
+    case HADAL_PACKED_4_MIN: case HADAL_PACKED_5_MIN:
+        scale[0] = HADAL_FN(half)(own + 2 * r);
+        minimum[0] = minimum[1] = HADAL_FN(half)(own + 32 + 2 * r);
+        break;
+    case HADAL_PACKED_4_SUPER: case HADAL_PACKED_5_SUPER:
+        scale[0] = d * (float)own[r];
+        minimum[0] = minimum[1] = -(e * (float)own[16 + r]);
+        break;
+    case HADAL_PACKED_4_TABLE_SUPER: scale[0] = d * (float)(int8_t)own[r]; break;
+    case HADAL_PACKED_4_HALVES_MIN:
+        for (int h = 0; h < 2; h++) {
+            scale[h] = d * (float)own[h * 16 + r];
+            minimum[h] = -(e * (float)own[32 + h * 16 + r]);
+        }
+        return;
+    case HADAL_PACKED_4_HALVES: case HADAL_PACKED_6_HALVES:
+        for (int h = 0; h < 2; h++) scale[h] = d * (float)(int8_t)own[h * 16 + r];
+        return;
+    default: scale[0] = HADAL_FN(half)(own + 2 * r);
+    }
+    scale[1] = scale[0];
+}
+
+/* What the code of column c of row r stands for without scales. codes: the block. */
+INLINE int HADAL_FN(packed_code)(uint32_t packing, const uint8_t *codes, int64_t r, int64_t c) {
     static const int8_t twice_float[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-    const uint32_t kind = weight->packing & 255;
-    const int64_t blocks = weight->columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(kind), r = row % HADAL_PACK_ROWS;
-    const uint8_t *codes = (const uint8_t *)weight->data + row / HADAL_PACK_ROWS * hadal_packed_group_bytes(kind, weight->columns);
-    const uint8_t *scales = codes + blocks * code_bytes;
-    for (int64_t b = 0; b < blocks; b++, codes += code_bytes) {
-        float scale[2], minimum[2] = {0, 0};
-        switch (kind) {
-        case HADAL_PACKED_4: case HADAL_PACKED_8:
-            scale[0] = scale[1] = block_half(scales + b * 32 + 2 * r);
-            break;
-        case HADAL_PACKED_4_MIN:
-            scale[0] = scale[1] = block_half(scales + b * 64 + 2 * r);
-            minimum[0] = minimum[1] = block_half(scales + b * 64 + 32 + 2 * r);
-            break;
-        case HADAL_PACKED_4_FLOAT: {
-            const uint32_t bits = (uint32_t)scales[b * 16 + r] << 23;
-            memcpy(&scale[0], &bits, 4);
-            scale[0] = scale[1] = scale[0] * 0.5f;
-            break;
-        }
-        case HADAL_PACKED_4_SUPER: {
-            const uint8_t *super = scales + b / 8 * 320, *pair = super + 64 + b % 8 * 32;
-            scale[0] = scale[1] = block_half(super + 2 * r) * (float)pair[r];
-            minimum[0] = minimum[1] = -(block_half(super + 32 + 2 * r) * (float)pair[16 + r]);
-            break;
-        }
-        default:
-            for (int h = 0; h < 2; h++) {
-                const uint8_t *at = scales + (kind == HADAL_PACKED_8_HALVES ? b * 128 : b * 256) + h * 64 + 4 * r;
-                memcpy(&scale[h], at, 4);
-                if (kind == HADAL_PACKED_8_HALVES_MIN) memcpy(&minimum[h], at + 128, 4);
-            }
-        }
-        for (int64_t c = 0; c < 32; c++) {
-            int code;
-            if (kind < HADAL_PACKED_8) {
-                code = codes[c % 16 / 4 * 64 + r * 4 + c % 4];
-                code = c < 16 ? code & 15 : code >> 4;
-                if (kind == HADAL_PACKED_4) code -= 8;
-                if (kind == HADAL_PACKED_4_FLOAT) code = twice_float[code];
-            } else {
-                uint8_t byte = codes[c / 4 * 64 + r * 4 + c % 4];
-                code = weight->packing & HADAL_PACKED_BIASED ? (int)byte - 128 : (int8_t)byte;
-            }
-            y[b * 32 + c] = scale[c / 16] * (float)code + minimum[c / 16];
-        }
+    static const int8_t nonlinear[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    const int64_t line = c / 4, place = r * 4 + c % 4;
+    if ((packing & 255) == HADAL_PACKED_8) {
+        const uint8_t byte = codes[line * 64 + place];
+        return packing & HADAL_PACKED_BIASED ? (int)byte - 128 : (int8_t)byte;
+    }
+    int code = codes[line % 4 * 64 + place] >> (line < 4 ? 0 : 4) & 15;
+    switch (packing) {
+    case HADAL_PACKED_4: return code - 8;
+    case HADAL_PACKED_4_FLOAT: return twice_float[code];
+    case HADAL_PACKED_4_TABLE: case HADAL_PACKED_4_TABLE_SUPER: return nonlinear[code];
+    case HADAL_PACKED_4_HALVES: return code - 4;
+    case HADAL_PACKED_6_HALVES: return (code | (codes[256 + line / 4 * 64 + place] >> line % 4 * 2 & 3) << 4) - 32;
+    case HADAL_PACKED_5: case HADAL_PACKED_5_MIN: case HADAL_PACKED_5_SUPER:
+        code |= (codes[256 + place] >> line & 1) << 4;
+        return packing == HADAL_PACKED_5 ? code - 16 : code;
+    default: return code;
+    }
+}
+
+static void HADAL_FN(packed_row)(const hadal_kernel_tensor *weight, int64_t row, float *y) {
+    const uint32_t packing = weight->packing;
+    const int64_t blocks = weight->columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing), r = row % HADAL_PACK_ROWS;
+    const uint8_t *codes = (const uint8_t *)weight->data + row / HADAL_PACK_ROWS * hadal_packed_group_bytes(packing, weight->columns);
+    for (int64_t b = 0; b < blocks; b++) {
+        float scale[2], minimum[2];
+        HADAL_FN(packed_scales)(packing & 255, codes + blocks * code_bytes, b, r, scale, minimum);
+        for (int64_t c = 0; c < 32; c++)
+            y[b * 32 + c] = scale[c / 16] * (float)HADAL_FN(packed_code)(packing, codes + b * code_bytes, r, c) + minimum[c / 16];
     }
 }
 

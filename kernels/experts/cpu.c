@@ -17,7 +17,8 @@
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 
-enum { EXPERT_TOKENS = 8, EXPERT_CACHED = 192 * 1024 };
+/* Rows of x that are multiplied with 16 rows of an expert at a time. */
+enum { EXPERT_TOKENS = 64 };
 
 static uint64_t gather_scratch(const hadal_kernel_args *args) {
     return 4 * ((uint64_t)args->outputs[0].columns + (uint64_t)args->inputs[0].rows * (uint64_t)args->inputs[0].columns);
@@ -35,6 +36,7 @@ HADAL_EXPORT_KERNEL(experts_down, 0)
 #include "hadal_simd.h"
 #include "hadal_blocks.h"
 #include "hadal_quantise.h"
+#include "hadal_codes.h"
 #include "hadal_dot.h"
 #include "hadal_float.h"
 #include "hadal_gate.h"
@@ -78,22 +80,17 @@ INLINE int HADAL_FN(included)(const hadal_kernel_tensor *regions, int64_t expert
     return !regions->data || ((const void *const *)regions->data)[expert] != 0;
 }
 
-/* inputs: starts, hidden, regions; output: quantised rows. See linear_quantise. */
+/* inputs: starts, hidden, regions; output: quantised rows; attribute: as of linear_quantise. */
 HADAL_KERNEL(experts_quantise) {
     const hadal_kernel_tensor *starts = &args->inputs[0], *x = &args->inputs[1], *regions = &args->inputs[2], *q = &args->outputs[0];
-    const int64_t blocks = q->columns / 32;
     const int32_t *start = starts->data;
     for (int64_t e = 0; e < starts->columns - 1;) {
         /* Neighbours are shared out together. */
         const int64_t first = start[e];
         if (!HADAL_FN(included)(regions, e++)) continue;
         while (e < starts->columns - 1 && HADAL_FN(included)(regions, e)) e++;
-        int64_t item, end;
-        hadal_share((start[e] - first) * blocks, 1, thread, &item, &end);
-        for (; item < end; item++) {
-            const int64_t row = first + item / blocks, b = item % blocks;
-            quantise_terms((const float *)x->data + row * q->columns, (int8_t *)q->data + row * q->stride, q->columns, q->stride, b);
-        }
+        quantise_rows((const float *)x->data + first * q->columns, q->columns, (int8_t *)q->data + first * q->stride, start[e] - first, q->columns, q->stride,
+                      (float)args->attributes[0].f, thread);
     }
 }
 
@@ -111,26 +108,6 @@ typedef struct {
 INLINE const uint8_t *HADAL_FN(stored)(const HADAL_FN(matrix) *m, int64_t expert, int64_t bytes) {
     if (m->regions->data) return ((const uint8_t *const *)m->regions->data)[expert] + m->offset;
     return (const uint8_t *)m->weight->data + expert * bytes;
-}
-
-INLINE void HADAL_FN(packed_product)(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
-    const int64_t term_bytes = hadal_quantised_stride(columns), terms = stride / term_bytes, tile = DOT_TOKENS / terms;
-    for (int64_t t = 0; t < tokens;) {
-        float sum[DOT_TOKENS * HADAL_PACK_ROWS];
-        int64_t taken = 1;
-        if (t + tile <= tokens) {
-            taken = tile;
-            dot_group(packing, DOT_TOKENS, codes, columns, x + t * stride, term_bytes, sum);
-        } else {
-            for (int64_t term = 0; term < terms; term++)
-                dot_group(packing, 1, codes, columns, x + t * stride + term * term_bytes, term_bytes, sum + term * HADAL_PACK_ROWS);
-        }
-        for (int64_t u = 0; u < taken; u++, t++) {
-            const float *from = sum + u * terms * HADAL_PACK_ROWS;
-            for (int i = 0; i < HADAL_PACK_ROWS; i += LANES)
-                v_store(out + t * HADAL_PACK_ROWS + i, terms == 2 ? v_load(from + i) + v_load(from + HADAL_PACK_ROWS + i) : v_load(from + i));
-        }
-    }
 }
 
 INLINE void HADAL_FN(float_product)(
@@ -182,22 +159,7 @@ static void HADAL_FN(product)(
     }
     const uint8_t *codes = HADAL_FN(stored)(m, expert, hadal_packed_bytes(weight->packing, weight->rows, columns))
         + group * hadal_packed_group_bytes(weight->packing, columns);
-    const int8_t *q = (const int8_t *)x;
-    switch (weight->packing & 255) {
-    case HADAL_PACKED_4: HADAL_FN(packed_product)(HADAL_PACKED_4, codes, columns, q, stride, tokens, out); return;
-    case HADAL_PACKED_4_MIN: HADAL_FN(packed_product)(HADAL_PACKED_4_MIN, codes, columns, q, stride, tokens, out); return;
-    case HADAL_PACKED_4_SUPER: HADAL_FN(packed_product)(HADAL_PACKED_4_SUPER, codes, columns, q, stride, tokens, out); return;
-    case HADAL_PACKED_4_FLOAT: HADAL_FN(packed_product)(HADAL_PACKED_4_FLOAT, codes, columns, q, stride, tokens, out); return;
-    case HADAL_PACKED_8: HADAL_FN(packed_product)(HADAL_PACKED_8, codes, columns, q, stride, tokens, out); return;
-    case HADAL_PACKED_8_HALVES: HADAL_FN(packed_product)(HADAL_PACKED_8_HALVES, codes, columns, q, stride, tokens, out); return;
-    default: HADAL_FN(packed_product)(HADAL_PACKED_8_HALVES_MIN, codes, columns, q, stride, tokens, out); return;
-    }
-}
-
-/* Rows of x that stay in the second-level cache while an expert's weights stream past. */
-INLINE int64_t HADAL_FN(chunk)(int64_t stride) {
-    const int64_t rows = EXPERT_CACHED / stride / EXPERT_TOKENS * EXPERT_TOKENS;
-    return rows < EXPERT_TOKENS ? EXPERT_TOKENS : rows;
+    DOT_EACH_PACKING(weight->packing & 255, dot_rows, codes, columns, (const int8_t *)x, stride, tokens, out)
 }
 
 /* ---- gate, up and down ----------------------------------------------------------------------------------------- */
@@ -223,7 +185,7 @@ HADAL_KERNEL(experts_gate) {
     int64_t pairs = 0, before = 0;
     for (int64_t e = 0; e < experts; e++)
         if (HADAL_FN(included)(regions, e)) pairs += start[e + 1] - start[e];
-    const int64_t chunk = HADAL_FN(chunk)(gate_x->stride), cost = pairs * groups;
+    const int64_t cost = pairs * groups;
     const int64_t low = cost * thread->index / thread->count, high = cost * (thread->index + 1) / thread->count;
     for (int64_t e = 0; e < experts; e++) {
         const int64_t begin = start[e], count = start[e + 1] - begin;
@@ -234,27 +196,24 @@ HADAL_KERNEL(experts_gate) {
         if (high <= before * groups) last = 0;
         if (last > groups) last = groups;
         before += count;
-        for (int64_t from = begin; from < begin + count; from += chunk) {
-            const int64_t stop = from + chunk < begin + count ? from + chunk : begin + count;
+        for (int64_t at = begin; at < begin + count; at += EXPERT_TOKENS) {
+            const int64_t tokens = begin + count - at < EXPERT_TOKENS ? begin + count - at : EXPERT_TOKENS;
             for (int64_t group = first; group < last; group++) {
                 const int64_t row = group * HADAL_PACK_ROWS, rows = inner - row < HADAL_PACK_ROWS ? inner - row : HADAL_PACK_ROWS;
                 float b[2][HADAL_PACK_ROWS] = {{0}, {0}};
                 if (gate_bias) memcpy(b[0], gate_bias + e * inner + row, (size_t)rows * 4);
                 if (up_bias) memcpy(b[1], up_bias + e * inner + row, (size_t)rows * 4);
-                for (int64_t at = from; at < stop; at += EXPERT_TOKENS) {
-                    const int64_t tokens = stop - at < EXPERT_TOKENS ? stop - at : EXPERT_TOKENS;
-                    float g[EXPERT_TOKENS * HADAL_PACK_ROWS] = {0}, u[EXPERT_TOKENS * HADAL_PACK_ROWS] = {0};
-                    HADAL_FN(product)(&gate, e, group, (const char *)gate_x->data + at * gate_x->stride, gate_x->stride, tokens, g);
-                    HADAL_FN(product)(&up, e, group, (const char *)up_x->data + at * up_x->stride, up_x->stride, tokens, u);
-                    for (int64_t t = 0; t < tokens; t++) {
-                        float *to = (float *)args->outputs[0].data + (at + t) * inner + row, *from_gate = g + t * HADAL_PACK_ROWS;
-                        for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
-                            vf v = gated(kind, alpha, limit, offset, v_load(from_gate + i) + v_load(b[0] + i),
-                                         v_load(u + t * HADAL_PACK_ROWS + i) + v_load(b[1] + i));
-                            v_store(from_gate + i, v);
-                        }
-                        memcpy(to, from_gate, (size_t)rows * 4);
+                float g[EXPERT_TOKENS * HADAL_PACK_ROWS], u[EXPERT_TOKENS * HADAL_PACK_ROWS];
+                HADAL_FN(product)(&gate, e, group, (const char *)gate_x->data + at * gate_x->stride, gate_x->stride, tokens, g);
+                HADAL_FN(product)(&up, e, group, (const char *)up_x->data + at * up_x->stride, up_x->stride, tokens, u);
+                for (int64_t t = 0; t < tokens; t++) {
+                    float *to = (float *)args->outputs[0].data + (at + t) * inner + row, *from_gate = g + t * HADAL_PACK_ROWS;
+                    for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                        vf v = gated(kind, alpha, limit, offset, v_load(from_gate + i) + v_load(b[0] + i),
+                                     v_load(u + t * HADAL_PACK_ROWS + i) + v_load(b[1] + i));
+                        v_store(from_gate + i, v);
                     }
+                    memcpy(to, from_gate, (size_t)rows * 4);
                 }
             }
         }
@@ -272,7 +231,7 @@ HADAL_KERNEL(experts_down) {
         &args->inputs[4], &args->inputs[6], args->attributes[0].i, args->attributes[1].i, regions, args->attributes[2].i};
     const float *bias = args->inputs[5].data;
     const int32_t *start = starts->data, *order = args->inputs[1].data;
-    const int64_t width = y->columns, experts = starts->columns - 1, k = weights->columns, chunk = HADAL_FN(chunk)(x->stride);
+    const int64_t width = y->columns, experts = starts->columns - 1, k = weights->columns;
     int64_t first, last;
     hadal_share((width + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &first, &last);
     if (first >= last) return;
@@ -281,28 +240,25 @@ HADAL_KERNEL(experts_down) {
         for (int64_t n = 0; n < y->rows; n++) memset((float *)y->data + n * width + left, 0, (size_t)(right - left) * 4);
     for (int64_t e = 0; e < experts; e++) {
         const int64_t begin = start[e], end = HADAL_FN(included)(regions, e) ? start[e + 1] : begin;
-        for (int64_t from = begin; from < end; from += chunk) {
-            const int64_t stop = from + chunk < end ? from + chunk : end;
+        for (int64_t at = begin; at < end; at += EXPERT_TOKENS) {
+            const int64_t tokens = end - at < EXPERT_TOKENS ? end - at : EXPERT_TOKENS;
             for (int64_t group = first; group < last; group++) {
                 const int64_t row = group * HADAL_PACK_ROWS, rows = width - row < HADAL_PACK_ROWS ? width - row : HADAL_PACK_ROWS;
-                for (int64_t at = from; at < stop; at += EXPERT_TOKENS) {
-                    const int64_t tokens = stop - at < EXPERT_TOKENS ? stop - at : EXPERT_TOKENS;
-                    float out[EXPERT_TOKENS * HADAL_PACK_ROWS];
-                    HADAL_FN(product)(&down, e, group, (const char *)x->data + at * x->stride, x->stride, tokens, out);
-                    for (int64_t t = 0; t < tokens; t++) {
-                        const int64_t pair = order[at + t];
-                        const float weight = ((const float *)weights->data)[pair];
-                        float *to = (float *)y->data + pair / k * width + row;
-                        const float *sum = out + t * HADAL_PACK_ROWS, *add = bias ? bias + e * width + row : 0;
-                        if (rows == HADAL_PACK_ROWS)
-                            for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
-                                vf v = v_load(sum + i);
-                                if (add) v += v_load(add + i);
-                                v_store(to + i, v_load(to + i) + weight * v);
-                            }
-                        else
-                            for (int64_t i = 0; i < rows; i++) to[i] += weight * (sum[i] + (add ? add[i] : 0.0f));
-                    }
+                float out[EXPERT_TOKENS * HADAL_PACK_ROWS];
+                HADAL_FN(product)(&down, e, group, (const char *)x->data + at * x->stride, x->stride, tokens, out);
+                for (int64_t t = 0; t < tokens; t++) {
+                    const int64_t pair = order[at + t];
+                    const float weight = ((const float *)weights->data)[pair];
+                    float *to = (float *)y->data + pair / k * width + row;
+                    const float *sum = out + t * HADAL_PACK_ROWS, *add = bias ? bias + e * width + row : 0;
+                    if (rows == HADAL_PACK_ROWS)
+                        for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                            vf v = v_load(sum + i);
+                            if (add) v += v_load(add + i);
+                            v_store(to + i, v_load(to + i) + weight * v);
+                        }
+                    else
+                        for (int64_t i = 0; i < rows; i++) to[i] += weight * (sum[i] + (add ? add[i] : 0.0f));
                 }
             }
         }

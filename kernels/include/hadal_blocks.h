@@ -8,7 +8,6 @@
 #define HADAL_BLOCKS_NAMES
 #define decoded_block HADAL_FN(decoded_block)
 #define decode_block HADAL_FN(decode_block)
-#define block_half HADAL_FN(block_half)
 #define block_columns HADAL_FN(block_columns)
 #define block_bytes HADAL_FN(block_bytes)
 #define six_bit_pair HADAL_FN(six_bit_pair)
@@ -17,9 +16,10 @@
 typedef struct {
     int8_t code[256];
     float scale[16], minimum[16];
-    /* Of 4-bit super-blocks only: the factors that scale and minimum are products of; of MXFP4 s[0] alone, the exponent. */
+    /* What scale and minimum are made of: float16 d and e; of super-blocks also the bytes that these are multiplied with, of each 16 columns or of
+     * each 32 as the format has them; of MXFP4 s[0] alone, the exponent. */
     uint16_t d, e;
-    uint8_t s[8], m[8];
+    uint8_t s[16], m[16];
 } decoded_block;
 
 INLINE int64_t block_columns(uint32_t dtype) {
@@ -44,12 +44,6 @@ INLINE int64_t block_bytes(uint32_t dtype) {
     case HADAL_DTYPE_Q6_K: return 210;
     default: return 136;
     }
-}
-
-INLINE float block_half(const uint8_t *p) {
-    uint16_t h;
-    memcpy(&h, p, 2);
-    return f16_to_f32(h);
 }
 
 /* Scale and minimum of sub-block j of the twelve bytes that Q4_K and Q5_K pack eight 6-bit pairs into. */
@@ -97,7 +91,10 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
         }
         memcpy(&out->d, p, 2);
         out->scale[0] = out->scale[1] = f16_to_f32(out->d);
-        if (with_minimum) out->minimum[0] = out->minimum[1] = block_half(p + 2);
+        if (with_minimum) {
+            memcpy(&out->e, p + 2, 2);
+            out->minimum[0] = out->minimum[1] = f16_to_f32(out->e);
+        }
         return;
     }
     case HADAL_DTYPE_Q8_0:
@@ -120,20 +117,26 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
     }
     case HADAL_DTYPE_Q2_K: {
         const uint8_t *codes = p + 16;
-        const float d = block_half(p + 80), e = block_half(p + 82);
+        memcpy(&out->d, p + 80, 2);
+        memcpy(&out->e, p + 82, 2);
+        const float d = f16_to_f32(out->d), e = f16_to_f32(out->e);
         for (int i = 0; i < 16; i++) {
-            out->scale[i] = d * (float)(p[i] & 15);
-            out->minimum[i] = -(e * (float)(p[i] >> 4));
+            out->s[i] = p[i] & 15;
+            out->m[i] = p[i] >> 4;
+            out->scale[i] = d * (float)out->s[i];
+            out->minimum[i] = -(e * (float)out->m[i]);
         }
         for (int c = 0; c < 256; c++) out->code[c] = (int8_t)(codes[c / 128 * 32 + c % 32] >> (c % 128 / 32 * 2) & 3);
         return;
     }
     case HADAL_DTYPE_Q3_K: {
         const uint8_t *high = p, *codes = p + 32, *packed = p + 96;
-        const float d = block_half(p + 108);
+        memcpy(&out->d, p + 108, 2);
+        const float d = f16_to_f32(out->d);
         for (int i = 0; i < 16; i++) {
             int low = i < 8 ? packed[i] & 15 : packed[i - 8] >> 4;
             int scale = (low | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32;
+            out->s[i] = (uint8_t)scale;
             out->scale[i] = d * (float)scale;
         }
         for (int c = 0; c < 256; c++) {
@@ -162,8 +165,12 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
     case HADAL_DTYPE_Q6_K: {
         const uint8_t *low = p, *high = p + 128;
         const int8_t *scales = (const int8_t *)(p + 192);
-        const float d = block_half(p + 208);
-        for (int i = 0; i < 16; i++) out->scale[i] = d * (float)scales[i];
+        memcpy(&out->d, p + 208, 2);
+        const float d = f16_to_f32(out->d);
+        for (int i = 0; i < 16; i++) {
+            out->s[i] = (uint8_t)scales[i];
+            out->scale[i] = d * (float)scales[i];
+        }
         for (int c = 0; c < 256; c++) {
             int half = c / 128, quarter = c % 128 / 32, l = c % 32;
             int four = low[half * 64 + quarter % 2 * 32 + l] >> (quarter / 2 * 4) & 15;
@@ -175,9 +182,11 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
     default: { /* IQ4_XS */
         uint16_t high;
         memcpy(&high, p + 2, 2);
-        const float d = block_half(p);
+        memcpy(&out->d, p, 2);
+        const float d = f16_to_f32(out->d);
         for (int j = 0; j < 8; j++) {
             int scale = ((p[4 + j / 2] >> (j % 2 * 4) & 15) | (high >> (2 * j) & 3) << 4) - 32;
+            out->s[j] = (uint8_t)scale;
             out->scale[2 * j] = out->scale[2 * j + 1] = d * (float)scale;
             for (int l = 0; l < 16; l++) {
                 out->code[j * 32 + l] = nonlinear[p[8 + j * 16 + l] & 15];

@@ -1,33 +1,61 @@
 /*
- * Products of one packed group of 16 weight rows with quantised rows of activations. Included once per pass, after hadal_simd.h.
+ * Products of one packed group of 16 weight rows with quantised rows of activations. Included once per pass, after hadal_codes.h.
  *
  * A vector holds LANES rows times 4 columns of codes; one broadcast of 4 activations meets all of them. With VNNI that is one
- * instruction; with AVX2 and AVX-512 without it, unsigned times signed bytes are added in pairs to 16 bits: 4-bit codes can be summed over a whole
- * block there (8 * 2 * 15 * 127 < 2^15), 8-bit codes are made unsigned by moving their signs to the activations.
+ * instruction; with AVX2 and AVX-512 without it, unsigned times signed bytes are added in pairs to 16 bits, as many as cannot overflow there, then to
+ * 32; signed codes are made unsigned by moving their signs to the activations.
+ *
+ * One row of activations is multiplied with the codes as they are unpacked. Several meet a panel: some blocks of the group, unpacked once into the
+ * nearest cache. Both add the same numbers in the same order.
  */
 #ifndef HADAL_DOT_NAMES
 #define HADAL_DOT_NAMES
-#define dot_group HADAL_FN(dot_group)
+#define dot_add HADAL_FN(dot_add)
+#define dot_whole HADAL_FN(dot_whole)
+#define dot_lines HADAL_FN(dot_lines)
+#define dot_scaled HADAL_FN(dot_scaled)
+#define dot_block HADAL_FN(dot_block)
+#define dot_one HADAL_FN(dot_one)
+#define dot_rows_one HADAL_FN(dot_rows_one)
+#define dot_panel HADAL_FN(dot_panel)
+#define dot_unpack HADAL_FN(dot_unpack)
 #define dot_tile HADAL_FN(dot_tile)
-#define dot_nibbles HADAL_FN(dot_nibbles)
-#define dot_bytes HADAL_FN(dot_bytes)
+#define dot_tiles HADAL_FN(dot_tiles)
+#define dot_call HADAL_FN(dot_call)
+#define dot_many HADAL_FN(dot_many)
+#define dot_rows HADAL_FN(dot_rows)
 #define broadcast4 HADAL_FN(broadcast4)
-#define vb_loose HADAL_FN(vb_loose)
-#define widen_bytes HADAL_FN(widen_bytes)
 #endif
 #undef DOT_TOKENS
+#undef DOT_HALVES_TOKENS
+#undef DOT_VECTORS
 #undef DOT_PARTS
-/* Tokens whose sums are kept in registers at once; vectors that 16 rows take. */
-#if HADAL_ISA >= 2
-#define DOT_TOKENS 8
-#else
-#define DOT_TOKENS 4
-#endif
+#undef DOT_KEEP
+/* Vectors that 16 rows take; vectors and tokens of a tile, whose sums are kept in registers; tokens where the halves of a block have two scales. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
+#if HADAL_ISA >= 2
+#define DOT_VECTORS 1
+#define DOT_TOKENS 8
+#define DOT_HALVES_TOKENS 8
+#elif HADAL_ISA == 1
+#define DOT_VECTORS 2
+#define DOT_TOKENS 4
+#define DOT_HALVES_TOKENS 3
+#else
+#define DOT_VECTORS 1
+#define DOT_TOKENS 4
+#define DOT_HALVES_TOKENS 4
+#endif
+/* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with a panel at a time. */
+#define DOT_PANEL 16
+#define DOT_CHUNK 128
 
-typedef uint8_t vb_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
-
-INLINE vf widen_bytes(const uint8_t *p) { return __builtin_convertvector(__builtin_convertvector(*(const vb_loose *)p, vi), vf); }
+/* Keeps a sum in its register after each line: the compiler would rather add up in another order, for which it lacks registers. */
+#if HADAL_ISA == 0
+#define DOT_KEEP(sum)
+#else
+#define DOT_KEEP(sum) __asm__("" : "+v"(sum))
+#endif
 
 INLINE vi broadcast4(const int8_t *p) {
     int32_t four;
@@ -35,191 +63,282 @@ INLINE vi broadcast4(const int8_t *p) {
     return four - (vi){0};
 }
 
-/* Twice the 4-bit float that a code stands for, plus 12. */
-#define DOT_FLOATS 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0
+/*
+ * How many lines' products are added as 16-bit numbers: 2 * 127 * (largest code) * lines < 2^15. 1: codes are signed bytes. 0: products are added as
+ * 32-bit numbers from the first.
+ */
+INLINE int dot_whole(uint32_t packing) {
+#if HADAL_ISA == 0 || HADAL_ISA == 3
+    return 0;
+#endif
+    switch (packing) {
+    case HADAL_PACKED_8: case HADAL_PACKED_4_TABLE: case HADAL_PACKED_4_TABLE_SUPER: return 1;
+    case HADAL_PACKED_6_HALVES: return 2;
+    case HADAL_PACKED_5: case HADAL_PACKED_5_MIN: case HADAL_PACKED_5_SUPER: case HADAL_PACKED_4_FLOAT: return 4;
+    default: return 8;
+    }
+}
 
-/* dot[t] = sum over the 32 columns of 4-bit codes times x[t]; with `lookup` (a constant), of what DOT_FLOATS has for them. */
-INLINE void dot_nibbles(int lookup, int tokens, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
-#if HADAL_ISA == 0
-    static const uint8_t floats[16] = {DOT_FLOATS};
-    for (int t = 0; t < tokens; t++) {
-        int32_t sum[LANES] = {0};
-        for (int j = 0; j < 4; j++)
-            for (int r = 0; r < LANES; r++)
-                for (int k = 0; k < 4; k++) {
-                    int byte = codes[j * 64 + r * 4 + k], low = byte & 15, high = byte >> 4;
-                    if (lookup) low = floats[low], high = floats[high];
-                    sum[r] += low * x[t * stride + j * 4 + k] + high * x[t * stride + 16 + j * 4 + k];
-                }
-        memcpy(&dot[t], sum, sizeof sum);
-    }
-#else
-    for (int t = 0; t < tokens; t++) dot[t] = (vi){0};
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        vi both = *(const vi_loose *)(codes + j * 64);
-        vi low = both & 0x0f0f0f0f, high = (vi)((vu)both >> 4) & 0x0f0f0f0f;
-        if (lookup) {
-            const __m128i table = _mm_setr_epi8(DOT_FLOATS);
-#if HADAL_ISA >= 2
-            low = (vi)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), (__m512i)low);
-            high = (vi)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), (__m512i)high);
-#else
-            low = (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)low);
-            high = (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)high);
-#endif
-        }
-#pragma GCC unroll 8
-        for (int t = 0; t < tokens; t++) {
-            vi a = broadcast4(x + t * stride + j * 4), b = broadcast4(x + t * stride + 16 + j * 4);
+/* sum + the products of a line of codes with 4 activations; see dot_whole for `whole`. */
+INLINE vi dot_add(int whole, int is_signed, vi sum, vi line, vi x) {
 #if HADAL_ISA == 3
-            dot[t] = (vi)_mm512_dpbusd_epi32((__m512i)dot[t], (__m512i)low, (__m512i)a);
-            dot[t] = (vi)_mm512_dpbusd_epi32((__m512i)dot[t], (__m512i)high, (__m512i)b);
+    return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)line, (__m512i)x);
 #elif HADAL_ISA == 2
-            __m512i pair = _mm512_add_epi16(_mm512_maddubs_epi16((__m512i)low, (__m512i)a), _mm512_maddubs_epi16((__m512i)high, (__m512i)b));
-            /* 8 * 2 * 24 * 127 is beyond 16 bits. */
-            if (lookup)
-                dot[t] += (vi)_mm512_madd_epi16(pair, _mm512_set1_epi16(1));
-            else
-                dot[t] = (vi)_mm512_add_epi16((__m512i)dot[t], pair);
-#else
-            __m256i pair = _mm256_add_epi16(_mm256_maddubs_epi16((__m256i)low, (__m256i)a), _mm256_maddubs_epi16((__m256i)high, (__m256i)b));
-            if (lookup)
-                dot[t] += (vi)_mm256_madd_epi16(pair, _mm256_set1_epi16(1));
-            else
-                dot[t] = (vi)_mm256_add_epi16((__m256i)dot[t], pair);
-#endif
-        }
-    }
-    if (lookup) return;
-#if HADAL_ISA == 2
-    for (int t = 0; t < tokens; t++) dot[t] = (vi)_mm512_madd_epi16((__m512i)dot[t], _mm512_set1_epi16(1));
+    if (whole > 1) return (vi)_mm512_add_epi16((__m512i)sum, _mm512_maddubs_epi16((__m512i)line, (__m512i)x));
+    const __m512i moved = _mm512_mask_sub_epi8((__m512i)x, _mm512_movepi8_mask((__m512i)line), _mm512_setzero_si512(), (__m512i)x);
+    return sum + (vi)_mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_abs_epi8((__m512i)line), moved), _mm512_set1_epi16(1));
 #elif HADAL_ISA == 1
-    for (int t = 0; t < tokens; t++) dot[t] = (vi)_mm256_madd_epi16((__m256i)dot[t], _mm256_set1_epi16(1));
-#endif
+    if (whole > 1) return (vi)_mm256_add_epi16((__m256i)sum, _mm256_maddubs_epi16((__m256i)line, (__m256i)x));
+    const __m256i pair = _mm256_maddubs_epi16(_mm256_abs_epi8((__m256i)line), _mm256_sign_epi8((__m256i)x, (__m256i)line));
+    return sum + (vi)_mm256_madd_epi16(pair, _mm256_set1_epi16(1));
+#else
+    uint8_t w[LANES * 4];
+    int8_t a[LANES * 4];
+    memcpy(w, &line, sizeof w);
+    memcpy(a, &x, sizeof a);
+    for (int i = 0; i < LANES * 4; i++) sum[i / 4] += (is_signed ? (int8_t)w[i] : (int)w[i]) * a[i];
+    return sum;
 #endif
 }
 
-/* dot[t] = sum over `lines` lines of 4 columns of 8-bit codes times x[t]. With VNNI the codes carry 128 too much. */
-INLINE void dot_bytes(int tokens, int lines, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
-#if HADAL_ISA == 0
-    for (int t = 0; t < tokens; t++) {
-        int32_t sum[LANES] = {0};
-        for (int j = 0; j < lines; j++)
-            for (int r = 0; r < LANES; r++)
-                for (int k = 0; k < 4; k++) sum[r] += (int8_t)codes[j * 64 + r * 4 + k] * x[t * stride + j * 4 + k];
-        memcpy(&dot[t], sum, sizeof sum);
-    }
-#else
-    for (int t = 0; t < tokens; t++) dot[t] = (vi){0};
-#pragma GCC unroll 8
-    for (int j = 0; j < lines; j++) {
-        vi w = *(const vi_loose *)(codes + j * 64);
+/* 16-bit sums as 32-bit ones. */
+INLINE vi dot_lines(int whole, vi sum) {
 #if HADAL_ISA == 2
-        const __m512i magnitude = _mm512_abs_epi8((__m512i)w);
-        const __mmask64 negative = _mm512_movepi8_mask((__m512i)w);
+    if (whole > 1) return (vi)_mm512_madd_epi16((__m512i)sum, _mm512_set1_epi16(1));
 #elif HADAL_ISA == 1
-        const __m256i magnitude = _mm256_abs_epi8((__m256i)w);
+    if (whole > 1) return (vi)_mm256_madd_epi16((__m256i)sum, _mm256_set1_epi16(1));
 #endif
-#pragma GCC unroll 8
-        for (int t = 0; t < tokens; t++) {
-            vi a = broadcast4(x + t * stride + j * 4);
-#if HADAL_ISA == 3
-            dot[t] = (vi)_mm512_dpbusd_epi32((__m512i)dot[t], (__m512i)w, (__m512i)a);
-#elif HADAL_ISA == 2
-            __m512i moved = _mm512_mask_sub_epi8((__m512i)a, negative, _mm512_setzero_si512(), (__m512i)a);
-            __m512i pair = _mm512_maddubs_epi16(magnitude, moved);
-            dot[t] += (vi)_mm512_madd_epi16(pair, _mm512_set1_epi16(1));
-#else
-            __m256i pair = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8((__m256i)a, (__m256i)w));
-            dot[t] += (vi)_mm256_madd_epi16(pair, _mm256_set1_epi16(1));
-#endif
-        }
-    }
-#endif
+    return sum;
 }
 
 /*
- * sum[t * parts + p] for `parts` vectors of rows from `part` on. codes: the group. x: the first row of quantised activations.
- * `packing`, `tokens` and `parts` are constants where this is called: each combination becomes its own loop.
+ * dot[t * vectors + v]: `count` lines from `first` on times the activations of t. codes: the block, unpacked, or as `packing` has it if
+ * `is_panel` is 0; moved on to the first vector.
  */
-INLINE void dot_tile(uint32_t packing, int tokens, int part, int parts, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, vf *sum) {
-    const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
-    const uint8_t *scales = codes + blocks * code_bytes;
-    const int32_t offset = packing == HADAL_PACKED_4 ? 8 : packing == HADAL_PACKED_4_FLOAT ? 12 : HADAL_ISA == 3 && packing >= HADAL_PACKED_8 ? 128 : 0;
-    for (int i = 0; i < tokens * parts; i++) sum[i] = (vf){0};
-    vf super_scale[DOT_PARTS], super_minimum[DOT_PARTS];
-    for (int64_t b = 0; b < blocks; b++) {
-        const uint8_t *block_codes = codes + b * code_bytes;
-        if (tokens == 1)
-            for (int64_t line = 0; line < code_bytes; line += 64) __builtin_prefetch(block_codes + 4096 + line);
+INLINE void dot_block(int is_panel, uint32_t packing, int vectors, int tokens, int first, int count, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
+    const int whole = dot_whole(packing), run = whole > 1 && whole < count ? whole : count;
+    const int is_signed = packing == HADAL_PACKED_8 || packing == HADAL_PACKED_4_TABLE || packing == HADAL_PACKED_4_TABLE_SUPER;
+    for (int i = 0; i < vectors * tokens; i++) dot[i] = (vi){0};
 #pragma GCC unroll 4
-        for (int p = 0; p < parts; p++) {
-            const int64_t lane = (part + p) * LANES; /* first row of this vector */
-            const uint8_t *at = block_codes + lane * 4;
-            vi dot[DOT_TOKENS];
-            if (packing == HADAL_PACKED_8_HALVES || packing == HADAL_PACKED_8_HALVES_MIN) {
-                const float *scale = (const float *)(scales + b * (packing == HADAL_PACKED_8_HALVES ? 128 : 256)) + lane;
-#pragma GCC unroll 2
-                for (int h = 0; h < 2; h++) {
-                    dot_bytes(tokens, 4, at + h * 256, x + b * 32 + h * 16, stride, dot);
-                    vf s = v_load(scale + h * 16);
+    for (int from = first; from < first + count; from += run) {
+        vi sum[DOT_TOKENS * DOT_PARTS];
+        for (int i = 0; i < vectors * tokens; i++) sum[i] = (vi){0};
 #pragma GCC unroll 8
-                    for (int t = 0; t < tokens; t++) {
-                        const hadal_block *block = (const hadal_block *)(x + t * stride + columns) + b;
-                        const int32_t total = h == 0 ? block->low : block->high;
-                        vf product = __builtin_convertvector(dot[t] - offset * total, vf);
-                        sum[t * parts + p] += product * (s * block->scale);
-                        if (packing == HADAL_PACKED_8_HALVES_MIN)
-                            sum[t * parts + p] += v_load(scale + 32 + h * 16) * (block->scale * (float)total);
-                    }
-                }
-                continue;
-            }
-            if (packing == HADAL_PACKED_8)
-                dot_bytes(tokens, 8, at, x + b * 32, stride, dot);
-            else
-                dot_nibbles(packing == HADAL_PACKED_4_FLOAT, tokens, at, x + b * 32, stride, dot);
-            vf s, m = {0};
-            if (packing == HADAL_PACKED_4_SUPER) {
-                const uint8_t *super = scales + b / 8 * 320, *pair = super + 64 + b % 8 * 32;
-                if (b % 8 == 0) {
-                    super_scale[p] = v_load_f16(super + 2 * lane);
-                    super_minimum[p] = -v_load_f16(super + 32 + 2 * lane);
-                }
-                s = super_scale[p] * widen_bytes(pair + lane);
-                m = super_minimum[p] * widen_bytes(pair + 16 + lane);
-            } else if (packing == HADAL_PACKED_4_FLOAT) {
-                /* Half of two to the exponent, since the codes are doubled. */
-                s = (vf)(__builtin_convertvector(*(const vb_loose *)(scales + b * 16 + lane), vi) << 23) * 0.5f;
-            } else if (packing == HADAL_PACKED_4_MIN) {
-                s = v_load_f16(scales + b * 64 + 2 * lane);
-                m = v_load_f16(scales + b * 64 + 32 + 2 * lane);
-            } else {
-                s = v_load_f16(scales + b * 32 + 2 * lane);
-            }
+        for (int i = from; i < from + run; i++) {
+            vi line[DOT_PARTS];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                line[v] = is_panel ? *(const vi_loose *)(codes + i * 64 + v * LANES * 4) : code_line(packing, codes + v * LANES * 4, i);
 #pragma GCC unroll 8
             for (int t = 0; t < tokens; t++) {
-                const hadal_block *block = (const hadal_block *)(x + t * stride + columns) + b;
-                vi whole = offset ? dot[t] - offset * (block->low + block->high) : dot[t];
-                sum[t * parts + p] += __builtin_convertvector(whole, vf) * (s * block->scale);
-                if (packing == HADAL_PACKED_4_MIN || packing == HADAL_PACKED_4_SUPER) sum[t * parts + p] += m * block->sum;
+                const vi a = broadcast4(x + t * stride + i * 4);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) {
+                    sum[t * vectors + v] = dot_add(whole, is_signed, sum[t * vectors + v], line[v], a);
+                    if (tokens > 1) DOT_KEEP(sum[t * vectors + v]);
+                }
+            }
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < vectors * tokens; i++) {
+            const vi part = dot_lines(whole, sum[i]);
+            dot[i] = run == count ? part : dot[i] + part;
+        }
+    }
+}
+
+/* sum + scale * dot * (the activations' scale) + minimum * (their sum). */
+INLINE vf dot_scaled(uint32_t packing, vf sum, vi dot, vf scale, vf minimum, float x_scale, float x_sum) {
+    sum += __builtin_convertvector(dot, vf) * (scale * x_scale);
+    if (code_minimum(packing)) sum += minimum * x_sum;
+    return sum;
+}
+
+/* sum[p] + the products of a block of the group with one row. */
+INLINE void dot_one(uint32_t packing, const uint8_t *codes, const uint8_t *own, const int8_t *q, const hadal_block *block, const vf *d, const vf *e, vf *sum) {
+    const int halves = code_halves(packing);
+    vf scale[DOT_PARTS][2], minimum[DOT_PARTS][2];
+#pragma GCC unroll 4
+    for (int p = 0; p < DOT_PARTS; p++) code_scales(packing, own, p * LANES, d[p], e[p], scale[p], minimum[p]);
+#pragma GCC unroll 2
+    for (int h = 0; h <= halves; h++) {
+        vi dot[DOT_PARTS];
+        dot_block(0, packing, DOT_PARTS, 1, h * 4, halves ? 4 : 8, codes, q, 0, dot);
+#pragma GCC unroll 4
+        for (int p = 0; p < DOT_PARTS; p++)
+            sum[p] = dot_scaled(packing, sum[p], dot[p], scale[p][h], minimum[p][h], block->scale, halves ? (h ? block->high : block->low) : block->sum);
+    }
+}
+
+/* out[r] for 16 rows and one row of activations of one term or two. */
+INLINE void dot_rows_one(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t terms, float *out) {
+    const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
+    const uint8_t *scales = codes + blocks * code_bytes;
+    vf sum[DOT_PARTS], rest[DOT_PARTS], d[DOT_PARTS], e[DOT_PARTS];
+    for (int p = 0; p < DOT_PARTS; p++) sum[p] = rest[p] = d[p] = e[p] = (vf){0};
+    for (int64_t b = 0; b < blocks; b++) {
+        const uint8_t *at = codes + b * code_bytes;
+        for (int64_t line = 0; line < code_bytes; line += 64) __builtin_prefetch(at + 4096 + line);
+        if (b % 8 == 0)
+            for (int p = 0; p < DOT_PARTS; p++) code_super(packing, scales + hadal_packed_super_at(packing, b) + p * LANES * 2, &d[p], &e[p]);
+        dot_one(packing, at, scales + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
+    }
+    if (terms > 1) {
+        const int8_t *second = x + hadal_term_bytes(columns);
+        const int32_t *listed = (const int32_t *)(x + 2 * hadal_term_bytes(columns));
+        for (int32_t i = 0; i < listed[0]; i++) {
+            const int64_t b = listed[1 + i];
+            for (int p = 0; p < DOT_PARTS; p++) code_super(packing, scales + hadal_packed_super_at(packing, b) + p * LANES * 2, &d[p], &e[p]);
+            dot_one(packing, codes + b * code_bytes, scales + hadal_packed_own_at(packing, b), second + b * 32,
+                    (const hadal_block *)(second + columns) + b, d, e, rest);
+        }
+        for (int p = 0; p < DOT_PARTS; p++) sum[p] += rest[p];
+    }
+    for (int p = 0; p < DOT_PARTS; p++) v_store(out + p * LANES, sum[p]);
+}
+
+/* ---- panels ---------------------------------------------------------------------------------------------------- */
+
+/* Blocks of a group, unpacked: lines of codes; scale and minimum of 16 rows, of both halves if a block has them. */
+typedef struct {
+    uint8_t lines[DOT_PANEL][512];
+    float scale[DOT_PANEL][2][HADAL_PACK_ROWS], minimum[DOT_PANEL][2][HADAL_PACK_ROWS];
+} __attribute__((aligned(64))) dot_panel;
+
+/* `count` blocks from `first` on, a multiple of 8. codes: the group. */
+INLINE void dot_unpack(uint32_t packing, const uint8_t *codes, int64_t blocks, int64_t first, int64_t count, dot_panel *panel) {
+    const int64_t code_bytes = hadal_packed_code_bytes(packing);
+    const uint8_t *scales = codes + blocks * code_bytes;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t b = first + i;
+        const uint8_t *at = codes + b * code_bytes, *own = scales + hadal_packed_own_at(packing, b);
+        for (int64_t line = 0; line < code_bytes; line += 64) __builtin_prefetch(at + 4096 + line);
+#pragma GCC unroll 4
+        for (int p = 0; p < DOT_PARTS; p++) {
+            const int lane = p * LANES;
+#pragma GCC unroll 8
+            for (int l = 0; l < 8; l++) *(vi *)(panel->lines[i] + l * 64 + lane * 4) = code_line(packing, at + lane * 4, l);
+            vf d = {0}, e = {0}, scale[2], minimum[2];
+            code_super(packing, scales + hadal_packed_super_at(packing, b) + lane * 2, &d, &e);
+            code_scales(packing, own, lane, d, e, scale, minimum);
+            for (int h = 0; h <= code_halves(packing); h++) {
+                v_store(panel->scale[i][h] + lane, scale[h]);
+                if (code_minimum(packing)) v_store(panel->minimum[i][h] + lane, minimum[h]);
             }
         }
     }
 }
 
-/* out[t * 16 + r] for 16 rows and `tokens` (1 or DOT_TOKENS) rows of activations. */
-INLINE void dot_group(uint32_t packing, int tokens, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, float *out) {
-    if (tokens == 1) {
-        vf sum[DOT_PARTS];
-        dot_tile(packing, 1, 0, DOT_PARTS, codes, columns, x, stride, sum);
-        for (int p = 0; p < DOT_PARTS; p++) v_store(out + p * LANES, sum[p]);
-        return;
-    }
-    for (int p = 0; p < DOT_PARTS; p++) {
-        vf sum[DOT_TOKENS];
-        dot_tile(packing, tokens, p, 1, codes, columns, x, stride, sum);
-        for (int t = 0; t < tokens; t++) v_store(out + t * HADAL_PACK_ROWS + p * LANES, sum[t]);
+/* out[t * 16 + r] += the products of blocks `first` ..< `last` of the panel, whose first one is block `origin` of the rows x. */
+INLINE void dot_tile(
+    uint32_t packing, int tokens, const dot_panel *panel, int64_t first, int64_t last, int64_t origin, const int8_t *x, int64_t columns, int64_t stride, float *out) {
+    const int halves = code_halves(packing);
+#pragma GCC unroll 4
+    for (int part = 0; part < DOT_PARTS; part += DOT_VECTORS) {
+        vf sum[DOT_TOKENS * DOT_VECTORS];
+#pragma GCC unroll 8
+        for (int t = 0; t < tokens; t++)
+            for (int v = 0; v < DOT_VECTORS; v++) sum[t * DOT_VECTORS + v] = v_load(out + t * HADAL_PACK_ROWS + (part + v) * LANES);
+        for (int64_t i = first; i < last; i++) {
+            const int8_t *q = x + (origin + i) * 32, *block = x + columns + (origin + i) * (int64_t)sizeof(hadal_block);
+#pragma GCC unroll 2
+            for (int h = 0; h <= halves; h++) {
+                vi dot[DOT_TOKENS * DOT_VECTORS];
+                dot_block(1, packing, DOT_VECTORS, tokens, h * 4, halves ? 4 : 8, panel->lines[i] + part * LANES * 4, q, stride, dot);
+#pragma GCC unroll 8
+                for (int t = 0; t < tokens; t++) {
+                    const hadal_block *of = (const hadal_block *)(block + t * stride);
+#pragma GCC unroll 4
+                    for (int v = 0; v < DOT_VECTORS; v++)
+                        sum[t * DOT_VECTORS + v] = dot_scaled(
+                            packing, sum[t * DOT_VECTORS + v], dot[t * DOT_VECTORS + v], v_load(panel->scale[i][h] + (part + v) * LANES),
+                            v_load(panel->minimum[i][h] + (part + v) * LANES), of->scale, halves ? (h ? of->high : of->low) : of->sum);
+                }
+            }
+        }
+#pragma GCC unroll 8
+        for (int t = 0; t < tokens; t++)
+            for (int v = 0; v < DOT_VECTORS; v++) v_store(out + t * HADAL_PACK_ROWS + (part + v) * LANES, sum[t * DOT_VECTORS + v]);
     }
 }
+
+/* All tokens with `count` blocks of a panel; `rest` takes what second terms give. */
+typedef struct {
+    const dot_panel *panel;
+    int64_t tokens, count, origin;
+    const int8_t *x;
+    int64_t columns, stride, terms;
+    float *out, *rest;
+} dot_call;
+
+INLINE void dot_tiles(uint32_t packing, const dot_call *call) {
+    const int64_t tokens = call->tokens, count = call->count, columns = call->columns, stride = call->stride;
+    const int tile = code_halves(packing) ? DOT_HALVES_TOKENS : DOT_TOKENS;
+    int64_t t = 0;
+    for (; t + tile <= tokens; t += tile)
+        dot_tile(packing, tile, call->panel, 0, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+    for (; t + 2 <= tokens; t += 2)
+        dot_tile(packing, 2, call->panel, 0, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+    if (t < tokens) dot_tile(packing, 1, call->panel, 0, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+    if (call->terms == 1) return;
+    const int64_t term_bytes = hadal_term_bytes(columns);
+    for (t = 0; t < tokens; t++) {
+        const int8_t *second = call->x + t * stride + term_bytes;
+        const int32_t *listed = (const int32_t *)(second + term_bytes);
+        for (int32_t i = 0; i < listed[0]; i++) {
+            const int64_t b = listed[1 + i] - call->origin;
+            if (b >= count) break;
+            if (b >= 0) dot_tile(packing, 1, call->panel, b, b + 1, call->origin, second, columns, stride, call->rest + t * HADAL_PACK_ROWS);
+        }
+    }
+}
+
+/* Unpacked, types differ only in how their products may be added. */
+static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const dot_call *call) {
+    switch (packing) {
+    case HADAL_PACKED_4_HALVES: case HADAL_PACKED_4_HALVES_MIN: dot_tiles(HADAL_PACKED_4_HALVES, call); return;
+    case HADAL_PACKED_6_HALVES: dot_tiles(HADAL_PACKED_6_HALVES, call); return;
+    case HADAL_PACKED_8: case HADAL_PACKED_4_TABLE: case HADAL_PACKED_4_TABLE_SUPER: dot_tiles(HADAL_PACKED_8, call); return;
+    case HADAL_PACKED_4: case HADAL_PACKED_4_MIN: case HADAL_PACKED_4_SUPER: dot_tiles(HADAL_PACKED_4, call); return;
+    default: dot_tiles(HADAL_PACKED_5, call); return;
+    }
+}
+
+/* out[t * 16 + r] for 16 rows and `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of one term or two. codes: the group. */
+INLINE void dot_rows(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
+    const int64_t blocks = columns / HADAL_PACK_COLUMNS, terms = stride > hadal_term_bytes(columns) ? 2 : 1;
+    if (tokens == 1) {
+        dot_rows_one(packing, codes, columns, x, terms, out);
+        return;
+    }
+    dot_panel panel;
+    float rest[DOT_CHUNK * HADAL_PACK_ROWS];
+    memset(out, 0, (size_t)tokens * HADAL_PACK_ROWS * 4);
+    if (terms > 1) memset(rest, 0, (size_t)tokens * HADAL_PACK_ROWS * 4);
+    for (int64_t first = 0; first < blocks; first += DOT_PANEL) {
+        const int64_t count = blocks - first < DOT_PANEL ? blocks - first : DOT_PANEL;
+        dot_unpack(packing, codes, blocks, first, count, &panel);
+        const dot_call call = {&panel, tokens, count, first, x, columns, stride, terms, out, rest};
+        dot_many(packing, &call);
+    }
+    if (terms > 1)
+        for (int64_t i = 0; i < tokens * HADAL_PACK_ROWS; i += LANES) v_store(out + i, v_load(out + i) + v_load(rest + i));
+}
+
+/* Calls a function whose first argument is the packing, with that as a constant. */
+#define DOT_EACH_PACKING(packing, function, ...)                                                                               \
+    switch (packing) {                                                                                                         \
+    case HADAL_PACKED_4: function(HADAL_PACKED_4, __VA_ARGS__); break;                                                         \
+    case HADAL_PACKED_4_MIN: function(HADAL_PACKED_4_MIN, __VA_ARGS__); break;                                                 \
+    case HADAL_PACKED_4_SUPER: function(HADAL_PACKED_4_SUPER, __VA_ARGS__); break;                                             \
+    case HADAL_PACKED_4_FLOAT: function(HADAL_PACKED_4_FLOAT, __VA_ARGS__); break;                                             \
+    case HADAL_PACKED_4_TABLE: function(HADAL_PACKED_4_TABLE, __VA_ARGS__); break;                                             \
+    case HADAL_PACKED_4_TABLE_SUPER: function(HADAL_PACKED_4_TABLE_SUPER, __VA_ARGS__); break;                                 \
+    case HADAL_PACKED_4_HALVES: function(HADAL_PACKED_4_HALVES, __VA_ARGS__); break;                                           \
+    case HADAL_PACKED_4_HALVES_MIN: function(HADAL_PACKED_4_HALVES_MIN, __VA_ARGS__); break;                                   \
+    case HADAL_PACKED_5: function(HADAL_PACKED_5, __VA_ARGS__); break;                                                         \
+    case HADAL_PACKED_5_MIN: function(HADAL_PACKED_5_MIN, __VA_ARGS__); break;                                                 \
+    case HADAL_PACKED_5_SUPER: function(HADAL_PACKED_5_SUPER, __VA_ARGS__); break;                                             \
+    case HADAL_PACKED_6_HALVES: function(HADAL_PACKED_6_HALVES, __VA_ARGS__); break;                                           \
+    default: function(HADAL_PACKED_8, __VA_ARGS__); break;                                                                     \
+    }

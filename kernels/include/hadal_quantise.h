@@ -2,49 +2,92 @@
 #ifndef HADAL_QUANTISE_NAMES
 #define HADAL_QUANTISE_NAMES
 #define quantise_block HADAL_FN(quantise_block)
-#define quantise_terms HADAL_FN(quantise_terms)
+#define quantise_most HADAL_FN(quantise_most)
+#define quantise_row HADAL_FN(quantise_row)
+#define quantise_rows HADAL_FN(quantise_rows)
 #define pack_group HADAL_FN(pack_group)
+#define pack_group_as HADAL_FN(pack_group_as)
+#define pack_codes HADAL_FN(pack_codes)
+#define pack_nibbles_at HADAL_FN(pack_nibbles_at)
 #define spread_nibbles HADAL_FN(spread_nibbles)
 #define pack_scales HADAL_FN(pack_scales)
 #endif
 
+/* The largest magnitude of 32 floats. */
+INLINE float quantise_most(const float *x) {
+    vf top = {0};
+    for (int i = 0; i < 32; i += LANES) top = v_max(top, (vf)((vi)v_load(x + i) & 0x7fffffff));
+    return v_highest(top);
+}
+
 /* 32 floats to whole numbers in -127 ... 127 and a scale: the largest magnitude becomes 127. */
 INLINE void quantise_block(const float *x, int8_t *q, hadal_block *block) {
-    vf top = {0};
-    for (int i = 0; i < 32; i += LANES) {
-        vf v = v_load(x + i);
-        top = v_max(top, (vf)((vi)v & 0x7fffffff));
-    }
-    const float most = v_highest(top);
+    const float most = quantise_most(x);
     const float inverse = most > 1e-30f ? 127.0f / most : 0.0f;
     const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
-    int32_t half[2] = {0, 0};
+    vi half[2] = {{0}, {0}};
     for (int i = 0; i < 32; i += LANES) {
         vi whole = (vi)(v_load(x + i) * inverse + shift) - 0x4b400000;
         typedef int8_t narrow __attribute__((vector_size(LANES)));
         narrow bytes = __builtin_convertvector(whole, narrow);
         memcpy(q + i, &bytes, LANES);
+        half[i / 16] += whole;
     }
-    for (int i = 0; i < 16; i++) half[0] += q[i], half[1] += q[i + 16];
+    int32_t low = 0, high = 0;
+    for (int i = 0; i < LANES; i++) low += half[0][i], high += half[1][i];
     block->scale = most > 1e-30f ? most / 127.0f : 0.0f;
-    block->low = half[0];
-    block->high = half[1];
-    block->sum = block->scale * (float)(half[0] + half[1]);
+    block->low = block->scale * (float)low;
+    block->high = block->scale * (float)high;
+    block->sum = block->scale * (float)(low + high);
 }
 
 /*
- * Block b of a row of `columns` floats, into a row of `stride` bytes: one or two times hadal_quantised_stride(columns). The second term
- * is what the first left over, quantised in its turn: together they carry 15 bits.
+ * Blocks begin ..< end of a row of floats, into a row of one term or two. The second term is what the first left over, quantised in its turn, of
+ * the blocks that leave over more than `share` times what blocks of this row do on average, in squares: outliers, whose blocks are coarse. With a share
+ * of 0 all blocks have both terms, which carry 15 bits. The call for block 0 writes the list of those blocks.
  */
-INLINE void quantise_terms(const float *x, int8_t *q, int64_t columns, int64_t stride, int64_t b) {
-    const int64_t term_bytes = hadal_quantised_stride(columns);
-    hadal_block *block = (hadal_block *)(q + columns) + b;
-    quantise_block(x + b * 32, q + b * 32, block);
+INLINE void quantise_row(const float *x, int8_t *q, int64_t columns, int64_t stride, float share, int64_t begin, int64_t end) {
+    const int64_t term_bytes = hadal_term_bytes(columns), blocks = columns / 32;
+    hadal_block *first = (hadal_block *)(q + columns), *second = (hadal_block *)(q + term_bytes + columns);
+    for (int64_t b = begin; b < end; b++) quantise_block(x + b * 32, q + b * 32, first + b);
     if (stride == term_bytes) return;
-    float rest[32];
-    for (int i = 0; i < 32; i++) rest[i] = x[b * 32 + i] - block->scale * (float)q[b * 32 + i];
-    q += term_bytes;
-    quantise_block(rest, q + b * 32, (hadal_block *)(q + columns) + b);
+    float limit = 0;
+    if (share > 0) {
+        for (int64_t b = 0; b < blocks; b++) {
+            const float most = quantise_most(x + b * 32);
+            limit += most * most;
+        }
+        limit *= share / (float)blocks;
+    }
+    int32_t *listed = (int32_t *)(q + 2 * term_bytes), count = 0;
+    for (int64_t b = begin == 0 ? 0 : begin; b < (begin == 0 ? blocks : end); b++) {
+        const float most = quantise_most(x + b * 32);
+        if (!(most * most > limit) && share > 0) continue;
+        if (begin == 0) listed[++count] = (int32_t)b;
+        if (b >= end) continue;
+        float rest[32];
+        for (int i = 0; i < 32; i++) rest[i] = x[b * 32 + i] - first[b].scale * (float)q[b * 32 + i];
+        quantise_block(rest, q + term_bytes + b * 32, second + b);
+    }
+    if (begin == 0) listed[0] = count;
+}
+
+/*
+ * This thread's share of `rows` rows: whole rows, or blocks of rows that are fewer than threads. `x_stride` in floats.
+ */
+INLINE void quantise_rows(
+    const float *x, int64_t x_stride, int8_t *q, int64_t rows, int64_t columns, int64_t stride, float share, const hadal_kernel_thread *thread) {
+    int64_t row, last;
+    if (rows >= thread->count) {
+        hadal_share(rows, 1, thread, &row, &last);
+        for (; row < last; row++) quantise_row(x + row * x_stride, q + row * stride, columns, stride, share, 0, columns / 32);
+        return;
+    }
+    for (row = 0; row < rows; row++) {
+        int64_t begin, end;
+        hadal_share(columns / 32, 1, thread, &begin, &end);
+        if (begin < end) quantise_row(x + row * x_stride, q + row * stride, columns, stride, share, begin, end);
+    }
 }
 
 /* Sixteen bytes of two 4-bit codes, low halves first, as 32 codes. */
@@ -55,65 +98,116 @@ INLINE void spread_nibbles(int8_t *code, const uint8_t *from) {
     }
 }
 
-/* Row r's scales of the `count` blocks from `first` on, which `from` decodes. */
-INLINE void pack_scales(uint32_t kind, uint8_t *scales, int64_t first, int64_t count, int64_t r, const decoded_block *from) {
+/* Row r's scales of the `count` blocks from `first` on, which `from` decodes. scales: those of the group. */
+INLINE void pack_scales(uint32_t packing, uint8_t *scales, int64_t first, int64_t count, int64_t r, const decoded_block *from) {
+    const int64_t super_bytes = hadal_packed_super_bytes(packing);
+    if (super_bytes) memcpy(scales + hadal_packed_super_at(packing, first) + 2 * r, &from->d, 2);
+    if (super_bytes == 64) memcpy(scales + hadal_packed_super_at(packing, first) + 32 + 2 * r, &from->e, 2);
     for (int64_t j = 0; j < count; j++) {
-        const int64_t b = first + j;
-        switch (kind) {
-        case HADAL_PACKED_4: case HADAL_PACKED_8: memcpy(scales + b * 32 + 2 * r, &from->d, 2); break;
-        case HADAL_PACKED_4_MIN:
-            memcpy(scales + b * 64 + 2 * r, &from->d, 2);
-            memcpy(scales + b * 64 + 32 + 2 * r, &from->e, 2);
+        uint8_t *own = scales + hadal_packed_own_at(packing, first + j);
+        switch (packing) {
+        case HADAL_PACKED_4_MIN: case HADAL_PACKED_5_MIN:
+            memcpy(own + 2 * r, &from->d, 2);
+            memcpy(own + 32 + 2 * r, &from->e, 2);
             break;
-        case HADAL_PACKED_4_FLOAT: scales[b * 16 + r] = from->s[j]; break;
-        case HADAL_PACKED_4_SUPER:
-            memcpy(scales + b / 8 * 320 + 2 * r, &from->d, 2);
-            memcpy(scales + b / 8 * 320 + 32 + 2 * r, &from->e, 2);
-            scales[b / 8 * 320 + 64 + b % 8 * 32 + r] = from->s[j];
-            scales[b / 8 * 320 + 64 + b % 8 * 32 + 16 + r] = from->m[j];
+        case HADAL_PACKED_4_SUPER: case HADAL_PACKED_5_SUPER:
+            own[r] = from->s[j];
+            own[16 + r] = from->m[j];
             break;
-        default:
+        case HADAL_PACKED_4_FLOAT: case HADAL_PACKED_4_TABLE_SUPER: own[r] = from->s[j]; break;
+        case HADAL_PACKED_4_HALVES: case HADAL_PACKED_4_HALVES_MIN: case HADAL_PACKED_6_HALVES:
             for (int h = 0; h < 2; h++) {
-                uint8_t *at = scales + (kind == HADAL_PACKED_8_HALVES ? b * 128 : b * 256) + h * 64 + 4 * r;
-                memcpy(at, &from->scale[2 * j + h], 4);
-                if (kind == HADAL_PACKED_8_HALVES_MIN) memcpy(at + 128, &from->minimum[2 * j + h], 4);
+                own[h * 16 + r] = from->s[2 * j + h];
+                if (packing == HADAL_PACKED_4_HALVES_MIN) own[32 + h * 16 + r] = from->m[2 * j + h];
             }
+            break;
+        default: memcpy(own + 2 * r, &from->d, 2);
         }
     }
 }
 
-/* Packs 16 rows. */
-static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
-    const uint32_t kind = packed->packing & 255;
-    /* Adding 128, or 8, to a code turns its top bit. */
-    const uint32_t turned = kind == HADAL_PACKED_4 ? 0x88888888u : packed->packing & HADAL_PACKED_BIASED ? 0x80808080u : 0;
-    const int64_t columns = stored->columns, blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(kind);
-    const int64_t wide = block_columns(stored->dtype), bytes = block_bytes(stored->dtype);
-    uint8_t *codes = (uint8_t *)packed->data + group * hadal_packed_group_bytes(kind, columns), *scales = codes + blocks * code_bytes;
-    memset(codes, 0, (size_t)hadal_packed_group_bytes(kind, columns));
-    for (int64_t r = 0; r < HADAL_PACK_ROWS && group * HADAL_PACK_ROWS + r < stored->rows; r++) {
-        const uint8_t *from = (const uint8_t *)stored->data + (group * HADAL_PACK_ROWS + r) * stored->stride;
-        decoded_block block;
-        for (int64_t first = 0; first < columns; first += wide, from += bytes) {
-            decode_block(stored->dtype, from, &block);
-            if (kind == HADAL_PACKED_4_FLOAT) spread_nibbles(block.code, from + 1);
+/* Row r's codes of a block: `code` has what they stand for without scales; to: the block's codes. */
+INLINE void pack_codes(uint32_t packing, uint8_t *to, int64_t r, const int8_t *code) {
+    const uint32_t kind = packing & 255;
+    uint32_t four[8];
+    memcpy(four, code, 32);
+    if (kind == HADAL_PACKED_8) {
+        /* Adding 128 turns the top bit. */
+        for (int i = 0; i < 8; i++) {
+            four[i] ^= packing & HADAL_PACKED_BIASED ? 0x80808080u : 0;
+            memcpy(to + i * 64 + r * 4, &four[i], 4);
+        }
+        return;
+    }
+    /* Adding half of the range to a two's complement number turns its top bit; 4-bit codes of Q3_K have three bits. */
+    const uint32_t turned = kind == HADAL_PACKED_4 ? 0x08080808u : kind == HADAL_PACKED_5 ? 0x10101010u : kind == HADAL_PACKED_6_HALVES ? 0x20202020u : 0;
+    for (int i = 0; i < 8; i++) four[i] = kind == HADAL_PACKED_4_HALVES ? (four[i] ^ 0x04040404u) & 0x07070707u : four[i] ^ turned;
+    for (int i = 0; i < 4; i++) {
+        const uint32_t both = (four[i] & 0x0f0f0f0fu) | (four[i + 4] & 0x0f0f0f0fu) << 4;
+        memcpy(to + i * 64 + r * 4, &both, 4);
+    }
+    if (hadal_packed_code_bytes(packing) == 320) {
+        uint32_t bits = 0;
+        for (int i = 0; i < 8; i++) bits |= (four[i] >> 4 & 0x01010101u) << i;
+        memcpy(to + 256 + r * 4, &bits, 4);
+    }
+    if (kind == HADAL_PACKED_6_HALVES)
+        for (int half = 0; half < 2; half++) {
+            uint32_t bits = 0;
+            for (int i = 0; i < 4; i++) bits |= (four[half * 4 + i] >> 4 & 0x03030303u) << 2 * i;
+            memcpy(to + 256 + half * 64 + r * 4, &bits, 4);
+        }
+}
+
+/* Where a type's 4-bit codes are stored that stand for something of a table; -1: they are numbers. */
+INLINE int64_t pack_nibbles_at(uint32_t packing) {
+    switch (packing) {
+    case HADAL_PACKED_4_FLOAT: return 1;
+    case HADAL_PACKED_4_TABLE: return 2;
+    case HADAL_PACKED_4_TABLE_SUPER: return 8;
+    default: return -1;
+    }
+}
+
+INLINE void pack_group_as(uint32_t dtype, uint32_t packing, const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
+    const uint32_t kind = packing & 255;
+    const int64_t columns = stored->columns, blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
+    const int64_t wide = block_columns(dtype), bytes = block_bytes(dtype), group_bytes = hadal_packed_group_bytes(packing, columns);
+    const int64_t row = group * HADAL_PACK_ROWS, rows = stored->rows - row < HADAL_PACK_ROWS ? stored->rows - row : HADAL_PACK_ROWS;
+    uint8_t *codes = (uint8_t *)packed->data + group * group_bytes, *scales = codes + blocks * code_bytes;
+    if (rows < HADAL_PACK_ROWS) memset(codes, 0, (size_t)group_bytes);
+    /* Block after block, so that a line is written while it is near. */
+    for (int64_t first = 0; first < columns; first += wide)
+        for (int64_t r = 0; r < rows; r++) {
+            const uint8_t *from = (const uint8_t *)stored->data + (row + r) * stored->stride + first / wide * bytes;
+            decoded_block block;
+            decode_block(dtype, from, &block);
             pack_scales(kind, scales, first / 32, wide / 32, r, &block);
             for (int64_t b = 0; b < wide / 32; b++) {
-                uint8_t *to = codes + (first / 32 + b) * code_bytes + r * 4;
-                uint32_t code[8];
-                memcpy(code, block.code + b * 32, 32);
-                if (kind < HADAL_PACKED_8)
-                    /* Four bits of a number in -8 ... 7, with 8 added, are its own with the top one turned. */
-                    for (int j = 0; j < 4; j++) {
-                        uint32_t both = ((code[j] & 0x0f0f0f0fu) | (code[j + 4] & 0x0f0f0f0fu) << 4) ^ turned;
-                        memcpy(to + j * 64, &both, 4);
-                    }
-                else
-                    for (int j = 0; j < 8; j++) {
-                        uint32_t four = code[j] ^ turned;
-                        memcpy(to + j * 64, &four, 4);
-                    }
+                const int64_t nibbles = pack_nibbles_at(kind);
+                if (nibbles >= 0) spread_nibbles(block.code + b * 32, from + nibbles + b * 16);
+                pack_codes(packing, codes + (first / 32 + b) * code_bytes, r, block.code + b * 32);
             }
         }
+}
+
+/* Packs 16 rows. */
+static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
+#define PACK_GROUP(dtype) case dtype: pack_group_as(dtype, packed->packing, stored, packed, group); return
+    switch (stored->dtype) {
+    PACK_GROUP(HADAL_DTYPE_Q4_0);
+    PACK_GROUP(HADAL_DTYPE_Q4_1);
+    PACK_GROUP(HADAL_DTYPE_Q5_0);
+    PACK_GROUP(HADAL_DTYPE_Q5_1);
+    PACK_GROUP(HADAL_DTYPE_Q8_0);
+    PACK_GROUP(HADAL_DTYPE_Q2_K);
+    PACK_GROUP(HADAL_DTYPE_Q3_K);
+    PACK_GROUP(HADAL_DTYPE_Q4_K);
+    PACK_GROUP(HADAL_DTYPE_Q5_K);
+    PACK_GROUP(HADAL_DTYPE_Q6_K);
+    PACK_GROUP(HADAL_DTYPE_IQ4_NL);
+    PACK_GROUP(HADAL_DTYPE_IQ4_XS);
+    default: pack_group_as(HADAL_DTYPE_MXFP4, packed->packing, stored, packed, group);
     }
+#undef PACK_GROUP
 }

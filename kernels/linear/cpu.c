@@ -30,6 +30,7 @@ HADAL_EXPORT_KERNEL(linear_quantise, 0)
 #include "hadal_blocks.h"
 #include "hadal_quantise.h"
 #include "hadal_float.h"
+#include "hadal_codes.h"
 #include "hadal_dot.h"
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
@@ -44,17 +45,10 @@ HADAL_KERNEL(linear_pack) {
 
 /* ---- quantising activations ------------------------------------------------------------------------------------ */
 
-/* input: x [N, K]; output: rows of one or two terms, as quantise_terms makes them. */
+/* input: x [N, K]; output: rows of one or two terms; attribute: the share, see quantise_row. */
 HADAL_KERNEL(linear_quantise) {
     const hadal_kernel_tensor *x = &args->inputs[0], *q = &args->outputs[0];
-    const int64_t blocks = x->columns / 32;
-    int64_t item, end;
-    hadal_share(x->rows * blocks, 1, thread, &item, &end);
-    for (; item < end; item++) {
-        const int64_t row = item / blocks, b = item % blocks;
-        quantise_terms(
-            (const float *)((const char *)x->data + row * x->stride), (int8_t *)q->data + row * q->stride, x->columns, q->stride, b);
-    }
+    quantise_rows(x->data, x->stride / 4, q->data, x->rows, x->columns, q->stride, (float)args->attributes[0].f, thread);
 }
 
 /* ---- float weights --------------------------------------------------------------------------------------------- */
@@ -123,56 +117,33 @@ static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_ke
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
 
-/* Quantised rows that stay in the second-level cache while the weights stream past. */
-#ifndef LINEAR_CACHED
-#define LINEAR_CACHED (192 * 1024)
-#endif
-
 INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *args, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
     const int64_t columns = weight->columns, group_bytes = hadal_packed_group_bytes(packing, columns), stride = y->columns;
-    /* Rows of x in one or two terms, whose products are added: see quantise_terms. */
-    const int64_t term_bytes = hadal_quantised_stride(columns), terms = x->stride / term_bytes;
-    const int64_t tile = terms == 2 ? DOT_TOKENS / 2 : DOT_TOKENS;
-    int64_t chunk = LINEAR_CACHED / x->stride / tile * tile;
-    if (chunk < tile) chunk = tile;
-    for (int64_t first = 0; first < y->rows; first += chunk) {
-        const int64_t stop = first + chunk < y->rows ? first + chunk : y->rows;
+    for (int64_t first = 0; first < y->rows; first += DOT_CHUNK) {
+        const int64_t tokens = y->rows - first < DOT_CHUNK ? y->rows - first : DOT_CHUNK;
         for (int64_t group = begin; group < end; group++) {
-            const uint8_t *codes = (const uint8_t *)weight->data + group * group_bytes;
             const int64_t row = group * HADAL_PACK_ROWS, rows = weight->rows - row < HADAL_PACK_ROWS ? weight->rows - row : HADAL_PACK_ROWS;
-            for (int64_t t = first; t < stop;) {
-                float out[DOT_TOKENS * HADAL_PACK_ROWS];
-                const int8_t *from = (const int8_t *)x->data + t * x->stride;
-                int64_t taken = 1;
-                if (t + tile <= stop) {
-                    taken = tile;
-                    dot_group(packing, DOT_TOKENS, codes, columns, from, term_bytes, out);
-                } else {
-                    for (int64_t term = 0; term < terms; term++)
-                        dot_group(packing, 1, codes, columns, from + term * term_bytes, term_bytes, out + term * HADAL_PACK_ROWS);
-                }
-                for (int64_t u = 0; u < taken; u++, t++) {
-                    float *to = (float *)y->data + t * stride + row, *sum = out + u * terms * HADAL_PACK_ROWS;
-                    const float *add = residual ? residual + t * stride + row : 0;
-                    if (terms == 2)
-                        for (int i = 0; i < HADAL_PACK_ROWS; i++) sum[i] += sum[HADAL_PACK_ROWS + i];
-                    if (rows == HADAL_PACK_ROWS)
-                        for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
-                            vf v = v_load(sum + i);
-                            if (bias) v += v_load(bias + row + i);
-                            if (add) v += v_load(add + i);
-                            v_store(to + i, v);
-                        }
-                    else
-                        for (int64_t i = 0; i < rows; i++) {
-                            float v = sum[i];
-                            if (bias) v += bias[row + i];
-                            if (add) v += add[i];
-                            to[i] = v;
-                        }
-                }
+            float out[DOT_CHUNK * HADAL_PACK_ROWS];
+            dot_rows(packing, (const uint8_t *)weight->data + group * group_bytes, columns, (const int8_t *)x->data + first * x->stride, x->stride, tokens, out);
+            for (int64_t t = 0; t < tokens; t++) {
+                const float *sum = out + t * HADAL_PACK_ROWS, *add = residual ? residual + (first + t) * stride + row : 0;
+                float *to = (float *)y->data + (first + t) * stride + row;
+                if (rows == HADAL_PACK_ROWS)
+                    for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                        vf v = v_load(sum + i);
+                        if (bias) v += v_load(bias + row + i);
+                        if (add) v += v_load(add + i);
+                        v_store(to + i, v);
+                    }
+                else
+                    for (int64_t i = 0; i < rows; i++) {
+                        float v = sum[i];
+                        if (bias) v += bias[row + i];
+                        if (add) v += add[i];
+                        to[i] = v;
+                    }
             }
         }
     }
@@ -187,15 +158,8 @@ HADAL_KERNEL(linear) {
     int64_t begin, end;
     if (weight->packing) {
         hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &begin, &end);
-        switch (weight->packing & 255) {
-        case HADAL_PACKED_4: HADAL_FN(packed_rows)(HADAL_PACKED_4, args, begin, end); return;
-        case HADAL_PACKED_4_MIN: HADAL_FN(packed_rows)(HADAL_PACKED_4_MIN, args, begin, end); return;
-        case HADAL_PACKED_4_SUPER: HADAL_FN(packed_rows)(HADAL_PACKED_4_SUPER, args, begin, end); return;
-        case HADAL_PACKED_4_FLOAT: HADAL_FN(packed_rows)(HADAL_PACKED_4_FLOAT, args, begin, end); return;
-        case HADAL_PACKED_8: HADAL_FN(packed_rows)(HADAL_PACKED_8, args, begin, end); return;
-        case HADAL_PACKED_8_HALVES: HADAL_FN(packed_rows)(HADAL_PACKED_8_HALVES, args, begin, end); return;
-        default: HADAL_FN(packed_rows)(HADAL_PACKED_8_HALVES_MIN, args, begin, end); return;
-        }
+        DOT_EACH_PACKING(weight->packing & 255, HADAL_FN(packed_rows), args, begin, end)
+        return;
     }
     hadal_share(weight->rows, 4, thread, &begin, &end);
     if (begin >= end) return;

@@ -61,11 +61,11 @@ extension Lowering {
 
         var input = hidden
         if down.packing != 0 {
-            let stride = (store.activations?.terms ?? 1) * Int(hadal_quantised_stride(Int64(inner)))
+            let stride = Int(hadal_quantised_stride(Int64(inner), Int64(store.activations?.terms ?? 1)))
             input = try row(of: stride, columns: inner, times: choices, like: x, DType.i8)
             plan.append(
-                PlannedInstruction(kernel: try kernel("experts_quantise", of: "experts"), inputs: [starts, hidden, streamed.table], outputs: [input], node: index,
-                    stream: streamed.stream))
+                PlannedInstruction(kernel: try kernel("experts_quantise", of: "experts"), inputs: [starts, hidden, streamed.table], outputs: [input],
+                    attributes: [outlierShare], node: index, stream: streamed.stream))
         }
         plan.append(
             PlannedInstruction(

@@ -69,15 +69,20 @@ extension Lowering {
         return 1
     }
 
+    /// How far above the average the error of a block must be for a second term: unless 15 bits were asked for, of outliers alone.
+    var outlierShare: hadal_kernel_attribute { hadal_kernel_attribute(store.activations == .fifteen ? 0 : 1.0) }
+
     /// The 8-bit form of a value, made once, in one or two terms.
     mutating func quantise(_ value: Int, _ x: PlannedTensor, terms: Int, for node: Int) throws -> PlannedTensor {
         let key = QuantisedValue(value: value, terms: terms)
         if let known = quantised[key] { return known }
         var q = x
-        q.stride = terms * Int(hadal_quantised_stride(Int64(x.columns)))
+        q.stride = Int(hadal_quantised_stride(Int64(x.columns), Int64(terms)))
         q.dtype = DType.i8.rawValue
         q.home = try newSlot(rows: x.rows, stride: q.stride)
-        plan.append(PlannedInstruction(kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], node: node))
+        plan.append(
+            PlannedInstruction(
+                kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], attributes: [outlierShare], node: node))
         quantised[key] = q
         return q
     }

@@ -83,9 +83,7 @@ final class WeightStore {
     }
 
     static func packing(of weight: Graph.Weight, _ device: CPUDevice) -> UInt32 {
-        let packing = hadal_packing_of(weight.dtype.rawValue)
-        let signed = packing >= UInt32(HADAL_PACKED_8)
-        return signed && device.configuration.isa == .avx512vnni ? packing | UInt32(HADAL_PACKED_BIASED) : packing
+        hadal_packing_of(weight.dtype.rawValue, device.configuration.isa.rawValue)
     }
 
     private static func identity(_ index: Int, _ segment: Segment) throws -> Identity {

@@ -30,7 +30,7 @@ struct PackingProbe {
             target.stride = 0
             bytes = Int(hadal_packed_bytes(target.packing, Int64(Self.rows), Int64(Self.columns)))
         case "linear_quantise":
-            target.stride = Int(hadal_quantised_stride(Int64(Self.columns)))
+            target.stride = Int(hadal_quantised_stride(Int64(Self.columns), 2))
             target.dtype = DType.i8.rawValue
             bytes = target.stride * Self.rows
         default:
@@ -48,7 +48,7 @@ struct PackingProbe {
         var output = target
         output.home = .constant(memory.pointer)
         let program = try Program(
-            [PlannedInstruction(kernel: kernel, inputs: [input], outputs: [output], node: 0)], slots: [], states: [],
+            [PlannedInstruction(kernel: kernel, inputs: [input], outputs: [output], attributes: [hadal_kernel_attribute(0.5)], node: 0)], slots: [], states: [],
             bounds: .init(tokens: 1, sequences: 1, rows: 1), on: device)
         guard device.pool.reserve(scratch: program.scratchBytes), device.pool.run(Run(instructions: program.instructions)) == .done else {
             throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")
