@@ -58,7 +58,12 @@ INLINE int code_minimum(uint32_t packing) {
         (char)(CODE_PLUS + 113)
 
 /* Every byte of 4-bit codes through a table. */
-INLINE vi code_table(uint32_t packing, vi codes) {
+#if HADAL_ISA == 0
+static __attribute__((noinline, unused))
+#else
+INLINE
+#endif
+vi code_table(uint32_t packing, vi codes) {
 #if HADAL_ISA == 0
     static const char floats[16] = {CODE_FLOATS}, nonlinear[16] = {CODE_NONLINEAR};
     uint8_t bytes[LANES * 4];

@@ -80,7 +80,12 @@ INLINE int dot_whole(uint32_t packing) {
 }
 
 /* sum + the products of a line of codes with 4 activations; see dot_whole for `whole`. */
-INLINE vi dot_add(int whole, int is_signed, vi sum, vi line, vi x) {
+#if HADAL_ISA == 0
+static __attribute__((noinline, unused)) /* many copies of a loop make a large library and a slow compilation */
+#else
+INLINE
+#endif
+vi dot_add(int whole, int is_signed, vi sum, vi line, vi x) {
 #if HADAL_ISA == 3
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)line, (__m512i)x);
 #elif HADAL_ISA == 2
@@ -128,7 +133,7 @@ INLINE void dot_block(int is_panel, uint32_t packing, int vectors, int tokens, i
             vi line[DOT_PARTS];
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
-                line[v] = is_panel ? *(const vi_loose *)(codes + i * 64 + v * LANES * 4) : code_line(packing, codes + v * LANES * 4, i);
+                line[v] = code_line(is_panel ? HADAL_PACKED_8 : packing, codes + v * LANES * 4, i);
 #pragma GCC unroll 8
             for (int t = 0; t < tokens; t++) {
                 const vi a = broadcast4(x + t * stride + i * 4);
@@ -142,7 +147,7 @@ INLINE void dot_block(int is_panel, uint32_t packing, int vectors, int tokens, i
 #pragma GCC unroll 8
         for (int i = 0; i < vectors * tokens; i++) {
             const vi part = dot_lines(whole, sum[i]);
-            dot[i] = run == count ? part : dot[i] + part;
+            dot[i] += part;
         }
     }
 }

@@ -30,7 +30,7 @@ extension Lowering {
         var plain = PlannedTensor.absent, packed = PlannedTensor.absent
         if gate.packing == 0 || up.packing == 0 { plain = x }
         if gate.packing != 0 || up.packing != 0, case .value(let value) = node.inputs[0] {
-            packed = try quantise(value, x, terms: store.activations?.terms ?? 1, for: index)
+            packed = try quantise(value, x, precision, for: index)
         }
         let starts = PlannedTensor(
             home: try newSlot(rows: .fixed(1), stride: (experts + 1) * 4), rows: .fixed(1), columns: experts + 1,
@@ -61,11 +61,10 @@ extension Lowering {
 
         var input = hidden
         if down.packing != 0 {
-            let stride = Int(hadal_quantised_stride(Int64(inner), Int64(store.activations?.terms ?? 1)))
-            input = try row(of: stride, columns: inner, times: choices, like: x, DType.i8)
+            input = try row(of: precision.stride(columns: inner), columns: inner, times: choices, like: x, DType.i8)
             plan.append(
                 PlannedInstruction(kernel: try kernel("experts_quantise", of: "experts"), inputs: [starts, hidden, streamed.table], outputs: [input],
-                    attributes: [outlierShare], node: index, stream: streamed.stream))
+                    attributes: [precision.attribute], node: index, stream: streamed.stream))
         }
         plan.append(
             PlannedInstruction(

@@ -46,7 +46,7 @@ extension Lowering {
         let weight = try matrix(node, 1)
         var x = try operand(node, 0)
         if weight.packing != 0, case .value(let value) = node.inputs[0] {
-            x = try quantise(value, x, terms: terms(of: node), for: index)
+            x = try quantise(value, x, precision(of: node), for: index)
         }
         let fused = residual(after: index, node)
         let y = try result(fused.map { graph.nodes[$0.node].outputs[0] } ?? node.outputs[0])
@@ -60,29 +60,32 @@ extension Lowering {
                 outputs: [y], attributes: scaleBlock(node, 1), node: fused?.node ?? index))
     }
 
-    /// Two where the result is read by the host, since logits show the error of their own activations undamped, and for what a gated
-    /// unit gives: products of two numbers have outliers that 8 bits spend their range on.
-    private func terms(of node: Graph.Node) -> Int {
-        if let asked = store.activations { return asked.terms }
-        if let y = node.outputs.first, graph.values.indices.contains(y), isOutput[y] { return 2 }
-        if case .value(let x) = node.inputs[0], gated.contains(x) { return 2 }
-        return 1
+    /// Fifteen bits where the result is read by the host, since logits show the error of their own activations undamped; elsewhere those of outliers.
+    private func precision(of node: Graph.Node) -> Precision {
+        if store.activations == nil, let y = node.outputs.first, graph.values.indices.contains(y), isOutput[y] { return .fifteen }
+        return precision
     }
 
-    /// How far above the average the error of a block must be for a second term: unless 15 bits were asked for, of outliers alone.
-    var outlierShare: hadal_kernel_attribute { hadal_kernel_attribute(store.activations == .fifteen ? 0 : 1.0) }
+    /// What is asked for, or what pays.
+    var precision: Precision {
+        switch store.activations {
+        case .eight: .eight
+        case .fifteen: .fifteen
+        case nil: .outliers
+        }
+    }
 
-    /// The 8-bit form of a value, made once, in one or two terms.
-    mutating func quantise(_ value: Int, _ x: PlannedTensor, terms: Int, for node: Int) throws -> PlannedTensor {
-        let key = QuantisedValue(value: value, terms: terms)
+    /// The 8-bit form of a value, made once.
+    mutating func quantise(_ value: Int, _ x: PlannedTensor, _ precision: Precision, for node: Int) throws -> PlannedTensor {
+        let key = QuantisedValue(value: value, precision: precision)
         if let known = quantised[key] { return known }
         var q = x
-        q.stride = Int(hadal_quantised_stride(Int64(x.columns), Int64(terms)))
+        q.stride = precision.stride(columns: x.columns)
         q.dtype = DType.i8.rawValue
         q.home = try newSlot(rows: x.rows, stride: q.stride)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], attributes: [outlierShare], node: node))
+                kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], attributes: [precision.attribute], node: node))
         quantised[key] = q
         return q
     }

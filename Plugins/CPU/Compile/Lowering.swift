@@ -21,8 +21,6 @@ struct Lowering {
     /// How many inputs read each value.
     let uses: [Int]
     let isOutput: [Bool]
-    /// Values that gated units give.
-    let gated: Set<Int>
     var quantised: [QuantisedValue: PlannedTensor] = [:]
     /// Streams by node, for the layers before them to guess for.
     var streams: [Int: ExpertStream] = [:]
@@ -49,8 +47,6 @@ struct Lowering {
         for node in graph.nodes {
             for case .value(let value) in node.inputs where graph.values.indices.contains(value) { uses[value] += 1 }
         }
-        // What an op of the user's own gives is not known: it is taken to be no better.
-        gated = Set(graph.nodes.filter { $0.op == "glu" || StockKernels.byOp[$0.op] == nil }.flatMap(\.outputs))
         self.uses = uses
         self.isOutput = isOutput
     }
@@ -71,10 +67,25 @@ struct Lowering {
         }
     }
 
-    /// A value as 8-bit rows, in one term or two.
+    /// A value as 8-bit rows.
     struct QuantisedValue: Hashable {
         var value: Int
+        var precision: Precision
+    }
+
+    /// How closely 8-bit rows follow a value: in one term, or with a second one for blocks whose error is more than `share` times the average.
+    struct Precision: Hashable {
         var terms: Int
+        var share = 0.0
+
+        static let eight = Precision(terms: 1)
+        static let fifteen = Precision(terms: 2)
+        /// A second term for outliers: their blocks make up most of the error of a row that has some.
+        static let outliers = Precision(terms: 2, share: 2)
+
+        /// Of a term of each value, and of its list of blocks.
+        func stride(columns: Int) -> Int { Int(hadal_quantised_stride(Int64(columns), Int64(terms))) }
+        var attribute: hadal_kernel_attribute { hadal_kernel_attribute(share) }
     }
 
     // MARK: Operands
