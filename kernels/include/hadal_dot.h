@@ -20,6 +20,7 @@
 #define dot_panel HADAL_FN(dot_panel)
 #define dot_unpack HADAL_FN(dot_unpack)
 #define dot_tile HADAL_FN(dot_tile)
+#define dot_listed HADAL_FN(dot_listed)
 #define dot_tiles HADAL_FN(dot_tiles)
 #define dot_call HADAL_FN(dot_call)
 #define dot_many HADAL_FN(dot_many)
@@ -234,9 +235,9 @@ INLINE void dot_unpack(uint32_t packing, const uint8_t *codes, int64_t blocks, i
     }
 }
 
-/* out[t * 16 + r] += the products of blocks `first` ..< `last` of the panel, whose first one is block `origin` of the rows x. */
+/* out[t * 16 + r] += the products of the first `count` blocks of the panel, which are blocks of the rows x from `origin` on. */
 INLINE void dot_tile(
-    uint32_t packing, int tokens, const dot_panel *panel, int64_t first, int64_t last, int64_t origin, const int8_t *x, int64_t columns, int64_t stride, float *out) {
+    uint32_t packing, int tokens, const dot_panel *panel, int64_t count, int64_t origin, const int8_t *x, int64_t columns, int64_t stride, float *out) {
     const int halves = code_halves(packing);
 #pragma GCC unroll 4
     for (int part = 0; part < DOT_PARTS; part += DOT_VECTORS) {
@@ -244,7 +245,7 @@ INLINE void dot_tile(
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
             for (int v = 0; v < DOT_VECTORS; v++) sum[t * DOT_VECTORS + v] = v_load(out + t * HADAL_PACK_ROWS + (part + v) * LANES);
-        for (int64_t i = first; i < last; i++) {
+        for (int64_t i = 0; i < count; i++) {
             const int8_t *q = x + (origin + i) * 32, *block = x + columns + (origin + i) * (int64_t)sizeof(hadal_block);
 #pragma GCC unroll 2
             for (int h = 0; h <= halves; h++) {
@@ -267,6 +268,29 @@ INLINE void dot_tile(
     }
 }
 
+/* out[r] += the products of those blocks of a row x that are listed and in the panel, of `count` blocks from `origin` on. */
+INLINE void dot_listed(
+    uint32_t packing, const dot_panel *panel, const int32_t *listed, const int32_t *end, int64_t count, int64_t origin, const int8_t *x, int64_t columns, float *out) {
+    const int halves = code_halves(packing);
+    vf sum[DOT_PARTS];
+    for (int p = 0; p < DOT_PARTS; p++) sum[p] = v_load(out + p * LANES);
+    for (; listed < end && *listed < origin + count; listed++) {
+        const int64_t i = *listed - origin;
+        const hadal_block *block = (const hadal_block *)(x + columns) + *listed;
+#pragma GCC unroll 2
+        for (int h = 0; h <= halves; h++) {
+            vi dot[DOT_PARTS];
+            dot_block(1, packing, DOT_PARTS, 1, h * 4, halves ? 4 : 8, panel->lines[i], x + *listed * 32, 0, dot);
+#pragma GCC unroll 4
+            for (int p = 0; p < DOT_PARTS; p++)
+                sum[p] = dot_scaled(
+                    packing, sum[p], dot[p], v_load(panel->scale[i][h] + p * LANES), v_load(panel->minimum[i][h] + p * LANES), block->scale,
+                    halves ? (h ? block->high : block->low) : block->sum);
+        }
+    }
+    for (int p = 0; p < DOT_PARTS; p++) v_store(out + p * LANES, sum[p]);
+}
+
 /* All tokens with `count` blocks of a panel; `rest` takes what second terms give. */
 typedef struct {
     const dot_panel *panel;
@@ -281,20 +305,18 @@ INLINE void dot_tiles(uint32_t packing, const dot_call *call) {
     const int tile = code_halves(packing) ? DOT_HALVES_TOKENS : DOT_TOKENS;
     int64_t t = 0;
     for (; t + tile <= tokens; t += tile)
-        dot_tile(packing, tile, call->panel, 0, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+        dot_tile(packing, tile, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
     for (; t + 2 <= tokens; t += 2)
-        dot_tile(packing, 2, call->panel, 0, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
-    if (t < tokens) dot_tile(packing, 1, call->panel, 0, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+        dot_tile(packing, 2, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+    if (t < tokens) dot_tile(packing, 1, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
     if (call->terms == 1) return;
     const int64_t term_bytes = hadal_term_bytes(columns);
     for (t = 0; t < tokens; t++) {
         const int8_t *second = call->x + t * stride + term_bytes;
-        const int32_t *listed = (const int32_t *)(second + term_bytes);
-        for (int32_t i = 0; i < listed[0]; i++) {
-            const int64_t b = listed[1 + i] - call->origin;
-            if (b >= count) break;
-            if (b >= 0) dot_tile(packing, 1, call->panel, b, b + 1, call->origin, second, columns, stride, call->rest + t * HADAL_PACK_ROWS);
-        }
+        const int32_t *listed = (const int32_t *)(second + term_bytes), *end = listed + 1 + listed[0];
+        for (listed++; listed < end && *listed < call->origin; listed++) {}
+        if (listed < end && *listed < call->origin + count)
+            dot_listed(packing, call->panel, listed, end, count, call->origin, second, columns, call->rest + t * HADAL_PACK_ROWS);
     }
 }
 

@@ -81,7 +81,7 @@ struct Lowering {
         static let eight = Precision(terms: 1)
         static let fifteen = Precision(terms: 2)
         /// A second term for outliers: their blocks make up most of the error of a row that has some.
-        static let outliers = Precision(terms: 2, share: 2)
+        static let outliers = Precision(terms: 2, share: 4)
 
         /// Of a term of each value, and of its list of blocks.
         func stride(columns: Int) -> Int { Int(hadal_quantised_stride(Int64(columns), Int64(terms))) }
