@@ -130,7 +130,8 @@ final class WeightStore {
     /// Parameters as float32, in the stored order.
     func vector(_ index: Int) throws -> UnsafeMutableRawPointer {
         if let known = vectors[index] { return known }
-        let data = try Self.data(index, segment)
+        let stored = try stored(index), data = stored.bytes
+        defer { withExtendedLifetime(stored) {} }
         let weight = segment.graph.weights[index]
         let count = weight.elements
         let pointer = try allocate(count * 4)
@@ -175,7 +176,8 @@ final class WeightStore {
     /// A quantised matrix as float16, for what reads single rows in every step.
     func halves(_ index: Int) throws -> UnsafeMutableRawPointer {
         if let known = converted[index] { return known }
-        let data = try Self.data(index, segment)
+        let source = try stored(index)
+        defer { withExtendedLifetime(source) {} }
         let weight = segment.graph.weights[index]
         guard weight.dims.count == 2, let rowBytes = weight.dtype.byteCount(elements: weight.dims[1]) else {
             throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix")
@@ -184,7 +186,7 @@ final class WeightStore {
         guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
         let pointer = try allocate(size, huge: true)
         let stored = PlannedTensor(
-            home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!)), rows: .fixed(weight.dims[0]),
+            home: .constant(UnsafeMutableRawPointer(mutating: source.base)), rows: .fixed(weight.dims[0]),
             columns: weight.dims[1], stride: rowBytes, dtype: weight.dtype.rawValue)
         var target = stored
         target.home = .constant(pointer)

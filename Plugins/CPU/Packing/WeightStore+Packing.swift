@@ -124,6 +124,24 @@ extension WeightStore {
         return overflow || UInt64(needed) > free - free / 32
     }
 
+    /// A weight's bytes as they are stored: where the host has them, or read into memory of their own.
+    struct Stored {
+        var base: UnsafeRawPointer
+        var bytes: UnsafeRawBufferPointer
+        fileprivate var memory: HostMemory?
+    }
+
+    /// A weight's bytes, for the moment: read from its file, if it has one, without touching the host's mapping.
+    func stored(_ index: Int) throws -> Stored {
+        let data = try Self.data(index, segment)
+        guard let base = data.baseAddress else { throw HadalError(.invalidArgument, "weight '\(segment.graph.weights[index].name)' has no data") }
+        guard file(index) != nil else { return Stored(base: base, bytes: data, memory: nil) }
+        let bytes = segment.graph.weights[index].bytes
+        let memory = try HostMemory(bytes: bytes, huge: false)
+        try copy(index, data, to: memory.pointer)
+        return Stored(base: memory.pointer, bytes: UnsafeRawBufferPointer(start: memory.pointer, count: bytes), memory: memory)
+    }
+
     /// Copies a weight as it is stored.
     func copy(_ index: Int, _ data: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) throws {
         let weight = segment.graph.weights[index]

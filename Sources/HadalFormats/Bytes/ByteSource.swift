@@ -74,9 +74,9 @@ public final class ByteSource: Sendable {
         return UnsafeRawBufferPointer(rebasing: bytes[range])
     }
 
-    /// A copy of a few bytes, for which nothing is mapped.
+    /// A copy of a few bytes, for which nothing is mapped, nor paged in around them.
     public func copy(_ range: Range<Int>) -> [UInt8] {
-        windows?.copy(range) ?? withExtendedLifetime(self) { Array(bytes[range]) }
+        descriptor.map { FileWindows.copy(range, of: $0) } ?? withExtendedLifetime(self) { Array(bytes[range]) }
     }
 
     /// An open descriptor of the file, valid while the object lives; nil for bytes in memory.
