@@ -20,7 +20,7 @@ extension WeightStore {
     /// Packed matrices share blocks of memory, which then can have large pages. Those of this size have one to themselves.
     private static let blockBytes = 32 << 20
     private static let alignment = 4096
-    /// Files that start anew so often, or are read so fast, that they are best kept in the page cache are smaller.
+    /// Less than this is read through the page cache, always: it costs little there, and small models are started often.
     private static let largeBytes = 1 << 30
 
     /// Packs those of these weights that the device has no packed form of yet.

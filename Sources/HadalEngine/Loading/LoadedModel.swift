@@ -90,12 +90,22 @@ public final class LoadedModel: Sendable {
             // Beside experts on disk, few weights are left: they are best read at once.
             if streamed != nil, let tensor = binding.plainTensor { description.files.expect(tensor) }
             let data = try binding.materialise(from: description.files)
-            let file = binding.plainTensor.flatMap { description.files.fileRange(of: $0) }
-            bound.data.append(
-                .init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }, scales: data.scales.flatMap(Self.scales)))
+            bound.data.append(.init(bytes: data.bytes, file: file(of: binding, data), scales: data.scales.flatMap(Self.scales)))
+            // What has been put together anew is not needed where it was read.
+            if !data.isMapped, case .stored(let recipe) = binding.content { recipe.tensors.forEach(description.files.release) }
             bound.owners.append(data)
         }
         return bound
+    }
+
+    /// Where in an open file a weight's bytes lie, if they are used in place.
+    private func file(of binding: WeightBinding, _ data: WeightData) -> (descriptor: Int32, offset: UInt64)? {
+        guard data.isMapped, case .stored(let recipe) = binding.content, recipe.tensors.count == 1, let tensor = recipe.tensors.first,
+            let range = description.files.fileRange(of: tensor), let start = data.bytes.baseAddress, let base = description.files.bytes(of: tensor).baseAddress
+        else { return nil }
+        let skip = start - base
+        guard skip >= 0, skip + data.bytes.count <= range.count else { return nil }
+        return (range.descriptor, UInt64(range.offset + skip))
     }
 
     private static func scales(_ scales: WeightScales) -> Segment.BlockScales? {

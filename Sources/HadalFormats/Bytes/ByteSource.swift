@@ -89,6 +89,9 @@ public final class ByteSource: Sendable {
         #endif
     }
 
+    /// Tells the system that a range will hardly be read again, so that its pages leave the process's memory. Pointers stay valid.
+    public func release(_ range: Range<Int>) { mapping?.discard(range) }
+
     /// Tells the system that a range will not be read again soon. Ends the windows within it. Does nothing for bytes in memory.
     public func discard(_ range: Range<Int>) {
         mapping?.discard(range)
