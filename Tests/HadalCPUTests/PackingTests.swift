@@ -13,7 +13,7 @@ import Testing
         try #require(try CPUBackend().open(device: 0, options: ["threads": .int(2)], log: .silent) as? CPUDevice)
     }
 
-    /// Two linears and a stack, as one file of `offset` other bytes and then the weights, with a few bytes between them.
+    /// Two linears, as one file of `offset` other bytes and then the weights, with a few bytes between them.
     private struct Model {
         var segment: Segment
         var offsets: [Int]
