@@ -25,6 +25,8 @@ public struct EngineForecast: Sendable {
     public let residentBytes: Int
     /// What each device of the plan has to hold.
     public let devices: [DeviceForecast]
+    /// Bytes of weights that are in memory once the model is loaded, of all devices: packed as each device packs them.
+    public var heldBytes: Int { devices.reduce(0) { $0 + $1.weightBytes + $1.expertBytes } }
     /// Most tokens of a step.
     public let batchTokens: Int
     /// What keeps the model from loading with these options, if anything does.
@@ -149,7 +151,7 @@ public struct EngineForecast: Sendable {
             ],
             "device_memory": JSON(.array(devices.map(\.json))),
             "memory": [
-                "weights_bytes": JSON(.int(Int64(weightBytes))), "cache_bytes": JSON(.int(Int64(cacheBytes))),
+                "weights_bytes": JSON(.int(Int64(weightBytes))), "held_weights_bytes": number(heldBytes), "cache_bytes": JSON(.int(Int64(cacheBytes))),
                 "cache_bytes_per_token": JSON(.int(Int64(cacheBytesPerToken))), "context": JSON(.int(Int64(contextLength))),
                 "free_bytes": freeBytes.map { JSON(.int(Int64($0))) } ?? .null,
                 "resident_weights_bytes": JSON(.int(Int64(residentBytes))),

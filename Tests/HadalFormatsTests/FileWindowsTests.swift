@@ -28,7 +28,7 @@ struct FileWindowsTests {
         let first = try windows.bytes(range)
         #expect(Array(first) == Array(pattern[1..<40_000]))
         #expect(try windows.bytes(range).baseAddress == first.baseAddress)
-        #expect(windows.copy(head + 20_000..<head + 20_005) == [0, 7, 14, 21, 28])
+        #expect(FileWindows.copy(head + 20_000..<head + 20_005, of: windows.descriptor) == [0, 7, 14, 21, 28])
         #expect(try Array(windows.bytes(0..<3)) == [1, 2, 3])
         #expect(try windows.bytes(head - 2..<head + 2).count == 4)
         #expect(try windows.bytes(5..<5).isEmpty)

@@ -36,17 +36,27 @@ final class PackedMatrices {
         }
     }
 
+    /// Where a matrix is, and the memory that is part of.
+    struct Place {
+        var memory: HostMemory
+        var pointer: UnsafeMutableRawPointer
+    }
+
     private struct Entry {
         weak var memory: HostMemory?
+        var pointer: UnsafeMutableRawPointer
     }
 
     private var entries: [Key: Entry] = [:]
 
-    subscript(key: Key) -> HostMemory? {
-        get { entries[key]?.memory }
-        set {
-            entries = entries.filter { $0.value.memory != nil }
-            entries[key] = newValue.map { Entry(memory: $0) }
+    subscript(key: Key) -> Place? {
+        get {
+            guard let entry = entries[key], let memory = entry.memory else { return nil }
+            return Place(memory: memory, pointer: entry.pointer)
         }
+        set { entries[key] = newValue.map { Entry(memory: $0.memory, pointer: $0.pointer) } }
     }
+
+    /// Forgets what is gone.
+    func trim() { entries = entries.filter { $0.value.memory != nil } }
 }

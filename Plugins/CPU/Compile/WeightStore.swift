@@ -13,7 +13,7 @@ final class WeightStore {
     }
 
     /// One weight's bytes: the same bytes under two names (a tied head) are kept once.
-    private struct Identity: Hashable {
+    struct Identity: Hashable {
         var address: UInt
         var dtype: DType
         var dims: [Int]
@@ -29,7 +29,6 @@ final class WeightStore {
     private(set) var keepsWeights = false
     /// Whether matrices that are not packed are copied, so that the host can drop its mapping.
     private let copiesMatrices: Bool
-    private let packed: Set<Identity>
     private var matrices: [Identity: Matrix] = [:]
     private var vectors: [Int: UnsafeMutableRawPointer] = [:]
     private var converted: [Int: UnsafeMutableRawPointer] = [:]
@@ -43,24 +42,24 @@ final class WeightStore {
     init(_ segment: Segment, on device: CPUDevice) throws {
         self.segment = segment
         self.device = device
-        var packed: Set<Identity> = [], loose: [Identity: Int] = [:]
+        var packed: Set<Identity> = [], loose: [Identity: Int] = [:], order: [Int] = []
         for node in segment.graph.nodes {
             let (matrices, packs) = Self.matrices(of: node.op)
             for input in matrices where input < node.inputs.count {
                 guard case .weight(let index) = node.inputs[input], !Self.isStreamed(index, segment, device) else { continue }
                 let identity = try Self.identity(index, segment)
                 if packs, Self.packing(of: segment.graph.weights[index], device) != 0 {
-                    packed.insert(identity)
+                    if packed.insert(identity).inserted { order.append(index) }
                 } else {
                     loose[identity] = segment.graph.weights[index].bytes
                 }
             }
         }
-        self.packed = packed
         let packedBytes = packed.reduce(0) { $0 + ($1.dtype.byteCount(elements: $1.dims.reduce(1, *)) ?? 0) }
         let looseBytes = loose.reduce(0) { packed.contains($1.key) ? $0 : $0 + $1.value }
         // A copy of little beside what is packed lets all of the mapping go; a float model is best read in place.
         copiesMatrices = looseBytes <= packedBytes
+        try pack(order)
     }
 
     deinit { device.experts?.remove(expertLayers) }
@@ -86,13 +85,13 @@ final class WeightStore {
         hadal_packing_of(weight.dtype.rawValue, device.configuration.isa.rawValue)
     }
 
-    private static func identity(_ index: Int, _ segment: Segment) throws -> Identity {
+    static func identity(_ index: Int, _ segment: Segment) throws -> Identity {
         let data = try data(index, segment)
         let weight = segment.graph.weights[index]
         return Identity(address: UInt(bitPattern: data.baseAddress), dtype: weight.dtype, dims: weight.dims)
     }
 
-    private static func data(_ index: Int, _ segment: Segment) throws -> UnsafeRawBufferPointer {
+    static func data(_ index: Int, _ segment: Segment) throws -> UnsafeRawBufferPointer {
         guard segment.graph.weights.indices.contains(index), segment.weights.indices.contains(index) else {
             throw HadalError(.invalidArgument, "the segment has no weight \(index)")
         }
@@ -112,17 +111,25 @@ final class WeightStore {
         return data
     }
 
-    private func allocate(_ bytes: Int, huge: Bool = false) throws -> UnsafeMutableRawPointer {
+    private func allocate(_ bytes: Int, huge: Bool = false) throws -> UnsafeMutableRawPointer { try allocateBlock(bytes, huge: huge).pointer }
+
+    func allocateBlock(_ bytes: Int, huge: Bool) throws -> HostMemory {
         let block = try HostMemory(bytes: bytes, huge: huge && device.configuration.usesHugePages)
         memory.append(block)
         self.bytes += bytes
-        return block.pointer
+        return block
     }
+
+    /// Has memory of another executable live as long as this store's.
+    func retain(_ block: HostMemory) { if !memory.contains(where: { $0 === block }) { memory.append(block) } }
+
+    func setMatrix(_ matrix: Matrix, for identity: Identity) { matrices[identity] = matrix }
 
     /// Parameters as float32, in the stored order.
     func vector(_ index: Int) throws -> UnsafeMutableRawPointer {
         if let known = vectors[index] { return known }
-        let data = try Self.data(index, segment)
+        let stored = try stored(index), data = stored.bytes
+        defer { withExtendedLifetime(stored) {} }
         let weight = segment.graph.weights[index]
         let count = weight.elements
         let pointer = try allocate(count * 4)
@@ -167,7 +174,8 @@ final class WeightStore {
     /// A quantised matrix as float16, for what reads single rows in every step.
     func halves(_ index: Int) throws -> UnsafeMutableRawPointer {
         if let known = converted[index] { return known }
-        let data = try Self.data(index, segment)
+        let source = try stored(index)
+        defer { withExtendedLifetime(source) {} }
         let weight = segment.graph.weights[index]
         guard weight.dims.count == 2, let rowBytes = weight.dtype.byteCount(elements: weight.dims[1]) else {
             throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix")
@@ -176,7 +184,7 @@ final class WeightStore {
         guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
         let pointer = try allocate(size, huge: true)
         let stored = PlannedTensor(
-            home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!)), rows: .fixed(weight.dims[0]),
+            home: .constant(UnsafeMutableRawPointer(mutating: source.base)), rows: .fixed(weight.dims[0]),
             columns: weight.dims[1], stride: rowBytes, dtype: weight.dtype.rawValue)
         var target = stored
         target.home = .constant(pointer)
@@ -203,11 +211,9 @@ final class WeightStore {
         let data = try Self.data(index, segment)
         let weight = segment.graph.weights[index]
         let matrix: Matrix
-        if packed.contains(identity) {
-            matrix = try pack(index, weight, data)
-        } else if copiesMatrices {
+        if copiesMatrices {
             let pointer = try allocate(weight.bytes, huge: true)
-            pointer.copyMemory(from: data.baseAddress!, byteCount: weight.bytes)
+            try copy(index, data, to: pointer)
             matrix = Matrix(pointer: pointer, packing: 0)
         } else {
             keepsWeights = true
@@ -217,39 +223,8 @@ final class WeightStore {
         return matrix
     }
 
-    private func pack(_ index: Int, _ weight: Graph.Weight, _ data: UnsafeRawBufferPointer) throws -> Matrix {
-        let packing = Self.packing(of: weight, device)
-        let dims = weight.dims.suffix(2)
-        guard dims.count == 2, let rows = dims.first, let columns = dims.last, let rowBytes = weight.dtype.byteCount(elements: columns)
-        else { throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix") }
-        // Each expert's matrix starts a group of its own.
-        let matrices = weight.elements / (rows * columns)
-        let size = Int(hadal_packed_bytes(packing, Int64(rows), Int64(columns)))
-        let (total, overflow) = size.multipliedReportingOverflow(by: matrices)
-        guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
-        let key = PackedMatrices.Key(weight, segment.weights[index])
-        if let known = key.flatMap({ device.packedMatrices[$0] }) {
-            memory.append(known)
-            return Matrix(pointer: known.pointer, packing: packing)
-        }
-        let pointer = try allocate(total, huge: true)
-        let kernel = try device.kernels.kernel("linear_pack", of: "linear")
-        let plan = (0..<matrices).map { index in
-            let stored = PlannedTensor(
-                home: .constant(UnsafeMutableRawPointer(mutating: data.baseAddress!) + index * rows * rowBytes), rows: .fixed(rows),
-                columns: columns, stride: rowBytes, dtype: weight.dtype.rawValue)
-            let target = PlannedTensor(
-                home: .constant(pointer + index * size), rows: .fixed(rows), columns: columns, stride: 0,
-                dtype: weight.dtype.rawValue, packing: packing)
-            return PlannedInstruction(kernel: kernel, inputs: [stored], outputs: [target], node: 0)
-        }
-        try run(plan)
-        if let key { device.packedMatrices[key] = memory.last { $0.pointer == pointer } }
-        return Matrix(pointer: pointer, packing: packing)
-    }
-
     /// Runs calls that prepare weights.
-    private func run(_ plan: [PlannedInstruction]) throws {
+    func run(_ plan: [PlannedInstruction]) throws {
         let program = try Program(
             plan, slots: [], states: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), on: device)
         guard device.pool.run(Run(instructions: program.instructions)) == .done else {

@@ -30,12 +30,12 @@ struct PlanCommand: ParsableCommand {
         PlanListing.placement(forecast).forEach { Terminal.line($0) }
         Terminal.line("\nmemory")
         Terminal.line(Terminal.table([
-            ["  weights", Terminal.bytes(forecast.weightBytes)],
+            ["  weights", Terminal.bytes(forecast.heldBytes), "as loaded; \(Terminal.bytes(forecast.weightBytes)) as stored"],
             ["  cache", Terminal.bytes(forecast.cacheBytes), "for \(forecast.contextLength) tokens, \(Terminal.bytes(forecast.cacheBytesPerToken)) each; taken as it fills"],
             ["  free now", forecast.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
         ]))
         if let text = PlanListing.devices(forecast) { Terminal.line(text) }
-        if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.weightBytes > free, forecast.devices.count < 2 {
+        if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.heldBytes > free, forecast.devices.count < 2 {
             Terminal.line("  the weights do not fit the free memory")
         }
         if let obstacle = forecast.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle)") }
@@ -67,7 +67,7 @@ struct PlanCommand: ParsableCommand {
             if let rate = forecast.expertReadRate { rows.append(["  disk", "\(Terminal.number(rate / 1e9, 2)) GB/s", "measured just now"]) }
         }
         Terminal.line(Terminal.table(rows))
-        if let free = forecast.freeBytes, forecast.expertMemory == nil, forecast.weightBytes > free {
+        if let free = forecast.freeBytes, forecast.expertMemory == nil, forecast.heldBytes > free {
             Terminal.line("  the weights do not fit the free memory; --expert-memory keeps only some experts there")
         }
     }

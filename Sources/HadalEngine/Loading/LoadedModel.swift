@@ -30,9 +30,9 @@ public final class LoadedModel: Sendable {
     let predictionSource: (value: Int, width: Int)?
     /// Lengths past which every key must be rotated anew.
     let ropeSwitches: [Int]
-    public let fingerprint: String
     let recommendedSampling: (options: SamplingOptions, named: Set<String>)
     private let kept = Mutex<[BoundWeights]>([])
+    private let knownFingerprint = Mutex<String?>(nil)
 
     public var vocabularySize: Int { description.graph.vocabularySize }
     public var contextLength: Int { description.graph.contextLength }
@@ -66,7 +66,6 @@ public final class LoadedModel: Sendable {
         if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed
         ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
-        fingerprint = Self.fingerprint(description)
         recommendedSampling = Self.sampling(description.files)
         self.graph = graph
     }
@@ -91,12 +90,22 @@ public final class LoadedModel: Sendable {
             // Beside experts on disk, few weights are left: they are best read at once.
             if streamed != nil, let tensor = binding.plainTensor { description.files.expect(tensor) }
             let data = try binding.materialise(from: description.files)
-            let file = binding.plainTensor.flatMap { description.files.fileRange(of: $0) }
-            bound.data.append(
-                .init(bytes: data.bytes, file: file.map { ($0.descriptor, UInt64($0.offset)) }, scales: data.scales.flatMap(Self.scales)))
+            bound.data.append(.init(bytes: data.bytes, file: file(of: binding, data), scales: data.scales.flatMap(Self.scales)))
+            // What has been put together anew is not needed where it was read.
+            if !data.isMapped, case .stored(let recipe) = binding.content { recipe.tensors.forEach(description.files.release) }
             bound.owners.append(data)
         }
         return bound
+    }
+
+    /// Where in an open file a weight's bytes lie, if they are used in place.
+    private func file(of binding: WeightBinding, _ data: WeightData) -> (descriptor: Int32, offset: UInt64)? {
+        guard data.isMapped, case .stored(let recipe) = binding.content, recipe.tensors.count == 1, let tensor = recipe.tensors.first,
+            let range = description.files.fileRange(of: tensor), let start = data.bytes.baseAddress, let base = description.files.bytes(of: tensor).baseAddress
+        else { return nil }
+        let skip = start - base
+        guard skip >= 0, skip + data.bytes.count <= range.count else { return nil }
+        return (range.descriptor, UInt64(range.offset + skip))
     }
 
     private static func scales(_ scales: WeightScales) -> Segment.BlockScales? {
@@ -162,15 +171,21 @@ public final class LoadedModel: Sendable {
     /// Lets go of the file's pages: the backend has copies of its own.
     func releaseMappedPages() { for tensor in description.files.tensors { description.files.discard(tensor) } }
 
-    /// A hash over the tensor directory and the first bytes of each tensor: tells models apart, and is no signature.
-    private static func fingerprint(_ description: ModelDescription) -> String {
-        var hash = FNV1a()
-        hash.combine(description.graph.architecture.utf8)
-        for tensor in description.files.tensors {
-            hash.combine("\(tensor.name) \(tensor.dtype.name) \(tensor.shape)".utf8)
-            hash.combine(description.files.firstBytes(of: tensor, count: 16))
+    /// A hash over the tensor directory and the first bytes of each tensor: tells models apart, and is no signature. Read from the file when
+    /// first asked for: it is spread over all of it.
+    public var fingerprint: String {
+        knownFingerprint.withLock { known in
+            if let known { return known }
+            var hash = FNV1a()
+            hash.combine(description.graph.architecture.utf8)
+            for tensor in description.files.tensors {
+                hash.combine("\(tensor.name) \(tensor.dtype.name) \(tensor.shape)".utf8)
+                hash.combine(description.files.firstBytes(of: tensor, count: 16))
+            }
+            let made = String(hash.value, radix: 16)
+            known = made
+            return made
         }
-        return String(hash.value, radix: 16)
     }
 
     /// What generation_config.json or a GGUF file's `general.sampling` keys recommend, over Hadal's defaults.

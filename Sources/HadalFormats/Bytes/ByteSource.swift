@@ -74,9 +74,9 @@ public final class ByteSource: Sendable {
         return UnsafeRawBufferPointer(rebasing: bytes[range])
     }
 
-    /// A copy of a few bytes, for which nothing is mapped.
+    /// A copy of a few bytes, for which nothing is mapped, nor paged in around them.
     public func copy(_ range: Range<Int>) -> [UInt8] {
-        windows?.copy(range) ?? withExtendedLifetime(self) { Array(bytes[range]) }
+        descriptor.map { FileWindows.copy(range, of: $0) } ?? withExtendedLifetime(self) { Array(bytes[range]) }
     }
 
     /// An open descriptor of the file, valid while the object lives; nil for bytes in memory.
@@ -88,6 +88,9 @@ public final class ByteSource: Sendable {
         if let descriptor { posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED) }
         #endif
     }
+
+    /// Tells the system that a range will hardly be read again, so that its pages leave the process's memory. Pointers stay valid.
+    public func release(_ range: Range<Int>) { mapping?.discard(range) }
 
     /// Tells the system that a range will not be read again soon. Ends the windows within it. Does nothing for bytes in memory.
     public func discard(_ range: Range<Int>) {

@@ -74,8 +74,8 @@ final class FileWindows: Sendable {
         return UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address + UInt(range.lowerBound - from)), count: range.count)
     }
 
-    /// Copies a range, which need not be mapped.
-    func copy(_ range: Range<Int>) -> [UInt8] {
+    /// Copies a range of a file, which need not be mapped. Zeros stand for what cannot be read.
+    static func copy(_ range: Range<Int>, of descriptor: Int32) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: range.count)
         var done = 0
         while done < bytes.count {

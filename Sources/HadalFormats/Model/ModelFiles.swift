@@ -113,7 +113,10 @@ public final class ModelFiles: Sendable {
     /// Tells the system that a tensor's data will be read soon.
     public func expect(_ tensor: TensorInfo) { sources[tensor.shard].expect(tensor.range) }
 
-    /// Tells the system that a tensor's data will not be read again soon.
+    /// Tells the system that a tensor's data will hardly be read again: the process's memory need not hold its pages. Pointers stay valid.
+    public func release(_ tensor: TensorInfo) { sources[tensor.shard].release(tensor.range) }
+
+    /// Tells the system that a tensor's data will not be read again soon. Pointers into it may end.
     public func discard(_ tensor: TensorInfo) { sources[tensor.shard].discard(tensor.range) }
 
     /// Bytes of all readable tensors together, as stored.
