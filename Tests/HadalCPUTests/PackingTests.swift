@@ -70,7 +70,7 @@ import Testing
     private func job(_ file: Int32?, offset: Int, matrices: Int, rows: Int, columns: Int, from memory: UnsafeMutableRawPointer) -> PackingJob {
         PackingJob(
             name: "w", dtype: DType.q4_1.rawValue, matrices: matrices, rows: rows, columns: columns, rowBytes: columns / 32 * 20,
-            packing: hadal_packing_of(DType.q4_1.rawValue), bytes: UnsafeRawPointer(memory), file: file.map { ($0, UInt64(offset)) }, target: memory)
+            packing: hadal_packing_of(DType.q4_1.rawValue, InstructionSet.available.rawValue), bytes: UnsafeRawPointer(memory), file: file.map { ($0, UInt64(offset)) }, target: memory)
     }
 
     /// Kilobytes of the mappings of a file that are resident.
