@@ -30,9 +30,12 @@ run: $(STAMP)
 test: deps
 	@.ci/test
 
+# The table of docs/performance.md, beside llama.cpp where its Python package is installed. MODELS: where model files are.
+MODELS ?=
+export MODELS
 bench: $(STAMP)
-	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
-	$(HADAL) bench "$$MODEL" --backend "$$BACKEND" $(ARGS)
+	@.ci/fetch-default-model
+	@PYTHONDONTWRITEBYTECODE=1 python3 packaging/bench.py --hadal $(HADAL) $(ARGS)
 
 # A folder and a tarball that run without Swift; .ci/test-dist tries them in a root with the C library alone.
 dist: $(STAMP)
