@@ -39,6 +39,7 @@ struct PhysicalDevice: @unchecked Sendable {
         var storage16 = false
         var storage8 = false
         var integerDot = false
+        /// Vulkan's memory model, and atomics of the whole device in it.
         var memoryModel = false
         var hasMatrices = false
         /// nil: no cooperative matrices, or none of float16 added to float32.
@@ -175,7 +176,7 @@ struct PhysicalDevice: @unchecked Sendable {
         found.storage16 = v11.storageBuffer16BitAccess != 0
         found.integerDot = hasDot && dot.shaderIntegerDotProduct != 0
         found.hasMatrices = matrices.cooperativeMatrix != 0
-        found.memoryModel = v12.vulkanMemoryModel != 0
+        found.memoryModel = v12.vulkanMemoryModel != 0 && v12.vulkanMemoryModelDeviceScope != 0
         found.subgroupArithmetic = arithmetic
         found.subgroupSizeControl = hasControl && control.subgroupSizeControl != 0 && control.computeFullSubgroups != 0
         return found

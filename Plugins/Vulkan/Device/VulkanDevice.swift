@@ -24,14 +24,18 @@ final class VulkanDevice: Device, @unchecked Sendable {
         var info = physical.info
         info.features.removeAll { disabled.contains($0) }
         self.info = info
+        let compilers = settings.compiles ? ShaderCompilers.installed : []
+        guard settings.order == .together || !compilers.isEmpty else {
+            throw HadalError(.unsupported, "option 'order': another order takes a shader compiler")
+        }
         let store = SpirvStore(
-            compilers: settings.compiles ? ShaderCompilers.installed : [], cache: settings.cache,
+            compilers: compilers, cache: settings.cache,
             shipped: (settings.kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/spirv" },
             output: settings.spirvOutput, log: log)
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
             directories: settings.kernelDirectories, features: Set(physical.featureNames).subtracting(disabled),
-            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil, log: log
+            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil, order: settings.order, log: log
         ) { source in (try? store.words(of: source)) != nil }
         if settings.spirvOutput != nil { for source in try RateMeter.sources() { _ = try? store.words(of: source) } }
     }

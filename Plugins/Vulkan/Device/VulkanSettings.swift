@@ -14,6 +14,7 @@ struct VulkanSettings {
     var disabledFeatures: Set<String> = []
     var compiles = true
     var spirvOutput: String?
+    var order = InvocationOrder.together
 
     /// Every name that `without` may list, as `hadal backends` shows them.
     static let knownFeatures = [
@@ -39,6 +40,9 @@ struct VulkanSettings {
         OptionSpec(
             name: "spirv-output", kind: .string, defaultValue: .string(""),
             help: "a directory for the compiled form of every kernel in use, as an installation ships them in kernels/spirv"),
+        OptionSpec(
+            name: "order", kind: .string, defaultValue: .string(InvocationOrder.together.rawValue), choices: InvocationOrder.allCases.map(\.rawValue),
+            help: "how the invocations of a kernel are numbered: together, as the device has them, or backward, to see whether a kernel depends on that"),
     ]
 
     /// - Throws: `invalidArgument` for a feature that there is none of.
@@ -59,6 +63,7 @@ struct VulkanSettings {
         }
         spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
+        order = InvocationOrder(rawValue: text("order")) ?? .together
     }
 
     /// Those of the first directory that has any, else the installation's.
