@@ -12,15 +12,24 @@ final class VulkanDevice: Device, @unchecked Sendable {
     let transfer: Transfer
     let kernels: Kernels
     let pipelines: Pipelines
+    /// Whether memory that kernels share holds NaN before anything is written to it, so that whoever reads too early shows.
+    let poisonsMemory: Bool
 
     init(_ physical: PhysicalDevice, _ library: VulkanLibrary, _ settings: VulkanSettings, log: LogSink) throws {
-        context = try DeviceContext(physical, library)
-        transfer = Transfer(context)
+        poisonsMemory = settings.order == .backward
         var disabled = settings.disabledFeatures
+        if let needed = PhysicalDevice.Features.needed.first(where: { disabled.contains($0.name) }) {
+            throw HadalError(.unsupported, "\(physical.name) without \(needed.help): kernels cannot do without that", hint: "leave '\(needed.name)' out of option 'without'")
+        }
         for quirk in try settings.quirks().holding(for: physical) {
             log.write(.info, "\(physical.name): not using \(quirk.disabled.joined(separator: ", ")): \(quirk.why)")
+            if let needed = PhysicalDevice.Features.needed.first(where: { quirk.disabled.contains($0.name) }) {
+                throw HadalError(.unsupported, "\(physical.name) is not used with this driver, as kernels need \(needed.help): \(quirk.why)")
+            }
             disabled.formUnion(quirk.disabled)
         }
+        context = try DeviceContext(physical, library)
+        transfer = Transfer(context)
         var info = physical.info
         info.features.removeAll { disabled.contains($0) }
         self.info = info
