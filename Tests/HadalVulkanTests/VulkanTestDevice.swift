@@ -12,6 +12,8 @@ enum VulkanTestDevice {
     /// nil: Vulkan tests skip.
     static let info: DeviceInfo? = (try? backend.devices())?.first
     static let isHere = info != nil
+    /// What kernels can do without.
+    static let optionalFeatures = (info?.features ?? []).filter { !["address", "timeline", "subgroup-arithmetic"].contains($0) }
     static let absence: String = "no Vulkan device on this machine"
     static let catalogue = Result { try OpCatalogue.load() }
 
@@ -33,7 +35,16 @@ enum VulkanTestDevice {
         let folder = try catalogue.get().contract(for: op).folder
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         try FileManager.default.copyItem(atPath: folder, toPath: "\(directory)/\(op)")
-        let path = "\(directory)/\(op)/vulkan.comp"
+        try edit("\(directory)/\(op)/vulkan.comp", change)
+    }
+
+    /// A copy of the shared files in a directory of op folders.
+    static func copySharedFiles(to directory: String) throws {
+        let folder = try catalogue.get().contract(for: "add").folder
+        try FileManager.default.copyItem(atPath: "\(folder)/../glsl", toPath: "\(directory)/glsl")
+    }
+
+    static func edit(_ path: String, _ change: (inout String) -> Void) throws {
         var text = try String(contentsOfFile: path, encoding: .utf8)
         change(&text)
         try text.write(toFile: path, atomically: true, encoding: .utf8)

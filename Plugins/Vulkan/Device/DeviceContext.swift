@@ -101,7 +101,9 @@ final class DeviceContext: @unchecked Sendable {
         v12.shaderInt8 = physical.features.int8 ? 1 : 0
         v12.storageBuffer8BitAccess = physical.features.storage8 ? 1 : 0
         let usesMatrices = physical.features.matrix != nil
+        // Cooperative matrices need the memory model, in which every kernel's atomics then need their scope.
         v12.vulkanMemoryModel = usesMatrices ? 1 : 0
+        v12.vulkanMemoryModelDeviceScope = usesMatrices ? 1 : 0
         var matrices = hadal_vulkan_matrix_features()
         matrices.sType = VkStructureType(rawValue: UInt32(HADAL_VULKAN_COOPERATIVE_MATRIX_FEATURES))
         matrices.cooperativeMatrix = 1

@@ -30,7 +30,7 @@ struct PhysicalDevice: @unchecked Sendable {
     let allocationLimit: UInt64
     let importAlignment: Int
 
-    /// What shaders may use. Every one has a way around it but the address, which is how kernels reach their operands.
+    /// What shaders may use. Most have a way around them.
     struct Features: Sendable {
         var bufferDeviceAddress = false
         var timelineSemaphore = false
@@ -39,12 +39,19 @@ struct PhysicalDevice: @unchecked Sendable {
         var storage16 = false
         var storage8 = false
         var integerDot = false
+        /// Vulkan's memory model, and atomics of the whole device in it.
         var memoryModel = false
         var hasMatrices = false
         /// nil: no cooperative matrices, or none of float16 added to float32.
         var matrix: MatrixShape?
         var subgroupArithmetic = false
         var subgroupSizeControl = false
+
+        /// Those that there is no way around.
+        static let needed = [
+            (name: "address", help: "buffer addresses (bufferDeviceAddress)"), (name: "timeline", help: "timeline semaphores"),
+            (name: "subgroup-arithmetic", help: "subgroup arithmetic in compute shaders"),
+        ]
 
         var names: [String] {
             [
@@ -175,7 +182,7 @@ struct PhysicalDevice: @unchecked Sendable {
         found.storage16 = v11.storageBuffer16BitAccess != 0
         found.integerDot = hasDot && dot.shaderIntegerDotProduct != 0
         found.hasMatrices = matrices.cooperativeMatrix != 0
-        found.memoryModel = v12.vulkanMemoryModel != 0
+        found.memoryModel = v12.vulkanMemoryModel != 0 && v12.vulkanMemoryModelDeviceScope != 0
         found.subgroupArithmetic = arithmetic
         found.subgroupSizeControl = hasControl && control.subgroupSizeControl != 0 && control.computeFullSubgroups != 0
         return found
@@ -223,10 +230,7 @@ struct PhysicalDevice: @unchecked Sendable {
     var lacks: String? {
         if apiVersion < 1 << 22 | 2 << 12 { return "Vulkan 1.2 (it has \(VulkanLibrary.text(apiVersion)))" }
         if queueFamily == nil { return "a queue that computes" }
-        if !features.bufferDeviceAddress { return "buffer addresses (bufferDeviceAddress)" }
-        if !features.timelineSemaphore { return "timeline semaphores" }
-        if !features.subgroupArithmetic { return "subgroup arithmetic in compute shaders" }
-        return nil
+        return Features.needed.first { !features.names.contains($0.name) }?.help
     }
 
     var featureNames: [String] { features.names + (fixedSubgroup > 0 ? ["fixed-subgroup"] : []) }

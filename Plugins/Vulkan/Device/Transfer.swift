@@ -58,9 +58,11 @@ final class Transfer: @unchecked Sendable {
         }
     }
 
-    func clear(_ memory: DeviceMemory) throws {
+    func clear(_ memory: DeviceMemory) throws { try fill(memory, with: 0) }
+
+    func fill(_ memory: DeviceMemory, with word: UInt32) throws {
         try context.once { commands in
-            context.functions.pointee.CmdFillBuffer(commands, memory.buffer, 0, VkDeviceSize(VK_WHOLE_SIZE), 0)
+            context.functions.pointee.CmdFillBuffer(commands, memory.buffer, 0, VkDeviceSize(VK_WHOLE_SIZE), word)
         }
     }
 

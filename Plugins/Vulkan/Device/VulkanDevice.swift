@@ -12,26 +12,39 @@ final class VulkanDevice: Device, @unchecked Sendable {
     let transfer: Transfer
     let kernels: Kernels
     let pipelines: Pipelines
+    /// Whether memory that kernels share holds NaN before anything is written to it, so that whoever reads too early shows.
+    let poisonsMemory: Bool
 
     init(_ physical: PhysicalDevice, _ library: VulkanLibrary, _ settings: VulkanSettings, log: LogSink) throws {
-        context = try DeviceContext(physical, library)
-        transfer = Transfer(context)
+        poisonsMemory = settings.order == .backward
         var disabled = settings.disabledFeatures
+        if let needed = PhysicalDevice.Features.needed.first(where: { disabled.contains($0.name) }) {
+            throw HadalError(.unsupported, "\(physical.name) without \(needed.help): kernels cannot do without that", hint: "leave '\(needed.name)' out of option 'without'")
+        }
         for quirk in try settings.quirks().holding(for: physical) {
             log.write(.info, "\(physical.name): not using \(quirk.disabled.joined(separator: ", ")): \(quirk.why)")
+            if let needed = PhysicalDevice.Features.needed.first(where: { quirk.disabled.contains($0.name) }) {
+                throw HadalError(.unsupported, "\(physical.name) is not used with this driver, as kernels need \(needed.help): \(quirk.why)")
+            }
             disabled.formUnion(quirk.disabled)
         }
+        context = try DeviceContext(physical, library)
+        transfer = Transfer(context)
         var info = physical.info
         info.features.removeAll { disabled.contains($0) }
         self.info = info
+        let compilers = settings.compiles ? ShaderCompilers.installed : []
+        guard settings.order == .together || !compilers.isEmpty else {
+            throw HadalError(.unsupported, "option 'order': another order takes a shader compiler")
+        }
         let store = SpirvStore(
-            compilers: settings.compiles ? ShaderCompilers.installed : [], cache: settings.cache,
+            compilers: compilers, cache: settings.cache,
             shipped: (settings.kernelDirectories + [KernelFolders.installed].compactMap { $0 }).map { "\($0)/spirv" },
             output: settings.spirvOutput, log: log)
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
             directories: settings.kernelDirectories, features: Set(physical.featureNames).subtracting(disabled),
-            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil, log: log
+            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil, order: settings.order, log: log
         ) { source in (try? store.words(of: source)) != nil }
         if settings.spirvOutput != nil { for source in try RateMeter.sources() { _ = try? store.words(of: source) } }
     }

@@ -14,6 +14,7 @@ struct VulkanSettings {
     var disabledFeatures: Set<String> = []
     var compiles = true
     var spirvOutput: String?
+    var order = InvocationOrder.together
 
     /// Every name that `without` may list, as `hadal backends` shows them.
     static let knownFeatures = [
@@ -32,13 +33,16 @@ struct VulkanSettings {
             help: "a file of tuned parameters; by default hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none' for the usual ones"),
         OptionSpec(
             name: "without", kind: .string, defaultValue: .string(""),
-            help: "device features not to use, separated by commas: \(knownFeatures.joined(separator: ", "))"),
+            help: "device features to do without, separated by commas: \(knownFeatures.joined(separator: ", "))"),
         OptionSpec(
             name: "compile", kind: .bool, defaultValue: .bool(true),
             help: "compile kernels that the installation has no compiled form of, with shaderc"),
         OptionSpec(
             name: "spirv-output", kind: .string, defaultValue: .string(""),
             help: "a directory for the compiled form of every kernel in use, as an installation ships them in kernels/spirv"),
+        OptionSpec(
+            name: "order", kind: .string, defaultValue: .string(InvocationOrder.together.rawValue), choices: InvocationOrder.allCases.map(\.rawValue),
+            help: "how the invocations of a kernel are numbered: together, as the device has them, or backward, with memory that nothing was written to holding NaN, to see whether a kernel depends on that"),
     ]
 
     /// - Throws: `invalidArgument` for a feature that there is none of.
@@ -59,6 +63,7 @@ struct VulkanSettings {
         }
         spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
+        order = InvocationOrder(rawValue: text("order")) ?? .together
     }
 
     /// Those of the first directory that has any, else the installation's.

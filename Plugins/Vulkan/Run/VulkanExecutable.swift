@@ -64,6 +64,7 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         pageCapacity = max(segment.bounds.sequences, 1) << 14
         weights = store.memory
         arena = try DeviceMemory(context, bytes: lowering.arena.bytes, purpose: .device)
+        if device.poisonsMemory { try device.transfer.fill(arena, with: .max) }
         step = try DeviceMemory(context, bytes: 4 * StepTables.words(bounds: bounds, pages: pageCapacity), purpose: .step)
         indirect = try Self.indirect(dispatches.count, context)
         forms = StepForms(dispatches, bounds: bounds)

@@ -64,7 +64,8 @@ struct KernelSource {
     ///   - body: the text of `vulkan.comp`.
     ///   - includes: the text of the shared files.
     init(
-        _ contract: OpContract, stage: OpContract.Stage, signature: Signature, extents: [String], path: String, body: String, includes: String
+        _ contract: OpContract, stage: OpContract.Stage, signature: Signature, extents: [String], path: String, body: String, includes: String,
+        order: InvocationOrder = .together
     ) {
         var declarations = Declarations()
         declarations.constant("uint", "THREADS", .threads, "64u")
@@ -121,11 +122,11 @@ struct KernelSource {
                 uvec2 step;
             \(declarations.members.joined(separator: "\n"))
             } hadal_push;
-            \(includes)
+            \(order.declarations)\(order.applied(to: includes))
             \(declarations.access.joined(separator: "\n"))
             \(declarations.names.joined(separator: "\n"))
             #line 1 "\(path)"
-            \(body)
+            \(order.applied(to: body))
 
             """
     }

@@ -25,6 +25,7 @@ final class Kernels {
     private let tuned: TunedParameters
     /// Whether forms that this device cannot run are compiled all the same, to be shipped.
     private let compilesEveryForm: Bool
+    private let order: InvocationOrder
     private let canCompile: (KernelSource) -> Bool
     private let log: LogSink
     private var kernels: [String: Kernel] = [:]
@@ -32,10 +33,11 @@ final class Kernels {
 
     /// - Parameters:
     ///   - directories: of op folders, before the installation's own.
+    ///   - order: other than that of the device, for kernels that it may matter to.
     ///   - canCompile: whether a faster form can be turned into SPIR-V here. The plain form is not asked about.
     init(
-        directories: [String], features: Set<String>, physical: PhysicalDevice, tuned: TunedParameters, compilesEveryForm: Bool, log: LogSink,
-        canCompile: @escaping (KernelSource) -> Bool
+        directories: [String], features: Set<String>, physical: PhysicalDevice, tuned: TunedParameters, compilesEveryForm: Bool, order: InvocationOrder,
+        log: LogSink, canCompile: @escaping (KernelSource) -> Bool
     ) throws {
         self.directories = directories
         self.features = features
@@ -44,6 +46,7 @@ final class Kernels {
         subgroup = physical.fixedSubgroup > 0 ? physical.fixedSubgroup : 32
         self.tuned = tuned
         self.canCompile = canCompile
+        self.order = order
         self.log = log
         catalogue = try OpCatalogue.load(adding: directories.reversed())
     }
@@ -79,7 +82,11 @@ final class Kernels {
             throw HadalError(.unsupported, "op '\(contract.name)' has no vulkan.comp")
         }
         let includes = try ["hadal.glsl", "blocks.glsl", "dots.glsl"].map(shared)
-        return Kernel(contract: contract, path: path, body: try including(text(of: path), path: path), includes: includes.joined(separator: "\n"))
+        let body = try including(text(of: path), path: path)
+        guard order.matters(to: body) else {
+            throw HadalError(.unsupported, "the order of invocations makes no difference to '\(contract.name)': they give each other nothing")
+        }
+        return Kernel(contract: contract, path: path, body: body, includes: includes.joined(separator: "\n"))
     }
 
     /// The text of a file of the folder `glsl`, of the first directory that has it.
@@ -159,7 +166,7 @@ final class Kernels {
     private func source(of form: OpContract.Stage, _ use: KernelUse, _ kernel: Kernel) -> KernelSource {
         KernelSource(
             kernel.contract, stage: form, signature: use.signature, extents: use.extents.keys.sorted(), path: kernel.path,
-            body: kernel.body, includes: kernel.includes)
+            body: kernel.body, includes: kernel.includes, order: order)
     }
 
     /// Whether a device can run a form is not asked here, nor need the compiler know what it uses.

@@ -156,8 +156,12 @@ struct TrialBuilder {
             } else {
                 let count = shape.reduce(1, *)
                 let drawn = repeatsData ? min(count, Self.repeatedBytes / 4) : count
-                var bytes = PlainElement.encode(value.dtype, (0..<drawn).map { _ in
+                // Neighbouring rows of what meets quantised weights differ in size: a kernel that scales each row has to keep them apart.
+                let width = max(shape.dropFirst().reduce(1, *), 1)
+                let alternates = contract.tolerance.quantised > 0 && index == graph.inputs.first && shape.count > 1 && input.multipleOf == nil
+                var bytes = PlainElement.encode(value.dtype, (0..<drawn).map { i in
                     let x = Self.rounded(random.normal(), input.multipleOf)
+                    if alternates { return i / width % 2 == 0 ? x : 2 * x }
                     return outliers && random.below(48) == 0 ? x * 40 : x
                 })
                 bytes.reserveCapacity(trial.bytes(of: value))

@@ -17,7 +17,7 @@ public final class KernelWorkbench {
     private let log: LogSink
     /// Devices that define ops, by backend.
     private var definitions: [String: any Device] = [:]
-    /// Devices whose threads run one after the other, first to last and last to first: where one thread reads what another has to write
+    /// Devices whose threads run one after the other, first to last or last to first: where one thread reads what another has to write
     /// first, one of the two orders shows it every time. With the settings that make them.
     private var ordered: [(device: any Device, settings: [String])]?
     private let options: [String: OptionValue]
@@ -50,10 +50,17 @@ public final class KernelWorkbench {
         if let ordered { return ordered }
         let order = backend.options.first { $0.name == "order" }
         var made: [(device: any Device, settings: [String])] = []
-        if let order, backend.options.contains(where: { $0.name == "threads" && $0.kind == .int }), options[order.name] == nil {
+        if let order, options[order.name] == nil {
+            let hasThreads = backend.options.contains { $0.name == "threads" && $0.kind == .int }
             for choice in ["forward", "backward"] where order.choices.contains(choice) {
-                let device = try selection.open(options: options.merging(["order": .string(choice), "threads": .int(3)]) { $1 }, log: log)
-                made.append((device, ["\(backend.name).order=\(choice)", "\(backend.name).threads=3"]))
+                var more: [String: OptionValue] = ["order": .string(choice)]
+                if hasThreads { more["threads"] = .int(3) }
+                do {
+                    let device = try selection.open(options: options.merging(more) { $1 }, log: log)
+                    made.append((device, ["\(backend.name).order=\(choice)"] + (hasThreads ? ["\(backend.name).threads=3"] : [])))
+                } catch let error as HadalError where error.code == .unsupported {
+                    log.write(.debug, "\(backend.name): not checked in the order \(choice): \(error.message)")
+                }
             }
         }
         ordered = made
