@@ -25,7 +25,7 @@ public struct CPUBackend: Backend {
                 help: "float products of many tokens through OpenBLAS when it is installed"),
             OptionSpec(
                 name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
-                help: "what meets quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for logits and for outliers"),
+                help: "what meets quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for outliers"),
             OptionSpec(
                 name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
                 help: "latent attention: absorbed (few new tokens), expanded (many), or auto: whichever is cheaper for each sequence"),
@@ -126,7 +126,7 @@ struct CPUConfiguration: Sendable {
     var isa = InstructionSet.available
     var usesBLAS = true
     var usesHugePages = true
-    /// nil: 15 bits where the host reads the result and for blocks with outliers, else 8.
+    /// nil: 15 bits for blocks with outliers, else 8.
     var activations: ActivationBits?
     var latentForm = LatentForm.auto
     var kernels = KernelTable.Configuration()

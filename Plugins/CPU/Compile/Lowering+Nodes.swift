@@ -60,9 +60,9 @@ extension Lowering {
                 outputs: [y], attributes: scaleBlock(node, 1), node: fused?.node ?? index))
     }
 
-    /// Fifteen bits where the result is read by the host, since logits show the error of their own activations undamped; elsewhere those of outliers.
+    /// The host reads what a head gives.
     private func precision(of node: Graph.Node) -> Precision {
-        if store.activations == nil, let y = node.outputs.first, graph.values.indices.contains(y), isOutput[y] { return .fifteen }
+        if store.activations == nil, let y = node.outputs.first, graph.values.indices.contains(y), isOutput[y] { return .logits }
         return precision
     }
 

@@ -82,6 +82,8 @@ struct Lowering {
         static let fifteen = Precision(terms: 2)
         /// A second term for outliers: their blocks make up most of the error of a row that has some.
         static let outliers = Precision(terms: 2, share: 4)
+        /// Nothing after the head damps its error.
+        static let logits = Precision(terms: 2, share: 1)
 
         /// Of a term of each value, and of its list of blocks.
         func stride(columns: Int) -> Int { Int(hadal_quantised_stride(Int64(columns), Int64(terms))) }
