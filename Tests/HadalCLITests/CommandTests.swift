@@ -49,6 +49,32 @@ struct CommandTests {
         #expect(bench["speculation"] != nil && bench["speculative_tps"]?.array?.count == 1 && bench["plain_tps"]?.array?.count == 1)
     }
 
+    @Test("bench gives shares, time by op, and the bytes of the experts that a token uses")
+    func bench() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/m.gguf", config = "\(folder)/config.json"
+        try """
+            {"model_type": "olmoe", "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 4,
+             "num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": false, "vocab_size": 320, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+             "max_position_embeddings": 128, "tie_word_embeddings": false, "hidden_act": "silu"}
+            """.write(toFile: config, atomically: true, encoding: .utf8)
+        _ = try succeed(["synth", "olmoe", "--config", config, "--type", "Q8_0", "-o", file])
+        let bench = try json(try succeed(["bench", file, "-p", "8", "-n", "8", "-r", "1", "--json", "--backend", "cpu"]))
+        for key in ["bandwidth_share", "arithmetic_share"] { #expect((bench[key]?.double ?? 0) > 0, "\(key)") }
+        for key in ["prefill_ops", "decode_ops"] {
+            let ops = try #require(bench[key])
+            #expect((ops["experts"]?["milliseconds"]?.double ?? 0) > 0 && (ops["linear"]?["share"]?.double ?? 0) > 0, "\(key)")
+        }
+        // A block of 32 weights has 34 bytes. A layer: four square matrices, the router in float32, norms of 64 floats (two, and of q and k), two experts of three matrices.
+        let block = { (elements: Int) in elements / 32 * 34 }
+        let attention = 4 * block(64 * 64), floats = 4 * (8 + 4) * 64, experts = 2 * 3 * block(64 * 96)
+        // The last norm, eight rotary frequencies, a row of the table.
+        let head = block(320 * 64), ends = 4 * 64 + 4 * 8 + block(64)
+        let wanted: Int = 2 * (attention + floats + experts) + head + ends
+        #expect(bench["bytes_per_token"]?.int == wanted)
+    }
+
     @Test func inspectAndPlan() throws {
         let inspect = try json(try succeed(["inspect", llama, "--json"]))
         #expect(inspect["architecture"]?.string == "llama" && inspect["layers"]?.int == 3)

@@ -4,7 +4,7 @@ import Hadal
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure prefill and decode speed.",
-        discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps. With --speculate also of a greedy answer to a random prompt, with and without drafts.")
+        discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as shares of what the machine is measured to do, just before and after. With --speculate also of a greedy answer to a random prompt, with and without drafts.")
 
     @OptionGroup var model: ModelOptions
     @Option(name: .short, help: ArgumentHelp("Prompt tokens.", valueName: "n"))
@@ -28,6 +28,8 @@ struct BenchCommand: ParsableCommand {
         }
         var random = SystemRandomNumberGenerator()
         let upper = Int32(engine.vocabularySize)
+        let memory = ProcessMemory.peakBytes
+        let before = try BenchCeilings(engine, threads: model.threads)
         func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32.random(in: 0..<upper, using: &random) } }
         var (prefill, decode): ([Double], [Double]) = ([], [])
         let progress = Progress("bench")
@@ -51,10 +53,17 @@ struct BenchCommand: ParsableCommand {
         }
         progress.finish()
         let drafted = try speculation.options().source == .off ? nil : SpeculationFigures(engine, prompt: tokens(min(p, 64)), tokens: n, repetitions: r)
-        let ceilings = try BenchCeilings(engine, threads: model.threads)
+        let session = engine.makeSession()
+        let prompt = tokens(p), steps = tokens(min(n, 16))
+        let prefillOps = OpTimes(try engine.tracing { try session.append(prompt) }, of: engine)
+        try session.rollback(to: 0)
+        try session.append(tokens(1))
+        let decodeOps = OpTimes(try engine.tracing { for token in steps { try session.append([token]) } }, of: engine)
+        let ceilings = try BenchCeilings(engine, threads: model.threads).higher(before)
         let weightBytes = engine.model.decodeBytes
         let bandwidth = median(decode) * Double(weightBytes)
         let operations = 2 * Double(engine.model.prefillMultiplies) * median(prefill)
+        let bandwidthShare = bandwidth / ceilings.bandwidth, arithmeticShare = ceilings.arithmetic.map { operations / $0.rate }
         if json {
             func list(_ values: [Double]) -> JSON { JSON(.array(values.map { JSON(.double($0)) })) }
             var figures = JSONObject([
@@ -62,13 +71,15 @@ struct BenchCommand: ParsableCommand {
                 ("prompt_tokens", JSON(.int(Int64(p)))), ("decode_tokens", JSON(.int(Int64(n)))),
                 ("prefill_tps", list(prefill)), ("decode_tps", list(decode)),
                 ("bytes_per_token", JSON(.int(Int64(weightBytes)))), ("decode_bytes_per_second", JSON(.double(bandwidth))),
+                ("bandwidth_share", JSON(.double(bandwidthShare))), ("decode_ops", decodeOps.json(steps: steps.count)),
                 ("prefill_operations_per_second", JSON(.double(operations))),
+                ("arithmetic_share", arithmeticShare.map { JSON(.double($0)) } ?? .null), ("prefill_ops", prefillOps.json(steps: 1)),
                 (ceilings.isDevice ? "copy_bytes_per_second" : "read_bytes_per_second", JSON(.double(ceilings.bandwidth))),
                 ("int8_operations_per_second", ceilings.int8Operations.map { JSON(.double($0)) } ?? .null),
                 ("float32_operations_per_second", ceilings.floatOperations.map { JSON(.double($0)) } ?? .null),
                 ("float16_matrix_operations_per_second", ceilings.matrixOperations.map { JSON(.double($0)) } ?? .null),
                 ("load_weight_bytes", JSON(.int(Int64(engine.executableInfo.weightBytes)))),
-                ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
+                ("load_peak_memory_bytes", JSON(.int(Int64(memory)))), ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
                 ("experts", engine.expertStatistics?.json ?? .null),
             ])
             if let drafted {
@@ -84,9 +95,10 @@ struct BenchCommand: ParsableCommand {
             ["prefill \(p)", "\(Terminal.number(median(prefill), 1)) tokens/s", "\(Terminal.number(operations / 1e9, 0)) GOP/s",
              ceilings.arithmetic.map { "\(Terminal.number(100 * operations / $0.rate, 1)) % of measured \($0.name), \(Terminal.number($0.rate / 1e9, 0)) GOP/s" } ?? ""],
             ["decode \(n)", "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
-             "\(Terminal.number(100 * bandwidth / ceilings.bandwidth, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s"],
+             "\(Terminal.number(100 * bandwidthShare, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s"],
         ]))
         Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a token, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
+        if !decodeOps.rows.isEmpty { Terminal.line("time in prefill: \(prefillOps.summary); in decode: \(decodeOps.summary)") }
         if let experts = engine.expertStatistics { Terminal.line("experts: \(experts.line)") }
         if let drafted, let summary = drafted.summary {
             Terminal.line(
@@ -98,31 +110,5 @@ struct BenchCommand: ParsableCommand {
         let sorted = values.sorted()
         guard !sorted.isEmpty else { return 0 }
         return sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
-    }
-}
-
-/// What drafts do for a greedy answer to a random prompt.
-struct SpeculationFigures {
-    private(set) var rates: [Double] = []
-    private(set) var plainRates: [Double] = []
-    /// Of the last repetition.
-    private(set) var summary: SpeculationSummary?
-
-    init(_ engine: Engine, prompt: [Int32], tokens: Int, repetitions: Int) throws {
-        var options = GenerationOptions()
-        options.sampling = .greedy
-        options.maxTokens = min(tokens, engine.contextLength - prompt.count)
-        options.ignoreEndOfText = true
-        for repetition in 0...repetitions {
-            for speculates in [false, true] {
-                let session = engine.makeSession()
-                try session.append(prompt)
-                options.speculates = speculates
-                let result = try session.generate(options) { _ in true }
-                if repetition == 0 { continue }
-                if speculates { rates.append(result.tokensPerSecond) } else { plainRates.append(result.tokensPerSecond) }
-                summary = result.speculation ?? summary
-            }
-        }
     }
 }

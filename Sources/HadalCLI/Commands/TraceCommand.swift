@@ -67,7 +67,6 @@ struct TraceCommand: ParsableCommand {
             throw HadalError(.unsupported, "the backend does not report its ops")
         }
         var slices: [JSON] = []
-        var total: [String: (nanoseconds: UInt64, count: Int)] = [:]
         for event in events where nodes.indices.contains(event.node) {
             let node = nodes[event.node]
             slices.append([
@@ -75,18 +74,15 @@ struct TraceCommand: ParsableCommand {
                 "ts": JSON(.double(Double(event.start - start) / 1e3)), "dur": JSON(.double(Double(event.duration) / 1e3)),
                 "args": ["label": JSON(.string(node.label)), "bytes": JSON(.int(Int64(event.bytes)))],
             ])
-            total[node.op, default: (0, 0)].nanoseconds += event.duration
-            total[node.op, default: (0, 0)].count += 1
         }
         let trace: JSON = ["traceEvents": JSON(.array(slices)), "displayTimeUnit": "ns"]
         // Not atomically: a rename would put a file in the place of a device or pipe.
         do { try trace.text().write(toFile: output, atomically: false, encoding: .utf8) } catch {
             throw HadalError(.io, "cannot write the trace", at: Place(output))
         }
-        let all = max(1, total.values.reduce(0) { $0 + $1.nanoseconds })
-        Terminal.line(Terminal.table(total.sorted { $0.value.nanoseconds > $1.value.nanoseconds }.map {
-            [$0.key, "\(Terminal.number(Double($0.value.nanoseconds) / 1e6, 3)) ms", "\($0.value.count) runs",
-             "\(Terminal.number(100 * Double($0.value.nanoseconds) / Double(all), 1)) %"]
+        let times = OpTimes(events, of: engine)
+        Terminal.line(Terminal.table(times.rows.map {
+            [$0.op, "\(Terminal.number(Double($0.nanoseconds) / 1e6, 3)) ms", "\($0.count) runs", "\(Terminal.number(100 * times.share($0), 1)) %"]
         }))
         Terminal.note("\(slices.count) slices in \(output)")
     }

@@ -3,10 +3,10 @@ import Hadal
 /// What the speeds of a benchmark are given as shares of: a device's own ceilings, or those of this machine's processor.
 struct BenchCeilings {
     /// Bytes a second: read by the processor, or read and written by a device that copies.
-    let bandwidth: Double
-    let int8Operations: Double?
-    let floatOperations: Double?
-    let matrixOperations: Double?
+    private(set) var bandwidth: Double
+    private(set) var int8Operations: Double?
+    private(set) var floatOperations: Double?
+    private(set) var matrixOperations: Double?
     let isDevice: Bool
 
     init(_ engine: Engine, threads: Int?) throws {
@@ -20,6 +20,17 @@ struct BenchCeilings {
             (int8Operations, floatOperations, matrixOperations) = (machine.int8Operations, machine.floatOperations, nil)
             isDevice = false
         }
+    }
+
+    /// The higher of each of two measurements: what else runs on a machine only ever lowers them.
+    func higher(_ other: BenchCeilings) -> BenchCeilings {
+        func most(_ a: Double?, _ b: Double?) -> Double? { a.map { max($0, b ?? $0) } }
+        var result = self
+        result.bandwidth = max(bandwidth, other.bandwidth)
+        result.int8Operations = most(int8Operations, other.int8Operations)
+        result.floatOperations = most(floatOperations, other.floatOperations)
+        result.matrixOperations = most(matrixOperations, other.matrixOperations)
+        return result
     }
 
     /// The arithmetic that bounds prefill with quantised weights.
