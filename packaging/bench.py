@@ -143,7 +143,7 @@ def measure(hadal, name, file, options, with_peer):
         "bytes_per_token": last["bytes_per_token"], "read": statistics.median(each["read_bytes_per_second"] for each in ours),
         "int8": statistics.median(each["int8_operations_per_second"] or 0 for each in ours),
         "operations_per_token": last["prefill_operations_per_second"] / last["prefill_tps"][0],
-        "peak_memory": max(each["peak_memory_bytes"] for each in ours), "file": file.stat().st_size}
+        "load_peak_memory": max(each["load_peak_memory_bytes"] for each in ours), "file": file.stat().st_size}
     if with_peer:
         row["peer_prefill"], row["peer_decode"] = middle(theirs, "prefill_tps"), middle(theirs, "decode_tps")
     return row
@@ -191,7 +191,7 @@ def table(results):
                 cells += [f"{row[key]:.1f}", f"{other:.1f}" if other else "–", f"**{row[key] / other:.2f}**" if other else "–"]
             cells.append(f"{100 * row['decode'] * row['bytes_per_token'] / row['read']:.0f} % of {row['read'] / 1e9:.1f} GB/s")
             cells.append(f"{100 * row['prefill'] * row['operations_per_token'] / row['int8']:.0f} % of {row['int8'] / 1e9:.0f} GOP/s" if row["int8"] else "–")
-            cells.append(f"{row['peak_memory'] / row['file']:.2f}")
+            cells.append(f"{row['load_peak_memory'] / row['file']:.2f}")
             cells.append(f"{row['date']}, {row['repetitions']} pairs")
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
