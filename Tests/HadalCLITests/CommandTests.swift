@@ -94,6 +94,7 @@ struct CommandTests {
         try #"{"hadal": "architecture/1", "name": "bad", "graf": []}"#.write(toFile: "\(folder)/bad.json", atomically: true, encoding: .utf8)
         let bad = try CommandRun(["arch", "check", "\(folder)/bad.json"])
         #expect(bad.status == 1 && bad.error.contains("bad.json:1:") && bad.error.contains("graf"), "\(bad.error)")
+        #expect(!bad.error.contains("ExitCode"), "\(bad.error)")
     }
 
     @Test func backends() throws {

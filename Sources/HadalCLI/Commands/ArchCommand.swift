@@ -47,7 +47,7 @@ struct ArchCommand: ParsableCommand {
             let report = try search.environment.architectures().check(file: file, catalogue: try search.environment.catalogue())
             for problem in report.problems { Terminal.error(problem.description) }
             for note in report.notes { Terminal.note(note) }
-            guard report.problems.isEmpty else { throw ExitCode.failure }
+            guard report.problems.isEmpty else { throw Failure() }
             Terminal.line(
                 "\(file): \(report.name) can be used: \(report.parameterCount) parameters, \(report.weightCount) weights, "
                     + "graphs \(report.graphNames.joined(separator: ", "))")
