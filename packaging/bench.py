@@ -34,7 +34,7 @@ ROWS = {
     "smollm2": ("SmolLM2-135M Q4_1", 512, 128, None),
     "gemma3": ("Gemma 3 270M Q4_K_M", 512, 128, None),
     "qwen-1.5b-q4_k": ("1.5B shape, Q4_K", 128, 32, ("qwen2", QWEN_1_5B, "q4_k")),
-    "v2-lite-q4_k": ("V2-Lite shape, Q4_K", 128, 16, ("deepseek2", V2_LITE, "q4_k")),
+    "v2-lite-q4_k": ("V2-Lite shape, Q4_K", 128, 16, ("deepseek_v2", V2_LITE, "q4_k")),
 }
 for kind in ("q4_0", "q5_0", "q8_0", "q5_k", "q6_k", "iq4_nl", "f16", "bf16"):
     ROWS[f"qwen-1.5b-{kind}"] = (f"1.5B shape, {kind.upper()}", 128, 16, ("qwen2", QWEN_1_5B, kind))

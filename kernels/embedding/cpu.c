@@ -28,9 +28,9 @@ INLINE float HADAL_FN(half)(const uint8_t *p) {
     return f16_to_f32(h);
 }
 
-/* Scale and minimum of row r of block b, of both of its halves. scales: those of the group. */
-INLINE void HADAL_FN(packed_scales)(uint32_t kind, const uint8_t *scales, int64_t b, int64_t r, float *scale, float *minimum) {
-    const uint8_t *super = scales + hadal_packed_super_at(kind, b), *own = scales + hadal_packed_own_at(kind, b);
+/* Scale and minimum of row r of block b of a group, of both of its halves. */
+INLINE void HADAL_FN(packed_scales)(uint32_t kind, const uint8_t *group, int64_t b, int64_t r, float *scale, float *minimum) {
+    const uint8_t *super = group + hadal_packed_super_at(kind, b), *own = group + hadal_packed_own_at(kind, b);
     const float d = HADAL_FN(half)(super + 2 * r), e = HADAL_FN(half)(super + 32 + 2 * r);
     minimum[0] = minimum[1] = 0;
     switch (kind) {
@@ -88,13 +88,14 @@ INLINE int HADAL_FN(packed_code)(uint32_t packing, const uint8_t *codes, int64_t
 
 static void HADAL_FN(packed_row)(const hadal_kernel_tensor *weight, int64_t row, float *y) {
     const uint32_t packing = weight->packing;
-    const int64_t blocks = weight->columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing), r = row % HADAL_PACK_ROWS;
-    const uint8_t *codes = (const uint8_t *)weight->data + row / HADAL_PACK_ROWS * hadal_packed_group_bytes(packing, weight->columns);
+    const int64_t blocks = weight->columns / HADAL_PACK_COLUMNS, r = row % HADAL_PACK_ROWS;
+    const uint8_t *group = (const uint8_t *)weight->data + row / HADAL_PACK_ROWS * hadal_packed_group_bytes(packing, weight->columns);
     for (int64_t b = 0; b < blocks; b++) {
+        const uint8_t *codes = group + hadal_packed_code_at(packing, b, blocks);
         float scale[2], minimum[2];
-        HADAL_FN(packed_scales)(packing & 255, codes + blocks * code_bytes, b, r, scale, minimum);
+        HADAL_FN(packed_scales)(packing & 255, group, b, r, scale, minimum);
         for (int64_t c = 0; c < 32; c++)
-            y[b * 32 + c] = scale[c / 16] * (float)HADAL_FN(packed_code)(packing, codes + b * code_bytes, r, c) + minimum[c / 16];
+            y[b * 32 + c] = scale[c / 16] * (float)HADAL_FN(packed_code)(packing, codes, r, c) + minimum[c / 16];
     }
 }
 

@@ -113,7 +113,7 @@ INLINE const uint8_t *HADAL_FN(stored)(const HADAL_FN(matrix) *m, int64_t expert
 INLINE void HADAL_FN(float_product)(
     uint32_t dtype, const HADAL_FN(matrix) *m, int64_t expert, int64_t row, const float *x, int64_t stride, int64_t tokens, float *out) {
     const hadal_kernel_tensor *weight = m->weight;
-    const int64_t columns = weight->columns, rows = weight->rows;
+    const int64_t columns = weight->columns, rows = weight->rows, next = FLOAT_ROWS * weight->stride - columns * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     const int64_t scale_rows = m->scales->data ? (rows + m->block_rows - 1) / m->block_rows : 0;
     const uint8_t *stored = HADAL_FN(stored)(m, expert, rows * weight->stride);
     for (int64_t first = 0; first < HADAL_PACK_ROWS && row + first < rows; first += FLOAT_ROWS) {
@@ -133,9 +133,9 @@ INLINE void HADAL_FN(float_product)(
                 else
                     float8_tile(1, w, scales, m->block_columns, x + t * stride, stride, columns, sum);
             } else if (taken == FLOAT_TOKENS) {
-                float_tile(dtype, FLOAT_TOKENS, w, x + t * stride, stride, columns, sum);
+                float_tile(dtype, FLOAT_TOKENS, w, next, x + t * stride, stride, columns, sum);
             } else {
-                float_tile(dtype, 1, w, x + t * stride, stride, columns, sum);
+                float_tile(dtype, 1, w, next, x + t * stride, stride, columns, sum);
             }
             for (int u = 0; u < taken; u++, t++)
                 for (int r = 0; r < FLOAT_ROWS; r++) out[t * HADAL_PACK_ROWS + first + r] = sum[u * FLOAT_ROWS + r];
@@ -157,9 +157,9 @@ static void HADAL_FN(product)(
         default: HADAL_FN(float_product)(HADAL_DTYPE_F8_E4M3, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
         }
     }
-    const uint8_t *codes = HADAL_FN(stored)(m, expert, hadal_packed_bytes(weight->packing, weight->rows, columns))
+    const uint8_t *packed = HADAL_FN(stored)(m, expert, hadal_packed_bytes(weight->packing, weight->rows, columns))
         + group * hadal_packed_group_bytes(weight->packing, columns);
-    DOT_EACH_PACKING(weight->packing & 255, dot_rows, codes, columns, (const int8_t *)x, stride, tokens, out)
+    DOT_EACH_PACKING(weight->packing & 255, dot_rows, packed, columns, (const int8_t *)x, stride, tokens, out)
 }
 
 /* ---- gate, up and down ----------------------------------------------------------------------------------------- */

@@ -16,6 +16,8 @@
 #define dot_scaled HADAL_FN(dot_scaled)
 #define dot_block HADAL_FN(dot_block)
 #define dot_one HADAL_FN(dot_one)
+#define dot_supers HADAL_FN(dot_supers)
+#define dot_ahead HADAL_FN(dot_ahead)
 #define dot_rows_one HADAL_FN(dot_rows_one)
 #define dot_panel HADAL_FN(dot_panel)
 #define dot_unpack HADAL_FN(dot_unpack)
@@ -32,6 +34,7 @@
 #undef DOT_VECTORS
 #undef DOT_PARTS
 #undef DOT_KEEP
+#undef DOT_AHEAD
 /* Vectors that 16 rows take; vectors and tokens of a tile, whose sums are kept in registers; tokens where the halves of a block have two scales. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
 #if HADAL_ISA >= 2
@@ -50,6 +53,8 @@
 /* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with a panel at a time. */
 #define DOT_PANEL 16
 #define DOT_CHUNK 128
+/* How far ahead of use memory is asked for. */
+#define DOT_AHEAD 4096
 
 /* Keeps a sum in its register after each line: the compiler would rather add up in another order, for which it lacks registers. */
 #if HADAL_ISA == 0
@@ -176,26 +181,37 @@ INLINE void dot_one(uint32_t packing, const uint8_t *codes, const uint8_t *own, 
     }
 }
 
+INLINE void dot_supers(uint32_t packing, const uint8_t *super, vf *d, vf *e) {
+    for (int p = 0; p < DOT_PARTS; p++) code_super(packing, super + p * LANES * 2, &d[p], &e[p]);
+}
+
+/* Asks for what lies DOT_AHEAD behind. */
+INLINE void dot_ahead(const uint8_t *at, int64_t bytes) {
+    for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + DOT_AHEAD + line);
+}
+
 /* out[r] for 16 rows and one row of activations of one term or two. */
-INLINE void dot_rows_one(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t terms, float *out) {
+INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t terms, float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
-    const uint8_t *scales = codes + blocks * code_bytes;
     vf sum[DOT_PARTS], rest[DOT_PARTS], d[DOT_PARTS], e[DOT_PARTS];
     for (int p = 0; p < DOT_PARTS; p++) sum[p] = rest[p] = d[p] = e[p] = (vf){0};
-    for (int64_t b = 0; b < blocks; b++) {
-        const uint8_t *at = codes + b * code_bytes;
-        for (int64_t line = 0; line < code_bytes; line += 64) __builtin_prefetch(at + 4096 + line);
-        if (b % 8 == 0)
-            for (int p = 0; p < DOT_PARTS; p++) code_super(packing, scales + hadal_packed_super_at(packing, b) + p * LANES * 2, &d[p], &e[p]);
-        dot_one(packing, at, scales + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
+    for (int64_t first = 0; first < blocks; first += 8) {
+        const uint8_t *super = group + hadal_packed_super_at(packing, first), *at = group + hadal_packed_code_at(packing, first, blocks);
+        const int64_t end = first + 8 < blocks ? first + 8 : blocks;
+        dot_ahead(super, at - super);
+        dot_supers(packing, super, d, e);
+        for (int64_t b = first; b < end; b++, at += code_bytes) {
+            dot_ahead(at, code_bytes);
+            dot_one(packing, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
+        }
     }
     if (terms > 1) {
         const int8_t *second = x + hadal_term_bytes(columns);
         const int32_t *listed = (const int32_t *)(x + 2 * hadal_term_bytes(columns));
         for (int32_t i = 0; i < listed[0]; i++) {
             const int64_t b = listed[1 + i];
-            for (int p = 0; p < DOT_PARTS; p++) code_super(packing, scales + hadal_packed_super_at(packing, b) + p * LANES * 2, &d[p], &e[p]);
-            dot_one(packing, codes + b * code_bytes, scales + hadal_packed_own_at(packing, b), second + b * 32,
+            dot_supers(packing, group + hadal_packed_super_at(packing, b), d, e);
+            dot_one(packing, group + hadal_packed_code_at(packing, b, blocks), group + hadal_packed_own_at(packing, b), second + b * 32,
                     (const hadal_block *)(second + columns) + b, d, e, rest);
         }
         for (int p = 0; p < DOT_PARTS; p++) sum[p] += rest[p];
@@ -211,21 +227,21 @@ typedef struct {
     float scale[DOT_PANEL][2][HADAL_PACK_ROWS], minimum[DOT_PANEL][2][HADAL_PACK_ROWS];
 } __attribute__((aligned(64))) dot_panel;
 
-/* `count` blocks from `first` on, a multiple of 8. codes: the group. */
-INLINE void dot_unpack(uint32_t packing, const uint8_t *codes, int64_t blocks, int64_t first, int64_t count, dot_panel *panel) {
-    const int64_t code_bytes = hadal_packed_code_bytes(packing);
-    const uint8_t *scales = codes + blocks * code_bytes;
+/* `count` blocks from `first` on, a multiple of 8. */
+INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, dot_panel *panel) {
     for (int64_t i = 0; i < count; i++) {
         const int64_t b = first + i;
-        const uint8_t *at = codes + b * code_bytes, *own = scales + hadal_packed_own_at(packing, b);
-        for (int64_t line = 0; line < code_bytes; line += 64) __builtin_prefetch(at + 4096 + line);
+        const uint8_t *super = group + hadal_packed_super_at(packing, b), *own = group + hadal_packed_own_at(packing, b);
+        const uint8_t *at = group + hadal_packed_code_at(packing, b, blocks);
+        if (b % 8 == 0) dot_ahead(super, at - super);
+        dot_ahead(at, hadal_packed_code_bytes(packing));
 #pragma GCC unroll 4
         for (int p = 0; p < DOT_PARTS; p++) {
             const int lane = p * LANES;
 #pragma GCC unroll 8
             for (int l = 0; l < 8; l++) *(vi *)(panel->lines[i] + l * 64 + lane * 4) = code_line(packing, at + lane * 4, l);
             vf d = {0}, e = {0}, scale[2], minimum[2];
-            code_super(packing, scales + hadal_packed_super_at(packing, b) + lane * 2, &d, &e);
+            code_super(packing, super + lane * 2, &d, &e);
             code_scales(packing, own, lane, d, e, scale, minimum);
             for (int h = 0; h <= code_halves(packing); h++) {
                 v_store(panel->scale[i][h] + lane, scale[h]);
@@ -331,11 +347,11 @@ static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const d
     }
 }
 
-/* out[t * 16 + r] for 16 rows and `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of one term or two. codes: the group. */
-INLINE void dot_rows(uint32_t packing, const uint8_t *codes, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
+/* out[t * 16 + r] for 16 rows and `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of one term or two. */
+INLINE void dot_rows(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, terms = stride > hadal_term_bytes(columns) ? 2 : 1;
     if (tokens == 1) {
-        dot_rows_one(packing, codes, columns, x, terms, out);
+        dot_rows_one(packing, group, columns, x, terms, out);
         return;
     }
     dot_panel panel;
@@ -344,7 +360,7 @@ INLINE void dot_rows(uint32_t packing, const uint8_t *codes, int64_t columns, co
     if (terms > 1) memset(rest, 0, (size_t)tokens * HADAL_PACK_ROWS * 4);
     for (int64_t first = 0; first < blocks; first += DOT_PANEL) {
         const int64_t count = blocks - first < DOT_PANEL ? blocks - first : DOT_PANEL;
-        dot_unpack(packing, codes, blocks, first, count, &panel);
+        dot_unpack(packing, group, blocks, first, count, &panel);
         const dot_call call = {&panel, tokens, count, first, x, columns, stride, terms, out, rest};
         dot_many(packing, &call);
     }

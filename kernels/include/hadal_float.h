@@ -9,13 +9,23 @@
 #define load_as HADAL_FN(load_as)
 #define load_float8 HADAL_FN(load_float8)
 #define floats_of_row HADAL_FN(floats_of_row)
+#define panel_pack HADAL_FN(panel_pack)
+#define panel_tile HADAL_FN(panel_tile)
+#define vf4 HADAL_FN(vf4)
+#define vf4_loose HADAL_FN(vf4_loose)
 #define vb8_loose HADAL_FN(vb8_loose)
 #endif
 #undef FLOAT_ROWS
 #undef FLOAT_TOKENS
+#undef FLOAT_AHEAD
+#undef PANEL_ROWS
+#undef PANEL_COLUMNS
+#undef PANEL_TOKENS
 /* Rows and tokens of a tile. */
 #define FLOAT_ROWS 4
 #define FLOAT_TOKENS 2
+/* Bytes of a row that are asked for ahead of use. */
+#define FLOAT_AHEAD 2048
 
 typedef uint8_t vb8_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
 
@@ -46,11 +56,23 @@ INLINE vf load_as(uint32_t dtype, const uint8_t *p) {
     return dtype == HADAL_DTYPE_F16 ? v_load_f16(p) : v_load_bf16(p);
 }
 
-/* out[t * 4 + r]: 4 rows w (fewer: pointers repeat) times `tokens` (1 or 2) rows of x. An element's bits do not depend on the others. */
-INLINE void float_tile(uint32_t dtype, int tokens, const uint8_t *const *w, const float *x, int64_t stride, int64_t n, float *out) {
-    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2;
+/*
+ * out[t * 4 + r]: 4 rows w (fewer: pointers repeat) times `tokens` (1 or 2) rows of x. An element's bits do not depend on the others.
+ * `next`: bytes from the end of a row of w to its counterpart in the tile that comes after this one.
+ */
+INLINE void float_tile(uint32_t dtype, int tokens, const uint8_t *const *w, int64_t next, const float *x, int64_t stride, int64_t n, float *out) {
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2, line = 64 / size, near = n - FLOAT_AHEAD / size;
     vf sum[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
     int64_t i = 0;
+    for (; i + line <= n; i += line) {
+        const int64_t ahead = i * size + FLOAT_AHEAD + (i < near ? 0 : next);
+        for (int r = 0; r < 4; r++) __builtin_prefetch(w[r] + ahead);
+        for (int64_t j = i; j < i + line; j += LANES)
+            for (int t = 0; t < tokens; t++) {
+                vf v = v_load(x + t * stride + j);
+                for (int r = 0; r < 4; r++) sum[r][t] += v * load_as(dtype, w[r] + j * size);
+            }
+    }
     for (; i + LANES <= n; i += LANES)
         for (int t = 0; t < tokens; t++) {
             vf v = v_load(x + t * stride + i);
@@ -109,4 +131,66 @@ INLINE void floats_of_row(float *to, const uint8_t *from, uint32_t dtype, const 
         memcpy(rest, from + i, (size_t)(n - i));
         v_store_part(to + i, load_float8(rest) * (scales ? scales[i / block] : 1.0f), n - i);
     }
+}
+
+/* ---- many tokens: panels ----------------------------------------------------------------------------------------- */
+
+/* A panel is PANEL_ROWS rows of a weight, widened, column after column, PANEL_COLUMNS at a time: what the first level cache holds. */
+#define PANEL_ROWS (2 * LANES)
+#define PANEL_COLUMNS 256
+#define PANEL_TOKENS 6
+
+typedef float vf4 __attribute__((vector_size(16)));
+typedef float vf4_loose __attribute__((vector_size(16), aligned(1), may_alias));
+
+/*
+ * panel[c * PANEL_ROWS + r]: `columns` columns from `first` of `rows` rows of w, which lie `stride` bytes apart; other rows are zeros.
+ * scales[r]: those of the blocks of `block` columns of a float8 weight's row; NULL: none.
+ */
+INLINE void panel_pack(uint32_t dtype, const uint8_t *w, int64_t stride, int64_t first, int64_t columns, int64_t rows, const float *const *scales,
+                       int64_t block, float *panel) {
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : dtype == HADAL_DTYPE_F8_E4M3 ? 1 : 2;
+    for (int64_t row = 0; row < PANEL_ROWS; row += 4) {
+        float wide[4][PANEL_COLUMNS + 4];
+        for (int64_t r = 0; r < 4; r++) {
+            if (row + r >= rows) {
+                memset(wide[r], 0, sizeof wide[r]);
+                continue;
+            }
+            const uint8_t *from = w + (row + r) * stride;
+            const float *scale = scales ? scales[row + r] : 0;
+            const int64_t run = scale ? block : columns;
+            for (int64_t c = 0, end; c < columns; c = end) {
+                end = scale ? ((first + c) / run + 1) * run - first : columns;
+                if (end > columns) end = columns;
+                floats_of_row(wide[r] + c, from + (first + c) * size, dtype, scale ? scale + (first + c) / run : 0, run, end - c);
+            }
+        }
+        for (int64_t c = 0; c < columns; c += 4) {
+            vf4 a = *(const vf4_loose *)(wide[0] + c), b = *(const vf4_loose *)(wide[1] + c);
+            vf4 d = *(const vf4_loose *)(wide[2] + c), e = *(const vf4_loose *)(wide[3] + c);
+            vf4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
+            vf4 ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), de2 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+            float *to = panel + c * PANEL_ROWS + row;
+            *(vf4_loose *)to = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+            *(vf4_loose *)(to + PANEL_ROWS) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+            *(vf4_loose *)(to + 2 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
+            *(vf4_loose *)(to + 3 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
+        }
+    }
+}
+
+/* sum[t][0 and 1] += `columns` columns of `tokens` (at most PANEL_TOKENS) rows of x, `stride` floats apart, times a panel. */
+INLINE void panel_tile(int tokens, const float *panel, const float *x, int64_t stride, int64_t columns, vf (*sum)[2]) {
+    vf s[PANEL_TOKENS][2];
+    for (int t = 0; t < tokens; t++) s[t][0] = sum[t][0], s[t][1] = sum[t][1];
+    for (int64_t c = 0; c < columns; c++) {
+        vf a = v_load(panel + c * PANEL_ROWS), b = v_load(panel + c * PANEL_ROWS + LANES);
+        for (int t = 0; t < tokens; t++) {
+            vf v = v_splat(x[t * stride + c]);
+            s[t][0] += v * a;
+            s[t][1] += v * b;
+        }
+    }
+    for (int t = 0; t < tokens; t++) sum[t][0] = s[t][0], sum[t][1] = s[t][1];
 }

@@ -3,9 +3,9 @@
  *
  * Activations: 8 bits, in blocks of 32 along the row, each with a float32 scale; see hadal_block.
  *
- * Weights: groups of 16 rows, interleaved so that one broadcast of four activations serves sixteen rows. A group holds first the
- * codes of all its blocks of 32 columns, then the scales of all its blocks, and starts on a 64-byte line. The codes of a block are eight lines of
- * 64 bytes: line i holds, for row r, columns 4i ... 4i + 3 in bytes 4r ... 4r + 3. Codes of less than 8 bits are stored as
+ * Weights: groups of 16 rows, interleaved so that one broadcast of four activations serves sixteen rows. A group is read from its start to its end:
+ * for every 8 blocks of 32 columns (at its end perhaps fewer) their scales, then their codes, both in whole lines of 64 bytes. The codes of a block
+ * are eight lines: line i holds, for row r, columns 4i ... 4i + 3 in bytes 4r ... 4r + 3. Codes of less than 8 bits are stored as
  *
  *     four lines, whose low halves are lines 0 ... 3 and whose high halves are lines 4 ... 7;
  *     of 5-bit codes then one line: bit i of a byte is bit 4 of the byte there in line i;
@@ -21,8 +21,8 @@
 enum { HADAL_PACK_ROWS = 16, HADAL_PACK_COLUMNS = 32 };
 
 /*
- * Scales are given as what stands for the 16 rows of a group, one array after the other. `super` comes once for 8 blocks, in front of what they
- * have each; "halves" are columns 0 ..< 16 and 16 ..< 32 of a block.
+ * Scales are given as what stands for the 16 rows of a group, one array after the other. `super` comes once for 8 blocks, in front of what each
+ * has of its own; "halves" are columns 0 ..< 16 and 16 ..< 32 of a block.
  */
 enum {
     HADAL_PACKED_NONE = 0,
@@ -109,19 +109,27 @@ static inline int64_t hadal_packed_super_bytes(uint32_t packing) {
     }
 }
 
-/* Where the scales that block b shares begin, after the codes of all blocks; its own are `b % 8` times their size behind those. */
+/* Bytes of the scales of `blocks` (at most 8) blocks that lie together. */
+static inline int64_t hadal_packed_scale_bytes(uint32_t packing, int64_t blocks) {
+    return (hadal_packed_super_bytes(packing) + blocks * hadal_packed_own_bytes(packing) + 63) / 64 * 64;
+}
+
+/* Where, in a group, the scales begin that block b shares, then its own, and its codes where the group has `blocks` blocks. */
 static inline int64_t hadal_packed_super_at(uint32_t packing, int64_t b) {
-    return b / 8 * (hadal_packed_super_bytes(packing) + 8 * hadal_packed_own_bytes(packing));
+    return b / 8 * (hadal_packed_scale_bytes(packing, 8) + 8 * hadal_packed_code_bytes(packing));
 }
 static inline int64_t hadal_packed_own_at(uint32_t packing, int64_t b) {
     return hadal_packed_super_at(packing, b) + hadal_packed_super_bytes(packing) + b % 8 * hadal_packed_own_bytes(packing);
+}
+static inline int64_t hadal_packed_code_at(uint32_t packing, int64_t b, int64_t blocks) {
+    const int64_t together = blocks - b / 8 * 8 < 8 ? blocks % 8 : 8;
+    return hadal_packed_super_at(packing, b) + hadal_packed_scale_bytes(packing, together) + b % 8 * hadal_packed_code_bytes(packing);
 }
 
 /* Bytes of one group of 16 rows. */
 static inline int64_t hadal_packed_group_bytes(uint32_t packing, int64_t columns) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS;
-    const int64_t scales = blocks * hadal_packed_own_bytes(packing) + (blocks + 7) / 8 * hadal_packed_super_bytes(packing);
-    return (blocks * hadal_packed_code_bytes(packing) + scales + 63) / 64 * 64;
+    return blocks ? hadal_packed_code_at(packing, blocks - 1, blocks) + hadal_packed_code_bytes(packing) : 0;
 }
 
 /* Bytes of a packed weight of `rows` x `columns`. */

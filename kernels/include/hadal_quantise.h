@@ -98,13 +98,13 @@ INLINE void spread_nibbles(int8_t *code, const uint8_t *from) {
     }
 }
 
-/* Row r's scales of the `count` blocks from `first` on, which `from` decodes. scales: those of the group. */
-INLINE void pack_scales(uint32_t packing, uint8_t *scales, int64_t first, int64_t count, int64_t r, const decoded_block *from) {
+/* Row r's scales of the `count` blocks from `first` on, which `from` decodes. */
+INLINE void pack_scales(uint32_t packing, uint8_t *to, int64_t first, int64_t count, int64_t r, const decoded_block *from) {
     const int64_t super_bytes = hadal_packed_super_bytes(packing);
-    if (super_bytes) memcpy(scales + hadal_packed_super_at(packing, first) + 2 * r, &from->d, 2);
-    if (super_bytes == 64) memcpy(scales + hadal_packed_super_at(packing, first) + 32 + 2 * r, &from->e, 2);
+    if (super_bytes) memcpy(to + hadal_packed_super_at(packing, first) + 2 * r, &from->d, 2);
+    if (super_bytes == 64) memcpy(to + hadal_packed_super_at(packing, first) + 32 + 2 * r, &from->e, 2);
     for (int64_t j = 0; j < count; j++) {
-        uint8_t *own = scales + hadal_packed_own_at(packing, first + j);
+        uint8_t *own = to + hadal_packed_own_at(packing, first + j);
         switch (packing) {
         case HADAL_PACKED_4_MIN: case HADAL_PACKED_5_MIN:
             memcpy(own + 2 * r, &from->d, 2);
@@ -171,22 +171,22 @@ INLINE int64_t pack_nibbles_at(uint32_t packing) {
 
 INLINE void pack_group_as(uint32_t dtype, uint32_t packing, const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
     const uint32_t kind = packing & 255;
-    const int64_t columns = stored->columns, blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
+    const int64_t columns = stored->columns, blocks = columns / HADAL_PACK_COLUMNS;
     const int64_t wide = block_columns(dtype), bytes = block_bytes(dtype), group_bytes = hadal_packed_group_bytes(packing, columns);
     const int64_t row = group * HADAL_PACK_ROWS, rows = stored->rows - row < HADAL_PACK_ROWS ? stored->rows - row : HADAL_PACK_ROWS;
-    uint8_t *codes = (uint8_t *)packed->data + group * group_bytes, *scales = codes + blocks * code_bytes;
-    if (rows < HADAL_PACK_ROWS) memset(codes, 0, (size_t)group_bytes);
+    uint8_t *to = (uint8_t *)packed->data + group * group_bytes;
+    if (rows < HADAL_PACK_ROWS) memset(to, 0, (size_t)group_bytes);
     /* Block after block, so that a line is written while it is near. */
     for (int64_t first = 0; first < columns; first += wide)
         for (int64_t r = 0; r < rows; r++) {
             const uint8_t *from = (const uint8_t *)stored->data + (row + r) * stored->stride + first / wide * bytes;
             decoded_block block;
             decode_block(dtype, from, &block);
-            pack_scales(kind, scales, first / 32, wide / 32, r, &block);
+            pack_scales(kind, to, first / 32, wide / 32, r, &block);
             for (int64_t b = 0; b < wide / 32; b++) {
                 const int64_t nibbles = pack_nibbles_at(kind);
                 if (nibbles >= 0) spread_nibbles(block.code + b * 32, from + nibbles + b * 16);
-                pack_codes(packing, codes + (first / 32 + b) * code_bytes, r, block.code + b * 32);
+                pack_codes(packing, to + hadal_packed_code_at(packing, first / 32 + b, blocks), r, block.code + b * 32);
             }
         }
 }

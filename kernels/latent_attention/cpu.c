@@ -101,9 +101,9 @@ INLINE void HADAL_FN(dots)(const float *const *rows, const float *keys, int64_t 
         float out[FLOAT_ROWS * FLOAT_TOKENS];
         const int taken = j + FLOAT_TOKENS <= n ? FLOAT_TOKENS : 1;
         if (taken == FLOAT_TOKENS)
-            float_tile(HADAL_DTYPE_F32, FLOAT_TOKENS, w, keys + j * stride, stride, width, out);
+            float_tile(HADAL_DTYPE_F32, FLOAT_TOKENS, w, 0, keys + j * stride, stride, width, out);
         else
-            float_tile(HADAL_DTYPE_F32, 1, w, keys + j * stride, stride, width, out);
+            float_tile(HADAL_DTYPE_F32, 1, w, 0, keys + j * stride, stride, width, out);
         for (int u = 0; u < taken; u++, j++)
             for (int64_t r = 0; r < count; r++) to[r * to_stride + j * step] = out[u * FLOAT_ROWS + r];
     }

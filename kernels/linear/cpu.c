@@ -1,27 +1,21 @@
 /*
  * linear: y = x W^T + b (+ residual).
  *
- * Float weights are used as stored, row by row, or through a matrix library when there are many tokens. Quantised weights are packed once
+ * Float weights are used as stored: row by row for few tokens, in panels widened in the cache for many, and float32 ones through a matrix
+ * library then, where there is one. Quantised weights are packed once
  * (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): whole-number dot
  * products of a block, exact, then one float multiply-add with both scales. hadal_packed.h has the layouts.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 
-/* Rows of a 16-bit weight that are widened at a time for the matrix library, and tokens from which it is used. */
-enum { LINEAR_WIDENED = 64, LINEAR_LIBRARY_TOKENS = 16 };
-
-static uint64_t linear_scratch(const hadal_kernel_args *args) {
-    const hadal_kernel_tensor *weight = &args->inputs[1];
-    if (weight->packing || weight->dtype == HADAL_DTYPE_F32 || weight->dtype == HADAL_DTYPE_F8_E4M3) return 0;
-    if (args->inputs[0].rows < LINEAR_LIBRARY_TOKENS) return 0;
-    return (uint64_t)weight->columns * LINEAR_WIDENED * 4;
-}
+/* Tokens from which float weights are multiplied in panels, or float32 ones by the matrix library. */
+enum { LINEAR_MANY_TOKENS = 16 };
 
 #include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
-HADAL_EXPORT_KERNEL(linear, linear_scratch)
+HADAL_EXPORT_KERNEL(linear, 0)
 HADAL_EXPORT_KERNEL(linear_pack, 0)
 HADAL_EXPORT_KERNEL(linear_quantise, 0)
 #else
@@ -56,7 +50,7 @@ HADAL_KERNEL(linear_quantise) {
 INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[4], *y = &args->outputs[0];
     const float *x = args->inputs[0].data, *bias = args->inputs[2].data, *residual = args->inputs[3].data;
-    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
+    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows, next = 4 * weight->stride - n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     for (int64_t row = begin; row < end; row += 4) {
         const int64_t count = end - row < 4 ? end - row : 4;
         const uint8_t *w[4];
@@ -75,9 +69,9 @@ INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, 
                 else
                     float8_tile(1, w, scale, args->attributes[1].i, x + t * n, n, n, out);
             } else if (taken == 2) {
-                float_tile(dtype, 2, w, x + t * n, n, n, out);
+                float_tile(dtype, 2, w, next, x + t * n, n, n, out);
             } else {
-                float_tile(dtype, 1, w, x + t * n, n, n, out);
+                float_tile(dtype, 1, w, next, x + t * n, n, n, out);
             }
             for (int u = 0; u < taken; u++, t++)
                 for (int64_t r = 0; r < count; r++) {
@@ -90,21 +84,73 @@ INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, 
     }
 }
 
-static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
-    const hadal_kernel_tensor *weight = &args->inputs[1], *y = &args->outputs[0];
+/* sum: what lies at `now` in the first of `rows` elements, or, where that is NULL, the bias and the residual that there are. */
+INLINE void HADAL_FN(panel_begin)(const float *now, const float *bias, const float *residual, int64_t rows, vf *sum) {
+    for (int64_t h = 0; h < 2; h++) {
+        const float *const from[3] = {now, now ? 0 : bias, now ? 0 : residual};
+        const int64_t count = rows - h * LANES;
+        sum[h] = v_splat(0);
+        for (int i = 0; i < 3; i++)
+            if (from[i] && count > 0) sum[h] += count >= LANES ? v_load(from[i] + h * LANES) : v_load_part(from[i] + h * LANES, count);
+    }
+}
+
+INLINE void HADAL_FN(panel_rows)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
+    const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[4], *y = &args->outputs[0];
     const float *x = args->inputs[0].data, *bias = args->inputs[2].data, *residual = args->inputs[3].data;
     const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
-    float *to = y->data;
-    const int64_t run = weight->dtype == HADAL_DTYPE_F32 ? end - begin : LINEAR_WIDENED;
-    for (int64_t row = begin; row < end; row += run) {
-        const int64_t rows = end - row < run ? end - row : run;
-        const uint8_t *from = (const uint8_t *)weight->data + row * weight->stride;
-        if (weight->dtype != HADAL_DTYPE_F32) {
-            floats_from(thread->scratch, from, weight->dtype, rows * n);
-            from = thread->scratch;
+    float panel[PANEL_COLUMNS * PANEL_ROWS];
+    for (int64_t row = begin; row < end; row += PANEL_ROWS) {
+        const int64_t rows = end - row < PANEL_ROWS ? end - row : PANEL_ROWS;
+        const float *scale[PANEL_ROWS];
+        for (int64_t r = 0; scales->data && r < rows; r++) scale[r] = (const float *)scales->data + (row + r) / args->attributes[0].i * scales->columns;
+        for (int64_t first = 0; first < n; first += PANEL_COLUMNS) {
+            const int64_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
+            panel_pack(dtype, (const uint8_t *)weight->data + row * weight->stride, weight->stride, first, columns, rows, scales->data ? scale : 0,
+                       args->attributes[1].i, panel);
+            for (int64_t t = 0; t < tokens; t += PANEL_TOKENS) {
+                const int taken = tokens - t < PANEL_TOKENS ? (int)(tokens - t) : PANEL_TOKENS;
+                vf sum[PANEL_TOKENS][2];
+                for (int u = 0; u < taken; u++) {
+                    const int64_t at = (t + u) * stride + row;
+                    HADAL_FN(panel_begin)(first ? (const float *)y->data + at : 0, bias ? bias + row : 0, residual ? residual + at : 0, rows, sum[u]);
+                }
+                const float *from = x + t * n + first;
+                switch (taken) {
+                case 6: panel_tile(6, panel, from, n, columns, sum); break;
+                case 5: panel_tile(5, panel, from, n, columns, sum); break;
+                case 4: panel_tile(4, panel, from, n, columns, sum); break;
+                case 3: panel_tile(3, panel, from, n, columns, sum); break;
+                case 2: panel_tile(2, panel, from, n, columns, sum); break;
+                default: panel_tile(1, panel, from, n, columns, sum);
+                }
+                for (int u = 0; u < taken; u++) {
+                    float *to = (float *)y->data + (t + u) * stride + row;
+                    for (int64_t h = 0; h < 2 && h * LANES < rows; h++)
+                        if (rows - h * LANES >= LANES)
+                            v_store(to + h * LANES, sum[u][h]);
+                        else
+                            v_store_part(to + h * LANES, sum[u][h], rows - h * LANES);
+                }
+            }
         }
-        thread->sgemm(tokens, rows, n, x, n, (const float *)from, n, to + row, stride);
     }
+}
+
+INLINE void HADAL_FN(rows_as_stored)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
+    if (args->outputs[0].rows >= LINEAR_MANY_TOKENS)
+        HADAL_FN(panel_rows)(dtype, args, begin, end);
+    else
+        HADAL_FN(float_rows)(dtype, args, begin, end);
+}
+
+static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
+    const hadal_kernel_tensor *weight = &args->inputs[1], *y = &args->outputs[0];
+    const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
+    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
+    float *to = y->data;
+    const float *from = (const float *)((const uint8_t *)weight->data + begin * weight->stride);
+    thread->sgemm(tokens, end - begin, n, args->inputs[0].data, n, from, n, to + begin, stride);
     if (!bias && !residual) return;
     for (int64_t t = 0; t < tokens; t++)
         for (int64_t row = begin; row < end; row++) {
@@ -163,15 +209,15 @@ HADAL_KERNEL(linear) {
     }
     hadal_share(weight->rows, 4, thread, &begin, &end);
     if (begin >= end) return;
-    if (thread->sgemm && weight->dtype != HADAL_DTYPE_F8_E4M3 && args->outputs[0].rows >= LINEAR_LIBRARY_TOKENS) {
+    if (thread->sgemm && weight->dtype == HADAL_DTYPE_F32 && args->outputs[0].rows >= LINEAR_MANY_TOKENS) {
         HADAL_FN(library_rows)(args, thread, begin, end);
         return;
     }
     switch (weight->dtype) {
-    case HADAL_DTYPE_F32: HADAL_FN(float_rows)(HADAL_DTYPE_F32, args, begin, end); return;
-    case HADAL_DTYPE_F16: HADAL_FN(float_rows)(HADAL_DTYPE_F16, args, begin, end); return;
-    case HADAL_DTYPE_BF16: HADAL_FN(float_rows)(HADAL_DTYPE_BF16, args, begin, end); return;
-    default: HADAL_FN(float_rows)(HADAL_DTYPE_F8_E4M3, args, begin, end); return;
+    case HADAL_DTYPE_F32: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F32, args, begin, end); return;
+    case HADAL_DTYPE_F16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F16, args, begin, end); return;
+    case HADAL_DTYPE_BF16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_BF16, args, begin, end); return;
+    default: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F8_E4M3, args, begin, end); return;
     }
 }
 

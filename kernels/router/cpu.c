@@ -28,7 +28,7 @@ HADAL_EXPORT_KERNEL(router_logits, 0)
 INLINE void HADAL_FN(logits)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data;
-    const int64_t n = weight->columns;
+    const int64_t n = weight->columns, next = FLOAT_ROWS * weight->stride - n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     for (int64_t row = begin; row < end; row += FLOAT_ROWS) {
         const int64_t count = end - row < FLOAT_ROWS ? end - row : FLOAT_ROWS;
         const uint8_t *w[FLOAT_ROWS];
@@ -38,9 +38,9 @@ INLINE void HADAL_FN(logits)(uint32_t dtype, const hadal_kernel_args *args, int6
             const float *from = (const float *)x->data + t * n;
             int taken = t + FLOAT_TOKENS <= y->rows ? FLOAT_TOKENS : 1;
             if (taken == FLOAT_TOKENS)
-                float_tile(dtype, FLOAT_TOKENS, w, from, n, n, out);
+                float_tile(dtype, FLOAT_TOKENS, w, next, from, n, n, out);
             else
-                float_tile(dtype, 1, w, from, n, n, out);
+                float_tile(dtype, 1, w, next, from, n, n, out);
             for (int u = 0; u < taken; u++, t++)
                 for (int64_t r = 0; r < count; r++)
                     ((float *)y->data)[t * y->columns + row + r] = out[u * FLOAT_ROWS + r] + (bias ? bias[row + r] : 0.0f);
