@@ -16,21 +16,30 @@
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
+#include "hadal_packed.h"
 
-/* Rows of x that are multiplied with 16 rows of an expert at a time. */
+/* Rows of x that are multiplied with some rows of an expert at a time. */
 enum { EXPERT_TOKENS = 64 };
 
 static uint64_t gather_scratch(const hadal_kernel_args *args) {
     return 4 * ((uint64_t)args->outputs[0].columns + (uint64_t)args->inputs[0].rows * (uint64_t)args->inputs[0].columns);
 }
 
+/* Of x quantised, for gate and up; of hidden quantised, for down. */
+static uint64_t gate_scratch(const hadal_kernel_args *args) {
+    return args->inputs[3].packing || args->inputs[4].packing ? hadal_listing_bytes(args->inputs[2].columns, args->inputs[2].stride) : 0;
+}
+static uint64_t down_scratch(const hadal_kernel_args *args) {
+    return args->inputs[4].packing ? hadal_listing_bytes(args->inputs[3].columns, args->inputs[3].stride) : 0;
+}
+
 #include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(experts_gather, gather_scratch)
-HADAL_EXPORT_KERNEL(experts_gate, 0)
+HADAL_EXPORT_KERNEL(experts_gate, gate_scratch)
 HADAL_EXPORT_KERNEL(experts_quantise, 0)
-HADAL_EXPORT_KERNEL(experts_down, 0)
+HADAL_EXPORT_KERNEL(experts_down, down_scratch)
 #else
 #include "hadal_packed.h"
 #include "hadal_simd.h"
@@ -111,12 +120,12 @@ INLINE const uint8_t *HADAL_FN(stored)(const HADAL_FN(matrix) *m, int64_t expert
 }
 
 INLINE void HADAL_FN(float_product)(
-    uint32_t dtype, const HADAL_FN(matrix) *m, int64_t expert, int64_t row, const float *x, int64_t stride, int64_t tokens, float *out) {
+    uint32_t dtype, const HADAL_FN(matrix) *m, int64_t expert, int64_t row, int64_t count, const float *x, int64_t stride, int64_t tokens, float *out) {
     const hadal_kernel_tensor *weight = m->weight;
     const int64_t columns = weight->columns, rows = weight->rows, next = FLOAT_ROWS * weight->stride - columns * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     const int64_t scale_rows = m->scales->data ? (rows + m->block_rows - 1) / m->block_rows : 0;
     const uint8_t *stored = HADAL_FN(stored)(m, expert, rows * weight->stride);
-    for (int64_t first = 0; first < HADAL_PACK_ROWS && row + first < rows; first += FLOAT_ROWS) {
+    for (int64_t first = 0; first < count && row + first < rows; first += FLOAT_ROWS) {
         const uint8_t *w[FLOAT_ROWS];
         const float *scales[FLOAT_ROWS];
         for (int64_t r = 0; r < FLOAT_ROWS; r++) {
@@ -138,28 +147,31 @@ INLINE void HADAL_FN(float_product)(
                 float_tile(dtype, 1, w, next, x + t * stride, stride, columns, sum);
             }
             for (int u = 0; u < taken; u++, t++)
-                for (int r = 0; r < FLOAT_ROWS; r++) out[t * HADAL_PACK_ROWS + first + r] = sum[u * FLOAT_ROWS + r];
+                for (int r = 0; r < FLOAT_ROWS; r++) out[t * DOT_WIDE + first + r] = sum[u * FLOAT_ROWS + r];
         }
     }
 }
 
-/* out[t * 16 + r]: the 16 rows of `group` of the expert's matrix times `tokens` (<= EXPERT_TOKENS) rows of x. Rows beyond the last are not meant. */
+/*
+ * out[t * DOT_WIDE + r]: `groups` groups of the expert's matrix from `group` on times `tokens` (<= EXPERT_TOKENS) rows of x, whose second terms are in
+ * `list`. Rows beyond the last are not meant.
+ */
 static void HADAL_FN(product)(
-    const HADAL_FN(matrix) *m, int64_t expert, int64_t group, const char *x, int64_t stride, int64_t tokens, float *out) {
+    const HADAL_FN(matrix) *m, int64_t expert, int64_t group, int64_t groups, const char *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
     const hadal_kernel_tensor *weight = m->weight;
     const int64_t columns = weight->columns;
     if (!weight->packing) {
         const int64_t row = group * HADAL_PACK_ROWS;
         switch (weight->dtype) {
-        case HADAL_DTYPE_F32: HADAL_FN(float_product)(HADAL_DTYPE_F32, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
-        case HADAL_DTYPE_F16: HADAL_FN(float_product)(HADAL_DTYPE_F16, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
-        case HADAL_DTYPE_BF16: HADAL_FN(float_product)(HADAL_DTYPE_BF16, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
-        default: HADAL_FN(float_product)(HADAL_DTYPE_F8_E4M3, m, expert, row, (const float *)x, stride / 4, tokens, out); return;
+        case HADAL_DTYPE_F32: HADAL_FN(float_product)(HADAL_DTYPE_F32, m, expert, row, groups * HADAL_PACK_ROWS, (const float *)x, stride / 4, tokens, out); return;
+        case HADAL_DTYPE_F16: HADAL_FN(float_product)(HADAL_DTYPE_F16, m, expert, row, groups * HADAL_PACK_ROWS, (const float *)x, stride / 4, tokens, out); return;
+        case HADAL_DTYPE_BF16: HADAL_FN(float_product)(HADAL_DTYPE_BF16, m, expert, row, groups * HADAL_PACK_ROWS, (const float *)x, stride / 4, tokens, out); return;
+        default: HADAL_FN(float_product)(HADAL_DTYPE_F8_E4M3, m, expert, row, groups * HADAL_PACK_ROWS, (const float *)x, stride / 4, tokens, out); return;
         }
     }
     const uint8_t *packed = HADAL_FN(stored)(m, expert, hadal_packed_bytes(weight->packing, weight->rows, columns))
         + group * hadal_packed_group_bytes(weight->packing, columns);
-    DOT_EACH_PACKING(weight->packing & 255, dot_rows, packed, columns, (const int8_t *)x, stride, tokens, out)
+    DOT_EACH_PACKING(weight->packing & 255, dot_rows, packed, groups, columns, (const int8_t *)x, stride, tokens, list, out)
 }
 
 /* ---- gate, up and down ----------------------------------------------------------------------------------------- */
@@ -198,19 +210,23 @@ HADAL_KERNEL(experts_gate) {
         before += count;
         for (int64_t at = begin; at < begin + count; at += EXPERT_TOKENS) {
             const int64_t tokens = begin + count - at < EXPERT_TOKENS ? begin + count - at : EXPERT_TOKENS;
-            for (int64_t group = first; group < last; group++) {
-                const int64_t row = group * HADAL_PACK_ROWS, rows = inner - row < HADAL_PACK_ROWS ? inner - row : HADAL_PACK_ROWS;
-                float b[2][HADAL_PACK_ROWS] = {{0}, {0}};
+            const char *gate_rows = (const char *)gate_x->data + at * gate_x->stride, *up_rows = (const char *)up_x->data + at * up_x->stride;
+            dot_listing list = {0, 0};
+            if (gate_x == q || up_x == q) list = dot_list((const int8_t *)q->data + at * q->stride, q->columns, q->stride, tokens, thread->scratch);
+            for (int64_t group = first; group < last; group += DOT_GROUPS) {
+                const int64_t groups = last - group < DOT_GROUPS ? last - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
+                const int64_t rows = inner - row < groups * HADAL_PACK_ROWS ? inner - row : groups * HADAL_PACK_ROWS;
+                float b[2][DOT_WIDE] = {{0}, {0}};
                 if (gate_bias) memcpy(b[0], gate_bias + e * inner + row, (size_t)rows * 4);
                 if (up_bias) memcpy(b[1], up_bias + e * inner + row, (size_t)rows * 4);
-                float g[EXPERT_TOKENS * HADAL_PACK_ROWS], u[EXPERT_TOKENS * HADAL_PACK_ROWS];
-                HADAL_FN(product)(&gate, e, group, (const char *)gate_x->data + at * gate_x->stride, gate_x->stride, tokens, g);
-                HADAL_FN(product)(&up, e, group, (const char *)up_x->data + at * up_x->stride, up_x->stride, tokens, u);
+                float g[EXPERT_TOKENS * DOT_WIDE], u[EXPERT_TOKENS * DOT_WIDE];
+                HADAL_FN(product)(&gate, e, group, groups, gate_rows, gate_x->stride, tokens, list, g);
+                HADAL_FN(product)(&up, e, group, groups, up_rows, up_x->stride, tokens, list, u);
                 for (int64_t t = 0; t < tokens; t++) {
-                    float *to = (float *)args->outputs[0].data + (at + t) * inner + row, *from_gate = g + t * HADAL_PACK_ROWS;
-                    for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
+                    float *to = (float *)args->outputs[0].data + (at + t) * inner + row, *from_gate = g + t * DOT_WIDE;
+                    for (int i = 0; i < groups * HADAL_PACK_ROWS; i += LANES) {
                         vf v = gated(kind, alpha, limit, offset, v_load(from_gate + i) + v_load(b[0] + i),
-                                     v_load(u + t * HADAL_PACK_ROWS + i) + v_load(b[1] + i));
+                                     v_load(u + t * DOT_WIDE + i) + v_load(b[1] + i));
                         v_store(from_gate + i, v);
                     }
                     memcpy(to, from_gate, (size_t)rows * 4);
@@ -242,23 +258,26 @@ HADAL_KERNEL(experts_down) {
         const int64_t begin = start[e], end = HADAL_FN(included)(regions, e) ? start[e + 1] : begin;
         for (int64_t at = begin; at < end; at += EXPERT_TOKENS) {
             const int64_t tokens = end - at < EXPERT_TOKENS ? end - at : EXPERT_TOKENS;
-            for (int64_t group = first; group < last; group++) {
-                const int64_t row = group * HADAL_PACK_ROWS, rows = width - row < HADAL_PACK_ROWS ? width - row : HADAL_PACK_ROWS;
-                float out[EXPERT_TOKENS * HADAL_PACK_ROWS];
-                HADAL_FN(product)(&down, e, group, (const char *)x->data + at * x->stride, x->stride, tokens, out);
+            const char *from = (const char *)x->data + at * x->stride;
+            dot_listing list = {0, 0};
+            if (down.weight->packing) list = dot_list((const int8_t *)from, x->columns, x->stride, tokens, thread->scratch);
+            for (int64_t group = first; group < last; group += DOT_GROUPS) {
+                const int64_t groups = last - group < DOT_GROUPS ? last - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
+                const int64_t rows = width - row < groups * HADAL_PACK_ROWS ? width - row : groups * HADAL_PACK_ROWS;
+                float out[EXPERT_TOKENS * DOT_WIDE];
+                HADAL_FN(product)(&down, e, group, groups, from, x->stride, tokens, list, out);
                 for (int64_t t = 0; t < tokens; t++) {
                     const int64_t pair = order[at + t];
                     const float weight = ((const float *)weights->data)[pair];
                     float *to = (float *)y->data + pair / k * width + row;
-                    const float *sum = out + t * HADAL_PACK_ROWS, *add = bias ? bias + e * width + row : 0;
-                    if (rows == HADAL_PACK_ROWS)
-                        for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
-                            vf v = v_load(sum + i);
-                            if (add) v += v_load(add + i);
-                            v_store(to + i, v_load(to + i) + weight * v);
-                        }
-                    else
-                        for (int64_t i = 0; i < rows; i++) to[i] += weight * (sum[i] + (add ? add[i] : 0.0f));
+                    const float *sum = out + t * DOT_WIDE, *add = bias ? bias + e * width + row : 0;
+                    int64_t i = 0;
+                    for (; i + LANES <= rows; i += LANES) {
+                        vf v = v_load(sum + i);
+                        if (add) v += v_load(add + i);
+                        v_store(to + i, v_load(to + i) + weight * v);
+                    }
+                    for (; i < rows; i++) to[i] += weight * (sum[i] + (add ? add[i] : 0.0f));
                 }
             }
         }

@@ -29,27 +29,26 @@ INLINE int code_halves(uint32_t packing) {
     return packing == HADAL_PACKED_4_HALVES || packing == HADAL_PACKED_4_HALVES_MIN || packing == HADAL_PACKED_6_HALVES;
 }
 
-/* What an unpacked code has too much; code_scales takes it into account. */
+/* What an unpacked code has too much. */
 INLINE int code_offset(uint32_t packing) {
     switch (packing) {
     case HADAL_PACKED_4: return 8;
-    case HADAL_PACKED_4_FLOAT: return 12;
     case HADAL_PACKED_4_HALVES: return 4;
-    case HADAL_PACKED_5: return 16;
+    case HADAL_PACKED_4_FLOAT: case HADAL_PACKED_5: return 16;
     case HADAL_PACKED_6_HALVES: return 32;
     case HADAL_PACKED_4_TABLE: case HADAL_PACKED_4_TABLE_SUPER: case HADAL_PACKED_8: return HADAL_ISA == 3 ? 128 : 0;
     default: return 0;
     }
 }
 
-/* Whether code_scales gives a minimum: unpacked codes are unsigned but where signed bytes are multiplied as such. */
+/* Whether code_scales gives a minimum. */
 INLINE int code_minimum(uint32_t packing) {
-    return code_offset(packing) || packing == HADAL_PACKED_4_MIN || packing == HADAL_PACKED_4_SUPER || packing == HADAL_PACKED_4_HALVES_MIN
+    return packing == HADAL_PACKED_4_MIN || packing == HADAL_PACKED_4_SUPER || packing == HADAL_PACKED_4_HALVES_MIN
         || packing == HADAL_PACKED_5_MIN || packing == HADAL_PACKED_5_SUPER;
 }
 
-/* Twice a 4-bit float, plus 12; and the table of the non-linear types, plus 128 where VNNI wants that. */
-#define CODE_FLOATS 12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0
+/* Twice a 4-bit float, plus 16; and the table of the non-linear types, plus 128 where VNNI wants that. */
+#define CODE_FLOATS 16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4
 #define CODE_PLUS (HADAL_ISA == 3 ? 128 : 0)
 #define CODE_NONLINEAR                                                                                                         \
     (char)(CODE_PLUS - 127), (char)(CODE_PLUS - 104), (char)(CODE_PLUS - 83), (char)(CODE_PLUS - 65), (char)(CODE_PLUS - 49),   \
@@ -107,8 +106,8 @@ INLINE void code_super(uint32_t packing, const uint8_t *super, vf *d, vf *e) {
 }
 
 /*
- * Scale and minimum of LANES rows of a block, of its halves where they have their own, so that w = scale * (unpacked code) + minimum. `own` is the
- * block's own bytes; `lane` the vector's first row.
+ * Scale and minimum of LANES rows of a block, of its halves where they have their own, so that w = scale * (unpacked code - its offset) + minimum.
+ * `own` is the block's own bytes; `lane` the vector's first row.
  */
 INLINE void code_scales(uint32_t packing, const uint8_t *own, int64_t lane, vf d, vf e, vf *scale, vf *minimum) {
     switch (packing) {
@@ -136,6 +135,4 @@ INLINE void code_scales(uint32_t packing, const uint8_t *own, int64_t lane, vf d
         return;
     default: scale[0] = v_load_f16(own + 2 * lane);
     }
-    if (!code_minimum(packing)) return;
-    for (int h = 0; h <= code_halves(packing); h++) minimum[h] = scale[h] * (float)-code_offset(packing);
 }

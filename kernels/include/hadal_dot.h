@@ -1,12 +1,12 @@
 /*
- * Products of one packed group of 16 weight rows with quantised rows of activations. Included once per pass, after hadal_codes.h.
+ * Products of packed groups of 16 weight rows with quantised rows of activations. Included once per pass, after hadal_codes.h.
  *
  * A vector holds LANES rows times 4 columns of codes; one broadcast of 4 activations meets all of them. With VNNI that is one
  * instruction; with AVX2 and AVX-512 without it, unsigned times signed bytes are added in pairs to 16 bits, as many as cannot overflow there, then to
  * 32; signed codes are made unsigned by moving their signs to the activations.
  *
- * One row of activations is multiplied with the codes as they are unpacked. Several meet a panel: some blocks of the group, unpacked once into the
- * nearest cache. Both add the same numbers in the same order.
+ * One row of activations is multiplied with the codes as they are unpacked. Several meet a panel: some blocks of one group or two, unpacked once into
+ * the nearest cache. Both add the same numbers in the same order.
  */
 #ifndef HADAL_DOT_NAMES
 #define HADAL_DOT_NAMES
@@ -22,6 +22,9 @@
 #define dot_panel HADAL_FN(dot_panel)
 #define dot_unpack HADAL_FN(dot_unpack)
 #define dot_tile HADAL_FN(dot_tile)
+#define dot_panel_block HADAL_FN(dot_panel_block)
+#define dot_listing HADAL_FN(dot_listing)
+#define dot_list HADAL_FN(dot_list)
 #define dot_listed HADAL_FN(dot_listed)
 #define dot_tiles HADAL_FN(dot_tiles)
 #define dot_call HADAL_FN(dot_call)
@@ -30,29 +33,31 @@
 #define broadcast4 HADAL_FN(broadcast4)
 #endif
 #undef DOT_TOKENS
-#undef DOT_HALVES_TOKENS
 #undef DOT_VECTORS
 #undef DOT_PARTS
+#undef DOT_GROUPS
+#undef DOT_WIDE
 #undef DOT_KEEP
 #undef DOT_AHEAD
-/* Vectors that 16 rows take; vectors and tokens of a tile, whose sums are kept in registers; tokens where the halves of a block have two scales. */
+/* Vectors that 16 rows take; groups and rows of a panel; vectors and tokens of a tile, whose sums are kept in registers. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
+#define DOT_WIDE (DOT_GROUPS * HADAL_PACK_ROWS)
 #if HADAL_ISA >= 2
-#define DOT_VECTORS 1
-#define DOT_TOKENS 8
-#define DOT_HALVES_TOKENS 8
+#define DOT_GROUPS 2
+#define DOT_VECTORS 2
+#define DOT_TOKENS 6
 #elif HADAL_ISA == 1
+#define DOT_GROUPS 1
 #define DOT_VECTORS 2
 #define DOT_TOKENS 4
-#define DOT_HALVES_TOKENS 3
 #else
+#define DOT_GROUPS 1
 #define DOT_VECTORS 1
 #define DOT_TOKENS 4
-#define DOT_HALVES_TOKENS 4
 #endif
-/* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with a panel at a time. */
+/* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with it at a time. */
 #define DOT_PANEL 16
-#define DOT_CHUNK 128
+#define DOT_CHUNK HADAL_CHUNK_ROWS
 /* How far ahead of use memory is asked for. */
 #define DOT_AHEAD 4096
 
@@ -123,23 +128,27 @@ INLINE vi dot_lines(int whole, vi sum) {
 }
 
 /*
- * dot[t * vectors + v]: `count` lines from `first` on times the activations of t. codes: the block, unpacked, or as `packing` has it if
- * `is_panel` is 0; moved on to the first vector.
+ * dot[t * vectors + v]: `count` lines from `first` on, `pitch` bytes apart, times the activations of t. codes: the block, unpacked, or as `packing` has
+ * it if `is_panel` is 0; moved on to the first vector.
  */
-INLINE void dot_block(int is_panel, uint32_t packing, int vectors, int tokens, int first, int count, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
+INLINE void dot_block(
+    int is_panel, uint32_t packing, int vectors, int tokens, int first, int count, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
     const int whole = dot_whole(packing), run = whole > 1 && whole < count ? whole : count;
     const int is_signed = packing == HADAL_PACKED_8 || packing == HADAL_PACKED_4_TABLE || packing == HADAL_PACKED_4_TABLE_SUPER;
     for (int i = 0; i < vectors * tokens; i++) dot[i] = (vi){0};
 #pragma GCC unroll 4
     for (int from = first; from < first + count; from += run) {
-        vi sum[DOT_TOKENS * DOT_PARTS];
-        for (int i = 0; i < vectors * tokens; i++) sum[i] = (vi){0};
+        vi sum[DOT_TOKENS * DOT_PARTS * DOT_GROUPS];
+        for (int i = 0; i < vectors * tokens; i++) sum[i] = whole > 1 ? (vi){0} : dot[i];
 #pragma GCC unroll 8
         for (int i = from; i < from + run; i++) {
-            vi line[DOT_PARTS];
+            vi line[DOT_PARTS * DOT_GROUPS];
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
-                line[v] = code_line(is_panel ? HADAL_PACKED_8 : packing, codes + v * LANES * 4, i);
+                if (is_panel)
+                    line[v] = *(const vi_loose *)(codes + i * DOT_WIDE * 4 + v * LANES * 4);
+                else
+                    line[v] = code_line(packing, codes + v * LANES * 4, i);
 #pragma GCC unroll 8
             for (int t = 0; t < tokens; t++) {
                 const vi a = broadcast4(x + t * stride + i * 4);
@@ -151,18 +160,20 @@ INLINE void dot_block(int is_panel, uint32_t packing, int vectors, int tokens, i
             }
         }
 #pragma GCC unroll 8
-        for (int i = 0; i < vectors * tokens; i++) {
-            const vi part = dot_lines(whole, sum[i]);
-            dot[i] += part;
-        }
+        for (int i = 0; i < vectors * tokens; i++) dot[i] = whole > 1 ? dot[i] + dot_lines(whole, sum[i]) : sum[i];
     }
 }
 
-/* sum + scale * dot * (the activations' scale) + minimum * (their sum). */
-INLINE vf dot_scaled(uint32_t packing, vf sum, vi dot, vf scale, vf minimum, float x_scale, float x_sum) {
-    sum += __builtin_convertvector(dot, vf) * (scale * x_scale);
-    if (code_minimum(packing)) sum += minimum * x_sum;
-    return sum;
+/*
+ * sum + scale * dot * (the activations' scale) + minimum * (their sum), for a block or one of its halves. dot is whole numbers, so that what the codes have
+ * too much is taken off exactly.
+ */
+INLINE vf dot_scaled(uint32_t packing, vf sum, vi dot, vf scale, const float *minimum, const hadal_block *block, int half) {
+    const int32_t total = !code_halves(packing) ? block->low + block->high : half ? block->high : block->low;
+    if (code_offset(packing)) dot -= code_offset(packing) * total - (vi){0};
+    sum += __builtin_convertvector(dot, vf) * (scale * block->scale);
+    if (!code_minimum(packing)) return sum;
+    return sum + v_load(minimum) * (code_halves(packing) ? block->scale * (float)total : block->sum);
 }
 
 /* sum[p] + the products of a block of the group with one row. */
@@ -176,8 +187,7 @@ INLINE void dot_one(uint32_t packing, const uint8_t *codes, const uint8_t *own, 
         vi dot[DOT_PARTS];
         dot_block(0, packing, DOT_PARTS, 1, h * 4, halves ? 4 : 8, codes, q, 0, dot);
 #pragma GCC unroll 4
-        for (int p = 0; p < DOT_PARTS; p++)
-            sum[p] = dot_scaled(packing, sum[p], dot[p], scale[p][h], minimum[p][h], block->scale, halves ? (h ? block->high : block->low) : block->sum);
+        for (int p = 0; p < DOT_PARTS; p++) sum[p] = dot_scaled(packing, sum[p], dot[p], scale[p][h], (const float *)&minimum[p][h], block, h);
     }
 }
 
@@ -193,8 +203,10 @@ INLINE void dot_ahead(const uint8_t *at, int64_t bytes) {
 /* out[r] for 16 rows and one row of activations of one term or two. */
 INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t terms, float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
-    vf sum[DOT_PARTS], rest[DOT_PARTS], d[DOT_PARTS], e[DOT_PARTS];
-    for (int p = 0; p < DOT_PARTS; p++) sum[p] = rest[p] = d[p] = e[p] = (vf){0};
+    const int8_t *second = x + hadal_term_bytes(columns);
+    const int32_t *listed = (const int32_t *)(second + hadal_term_bytes(columns)) + 1, *last = terms > 1 ? listed + listed[-1] : listed;
+    vf sum[DOT_PARTS], d[DOT_PARTS], e[DOT_PARTS];
+    for (int p = 0; p < DOT_PARTS; p++) sum[p] = d[p] = e[p] = (vf){0};
     for (int64_t first = 0; first < blocks; first += 8) {
         const uint8_t *super = group + hadal_packed_super_at(packing, first), *at = group + hadal_packed_code_at(packing, first, blocks);
         const int64_t end = first + 8 < blocks ? first + 8 : blocks;
@@ -204,31 +216,28 @@ INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns
             dot_ahead(at, code_bytes);
             dot_one(packing, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
         }
-    }
-    if (terms > 1) {
-        const int8_t *second = x + hadal_term_bytes(columns);
-        const int32_t *listed = (const int32_t *)(x + 2 * hadal_term_bytes(columns));
-        for (int32_t i = 0; i < listed[0]; i++) {
-            const int64_t b = listed[1 + i];
+        /* Second terms follow the first ones of a panel. */
+        if (end % DOT_PANEL && end < blocks) continue;
+        for (; listed < last && *listed < end; listed++) {
+            const int64_t b = *listed;
             dot_supers(packing, group + hadal_packed_super_at(packing, b), d, e);
             dot_one(packing, group + hadal_packed_code_at(packing, b, blocks), group + hadal_packed_own_at(packing, b), second + b * 32,
-                    (const hadal_block *)(second + columns) + b, d, e, rest);
+                    (const hadal_block *)(second + columns) + b, d, e, sum);
         }
-        for (int p = 0; p < DOT_PARTS; p++) sum[p] += rest[p];
     }
     for (int p = 0; p < DOT_PARTS; p++) v_store(out + p * LANES, sum[p]);
 }
 
 /* ---- panels ---------------------------------------------------------------------------------------------------- */
 
-/* Blocks of a group, unpacked: lines of codes; scale and minimum of 16 rows, of both halves if a block has them. */
+/* Blocks of DOT_GROUPS groups, unpacked: lines of codes; scale and minimum of all rows, of both halves if a block has them. */
 typedef struct {
-    uint8_t lines[DOT_PANEL][512];
-    float scale[DOT_PANEL][2][HADAL_PACK_ROWS], minimum[DOT_PANEL][2][HADAL_PACK_ROWS];
+    uint8_t lines[DOT_PANEL][8][DOT_WIDE * 4];
+    float scale[DOT_PANEL][2][DOT_WIDE], minimum[DOT_PANEL][2][DOT_WIDE];
 } __attribute__((aligned(64))) dot_panel;
 
-/* `count` blocks from `first` on, a multiple of 8. */
-INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, dot_panel *panel) {
+/* `count` blocks from `first` on, a multiple of 8, of a group whose rows begin at `row` of the panel's. */
+INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, int64_t row, dot_panel *panel) {
     for (int64_t i = 0; i < count; i++) {
         const int64_t b = first + i;
         const uint8_t *super = group + hadal_packed_super_at(packing, b), *own = group + hadal_packed_own_at(packing, b);
@@ -239,133 +248,170 @@ INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, i
         for (int p = 0; p < DOT_PARTS; p++) {
             const int lane = p * LANES;
 #pragma GCC unroll 8
-            for (int l = 0; l < 8; l++) *(vi *)(panel->lines[i] + l * 64 + lane * 4) = code_line(packing, at + lane * 4, l);
+            for (int l = 0; l < 8; l++) *(vi *)(panel->lines[i][l] + (row + lane) * 4) = code_line(packing, at + lane * 4, l);
             vf d = {0}, e = {0}, scale[2], minimum[2];
             code_super(packing, super + lane * 2, &d, &e);
             code_scales(packing, own, lane, d, e, scale, minimum);
             for (int h = 0; h <= code_halves(packing); h++) {
-                v_store(panel->scale[i][h] + lane, scale[h]);
-                if (code_minimum(packing)) v_store(panel->minimum[i][h] + lane, minimum[h]);
+                v_store(panel->scale[i][h] + row + lane, scale[h]);
+                if (code_minimum(packing)) v_store(panel->minimum[i][h] + row + lane, minimum[h]);
             }
         }
     }
 }
 
-/* out[t * 16 + r] += the products of the first `count` blocks of the panel, which are blocks of the rows x from `origin` on. */
+/*
+ * sum[t * DOT_VECTORS + v] + the products of block i of the panel, rows from `row` on, with activations of `tokens` tokens: q is the first one's, block
+ * what belongs to it.
+ */
+INLINE void dot_panel_block(
+    uint32_t packing, int tokens, const dot_panel *panel, int64_t i, int64_t row, const int8_t *q, const hadal_block *block, int64_t stride, vf *sum) {
+    const int halves = code_halves(packing);
+#pragma GCC unroll 2
+    for (int h = 0; h <= halves; h++) {
+        vi dot[DOT_TOKENS * DOT_VECTORS];
+        dot_block(1, packing, DOT_VECTORS, tokens, h * 4, halves ? 4 : 8, panel->lines[i][0] + row * 4, q, stride, dot);
+#pragma GCC unroll 8
+        for (int t = 0; t < tokens; t++)
+#pragma GCC unroll 4
+            for (int v = 0; v < DOT_VECTORS; v++)
+                sum[t * DOT_VECTORS + v] = dot_scaled(
+                    packing, sum[t * DOT_VECTORS + v], dot[t * DOT_VECTORS + v], v_load(panel->scale[i][h] + row + v * LANES),
+                    panel->minimum[i][h] + row + v * LANES, (const hadal_block *)((const char *)block + t * stride), h);
+    }
+}
+
+/* out[t * DOT_WIDE + r] += the products of the first `count` blocks of the panel, which are blocks of the rows x from `origin` on. */
 INLINE void dot_tile(
     uint32_t packing, int tokens, const dot_panel *panel, int64_t count, int64_t origin, const int8_t *x, int64_t columns, int64_t stride, float *out) {
-    const int halves = code_halves(packing);
 #pragma GCC unroll 4
-    for (int part = 0; part < DOT_PARTS; part += DOT_VECTORS) {
+    for (int row = 0; row < DOT_WIDE; row += DOT_VECTORS * LANES) {
         vf sum[DOT_TOKENS * DOT_VECTORS];
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
-            for (int v = 0; v < DOT_VECTORS; v++) sum[t * DOT_VECTORS + v] = v_load(out + t * HADAL_PACK_ROWS + (part + v) * LANES);
-        for (int64_t i = 0; i < count; i++) {
-            const int8_t *q = x + (origin + i) * 32, *block = x + columns + (origin + i) * (int64_t)sizeof(hadal_block);
-#pragma GCC unroll 2
-            for (int h = 0; h <= halves; h++) {
-                vi dot[DOT_TOKENS * DOT_VECTORS];
-                dot_block(1, packing, DOT_VECTORS, tokens, h * 4, halves ? 4 : 8, panel->lines[i] + part * LANES * 4, q, stride, dot);
-#pragma GCC unroll 8
-                for (int t = 0; t < tokens; t++) {
-                    const hadal_block *of = (const hadal_block *)(block + t * stride);
-#pragma GCC unroll 4
-                    for (int v = 0; v < DOT_VECTORS; v++)
-                        sum[t * DOT_VECTORS + v] = dot_scaled(
-                            packing, sum[t * DOT_VECTORS + v], dot[t * DOT_VECTORS + v], v_load(panel->scale[i][h] + (part + v) * LANES),
-                            v_load(panel->minimum[i][h] + (part + v) * LANES), of->scale, halves ? (h ? of->high : of->low) : of->sum);
-                }
-            }
-        }
+            for (int v = 0; v < DOT_VECTORS; v++) sum[t * DOT_VECTORS + v] = v_load(out + t * DOT_WIDE + row + v * LANES);
+        for (int64_t i = 0; i < count; i++)
+            dot_panel_block(packing, tokens, panel, i, row, x + (origin + i) * 32, (const hadal_block *)(x + columns) + origin + i, stride, sum);
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
-            for (int v = 0; v < DOT_VECTORS; v++) v_store(out + t * HADAL_PACK_ROWS + (part + v) * LANES, sum[t * DOT_VECTORS + v]);
+            for (int v = 0; v < DOT_VECTORS; v++) v_store(out + t * DOT_WIDE + row + v * LANES, sum[t * DOT_VECTORS + v]);
     }
 }
 
-/* out[r] += the products of those blocks of a row x that are listed and in the panel, of `count` blocks from `origin` on. */
-INLINE void dot_listed(
-    uint32_t packing, const dot_panel *panel, const int32_t *listed, const int32_t *end, int64_t count, int64_t origin, const int8_t *x, int64_t columns, float *out) {
-    const int halves = code_halves(packing);
-    vf sum[DOT_PARTS];
-    for (int p = 0; p < DOT_PARTS; p++) sum[p] = v_load(out + p * LANES);
-    for (; listed < end && *listed < origin + count; listed++) {
-        const int64_t i = *listed - origin;
-        const hadal_block *block = (const hadal_block *)(x + columns) + *listed;
-#pragma GCC unroll 2
-        for (int h = 0; h <= halves; h++) {
-            vi dot[DOT_PARTS];
-            dot_block(1, packing, DOT_PARTS, 1, h * 4, halves ? 4 : 8, panel->lines[i], x + *listed * 32, 0, dot);
-#pragma GCC unroll 4
-            for (int p = 0; p < DOT_PARTS; p++)
-                sum[p] = dot_scaled(
-                    packing, sum[p], dot[p], v_load(panel->scale[i][h] + p * LANES), v_load(panel->minimum[i][h] + p * LANES), block->scale,
-                    halves ? (h ? block->high : block->low) : block->sum);
-        }
+/* ---- second terms ---------------------------------------------------------------------------------------------- */
+
+/* Which rows of a chunk have a second term of each block: rows[start[b]] ..< rows[start[b + 1]], ascending. start is NULL where none can. */
+typedef struct {
+    int32_t *start;
+    uint8_t *rows;
+} dot_listing;
+
+/* The listing of `tokens` (at most DOT_CHUNK) rows, in scratch of hadal_listing_bytes. */
+INLINE dot_listing dot_list(const int8_t *x, int64_t columns, int64_t stride, int64_t tokens, void *scratch) {
+    const int64_t blocks = columns / 32, terms = 2 * hadal_term_bytes(columns);
+    dot_listing list = {0, 0};
+    if (tokens < 2 || stride < terms) return list;
+    list.start = (int32_t *)scratch + 1;
+    list.rows = (uint8_t *)(list.start + blocks + 1);
+    /* start[b] counts block b - 1, then is where it begins, and, once all of its rows are noted, where block b does. */
+    memset(scratch, 0, (size_t)(blocks + 2) * 4);
+    for (int64_t t = 0; t < tokens; t++) {
+        const int32_t *listed = (const int32_t *)(x + t * stride + terms);
+        for (int32_t i = 1; i <= listed[0]; i++) list.start[listed[i]]++;
     }
-    for (int p = 0; p < DOT_PARTS; p++) v_store(out + p * LANES, sum[p]);
+    for (int64_t b = 0, sum = 0; b <= blocks; b++) {
+        const int32_t count = list.start[b];
+        list.start[b] = (int32_t)sum;
+        sum += count;
+    }
+    for (int64_t t = 0; t < tokens; t++) {
+        const int32_t *listed = (const int32_t *)(x + t * stride + terms);
+        for (int32_t i = 1; i <= listed[0]; i++) list.rows[list.start[listed[i]]++] = (uint8_t)t;
+    }
+    /* Each start has become the next one's. */
+    list.start--;
+    return list;
 }
 
-/* All tokens with `count` blocks of a panel; `rest` takes what second terms give. */
+/* All tokens with `count` blocks of a panel. */
 typedef struct {
     const dot_panel *panel;
     int64_t tokens, count, origin;
     const int8_t *x;
-    int64_t columns, stride, terms;
-    float *out, *rest;
+    int64_t columns, stride;
+    dot_listing list;
+    float *out;
 } dot_call;
+
+/* out[t * DOT_WIDE + r] += block i of the panel times the second terms of the rows t0 and t1, which may be the same. */
+INLINE void dot_listed(uint32_t packing, int tokens, const dot_call *call, int64_t i, int64_t t0, int64_t t1) {
+    const int8_t *second = call->x + t0 * call->stride + hadal_term_bytes(call->columns);
+    float *const to[2] = {call->out + t0 * DOT_WIDE, call->out + t1 * DOT_WIDE};
+#pragma GCC unroll 4
+    for (int row = 0; row < DOT_WIDE; row += DOT_VECTORS * LANES) {
+        vf sum[2 * DOT_VECTORS];
+#pragma GCC unroll 8
+        for (int k = 0; k < tokens * DOT_VECTORS; k++) sum[k] = v_load(to[k / DOT_VECTORS] + row + k % DOT_VECTORS * LANES);
+        dot_panel_block(
+            packing, tokens, call->panel, i, row, second + (call->origin + i) * 32, (const hadal_block *)(second + call->columns) + call->origin + i,
+            (t1 - t0) * call->stride, sum);
+#pragma GCC unroll 8
+        for (int k = 0; k < tokens * DOT_VECTORS; k++) v_store(to[k / DOT_VECTORS] + row + k % DOT_VECTORS * LANES, sum[k]);
+    }
+}
 
 INLINE void dot_tiles(uint32_t packing, const dot_call *call) {
     const int64_t tokens = call->tokens, count = call->count, columns = call->columns, stride = call->stride;
-    const int tile = code_halves(packing) ? DOT_HALVES_TOKENS : DOT_TOKENS;
     int64_t t = 0;
-    for (; t + tile <= tokens; t += tile)
-        dot_tile(packing, tile, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
+    for (; t + DOT_TOKENS <= tokens; t += DOT_TOKENS)
+        dot_tile(packing, DOT_TOKENS, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * DOT_WIDE);
     for (; t + 2 <= tokens; t += 2)
-        dot_tile(packing, 2, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
-    if (t < tokens) dot_tile(packing, 1, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * HADAL_PACK_ROWS);
-    if (call->terms == 1) return;
-    const int64_t term_bytes = hadal_term_bytes(columns);
-    for (t = 0; t < tokens; t++) {
-        const int8_t *second = call->x + t * stride + term_bytes;
-        const int32_t *listed = (const int32_t *)(second + term_bytes), *end = listed + 1 + listed[0];
-        for (listed++; listed < end && *listed < call->origin; listed++) {}
-        if (listed < end && *listed < call->origin + count)
-            dot_listed(packing, call->panel, listed, end, count, call->origin, second, columns, call->rest + t * HADAL_PACK_ROWS);
+        dot_tile(packing, 2, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * DOT_WIDE);
+    if (t < tokens) dot_tile(packing, 1, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * DOT_WIDE);
+    if (!call->list.start) return;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t at = call->list.start[call->origin + i], end = call->list.start[call->origin + i + 1];
+        for (; at + 2 <= end; at += 2) dot_listed(packing, 2, call, i, call->list.rows[at], call->list.rows[at + 1]);
+        if (at < end) dot_listed(packing, 1, call, i, call->list.rows[at], call->list.rows[at]);
     }
 }
 
-/* Unpacked, types differ only in how their products may be added. */
+/* Unpacked, types differ only in how their products may be added, in what their codes have too much, and in whether they have minima. */
 static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const dot_call *call) {
     switch (packing) {
-    case HADAL_PACKED_4_HALVES: case HADAL_PACKED_4_HALVES_MIN: dot_tiles(HADAL_PACKED_4_HALVES, call); return;
+    case HADAL_PACKED_4: dot_tiles(HADAL_PACKED_4, call); return;
+    case HADAL_PACKED_4_MIN: case HADAL_PACKED_4_SUPER: dot_tiles(HADAL_PACKED_4_MIN, call); return;
+    case HADAL_PACKED_4_HALVES: dot_tiles(HADAL_PACKED_4_HALVES, call); return;
+    case HADAL_PACKED_4_HALVES_MIN: dot_tiles(HADAL_PACKED_4_HALVES_MIN, call); return;
+    case HADAL_PACKED_4_FLOAT: case HADAL_PACKED_5: dot_tiles(HADAL_PACKED_5, call); return;
+    case HADAL_PACKED_5_MIN: case HADAL_PACKED_5_SUPER: dot_tiles(HADAL_PACKED_5_MIN, call); return;
     case HADAL_PACKED_6_HALVES: dot_tiles(HADAL_PACKED_6_HALVES, call); return;
-    case HADAL_PACKED_8: case HADAL_PACKED_4_TABLE: case HADAL_PACKED_4_TABLE_SUPER: dot_tiles(HADAL_PACKED_8, call); return;
-    case HADAL_PACKED_4: case HADAL_PACKED_4_MIN: case HADAL_PACKED_4_SUPER: dot_tiles(HADAL_PACKED_4, call); return;
-    default: dot_tiles(HADAL_PACKED_5, call); return;
+    default: dot_tiles(HADAL_PACKED_8, call); return;
     }
 }
 
-/* out[t * 16 + r] for 16 rows and `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of one term or two. */
-INLINE void dot_rows(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
-    const int64_t blocks = columns / HADAL_PACK_COLUMNS, terms = stride > hadal_term_bytes(columns) ? 2 : 1;
+/*
+ * out[t * DOT_WIDE + r]: `groups` (1 ... DOT_GROUPS) groups, one after the other, times `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of
+ * one term or two; `list` is theirs.
+ */
+INLINE void dot_rows(
+    uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
+    const int64_t blocks = columns / HADAL_PACK_COLUMNS, group_bytes = hadal_packed_group_bytes(packing, columns);
     if (tokens == 1) {
-        dot_rows_one(packing, group, columns, x, terms, out);
+        for (int64_t g = 0; g < groups; g++)
+            dot_rows_one(packing, group + g * group_bytes, columns, x, stride > hadal_term_bytes(columns) ? 2 : 1, out + g * HADAL_PACK_ROWS);
         return;
     }
     dot_panel panel;
-    float rest[DOT_CHUNK * HADAL_PACK_ROWS];
-    memset(out, 0, (size_t)tokens * HADAL_PACK_ROWS * 4);
-    if (terms > 1) memset(rest, 0, (size_t)tokens * HADAL_PACK_ROWS * 4);
+    memset(out, 0, (size_t)tokens * DOT_WIDE * 4);
     for (int64_t first = 0; first < blocks; first += DOT_PANEL) {
         const int64_t count = blocks - first < DOT_PANEL ? blocks - first : DOT_PANEL;
-        dot_unpack(packing, group, blocks, first, count, &panel);
-        const dot_call call = {&panel, tokens, count, first, x, columns, stride, terms, out, rest};
+        /* A group that is missing is replaced by the last one: nobody reads what that gives. */
+        for (int64_t g = 0; g < DOT_GROUPS; g++)
+            dot_unpack(packing, group + (g < groups ? g : groups - 1) * group_bytes, blocks, first, count, g * HADAL_PACK_ROWS, &panel);
+        const dot_call call = {&panel, tokens, count, first, x, columns, stride, list, out};
         dot_many(packing, &call);
     }
-    if (terms > 1)
-        for (int64_t i = 0; i < tokens * HADAL_PACK_ROWS; i += LANES) v_store(out + i, v_load(out + i) + v_load(rest + i));
 }
 
 /* Calls a function whose first argument is the packing, with that as a constant. */

@@ -11,8 +11,6 @@
 #define floats_of_row HADAL_FN(floats_of_row)
 #define panel_pack HADAL_FN(panel_pack)
 #define panel_tile HADAL_FN(panel_tile)
-#define vf4 HADAL_FN(vf4)
-#define vf4_loose HADAL_FN(vf4_loose)
 #define vb8_loose HADAL_FN(vb8_loose)
 #endif
 #undef FLOAT_ROWS
@@ -139,9 +137,6 @@ INLINE void floats_of_row(float *to, const uint8_t *from, uint32_t dtype, const 
 #define PANEL_ROWS (2 * LANES)
 #define PANEL_COLUMNS 256
 #define PANEL_TOKENS 6
-
-typedef float vf4 __attribute__((vector_size(16)));
-typedef float vf4_loose __attribute__((vector_size(16), aligned(1), may_alias));
 
 /*
  * panel[c * PANEL_ROWS + r]: `columns` columns from `first` of `rows` rows of w, which lie `stride` bytes apart; other rows are zeros.

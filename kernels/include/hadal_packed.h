@@ -48,7 +48,7 @@ enum {
 typedef struct hadal_block {
     float scale;
     float sum;                /* scale * (sum of all q) */
-    float low, high;          /* scale * (sums of q of columns 0 ..< 16 and 16 ..< 32) */
+    int32_t low, high;        /* sums of q of columns 0 ..< 16 and 16 ..< 32 */
 } hadal_block;
 
 /* Bytes of one term of a row of quantised activations: columns int8 q, then columns / 32 blocks. */
@@ -61,6 +61,15 @@ static inline int64_t hadal_term_bytes(int64_t columns) { return columns + colum
 static inline int64_t hadal_quantised_stride(int64_t columns, int64_t terms) {
     const int64_t listed = terms > 1 ? (4 * (1 + columns / 32) + 15) / 16 * 16 : 0;
     return terms * hadal_term_bytes(columns) + listed;
+}
+
+/* Rows of activations that a weight is multiplied with at a time. */
+enum { HADAL_CHUNK_ROWS = 128 };
+
+/* Scratch for saying which rows of a chunk have a second term of which blocks. */
+static inline uint64_t hadal_listing_bytes(int64_t columns, int64_t stride) {
+    const int64_t blocks = columns / 32;
+    return stride > hadal_term_bytes(columns) ? (uint64_t)(4 * (blocks + 2) + HADAL_CHUNK_ROWS * blocks) : 0;
 }
 
 /* The packing that a stored type is given for an instruction set; 0: none. */

@@ -3,6 +3,7 @@
 #define HADAL_QUANTISE_NAMES
 #define quantise_block HADAL_FN(quantise_block)
 #define quantise_most HADAL_FN(quantise_most)
+#define quantise_scale HADAL_FN(quantise_scale)
 #define quantise_row HADAL_FN(quantise_row)
 #define quantise_rows HADAL_FN(quantise_rows)
 #define pack_group HADAL_FN(pack_group)
@@ -20,25 +21,30 @@ INLINE float quantise_most(const float *x) {
     return v_highest(top);
 }
 
-/* 32 floats to whole numbers in -127 ... 127 and a scale: the largest magnitude becomes 127. */
+/* The scale of a block whose largest magnitude is `most`, which becomes 127. */
+INLINE float quantise_scale(float most) { return most > 1e-30f ? most * (1.0f / 127) : 0.0f; }
+
+/* 32 floats to whole numbers in -127 ... 127 and a scale. */
 INLINE void quantise_block(const float *x, int8_t *q, hadal_block *block) {
-    const float most = quantise_most(x);
-    const float inverse = most > 1e-30f ? 127.0f / most : 0.0f;
+    const float most = quantise_most(x), scale = quantise_scale(most), inverse = scale > 0 ? 127.0f / most : 0.0f;
     const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
-    vi half[2] = {{0}, {0}};
+    vi4 half[2] = {{0}, {0}};
     for (int i = 0; i < 32; i += LANES) {
-        vi whole = (vi)(v_load(x + i) * inverse + shift) - 0x4b400000;
+        const vi whole = (vi)(v_load(x + i) * inverse + shift) - 0x4b400000;
         typedef int8_t narrow __attribute__((vector_size(LANES)));
-        narrow bytes = __builtin_convertvector(whole, narrow);
+        const narrow bytes = __builtin_convertvector(whole, narrow);
         memcpy(q + i, &bytes, LANES);
-        half[i / 16] += whole;
+        vi4 part[LANES / 4];
+        memcpy(part, &whole, sizeof part);
+        for (int j = 0; j < LANES / 4; j++) half[i / 16] += part[j];
     }
-    int32_t low = 0, high = 0;
-    for (int i = 0; i < LANES; i++) low += half[0][i], high += half[1][i];
-    block->scale = most > 1e-30f ? most / 127.0f : 0.0f;
-    block->low = block->scale * (float)low;
-    block->high = block->scale * (float)high;
-    block->sum = block->scale * (float)(low + high);
+    /* Both are added across at once. */
+    const vi4 two = __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5) + __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7);
+    const vi4 sums = two + __builtin_shufflevector(two, two, 2, 3, 0, 1);
+    block->scale = scale;
+    block->sum = scale * (float)(sums[0] + sums[1]);
+    block->low = sums[0];
+    block->high = sums[1];
 }
 
 /*
@@ -54,19 +60,19 @@ INLINE void quantise_row(const float *x, int8_t *q, int64_t columns, int64_t str
     float limit = 0;
     if (share > 0) {
         for (int64_t b = 0; b < blocks; b++) {
-            const float most = quantise_most(x + b * 32);
-            limit += most * most;
+            const float scale = b >= begin && b < end ? first[b].scale : quantise_scale(quantise_most(x + b * 32));
+            limit += scale * scale;
         }
         limit *= share / (float)blocks;
     }
     int32_t *listed = (int32_t *)(q + 2 * term_bytes), count = 0;
-    for (int64_t b = begin == 0 ? 0 : begin; b < (begin == 0 ? blocks : end); b++) {
-        const float most = quantise_most(x + b * 32);
-        if (!(most * most > limit) && share > 0) continue;
+    for (int64_t b = begin; b < (begin == 0 ? blocks : end); b++) {
+        const float scale = b < end ? first[b].scale : quantise_scale(quantise_most(x + b * 32));
+        if (!(scale * scale > limit) && share > 0) continue;
         if (begin == 0) listed[++count] = (int32_t)b;
         if (b >= end) continue;
         float rest[32];
-        for (int i = 0; i < 32; i++) rest[i] = x[b * 32 + i] - first[b].scale * (float)q[b * 32 + i];
+        for (int i = 0; i < 32; i++) rest[i] = x[b * 32 + i] - scale * (float)q[b * 32 + i];
         quantise_block(rest, q + term_bytes + b * 32, second + b);
     }
     if (begin == 0) listed[0] = count;

@@ -35,7 +35,11 @@
 #define v_max HADAL_FN(v_max)
 #define v_min HADAL_FN(v_min)
 #define v_sum HADAL_FN(v_sum)
+#define v_max4 HADAL_FN(v_max4)
 #define v_highest HADAL_FN(v_highest)
+#define vf4 HADAL_FN(vf4)
+#define vf4_loose HADAL_FN(vf4_loose)
+#define vi4 HADAL_FN(vi4)
 #define v_exp HADAL_FN(v_exp)
 #define v_tanh HADAL_FN(v_tanh)
 #define v_sigmoid HADAL_FN(v_sigmoid)
@@ -49,6 +53,9 @@ typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
 typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
+typedef float vf4 __attribute__((vector_size(16)));
+typedef float vf4_loose __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int32_t vi4 __attribute__((vector_size(16)));
 typedef float vf_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 typedef int32_t vi_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 typedef uint16_t vh_loose __attribute__((vector_size(LANES * 2), aligned(1), may_alias));
@@ -78,10 +85,17 @@ INLINE float v_sum(vf v) {
         for (int j = 0; j < 4; j++) part[j] += v[i + j];
     return (part[0] + part[1]) + (part[2] + part[3]);
 }
+INLINE vf4 v_max4(vf4 a, vf4 b) {
+    const vi4 first = a > b;
+    return (vf4)((first & (vi4)a) | (~first & (vi4)b));
+}
 INLINE float v_highest(vf v) {
-    float best = v[0];
-    for (int i = 1; i < LANES; i++) best = v[i] > best ? v[i] : best;
-    return best;
+    vf4 part[LANES / 4];
+    memcpy(part, &v, sizeof part);
+    for (int i = 1; i < LANES / 4; i++) part[0] = v_max4(part[0], part[i]);
+    part[0] = v_max4(part[0], __builtin_shufflevector(part[0], part[0], 2, 3, 0, 1));
+    part[0] = v_max4(part[0], __builtin_shufflevector(part[0], part[0], 1, 0, 3, 2));
+    return part[0][0];
 }
 
 INLINE float f16_to_f32(uint16_t h) {

@@ -8,6 +8,11 @@
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
+#include "hadal_packed.h"
+
+static uint64_t linear_scratch(const hadal_kernel_args *args) {
+    return args->inputs[1].packing ? hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride) : 0;
+}
 
 /* Tokens from which float weights are multiplied in panels, or float32 ones by the matrix library. */
 enum { LINEAR_MANY_TOKENS = 16 };
@@ -15,7 +20,7 @@ enum { LINEAR_MANY_TOKENS = 16 };
 #include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
-HADAL_EXPORT_KERNEL(linear, 0)
+HADAL_EXPORT_KERNEL(linear, linear_scratch)
 HADAL_EXPORT_KERNEL(linear_pack, 0)
 HADAL_EXPORT_KERNEL(linear_quantise, 0)
 #else
@@ -163,33 +168,42 @@ static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_ke
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
 
-INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *args, int64_t begin, int64_t end) {
+INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
     const int64_t columns = weight->columns, group_bytes = hadal_packed_group_bytes(packing, columns), stride = y->columns;
     for (int64_t first = 0; first < y->rows; first += DOT_CHUNK) {
         const int64_t tokens = y->rows - first < DOT_CHUNK ? y->rows - first : DOT_CHUNK;
-        for (int64_t group = begin; group < end; group++) {
-            const int64_t row = group * HADAL_PACK_ROWS, rows = weight->rows - row < HADAL_PACK_ROWS ? weight->rows - row : HADAL_PACK_ROWS;
-            float out[DOT_CHUNK * HADAL_PACK_ROWS];
-            dot_rows(packing, (const uint8_t *)weight->data + group * group_bytes, columns, (const int8_t *)x->data + first * x->stride, x->stride, tokens, out);
+        const int8_t *q = (const int8_t *)x->data + first * x->stride;
+        const dot_listing list = dot_list(q, columns, x->stride, tokens, thread->scratch);
+        for (int64_t group = begin; group < end; group += DOT_GROUPS) {
+            const int64_t row = group * HADAL_PACK_ROWS, rows = weight->rows - row < DOT_WIDE ? weight->rows - row : DOT_WIDE;
+            const int64_t groups = end - group < DOT_GROUPS ? end - group : DOT_GROUPS;
+            float out[DOT_CHUNK * DOT_WIDE];
+            /* Where many tokens' results go, and what is added to them, is far apart: it is asked for before it is needed. */
+            for (int64_t t = 0; t < tokens && tokens > 1; t++)
+                for (int64_t i = 0; i < rows; i += 16) {
+                    __builtin_prefetch((const float *)y->data + (first + t) * stride + row + i, 0, 2);
+                    if (residual) __builtin_prefetch(residual + (first + t) * stride + row + i, 0, 2);
+                }
+            dot_rows(packing, (const uint8_t *)weight->data + group * group_bytes, groups, columns, q, x->stride, tokens, list, out);
             for (int64_t t = 0; t < tokens; t++) {
-                const float *sum = out + t * HADAL_PACK_ROWS, *add = residual ? residual + (first + t) * stride + row : 0;
+                const float *sum = out + t * DOT_WIDE, *add = residual ? residual + (first + t) * stride + row : 0;
                 float *to = (float *)y->data + (first + t) * stride + row;
-                if (rows == HADAL_PACK_ROWS)
-                    for (int i = 0; i < HADAL_PACK_ROWS; i += LANES) {
-                        vf v = v_load(sum + i);
-                        if (bias) v += v_load(bias + row + i);
-                        if (add) v += v_load(add + i);
-                        v_store(to + i, v);
-                    }
-                else
-                    for (int64_t i = 0; i < rows; i++) {
-                        float v = sum[i];
-                        if (bias) v += bias[row + i];
-                        if (add) v += add[i];
-                        to[i] = v;
-                    }
+                const int64_t count = groups * HADAL_PACK_ROWS < rows ? groups * HADAL_PACK_ROWS : rows;
+                int64_t i = 0;
+                for (; i + LANES <= count; i += LANES) {
+                    vf v = v_load(sum + i);
+                    if (bias) v += v_load(bias + row + i);
+                    if (add) v += v_load(add + i);
+                    v_store(to + i, v);
+                }
+                for (; i < count; i++) {
+                    float v = sum[i];
+                    if (bias) v += bias[row + i];
+                    if (add) v += add[i];
+                    to[i] = v;
+                }
             }
         }
     }
@@ -203,8 +217,8 @@ HADAL_KERNEL(linear) {
     const hadal_kernel_tensor *weight = &args->inputs[1];
     int64_t begin, end;
     if (weight->packing) {
-        hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &begin, &end);
-        DOT_EACH_PACKING(weight->packing & 255, HADAL_FN(packed_rows), args, begin, end)
+        hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, args->outputs[0].rows > 1 ? DOT_GROUPS : 1, thread, &begin, &end);
+        DOT_EACH_PACKING(weight->packing & 255, HADAL_FN(packed_rows), args, thread, begin, end)
         return;
     }
     hadal_share(weight->rows, 4, thread, &begin, &end);
