@@ -65,42 +65,51 @@ INLINE float HADAL_FN(cached_one)(uint32_t dtype, const char *p, int64_t i) {
     return x;
 }
 
-/* scores[r * TILE + j] = q row r . key j for `rows` (1 ... 4) rows and `keys` (1 or 2) keys. */
-INLINE void HADAL_FN(score)(uint32_t dtype, int rows, int keys, float *scores, const float *q, const char *k, int64_t n) {
-    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2;
-    vf sum[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < rows * keys; i++) sum[i] = (vf){0};
-    int64_t d = 0;
-    for (; d + LANES <= n; d += LANES) {
-        vf key[2];
-#pragma GCC unroll 4
-        for (int j = 0; j < keys; j++) key[j] = HADAL_FN(cached)(dtype, k + j * n * size, d);
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++) {
-            const vf x = v_load(q + r * n + d);
-#pragma GCC unroll 4
-            for (int j = 0; j < keys; j++) sum[r * keys + j] += x * key[j];
-        }
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int j = 0; j < keys; j++) {
-            float total = v_sum(sum[r * keys + j]);
-            for (int64_t i = d; i < n; i++) total += q[r * n + i] * HADAL_FN(cached_one)(dtype, k + j * n * size, i);
-            scores[r * ATTENTION_TILE + j] = total;
-        }
+/* Asks for what lies `ahead` bytes behind `count` rows of `bytes` bytes; 0: nothing does. */
+INLINE void HADAL_FN(rows_ahead)(const char *at, int64_t count, int64_t bytes, int64_t ahead) {
+    if (ahead)
+        for (int64_t line = 0; line < count * bytes; line += 64) __builtin_prefetch(at + ahead + line, 0, 2);
 }
 
-INLINE void HADAL_FN(score_rows)(uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n) {
+/*
+ * scores[r * TILE + j] = q row r . key j for `rows` (1, 2 or 4) rows and keys from ..< to. So many keys go together that their sums fill a vector: what is
+ * added across is added for all of them at once. Missing keys are the last one again.
+ */
+INLINE void HADAL_FN(score_rows)(
+    uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n, int64_t ahead) {
     const int64_t bytes = n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
-    int64_t j = from;
-    for (; j + 2 <= to; j += 2) HADAL_FN(score)(dtype, rows, 2, scores + j, q, k + j * bytes, n);
-    if (j < to) HADAL_FN(score)(dtype, rows, 1, scores + j, q, k + j * bytes, n);
+    const int keys = LANES / rows;
+    for (int64_t first = from; first < to; first += keys) {
+        const int64_t count = to - first < keys ? to - first : keys;
+        const char *at[LANES];
+#pragma GCC unroll 16
+        for (int j = 0; j < keys; j++) at[j] = k + (first + (j < count ? j : count - 1)) * bytes;
+        HADAL_FN(rows_ahead)(k + first * bytes, count, bytes, ahead);
+        vf sum[LANES];
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) sum[i] = (vf){0};
+        int64_t d = 0;
+        for (; d + LANES <= n; d += LANES) {
+            vf x[4];
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) x[r] = v_load(q + r * n + d);
+#pragma GCC unroll 16
+            for (int j = 0; j < keys; j++) {
+                const vf key = HADAL_FN(cached)(dtype, at[j], d);
+#pragma GCC unroll 4
+                for (int r = 0; r < rows; r++) sum[r * keys + j] += x[r] * key;
+            }
+        }
+        float total[LANES];
+        v_store(total, v_sums(sum));
+        for (int r = 0; r < rows && d < n; r++)
+            for (int64_t j = 0; j < count; j++)
+                for (int64_t i = d; i < n; i++) total[r * keys + j] += q[r * n + i] * HADAL_FN(cached_one)(dtype, at[j], i);
+        for (int r = 0; r < rows; r++) memcpy(scores + r * ATTENTION_TILE + first, total + r * keys, (size_t)count * 4);
+    }
 }
 
-/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` (1 or 2) at column i. */
+/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` at column i, 8 with all rows at most. */
 INLINE void HADAL_FN(weigh)(
     uint32_t dtype, int rows, int vectors, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
     int64_t i) {
@@ -108,29 +117,30 @@ INLINE void HADAL_FN(weigh)(
     vf sum[8];
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+#pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) sum[r * vectors + c] = v_load(acc + r * width + i + c * LANES) * decay[r];
     for (int64_t j = 0; j < count; j++) {
-        vf value[2];
-#pragma GCC unroll 2
+        vf value[8];
+#pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) value[c] = HADAL_FN(cached)(dtype, v + j * bytes, i + c * LANES);
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
             const vf weight = v_splat(p[r * p_row + j * p_key]);
-#pragma GCC unroll 2
+#pragma GCC unroll 8
             for (int c = 0; c < vectors; c++) sum[r * vectors + c] += weight * value[c];
         }
     }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+#pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) v_store(acc + r * width + i + c * LANES, sum[r * vectors + c]);
 }
 
 INLINE void HADAL_FN(weigh_rows)(
     uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width) {
+    const int wide = 8 / (rows == 3 ? 4 : rows);
     int64_t i = 0;
-    for (; i + 2 * LANES <= width; i += 2 * LANES) HADAL_FN(weigh)(dtype, rows, 2, acc, decay, p, p_row, p_key, v, count, width, i);
+    for (; i + wide * LANES <= width; i += wide * LANES) HADAL_FN(weigh)(dtype, rows, wide, acc, decay, p, p_row, p_key, v, count, width, i);
     for (; i + LANES <= width; i += LANES) HADAL_FN(weigh)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i);
     for (; i < width; i++)
 #pragma GCC unroll 4
@@ -192,15 +202,17 @@ INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start,
     *to = last + 1 - start < n ? last + 1 - start : n;
 }
 
-/* A tile of keys and values with rows as they are. */
-INLINE void HADAL_FN(tile_few)(uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v) {
+/* A tile of keys and values with rows as they are; the next one lies so many bytes behind each. */
+INLINE void HADAL_FN(tile_few)(
+    uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v, int64_t key_ahead,
+    int64_t value_ahead) {
     const int64_t value_bytes = item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
     for (int64_t r = 0; r < item->rows;) {
         int64_t from, to;
         HADAL_FN(seen)(item, r, start, n, &from, &to);
         /* Rows of one token see the same keys. */
         int64_t count = item->group - r % item->group;
-        if (count > 4) count = 4;
+        count = count >= 4 ? 4 : count >= 2 ? 2 : 1;
         if (from >= to) {
             r += count;
             continue;
@@ -208,10 +220,9 @@ INLINE void HADAL_FN(tile_few)(uint32_t key_type, uint32_t value_type, const HAD
         float *scores = item->scores + r * ATTENTION_TILE;
         const float *q = item->queries + r * item->key_dim;
         switch (count) {
-        case 1: HADAL_FN(score_rows)(key_type, 1, scores, q, k, from, to, item->key_dim); break;
-        case 2: HADAL_FN(score_rows)(key_type, 2, scores, q, k, from, to, item->key_dim); break;
-        case 3: HADAL_FN(score_rows)(key_type, 3, scores, q, k, from, to, item->key_dim); break;
-        default: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim);
+        case 1: HADAL_FN(score_rows)(key_type, 1, scores, q, k, from, to, item->key_dim, key_ahead); break;
+        case 2: HADAL_FN(score_rows)(key_type, 2, scores, q, k, from, to, item->key_dim, key_ahead); break;
+        default: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim, key_ahead);
         }
         for (int64_t i = 0; i < count; i++) {
             float *score = scores + i * ATTENTION_TILE;
@@ -240,10 +251,11 @@ INLINE void HADAL_FN(tile_few)(uint32_t key_type, uint32_t value_type, const HAD
         float *acc = item->acc + r * item->value_dim;
         const float *p = scores + from, *decay = item->decay + r;
         v += from * value_bytes;
+        HADAL_FN(rows_ahead)(v, to - from, value_bytes, value_ahead);
+        key_ahead = value_ahead = 0;
         switch (count) {
         case 1: HADAL_FN(weigh_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
         case 2: HADAL_FN(weigh_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
-        case 3: HADAL_FN(weigh_rows)(value_type, 3, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
         default: HADAL_FN(weigh_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim);
         }
         v -= from * value_bytes;
@@ -318,12 +330,16 @@ static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_turned, int64_t 
             case HADAL_DTYPE_F16: HADAL_FN(tile_many)(HADAL_DTYPE_F16, item, start, unseen, n, k, v); break;
             default: HADAL_FN(tile_many)(HADAL_DTYPE_BF16, item, start, unseen, n, k, v);
             }
-        } else if (keys->dtype == HADAL_DTYPE_F32 && values->dtype == HADAL_DTYPE_F32) {
-            HADAL_FN(tile_few)(HADAL_DTYPE_F32, HADAL_DTYPE_F32, item, start, n, k, v);
-        } else if (keys->dtype == HADAL_DTYPE_F16 && values->dtype == HADAL_DTYPE_F16) {
-            HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v);
         } else {
-            HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v);
+            const int is_last = start + n >= stop;
+            const int64_t key_ahead = is_last ? 0 : (const char *)cache_row(keys, item->step, item->sequence, item->head, start + n) - k;
+            const int64_t value_ahead = is_last ? 0 : (const char *)cache_row(values, item->step, item->sequence, item->head, start + n) - v;
+            if (keys->dtype == HADAL_DTYPE_F32 && values->dtype == HADAL_DTYPE_F32)
+                HADAL_FN(tile_few)(HADAL_DTYPE_F32, HADAL_DTYPE_F32, item, start, n, k, v, key_ahead, value_ahead);
+            else if (keys->dtype == HADAL_DTYPE_F16 && values->dtype == HADAL_DTYPE_F16)
+                HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v, key_ahead, value_ahead);
+            else
+                HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v, key_ahead, value_ahead);
         }
         start += n;
     }

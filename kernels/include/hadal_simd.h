@@ -35,6 +35,7 @@
 #define v_max HADAL_FN(v_max)
 #define v_min HADAL_FN(v_min)
 #define v_sum HADAL_FN(v_sum)
+#define v_sums HADAL_FN(v_sums)
 #define v_max4 HADAL_FN(v_max4)
 #define v_highest HADAL_FN(v_highest)
 #define vf4 HADAL_FN(vf4)
@@ -84,6 +85,34 @@ INLINE float v_sum(vf v) {
     for (int i = 0; i < LANES; i += 4)
         for (int j = 0; j < 4; j++) part[j] += v[i + j];
     return (part[0] + part[1]) + (part[2] + part[3]);
+}
+/* The sums of LANES vectors, one after the other: each adds lanes half of a vector apart, then a quarter, and so on. */
+INLINE vf v_sums(const vf *v) {
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#if LANES == 16
+    vf a[8], b[4], c[2];
+    for (int i = 0; i < 8; i++)
+        a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+            + SHUFFLE(v[2 * i], v[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    for (int i = 0; i < 4; i++)
+        b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+            + SHUFFLE(a[2 * i], a[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    for (int i = 0; i < 2; i++)
+        c[i] = SHUFFLE(b[2 * i], b[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29)
+            + SHUFFLE(b[2 * i], b[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+    return SHUFFLE(c[0], c[1], 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+        + SHUFFLE(c[0], c[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif LANES == 8
+    vf a[4], b[2];
+    for (int i = 0; i < 4; i++) a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11) + SHUFFLE(v[2 * i], v[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15);
+    for (int i = 0; i < 2; i++) b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13) + SHUFFLE(a[2 * i], a[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15);
+    return SHUFFLE(b[0], b[1], 0, 2, 4, 6, 8, 10, 12, 14) + SHUFFLE(b[0], b[1], 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+    vf a[2];
+    for (int i = 0; i < 2; i++) a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 1, 4, 5) + SHUFFLE(v[2 * i], v[2 * i + 1], 2, 3, 6, 7);
+    return SHUFFLE(a[0], a[1], 0, 2, 4, 6) + SHUFFLE(a[0], a[1], 1, 3, 5, 7);
+#endif
+#undef SHUFFLE
 }
 INLINE vf4 v_max4(vf4 a, vf4 b) {
     const vi4 first = a > b;
