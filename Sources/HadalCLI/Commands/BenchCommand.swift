@@ -13,18 +13,23 @@ struct BenchCommand: ParsableCommand {
     var n = 128
     @Option(name: .short, help: ArgumentHelp("Repetitions.", valueName: "n"))
     var r = 5
+    @Option(help: ArgumentHelp("Tokens in the context when decoding begins.", valueName: "n"))
+    var depth = 1
+    @Option(help: ArgumentHelp("Sequences decoded together; tokens a second are those of all.", valueName: "n"))
+    var sequences = 1
     @Flag(help: "Print JSON.")
     var json = false
     @OptionGroup var speculation: SpeculationArguments
 
     func validate() throws {
         guard p >= 1, n >= 1, r >= 1 else { throw ValidationError("-p, -n and -r must be 1 or more.") }
+        guard depth >= 1, sequences >= 1 else { throw ValidationError("--depth and --sequences must be 1 or more.") }
     }
 
     func run() throws {
-        let engine = try model.load(speculation)
-        guard max(p, n + 1) <= engine.contextLength else {
-            throw HadalError(.invalidArgument, "\(max(p, n + 1)) tokens do not fit a context of \(engine.contextLength)", hint: "raise --context")
+        let engine = try model.load(speculation) { $0.batchSequences = max($0.batchSequences, sequences) }
+        guard max(p, n + depth) <= engine.contextLength else {
+            throw HadalError(.invalidArgument, "\(max(p, n + depth)) tokens do not fit a context of \(engine.contextLength)", hint: "raise --context")
         }
         var random = SystemRandomNumberGenerator()
         let upper = Int32(engine.vocabularySize)
@@ -40,14 +45,15 @@ struct BenchCommand: ParsableCommand {
             try session.append(prompt)
             let prefillSeconds = (ContinuousClock.now - start).seconds
             try session.rollback(to: 0)
-            try session.append(tokens(1))
+            try session.append(tokens(depth))
+            let sessions = [session] + (1..<sequences).map { _ in session.fork() }
             let steps = tokens(n)
             start = .now
-            for token in steps { try session.append([token]) }
+            for token in steps { try Session.append(sessions.map { (session: $0, token: token) }) }
             let decodeSeconds = (ContinuousClock.now - start).seconds
             if repetition > 0 {
                 prefill.append(Double(p) / prefillSeconds)
-                decode.append(Double(n) / decodeSeconds)
+                decode.append(Double(n * sequences) / decodeSeconds)
             }
             progress.update(Double(repetition + 1) / Double(r + 1))
         }
@@ -57,11 +63,12 @@ struct BenchCommand: ParsableCommand {
         let prompt = tokens(p), steps = tokens(min(n, 16))
         let prefillOps = OpTimes(try engine.tracing { try session.append(prompt) }, of: engine)
         try session.rollback(to: 0)
-        try session.append(tokens(1))
-        let decodeOps = OpTimes(try engine.tracing { for token in steps { try session.append([token]) } }, of: engine)
+        try session.append(tokens(depth))
+        let sessions = [session] + (1..<sequences).map { _ in session.fork() }
+        let decodeOps = OpTimes(try engine.tracing { for token in steps { try Session.append(sessions.map { (session: $0, token: token) }) } }, of: engine)
         let ceilings = try BenchCeilings(engine, threads: model.threads).higher(before)
         let weightBytes = engine.model.decodeBytes
-        let bandwidth = median(decode) * Double(weightBytes)
+        let bandwidth = median(decode) / Double(sequences) * Double(weightBytes)
         let operations = 2 * Double(engine.model.prefillMultiplies) * median(prefill)
         let bandwidthShare = bandwidth / ceilings.bandwidth, arithmeticShare = ceilings.arithmetic.map { operations / $0.rate }
         if json {
@@ -69,6 +76,7 @@ struct BenchCommand: ParsableCommand {
             var figures = JSONObject([
                 ("model", JSON(.string(engine.model.description.files.path))), ("backend", JSON(.string(engine.backendDescription))),
                 ("prompt_tokens", JSON(.int(Int64(p)))), ("decode_tokens", JSON(.int(Int64(n)))),
+                ("depth", JSON(.int(Int64(depth)))), ("sequences", JSON(.int(Int64(sequences)))),
                 ("prefill_tps", list(prefill)), ("decode_tps", list(decode)),
                 ("bytes_per_token", JSON(.int(Int64(weightBytes)))), ("decode_bytes_per_second", JSON(.double(bandwidth))),
                 ("bandwidth_share", JSON(.double(bandwidthShare))), ("decode_ops", decodeOps.json(steps: steps.count)),
@@ -94,10 +102,10 @@ struct BenchCommand: ParsableCommand {
         Terminal.line(Terminal.table([
             ["prefill \(p)", "\(Terminal.number(median(prefill), 1)) tokens/s", "\(Terminal.number(operations / 1e9, 0)) GOP/s",
              ceilings.arithmetic.map { "\(Terminal.number(100 * operations / $0.rate, 1)) % of measured \($0.name), \(Terminal.number($0.rate / 1e9, 0)) GOP/s" } ?? ""],
-            ["decode \(n)", "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
+            ["decode \(n)" + (depth > 1 ? " at \(depth)" : "") + (sequences > 1 ? " x \(sequences)" : ""), "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
              "\(Terminal.number(100 * bandwidthShare, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s"],
         ]))
-        Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a token, peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
+        Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a \(sequences > 1 ? "step" : "token"), peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
         if !decodeOps.rows.isEmpty { Terminal.line("time in prefill: \(prefillOps.summary); in decode: \(decodeOps.summary)") }
         if let experts = engine.expertStatistics { Terminal.line("experts: \(experts.line)") }
         if let drafted, let summary = drafted.summary {

@@ -29,10 +29,11 @@ struct SpeculationArguments: ParsableArguments {
 }
 
 extension ModelOptions {
-    func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil) throws -> Engine {
+    func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, adjust: (inout EngineOptions) -> Void = { _ in }) throws -> Engine {
         var options = try engineOptions()
         options.speculation = try speculation.options()
         options.liveKernels = live?.options()
+        adjust(&options)
         return try Engine(path: try ModelStore.resolve(model), options: options)
     }
 }
