@@ -30,6 +30,9 @@ public struct CPUBackend: Backend {
                 name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
                 help: "latent attention: absorbed (few new tokens), expanded (many), or auto: whichever is cheaper for each sequence"),
             OptionSpec(
+                name: "fusion", kind: .bool, defaultValue: .bool(true),
+                help: "neighbouring ops in one kernel where that is faster; with kernels that change while a model runs, each op has its own"),
+            OptionSpec(
                 name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "ask for 2 MiB pages for packed weights"),
             OptionSpec(
                 name: "expert-memory", kind: .int, defaultValue: .int(0), minimum: 0,
@@ -93,6 +96,7 @@ public struct CPUBackend: Backend {
                     throw HadalError(.invalidArgument, "unknown form of latent attention '\(text)'")
                 }
                 configuration.latentForm = form
+            case ("fusion", .bool(let wanted)): configuration.fuses = wanted
             case ("huge-pages", .bool(let wanted)):
                 configuration.usesHugePages = wanted
                 experts.usesHugePages = wanted
@@ -129,6 +133,8 @@ struct CPUConfiguration: Sendable {
     /// nil: 15 bits for blocks with outliers, else 8.
     var activations: ActivationBits?
     var latentForm = LatentForm.auto
+    /// Whether a call may compute several nodes.
+    var fuses = true
     var kernels = KernelTable.Configuration()
     var order = ShareOrder.together
     /// nil: every expert stays in memory.

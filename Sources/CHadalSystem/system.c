@@ -96,6 +96,10 @@ int32_t hadal_system_open_direct(int32_t descriptor) {
 #endif
 }
 
+void hadal_system_prefetch(const void *at, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch((const char *)at + line, 0, 2);
+}
+
 void hadal_system_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

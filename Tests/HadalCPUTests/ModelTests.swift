@@ -70,6 +70,25 @@ import Testing
         for other in seen { #expect(other == seen[0]) }
     }
 
+    @Test("ops that become one call give the bits of their own calls, with fewer meetings of threads", arguments: [DType.q4_1, .q8_0])
+    func fusionDoesNotChangeBits(dtype: DType) throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: dtype)
+        for isa in ConformanceTests.instructionSets {
+            var seen: [[[Float]]] = [], barriers: [Int] = []
+            for fuses in [false, true] {
+                let device = try device(["isa": .string(isa.name), "threads": .int(2), "fusion": .bool(fuses)])
+                let runner = try TinyRunner(model, on: device)
+                for step in Self.steps { try runner.run(step) }
+                seen.append(runner.outputs.map { $0.filter { !$0.isNaN } })
+                barriers.append(runner.executable.info.barriersPerStep)
+                device.quiesce()
+            }
+            #expect(seen[0] == seen[1], "\(isa)")
+            // Of each layer: add and o, norm and q k v, norm and gate, gate and up and glu, add and down.
+            #expect(barriers[1] <= barriers[0] - 2 * 5, "\(isa): \(barriers)")
+        }
+    }
+
     @Test(arguments: [DType.f32, .q4_1]) func aDecodeStepAllocatesNothing(dtype: DType) throws {
         let model = try TinyModel(try OpCatalogue.load(), dtype: dtype)
         let device = try device(["threads": .int(2)])

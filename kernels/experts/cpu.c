@@ -171,7 +171,7 @@ static void HADAL_FN(product)(
     }
     const uint8_t *packed = HADAL_FN(stored)(m, expert, hadal_packed_bytes(weight->packing, weight->rows, columns))
         + group * hadal_packed_group_bytes(weight->packing, columns);
-    DOT_EACH_PACKING(weight->packing & 255, dot_rows, packed, groups, columns, (const int8_t *)x, stride, tokens, list, out)
+    dot_product(weight, packed, groups, (const int8_t *)x, stride, tokens, list, out);
 }
 
 /* ---- gate, up and down ----------------------------------------------------------------------------------------- */
@@ -216,6 +216,7 @@ HADAL_KERNEL(experts_gate) {
             for (int64_t group = first; group < last; group += DOT_GROUPS) {
                 const int64_t groups = last - group < DOT_GROUPS ? last - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
                 const int64_t rows = inner - row < groups * HADAL_PACK_ROWS ? inner - row : groups * HADAL_PACK_ROWS;
+                if (tokens > 1) dot_results_ahead((const float *)args->outputs[0].data + at * inner + row, inner, rows, tokens);
                 float b[2][DOT_WIDE] = {{0}, {0}};
                 if (gate_bias) memcpy(b[0], gate_bias + e * inner + row, (size_t)rows * 4);
                 if (up_bias) memcpy(b[1], up_bias + e * inner + row, (size_t)rows * 4);
@@ -264,6 +265,8 @@ HADAL_KERNEL(experts_down) {
             for (int64_t group = first; group < last; group += DOT_GROUPS) {
                 const int64_t groups = last - group < DOT_GROUPS ? last - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
                 const int64_t rows = width - row < groups * HADAL_PACK_ROWS ? width - row : groups * HADAL_PACK_ROWS;
+                for (int64_t t = 0; t < tokens && tokens > 1; t++)
+                    dot_results_ahead((const float *)y->data + order[at + t] / k * width + row, 0, rows, 1);
                 float out[EXPERT_TOKENS * DOT_WIDE];
                 HADAL_FN(product)(&down, e, group, groups, from, x->stride, tokens, list, out);
                 for (int64_t t = 0; t < tokens; t++) {

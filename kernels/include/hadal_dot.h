@@ -30,6 +30,8 @@
 #define dot_call HADAL_FN(dot_call)
 #define dot_many HADAL_FN(dot_many)
 #define dot_rows HADAL_FN(dot_rows)
+#define dot_product HADAL_FN(dot_product)
+#define dot_results_ahead HADAL_FN(dot_results_ahead)
 #define broadcast4 HADAL_FN(broadcast4)
 #endif
 #undef DOT_TOKENS
@@ -39,6 +41,7 @@
 #undef DOT_WIDE
 #undef DOT_KEEP
 #undef DOT_AHEAD
+#undef DOT_PANEL_AHEAD
 /* Vectors that 16 rows take; groups and rows of a panel; vectors and tokens of a tile, whose sums are kept in registers. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
 #define DOT_WIDE (DOT_GROUPS * HADAL_PACK_ROWS)
@@ -58,8 +61,9 @@
 /* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with it at a time. */
 #define DOT_PANEL 16
 #define DOT_CHUNK HADAL_CHUNK_ROWS
-/* How far ahead of use memory is asked for. */
-#define DOT_AHEAD 4096
+/* How many bytes ahead of use memory is asked for, by one row and by panels, into the second level: the first one's misses are too few to wait for memory. */
+#define DOT_AHEAD 16384
+#define DOT_PANEL_AHEAD 65536
 
 /* Keeps a sum in its register after each line: the compiler would rather add up in another order, for which it lacks registers. */
 #if HADAL_ISA == 0
@@ -195,9 +199,9 @@ INLINE void dot_supers(uint32_t packing, const uint8_t *super, vf *d, vf *e) {
     for (int p = 0; p < DOT_PARTS; p++) code_super(packing, super + p * LANES * 2, &d[p], &e[p]);
 }
 
-/* Asks for what lies DOT_AHEAD behind. */
+/* Asks for `bytes` bytes. */
 INLINE void dot_ahead(const uint8_t *at, int64_t bytes) {
-    for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + DOT_AHEAD + line);
+    for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + line, 0, 2);
 }
 
 /* out[r] for 16 rows and one row of activations of one term or two. */
@@ -210,10 +214,10 @@ INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns
     for (int64_t first = 0; first < blocks; first += 8) {
         const uint8_t *super = group + hadal_packed_super_at(packing, first), *at = group + hadal_packed_code_at(packing, first, blocks);
         const int64_t end = first + 8 < blocks ? first + 8 : blocks;
-        dot_ahead(super, at - super);
+        dot_ahead(super + DOT_AHEAD, at - super);
         dot_supers(packing, super, d, e);
         for (int64_t b = first; b < end; b++, at += code_bytes) {
-            dot_ahead(at, code_bytes);
+            dot_ahead(at + DOT_AHEAD, code_bytes);
             dot_one(packing, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
         }
         /* Second terms follow the first ones of a panel. */
@@ -242,8 +246,8 @@ INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, i
         const int64_t b = first + i;
         const uint8_t *super = group + hadal_packed_super_at(packing, b), *own = group + hadal_packed_own_at(packing, b);
         const uint8_t *at = group + hadal_packed_code_at(packing, b, blocks);
-        if (b % 8 == 0) dot_ahead(super, at - super);
-        dot_ahead(at, hadal_packed_code_bytes(packing));
+        if (b % 8 == 0) dot_ahead(super + DOT_PANEL_AHEAD, at - super);
+        dot_ahead(at + DOT_PANEL_AHEAD, hadal_packed_code_bytes(packing));
 #pragma GCC unroll 4
         for (int p = 0; p < DOT_PARTS; p++) {
             const int lane = p * LANES;
@@ -414,20 +418,30 @@ INLINE void dot_rows(
     }
 }
 
-/* Calls a function whose first argument is the packing, with that as a constant. */
-#define DOT_EACH_PACKING(packing, function, ...)                                                                               \
-    switch (packing) {                                                                                                         \
-    case HADAL_PACKED_4: function(HADAL_PACKED_4, __VA_ARGS__); break;                                                         \
-    case HADAL_PACKED_4_MIN: function(HADAL_PACKED_4_MIN, __VA_ARGS__); break;                                                 \
-    case HADAL_PACKED_4_SUPER: function(HADAL_PACKED_4_SUPER, __VA_ARGS__); break;                                             \
-    case HADAL_PACKED_4_FLOAT: function(HADAL_PACKED_4_FLOAT, __VA_ARGS__); break;                                             \
-    case HADAL_PACKED_4_TABLE: function(HADAL_PACKED_4_TABLE, __VA_ARGS__); break;                                             \
-    case HADAL_PACKED_4_TABLE_SUPER: function(HADAL_PACKED_4_TABLE_SUPER, __VA_ARGS__); break;                                 \
-    case HADAL_PACKED_4_HALVES: function(HADAL_PACKED_4_HALVES, __VA_ARGS__); break;                                           \
-    case HADAL_PACKED_4_HALVES_MIN: function(HADAL_PACKED_4_HALVES_MIN, __VA_ARGS__); break;                                   \
-    case HADAL_PACKED_5: function(HADAL_PACKED_5, __VA_ARGS__); break;                                                         \
-    case HADAL_PACKED_5_MIN: function(HADAL_PACKED_5_MIN, __VA_ARGS__); break;                                                 \
-    case HADAL_PACKED_5_SUPER: function(HADAL_PACKED_5_SUPER, __VA_ARGS__); break;                                             \
-    case HADAL_PACKED_6_HALVES: function(HADAL_PACKED_6_HALVES, __VA_ARGS__); break;                                           \
-    default: function(HADAL_PACKED_8, __VA_ARGS__); break;                                                                     \
+/* dot_rows with a weight's packing and columns. */
+static __attribute__((unused, noinline)) void dot_product(
+    const hadal_kernel_tensor *weight, const uint8_t *group, int64_t groups, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
+#define DOT_PRODUCT(packing) case packing: dot_rows(packing, group, groups, weight->columns, x, stride, tokens, list, out); return
+    switch (weight->packing & 255) {
+    DOT_PRODUCT(HADAL_PACKED_4);
+    DOT_PRODUCT(HADAL_PACKED_4_MIN);
+    DOT_PRODUCT(HADAL_PACKED_4_SUPER);
+    DOT_PRODUCT(HADAL_PACKED_4_FLOAT);
+    DOT_PRODUCT(HADAL_PACKED_4_TABLE);
+    DOT_PRODUCT(HADAL_PACKED_4_TABLE_SUPER);
+    DOT_PRODUCT(HADAL_PACKED_4_HALVES);
+    DOT_PRODUCT(HADAL_PACKED_4_HALVES_MIN);
+    DOT_PRODUCT(HADAL_PACKED_5);
+    DOT_PRODUCT(HADAL_PACKED_5_MIN);
+    DOT_PRODUCT(HADAL_PACKED_5_SUPER);
+    DOT_PRODUCT(HADAL_PACKED_6_HALVES);
+    default: dot_rows(HADAL_PACKED_8, group, groups, weight->columns, x, stride, tokens, list, out);
     }
+#undef DOT_PRODUCT
+}
+
+/* Asks for what lies where results of `tokens` tokens go, or what is added to them is: `count` floats each, far from each other. */
+INLINE void dot_results_ahead(const float *at, int64_t stride, int64_t count, int64_t tokens) {
+    for (int64_t t = 0; t < tokens; t++)
+        for (int64_t i = 0; i < count; i += 16) __builtin_prefetch(at + t * stride + i, 0, 2);
+}

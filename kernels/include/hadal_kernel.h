@@ -114,8 +114,10 @@ const hadal_kernel *hadal_kernel_latent_attention_append(void); /* writes the st
 const hadal_kernel *hadal_kernel_latent_attention_pack(void);   /* stored blocks of kv_b to float16 */
 const hadal_kernel *hadal_kernel_layer_norm(void);
 const hadal_kernel *hadal_kernel_linear(void);
+const hadal_kernel *hadal_kernel_linear_gate(void);      /* two linears and the glu of their results */
 const hadal_kernel *hadal_kernel_linear_pack(void);      /* stored blocks to a packed weight */
 const hadal_kernel *hadal_kernel_linear_quantise(void);  /* float rows to 8-bit rows */
+const hadal_kernel *hadal_kernel_linear_quantise_norm(void); /* the same after rms_norm */
 const hadal_kernel *hadal_kernel_mul(void);
 const hadal_kernel *hadal_kernel_rms_norm(void);
 const hadal_kernel *hadal_kernel_rope(void);

@@ -14,6 +14,9 @@ static uint64_t linear_scratch(const hadal_kernel_args *args) {
     return args->inputs[1].packing ? hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride) : 0;
 }
 
+static uint64_t gate_scratch(const hadal_kernel_args *args) { return hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride); }
+static uint64_t norm_scratch(const hadal_kernel_args *args) { return 4 * (uint64_t)args->inputs[0].columns; }
+
 /* Tokens from which float weights are multiplied in panels, or float32 ones by the matrix library. */
 enum { LINEAR_MANY_TOKENS = 16 };
 
@@ -21,8 +24,10 @@ enum { LINEAR_MANY_TOKENS = 16 };
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(linear, linear_scratch)
+HADAL_EXPORT_KERNEL(linear_gate, gate_scratch)
 HADAL_EXPORT_KERNEL(linear_pack, 0)
 HADAL_EXPORT_KERNEL(linear_quantise, 0)
+HADAL_EXPORT_KERNEL(linear_quantise_norm, norm_scratch)
 #else
 #include "hadal_packed.h"
 #include "hadal_simd.h"
@@ -31,6 +36,8 @@ HADAL_EXPORT_KERNEL(linear_quantise, 0)
 #include "hadal_float.h"
 #include "hadal_codes.h"
 #include "hadal_dot.h"
+#include "hadal_gate.h"
+#include "hadal_norm.h"
 
 /* ---- packing --------------------------------------------------------------------------------------------------- */
 
@@ -48,6 +55,27 @@ HADAL_KERNEL(linear_pack) {
 HADAL_KERNEL(linear_quantise) {
     const hadal_kernel_tensor *x = &args->inputs[0], *q = &args->outputs[0];
     quantise_rows(x->data, x->stride / 4, q->data, x->rows, x->columns, q->stride, (float)args->attributes[0].f, thread);
+}
+
+/*
+ * The same of rows over their root mean square, times a weight: rms_norm and linear_quantise at once.
+ * inputs: x, the norm's weight, or none; attributes: the share, eps.
+ */
+HADAL_KERNEL(linear_quantise_norm) {
+    const hadal_kernel_tensor *x = &args->inputs[0], *q = &args->outputs[0];
+    const int64_t columns = x->columns, blocks = columns / 32;
+    const float share = (float)args->attributes[0].f, eps = (float)args->attributes[1].f;
+    float *y = thread->scratch;
+    int64_t row = 0, last = x->rows, begin = 0, end = blocks;
+    /* Of fewer rows than threads, each thread has some blocks of every row. */
+    if (x->rows < thread->count)
+        hadal_share(blocks, 1, thread, &begin, &end);
+    else
+        hadal_share(x->rows, 1, thread, &row, &last);
+    for (; row < last && begin < end; row++) {
+        normalise((const float *)((const char *)x->data + row * x->stride), args->inputs[1].data, y, columns, eps);
+        quantise_row(y, (int8_t *)q->data + row * q->stride, columns, q->stride, share, begin, end);
+    }
 }
 
 /* ---- float weights --------------------------------------------------------------------------------------------- */
@@ -168,42 +196,87 @@ static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_ke
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
 
-INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
-    const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
+/* What is done with 16 rows, or two times that, of a chunk: out[t * DOT_WIDE + r] are the products of `count` rows from `row` on with `tokens` tokens. */
+INLINE void HADAL_FN(packed_results)(
+    const hadal_kernel_args *args, int64_t first, int64_t tokens, int64_t row, int64_t count, const float *out) {
+    const int64_t stride = args->outputs[0].columns;
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
-    const int64_t columns = weight->columns, group_bytes = hadal_packed_group_bytes(packing, columns), stride = y->columns;
+    for (int64_t t = 0; t < tokens; t++) {
+        const float *sum = out + t * DOT_WIDE, *add = residual ? residual + (first + t) * stride + row : 0;
+        float *to = (float *)args->outputs[0].data + (first + t) * stride + row;
+        int64_t i = 0;
+        for (; i + LANES <= count; i += LANES) {
+            vf v = v_load(sum + i);
+            if (bias) v += v_load(bias + row + i);
+            if (add) v += v_load(add + i);
+            v_store(to + i, v);
+        }
+        for (; i < count; i++) {
+            float v = sum[i];
+            if (bias) v += bias[row + i];
+            if (add) v += add[i];
+            to[i] = v;
+        }
+    }
+}
+
+static void HADAL_FN(packed_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread) {
+    const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
+    const float *residual = args->inputs[3].data;
+    const int64_t group_bytes = hadal_packed_group_bytes(weight->packing & 255, weight->columns), stride = y->columns;
+    int64_t begin, end;
+    hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, y->rows > 1 ? DOT_GROUPS : 1, thread, &begin, &end);
     for (int64_t first = 0; first < y->rows; first += DOT_CHUNK) {
         const int64_t tokens = y->rows - first < DOT_CHUNK ? y->rows - first : DOT_CHUNK;
         const int8_t *q = (const int8_t *)x->data + first * x->stride;
-        const dot_listing list = dot_list(q, columns, x->stride, tokens, thread->scratch);
+        const dot_listing list = dot_list(q, x->columns, x->stride, tokens, thread->scratch);
         for (int64_t group = begin; group < end; group += DOT_GROUPS) {
-            const int64_t row = group * HADAL_PACK_ROWS, rows = weight->rows - row < DOT_WIDE ? weight->rows - row : DOT_WIDE;
-            const int64_t groups = end - group < DOT_GROUPS ? end - group : DOT_GROUPS;
+            const int64_t groups = end - group < DOT_GROUPS ? end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
+            const int64_t rows = weight->rows - row < groups * HADAL_PACK_ROWS ? weight->rows - row : groups * HADAL_PACK_ROWS;
             float out[DOT_CHUNK * DOT_WIDE];
-            /* Where many tokens' results go, and what is added to them, is far apart: it is asked for before it is needed. */
-            for (int64_t t = 0; t < tokens && tokens > 1; t++)
-                for (int64_t i = 0; i < rows; i += 16) {
-                    __builtin_prefetch((const float *)y->data + (first + t) * stride + row + i, 0, 2);
-                    if (residual) __builtin_prefetch(residual + (first + t) * stride + row + i, 0, 2);
-                }
-            dot_rows(packing, (const uint8_t *)weight->data + group * group_bytes, groups, columns, q, x->stride, tokens, list, out);
+            if (tokens > 1) {
+                dot_results_ahead((const float *)y->data + first * stride + row, stride, rows, tokens);
+                if (residual) dot_results_ahead(residual + first * stride + row, stride, rows, tokens);
+            }
+            dot_product(weight, (const uint8_t *)weight->data + group * group_bytes, groups, q, x->stride, tokens, list, out);
+            HADAL_FN(packed_results)(args, first, tokens, row, rows, out);
+        }
+    }
+}
+
+/*
+ * The gate of a feed-forward network: y = activation(x gate^T + gate_bias) * (x up^T + up_bias), both weights packed.
+ * inputs: x quantised, gate, up, gate_bias, up_bias; attributes: those of glu.
+ */
+HADAL_KERNEL(linear_gate) {
+    const hadal_kernel_attribute *attribute = args->attributes;
+    const float alpha = (float)attribute[1].f, limit = (float)attribute[2].f, offset = (float)attribute[3].f;
+    const hadal_kernel_tensor *x = &args->inputs[0], *gate = &args->inputs[1], *up = &args->inputs[2], *y = &args->outputs[0];
+    const float *gate_bias = args->inputs[3].data, *up_bias = args->inputs[4].data;
+    const int64_t gate_bytes = hadal_packed_group_bytes(gate->packing & 255, gate->columns);
+    const int64_t up_bytes = hadal_packed_group_bytes(up->packing & 255, up->columns), stride = y->columns;
+    int64_t begin, end;
+    hadal_share((gate->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, y->rows > 1 ? DOT_GROUPS : 1, thread, &begin, &end);
+    for (int64_t first = 0; first < y->rows; first += DOT_CHUNK) {
+        const int64_t tokens = y->rows - first < DOT_CHUNK ? y->rows - first : DOT_CHUNK;
+        const int8_t *q = (const int8_t *)x->data + first * x->stride;
+        const dot_listing list = dot_list(q, x->columns, x->stride, tokens, thread->scratch);
+        for (int64_t group = begin; group < end; group += DOT_GROUPS) {
+            const int64_t groups = end - group < DOT_GROUPS ? end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
+            const int64_t rows = gate->rows - row < groups * HADAL_PACK_ROWS ? gate->rows - row : groups * HADAL_PACK_ROWS;
+            float g[DOT_CHUNK * DOT_WIDE], u[DOT_CHUNK * DOT_WIDE], bias[2][DOT_WIDE] = {{0}, {0}};
+            if (gate_bias) memcpy(bias[0], gate_bias + row, (size_t)rows * 4);
+            if (up_bias) memcpy(bias[1], up_bias + row, (size_t)rows * 4);
+            if (tokens > 1) dot_results_ahead((const float *)y->data + first * stride + row, stride, rows, tokens);
+            dot_product(gate, (const uint8_t *)gate->data + group * gate_bytes, groups, q, x->stride, tokens, list, g);
+            dot_product(up, (const uint8_t *)up->data + group * up_bytes, groups, q, x->stride, tokens, list, u);
             for (int64_t t = 0; t < tokens; t++) {
-                const float *sum = out + t * DOT_WIDE, *add = residual ? residual + (first + t) * stride + row : 0;
-                float *to = (float *)y->data + (first + t) * stride + row;
-                const int64_t count = groups * HADAL_PACK_ROWS < rows ? groups * HADAL_PACK_ROWS : rows;
-                int64_t i = 0;
-                for (; i + LANES <= count; i += LANES) {
-                    vf v = v_load(sum + i);
-                    if (bias) v += v_load(bias + row + i);
-                    if (add) v += v_load(add + i);
-                    v_store(to + i, v);
+                float *sum = g + t * DOT_WIDE, *to = (float *)y->data + (first + t) * stride + row;
+                for (int64_t i = 0; i < groups * HADAL_PACK_ROWS; i += LANES) {
+                    const vf v = v_load(u + t * DOT_WIDE + i) + v_load(bias[1] + i);
+                    v_store(sum + i, gated(attribute[0].i, alpha, limit, offset, v_load(sum + i) + v_load(bias[0] + i), v));
                 }
-                for (; i < count; i++) {
-                    float v = sum[i];
-                    if (bias) v += bias[row + i];
-                    if (add) v += add[i];
-                    to[i] = v;
-                }
+                memcpy(to, sum, (size_t)rows * 4);
             }
         }
     }
@@ -215,12 +288,11 @@ INLINE void HADAL_FN(packed_rows)(uint32_t packing, const hadal_kernel_args *arg
  */
 HADAL_KERNEL(linear) {
     const hadal_kernel_tensor *weight = &args->inputs[1];
-    int64_t begin, end;
     if (weight->packing) {
-        hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, args->outputs[0].rows > 1 ? DOT_GROUPS : 1, thread, &begin, &end);
-        DOT_EACH_PACKING(weight->packing & 255, HADAL_FN(packed_rows), args, thread, begin, end)
+        HADAL_FN(packed_rows)(args, thread);
         return;
     }
+    int64_t begin, end;
     hadal_share(weight->rows, 4, thread, &begin, &end);
     if (begin >= end) return;
     if (thread->sgemm && weight->dtype == HADAL_DTYPE_F32 && args->outputs[0].rows >= LINEAR_MANY_TOKENS) {

@@ -29,9 +29,7 @@ extension Lowering {
         // Rows in the order of their experts: of x as it is, of x quantised, or both, as gate and up want.
         var plain = PlannedTensor.absent, packed = PlannedTensor.absent
         if gate.packing == 0 || up.packing == 0 { plain = x }
-        if gate.packing != 0 || up.packing != 0, case .value(let value) = node.inputs[0] {
-            packed = try quantise(value, x, precision, for: index)
-        }
+        if gate.packing != 0 || up.packing != 0 { packed = try quantise(node, precision, for: index) }
         let starts = PlannedTensor(
             home: try newSlot(rows: .fixed(1), stride: (experts + 1) * 4), rows: .fixed(1), columns: experts + 1,
             stride: (experts + 1) * 4, dtype: DType.i32.rawValue)

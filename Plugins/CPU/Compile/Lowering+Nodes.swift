@@ -9,7 +9,8 @@ extension Lowering {
     mutating func lower(_ index: Int) throws {
         let node = graph.nodes[index]
         switch node.op {
-        case "linear": try lowerLinear(index, node)
+        case "linear": if try !lowerGate(index, node) { try lowerLinear(index, node) }
+        case "rms_norm": if try !lowerQuantisedNorm(index, node) { try lowerPlainly(index, node) }
         case "rope": try lowerRope(index, node)
         case "attention": try lowerAttention(index, node)
         case "latent_attention": try lowerLatentAttention(index, node)
@@ -25,7 +26,7 @@ extension Lowering {
     }
 
     /// An op that is one call of one kernel, which bears its name: all of its operands are rows of float32 or int32.
-    private mutating func lowerPlainly(_ index: Int, _ node: Graph.Node) throws {
+    mutating func lowerPlainly(_ index: Int, _ node: Graph.Node) throws {
         let kernel = try kernel(node.op)
         let inputs = try node.inputs.indices.map { try plainOperand(node, $0) }
         let outputs = try node.outputs.map { try result($0) }
@@ -44,10 +45,7 @@ extension Lowering {
 
     private mutating func lowerLinear(_ index: Int, _ node: Graph.Node) throws {
         let weight = try matrix(node, 1)
-        var x = try operand(node, 0)
-        if weight.packing != 0, case .value(let value) = node.inputs[0] {
-            x = try quantise(value, x, precision(of: node), for: index)
-        }
+        let x = try weight.packing != 0 ? quantise(node, precision(of: node), for: index) : operand(node, 0)
         let fused = residual(after: index, node)
         let y = try result(fused.map { graph.nodes[$0.node].outputs[0] } ?? node.outputs[0])
         if let fused { done.insert(fused.node) }
@@ -61,7 +59,7 @@ extension Lowering {
     }
 
     /// The host reads what a head gives.
-    private func precision(of node: Graph.Node) -> Precision {
+    func precision(of node: Graph.Node) -> Precision {
         if store.activations == nil, let y = node.outputs.first, graph.values.indices.contains(y), isOutput[y] { return .logits }
         return precision
     }
@@ -75,42 +73,26 @@ extension Lowering {
         }
     }
 
-    /// The 8-bit form of a value, made once.
-    mutating func quantise(_ value: Int, _ x: PlannedTensor, _ precision: Precision, for node: Int) throws -> PlannedTensor {
+    /// The 8-bit form of a node's first operand, made once.
+    mutating func quantise(_ node: Graph.Node, _ precision: Precision, for index: Int) throws -> PlannedTensor {
+        guard case .value(let value) = node.inputs[0] else { throw HadalError(.unsupported, "\(node.op) of something constant") }
         let key = QuantisedValue(value: value, precision: precision)
         if let known = quantised[key] { return known }
-        var q = x
-        q.stride = precision.stride(columns: x.columns)
-        q.dtype = DType.i8.rawValue
-        q.home = try newSlot(rows: x.rows, stride: q.stride)
+        let x = try tensor(of: value), q = try quantisedRows(like: x, precision)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], attributes: [precision.attribute], node: node))
+                kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], attributes: [precision.attribute], node: index))
         quantised[key] = q
         return q
     }
 
-    /// The `add` that is all that reads a linear's result, with its other operand, when that exists already.
-    private func residual(after index: Int, _ node: Graph.Node) -> (node: Int, value: Int)? {
-        let y = node.outputs[0]
-        // An add of the user's own is not passed over.
-        guard graph.values.indices.contains(y), uses[y] == 1, !isOutput[y], !store.device.kernels.isOverridden("add") else { return nil }
-        // Residual adds follow closely; a distant one is not worth a search that is quadratic in the graph.
-        for next in graph.nodes.indices[(index + 1)...].prefix(8) where graph.nodes[next].inputs.contains(.value(y)) {
-            let add = graph.nodes[next]
-            guard add.op == "add", add.inputs.count == 2 else { return nil }
-            let other = add.inputs[0] == .value(y) ? add.inputs[1] : add.inputs[0]
-            guard case .value(let value) = other, value != y, graph.values.indices.contains(value), isMade(value) else { return nil }
-            return (next, value)
-        }
-        return nil
-    }
-
-    /// Whether a call planned so far, or the host, writes the value.
-    private func isMade(_ value: Int) -> Bool {
-        guard let home = homes[value] else { return false }
-        if case .output = home { return plan.contains { $0.outputs.contains { $0.home == home } } }
-        return true
+    /// Room for the 8-bit form of x.
+    mutating func quantisedRows(like x: PlannedTensor, _ precision: Precision) throws -> PlannedTensor {
+        var q = x
+        q.stride = precision.stride(columns: x.columns)
+        q.dtype = DType.i8.rawValue
+        q.home = try newSlot(rows: x.rows, stride: q.stride)
+        return q
     }
 
     // MARK: Rope

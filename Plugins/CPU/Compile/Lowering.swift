@@ -6,8 +6,8 @@ import HadalGraph
 
 /// Turns a graph into kernel calls, fusing where it pays.
 ///
-/// Fusions: activations are quantised once for all linears that read them; a linear adds the residual that follows it;
-/// all rotary embeddings with the same frequencies share one table of cosines and sines.
+/// Activations are quantised once for all linears that read them, and all rotary embeddings with the same frequencies share one table of cosines and
+/// sines. `Lowering+Fusion.swift` has the nodes that become one call.
 struct Lowering {
     let segment: Segment
     let store: WeightStore

@@ -30,7 +30,8 @@ enum StockKernels {
         ],
         "layer_norm": ["layer_norm": hadal_kernel_layer_norm()],
         "linear": [
-            "linear": hadal_kernel_linear(), "linear_pack": hadal_kernel_linear_pack(), "linear_quantise": hadal_kernel_linear_quantise(),
+            "linear": hadal_kernel_linear(), "linear_gate": hadal_kernel_linear_gate(), "linear_pack": hadal_kernel_linear_pack(),
+            "linear_quantise": hadal_kernel_linear_quantise(), "linear_quantise_norm": hadal_kernel_linear_quantise_norm(),
         ],
         "mul": ["mul": hadal_kernel_mul()],
         "rms_norm": ["rms_norm": hadal_kernel_rms_norm()],

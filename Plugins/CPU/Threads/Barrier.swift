@@ -20,15 +20,17 @@ struct Barrier: @unchecked Sendable {
         sleepers = AtomicWord()
     }
 
-    @inline(__always) func wait() {
-        if threads == 1 { return }
+    /// - Parameter meanwhile: done by each thread once the others know that it has arrived.
+    @inline(__always) func wait(_ meanwhile: () -> Void = {}) {
+        if threads == 1 { return meanwhile() }
         let now = generation.relaxed
         if arrived.increment() == threads {
             arrived.set(0)
             generation.set(now &+ 1)
             if sleepers.value > 0 { generation.wakeAll() }
-            return
+            return meanwhile()
         }
+        meanwhile()
         generation.waitWhile(now, sleepers: sleepers)
     }
 }

@@ -18,9 +18,26 @@ struct Instruction {
     var node: UInt32
     /// All threads have to meet before this: it reads what others wrote, or writes where others read.
     var barrier: Bool
+    /// Weights that this instruction or one soon after it begins to read: asked for while threads wait for each other. `aheadCount` of them.
+    var ahead: UnsafePointer<PackedStart>?
+    var aheadCount = 0
     /// Runs this instruction and the `span - 1` that follow, as often as it takes; nil: they are run one after the other.
     var stream: Unmanaged<ExpertStream>?
     var span = 1
+}
+
+/// Where threads begin to read a packed weight: groups of rows, shared out among them.
+struct PackedStart {
+    var base: UnsafeRawPointer
+    var groups: Int
+    var groupBytes: Int
+
+    /// What is asked for: kernels themselves ask for what lies further on.
+    static let bytes = 8192
+
+    @inline(__always) func prefetch(thread: Int, of threads: Int) {
+        hadal_system_prefetch(base + groups * thread / threads * groupBytes, min(Self.bytes, groups * groupBytes))
+    }
 }
 
 /// A list of instructions and how to run it. Borrowed for the duration of `ThreadPool.run`.
@@ -143,7 +160,7 @@ final class ThreadPool: @unchecked Sendable {
                 if index == 0, let cancel = list.cancel, Self.isSet(cancel), stop.relaxed == UInt32.max {
                     stop.set(passed)
                 }
-                barrier.wait()
+                barrier.wait { for i in 0..<instruction.aheadCount { instruction.ahead?[i].prefetch(thread: index, of: threads) } }
                 // Compared with the barrier's number: thread 0 may already have asked to stop after the next one.
                 if stop.relaxed <= passed { break }
                 if tracing, index == 0, position > 0, list.instructions[position - 1].node != instruction.node {

@@ -35,6 +35,9 @@ int32_t hadal_system_open_direct(int32_t descriptor);
 /* The process's environment, as programs that it starts are given it. */
 char **hadal_system_environment(void);
 
+/* Asks for memory to be brought near, into the second level of caches. Any address will do. */
+void hadal_system_prefetch(const void *at, size_t bytes);
+
 /* One processor-relax hint (PAUSE or YIELD) for spin loops. */
 void hadal_system_relax(void);
 

@@ -25,6 +25,10 @@ extension BackendChoice {
         if let threads = options.threads, let spec = backend.options.first(where: { $0.name == threadsOption && $0.kind == .int }) {
             values[spec.name] = try spec.parse(String(threads))
         }
+        // A kernel that computes several ops would hide a change of one of them.
+        if options.liveKernels != nil, values[fusionOption] == nil, backend.options.contains(where: { $0.name == fusionOption && $0.kind == .bool }) {
+            values[fusionOption] = .bool(false)
+        }
         return try options.environment.addingKernels(to: values, for: backend)
     }
 

@@ -65,6 +65,8 @@ final class BackendChoice: Sendable {
     let expertMemory: Int?
     static let expertOption = "expert-memory"
     static let threadsOption = "threads"
+    /// The option of backends that may compute several ops in one kernel.
+    static let fusionOption = "fusion"
 
     private let options: EngineOptions
     private let registry: BackendRegistry
