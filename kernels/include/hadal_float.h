@@ -22,7 +22,7 @@
 /* Rows and tokens of a tile. */
 #define FLOAT_ROWS 4
 #define FLOAT_TOKENS 2
-/* Bytes of a row that are asked for ahead of use. */
+/* Bytes of a row that are asked for ahead of use, into the second level of caches. */
 #define FLOAT_AHEAD 2048
 
 typedef uint8_t vb8_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
@@ -64,7 +64,7 @@ INLINE void float_tile(uint32_t dtype, int tokens, const uint8_t *const *w, int6
     int64_t i = 0;
     for (; i + line <= n; i += line) {
         const int64_t ahead = i * size + FLOAT_AHEAD + (i < near ? 0 : next);
-        for (int r = 0; r < 4; r++) __builtin_prefetch(w[r] + ahead);
+        for (int r = 0; r < 4; r++) __builtin_prefetch(w[r] + ahead, 0, 2);
         for (int64_t j = i; j < i + line; j += LANES)
             for (int t = 0; t < tokens; t++) {
                 vf v = v_load(x + t * stride + j);
