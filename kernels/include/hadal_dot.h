@@ -240,14 +240,21 @@ typedef struct {
     float scale[DOT_PANEL][2][DOT_WIDE], minimum[DOT_PANEL][2][DOT_WIDE];
 } __attribute__((aligned(64))) dot_panel;
 
-/* `count` blocks from `first` on, a multiple of 8, of a group whose rows begin at `row` of the panel's. */
+/*
+ * `count` blocks from `first` on, a multiple of 8, of a group whose rows begin at `row` of the panel's. The groups of a panel are read side by side: what
+ * a long one will need lies in itself, or at the same place of the next panel's.
+ */
 INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, int64_t row, dot_panel *panel) {
+    const int64_t bytes = hadal_packed_group_bytes(packing, blocks * HADAL_PACK_COLUMNS);
+    const int is_long = bytes >= DOT_PANEL_AHEAD / DOT_GROUPS;
+    const uint8_t *const next = is_long ? group + bytes - DOT_PANEL_AHEAD / DOT_GROUPS : 0;
     for (int64_t i = 0; i < count; i++) {
         const int64_t b = first + i;
         const uint8_t *super = group + hadal_packed_super_at(packing, b), *own = group + hadal_packed_own_at(packing, b);
         const uint8_t *at = group + hadal_packed_code_at(packing, b, blocks);
-        if (b % 8 == 0) dot_ahead(super + DOT_PANEL_AHEAD, at - super);
-        dot_ahead(at + DOT_PANEL_AHEAD, hadal_packed_code_bytes(packing));
+        const int64_t ahead = !is_long ? DOT_PANEL_AHEAD : DOT_PANEL_AHEAD / DOT_GROUPS + (at < next ? 0 : (DOT_GROUPS - 1) * bytes);
+        if (b % 8 == 0) dot_ahead(super + ahead, at - super);
+        dot_ahead(at + ahead, hadal_packed_code_bytes(packing));
 #pragma GCC unroll 4
         for (int p = 0; p < DOT_PARTS; p++) {
             const int lane = p * LANES;
