@@ -12,7 +12,7 @@ extension Lowering {
     }
 
     /// The nodes after one where its neighbours are looked for: a distant one is not worth a search that is quadratic in the graph.
-    private func following(_ index: Int) -> ArraySlice<Int> { Array(graph.nodes.indices[(index + 1)...].prefix(8))[...] }
+    private func following(_ index: Int) -> Range<Int> { index + 1..<min(index + 9, graph.nodes.count) }
 
     // MARK: Residual
 
