@@ -41,6 +41,7 @@
 #undef DOT_WIDE
 #undef DOT_KEEP
 #undef DOT_AHEAD
+#undef DOT_LARGE
 #undef DOT_PANEL_AHEAD
 /* Vectors that 16 rows take; groups and rows of a panel; vectors and tokens of a tile, whose sums are kept in registers. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
@@ -61,8 +62,12 @@
 /* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with it at a time. */
 #define DOT_PANEL 16
 #define DOT_CHUNK HADAL_CHUNK_ROWS
-/* How many bytes ahead of use memory is asked for, by one row and by panels, into the second level: the first one's misses are too few to wait for memory. */
+/*
+ * How many bytes ahead of use memory is asked for, by one row and by panels, into the second level: the first one's misses are too few to wait for memory.
+ * One row asks for none of a weight of DOT_LARGE bytes: in long streams the processor's own prefetching is faster, and asking disturbs it.
+ */
 #define DOT_AHEAD 16384
+#define DOT_LARGE (1 << 20)
 #define DOT_PANEL_AHEAD 65536
 
 /* Keeps a sum in its register after each line: the compiler would rather add up in another order, for which it lacks registers. */
@@ -205,7 +210,7 @@ INLINE void dot_ahead(const uint8_t *at, int64_t bytes) {
 }
 
 /* out[r] for 16 rows and one row of activations of one term or two. */
-INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t terms, float *out) {
+INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t terms, int64_t ahead, float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
     const int8_t *second = x + hadal_term_bytes(columns);
     const int32_t *listed = (const int32_t *)(second + hadal_term_bytes(columns)) + 1, *last = terms > 1 ? listed + listed[-1] : listed;
@@ -214,10 +219,10 @@ INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns
     for (int64_t first = 0; first < blocks; first += 8) {
         const uint8_t *super = group + hadal_packed_super_at(packing, first), *at = group + hadal_packed_code_at(packing, first, blocks);
         const int64_t end = first + 8 < blocks ? first + 8 : blocks;
-        dot_ahead(super + DOT_AHEAD, at - super);
+        if (ahead) dot_ahead(super + ahead, at - super);
         dot_supers(packing, super, d, e);
         for (int64_t b = first; b < end; b++, at += code_bytes) {
-            dot_ahead(at + DOT_AHEAD, code_bytes);
+            if (ahead) dot_ahead(at + ahead, code_bytes);
             dot_one(packing, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
         }
         /* Second terms follow the first ones of a panel. */
@@ -406,11 +411,12 @@ static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const d
  * one term or two; `list` is theirs.
  */
 INLINE void dot_rows(
-    uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
+    uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, int64_t ahead,
+    float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, group_bytes = hadal_packed_group_bytes(packing, columns);
     if (tokens == 1) {
         for (int64_t g = 0; g < groups; g++)
-            dot_rows_one(packing, group + g * group_bytes, columns, x, stride > hadal_term_bytes(columns) ? 2 : 1, out + g * HADAL_PACK_ROWS);
+            dot_rows_one(packing, group + g * group_bytes, columns, x, stride > hadal_term_bytes(columns) ? 2 : 1, ahead, out + g * HADAL_PACK_ROWS);
         return;
     }
     dot_panel panel;
@@ -428,7 +434,8 @@ INLINE void dot_rows(
 /* dot_rows with a weight's packing and columns. */
 static __attribute__((unused, noinline)) void dot_product(
     const hadal_kernel_tensor *weight, const uint8_t *group, int64_t groups, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
-#define DOT_PRODUCT(packing) case packing: dot_rows(packing, group, groups, weight->columns, x, stride, tokens, list, out); return
+    const int64_t ahead = hadal_packed_bytes(weight->packing, weight->rows, weight->columns) < DOT_LARGE ? DOT_AHEAD : 0;
+#define DOT_PRODUCT(packing) case packing: dot_rows(packing, group, groups, weight->columns, x, stride, tokens, list, ahead, out); return
     switch (weight->packing & 255) {
     DOT_PRODUCT(HADAL_PACKED_4);
     DOT_PRODUCT(HADAL_PACKED_4_MIN);
@@ -442,7 +449,7 @@ static __attribute__((unused, noinline)) void dot_product(
     DOT_PRODUCT(HADAL_PACKED_5_MIN);
     DOT_PRODUCT(HADAL_PACKED_5_SUPER);
     DOT_PRODUCT(HADAL_PACKED_6_HALVES);
-    default: dot_rows(HADAL_PACKED_8, group, groups, weight->columns, x, stride, tokens, list, out);
+    default: dot_rows(HADAL_PACKED_8, group, groups, weight->columns, x, stride, tokens, list, ahead, out);
     }
 #undef DOT_PRODUCT
 }
