@@ -65,10 +65,14 @@ INLINE float HADAL_FN(cached_one)(uint32_t dtype, const char *p, int64_t i) {
     return x;
 }
 
-/* Asks for what lies `ahead` bytes behind `count` rows of `bytes` bytes; 0: nothing does. */
-INLINE void HADAL_FN(rows_ahead)(const char *at, int64_t count, int64_t bytes, int64_t ahead) {
-    if (ahead)
-        for (int64_t line = 0; line < count * bytes; line += 64) __builtin_prefetch(at + ahead + line, 0, 2);
+/* Memory that is needed soon. It is asked for beside other work, some lines at a time, into the second level: much at once makes the processor wait. */
+typedef struct {
+    const char *at, *end;
+    int64_t lines;
+} HADAL_FN(coming);
+
+INLINE void HADAL_FN(ask)(HADAL_FN(coming) *coming) {
+    for (int64_t i = 0; i < coming->lines && coming->at < coming->end; i++, coming->at += 64) __builtin_prefetch(coming->at, 0, 2);
 }
 
 /*
@@ -76,7 +80,7 @@ INLINE void HADAL_FN(rows_ahead)(const char *at, int64_t count, int64_t bytes, i
  * added across is added for all of them at once. Missing keys are the last one again.
  */
 INLINE void HADAL_FN(score_rows)(
-    uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n, int64_t ahead) {
+    uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n, HADAL_FN(coming) *coming) {
     const int64_t bytes = n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     const int keys = LANES / rows;
     for (int64_t first = from; first < to; first += keys) {
@@ -84,7 +88,7 @@ INLINE void HADAL_FN(score_rows)(
         const char *at[LANES];
 #pragma GCC unroll 16
         for (int j = 0; j < keys; j++) at[j] = k + (first + (j < count ? j : count - 1)) * bytes;
-        HADAL_FN(rows_ahead)(k + first * bytes, count, bytes, ahead);
+        HADAL_FN(ask)(coming);
         vf sum[LANES];
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) sum[i] = (vf){0};
@@ -112,7 +116,7 @@ INLINE void HADAL_FN(score_rows)(
 /* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` at column i, 8 with all rows at most. */
 INLINE void HADAL_FN(weigh)(
     uint32_t dtype, int rows, int vectors, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
-    int64_t i) {
+    int64_t i, HADAL_FN(coming) *coming) {
     const int64_t bytes = width * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     vf sum[8];
 #pragma GCC unroll 4
@@ -120,6 +124,7 @@ INLINE void HADAL_FN(weigh)(
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) sum[r * vectors + c] = v_load(acc + r * width + i + c * LANES) * decay[r];
     for (int64_t j = 0; j < count; j++) {
+        HADAL_FN(ask)(coming);
         vf value[8];
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) value[c] = HADAL_FN(cached)(dtype, v + j * bytes, i + c * LANES);
@@ -137,11 +142,12 @@ INLINE void HADAL_FN(weigh)(
 }
 
 INLINE void HADAL_FN(weigh_rows)(
-    uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width) {
+    uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
+    HADAL_FN(coming) *coming) {
     const int wide = 8 / (rows == 3 ? 4 : rows);
     int64_t i = 0;
-    for (; i + wide * LANES <= width; i += wide * LANES) HADAL_FN(weigh)(dtype, rows, wide, acc, decay, p, p_row, p_key, v, count, width, i);
-    for (; i + LANES <= width; i += LANES) HADAL_FN(weigh)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i);
+    for (; i + wide * LANES <= width; i += wide * LANES) HADAL_FN(weigh)(dtype, rows, wide, acc, decay, p, p_row, p_key, v, count, width, i, coming);
+    for (; i + LANES <= width; i += LANES) HADAL_FN(weigh)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i, coming);
     for (; i < width; i++)
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
@@ -206,7 +212,11 @@ INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start,
 INLINE void HADAL_FN(tile_few)(
     uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v, int64_t key_ahead,
     int64_t value_ahead) {
-    const int64_t value_bytes = item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
+    const int64_t key_size = key_type == HADAL_DTYPE_F32 ? 4 : 2, value_size = value_type == HADAL_DTYPE_F32 ? 4 : 2;
+    const int64_t key_bytes = item->key_dim * key_size, value_bytes = item->value_dim * value_size, rows = item->rows;
+    /* Of each key's and value's lines, as many as bring all of the next tile by the end of this one. */
+    HADAL_FN(coming) keys = {k + key_ahead, k + key_ahead + (key_ahead ? n * key_bytes : 0), (key_bytes * LANES / 64 + rows - 1) / rows};
+    HADAL_FN(coming) values = {v + value_ahead, v + value_ahead + (value_ahead ? n * value_bytes : 0), (value_size * 8 * LANES / 64 + rows - 1) / rows};
     for (int64_t r = 0; r < item->rows;) {
         int64_t from, to;
         HADAL_FN(seen)(item, r, start, n, &from, &to);
@@ -220,9 +230,9 @@ INLINE void HADAL_FN(tile_few)(
         float *scores = item->scores + r * ATTENTION_TILE;
         const float *q = item->queries + r * item->key_dim;
         switch (count) {
-        case 1: HADAL_FN(score_rows)(key_type, 1, scores, q, k, from, to, item->key_dim, key_ahead); break;
-        case 2: HADAL_FN(score_rows)(key_type, 2, scores, q, k, from, to, item->key_dim, key_ahead); break;
-        default: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim, key_ahead);
+        case 1: HADAL_FN(score_rows)(key_type, 1, scores, q, k, from, to, item->key_dim, &keys); break;
+        case 2: HADAL_FN(score_rows)(key_type, 2, scores, q, k, from, to, item->key_dim, &keys); break;
+        default: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim, &keys);
         }
         for (int64_t i = 0; i < count; i++) {
             float *score = scores + i * ATTENTION_TILE;
@@ -251,12 +261,10 @@ INLINE void HADAL_FN(tile_few)(
         float *acc = item->acc + r * item->value_dim;
         const float *p = scores + from, *decay = item->decay + r;
         v += from * value_bytes;
-        HADAL_FN(rows_ahead)(v, to - from, value_bytes, value_ahead);
-        key_ahead = value_ahead = 0;
         switch (count) {
-        case 1: HADAL_FN(weigh_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
-        case 2: HADAL_FN(weigh_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim); break;
-        default: HADAL_FN(weigh_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim);
+        case 1: HADAL_FN(weigh_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
+        case 2: HADAL_FN(weigh_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
+        default: HADAL_FN(weigh_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values);
         }
         v -= from * value_bytes;
         r += count;
@@ -304,11 +312,12 @@ INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item,
     }
     v += unseen * item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
     const float *p = item->scores + unseen * rows;
+    HADAL_FN(coming) none = {0, 0, 0};
     int64_t r = 0;
     for (; r + 4 <= item->rows; r += 4)
-        HADAL_FN(weigh_rows)(value_type, 4, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim);
+        HADAL_FN(weigh_rows)(value_type, 4, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim, &none);
     for (; r < item->rows; r++)
-        HADAL_FN(weigh_rows)(value_type, 1, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim);
+        HADAL_FN(weigh_rows)(value_type, 1, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim, &none);
 }
 
 /* All tiles of keys `oldest` ..< `stop`. */
