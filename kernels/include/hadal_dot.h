@@ -408,7 +408,7 @@ static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const d
 
 /*
  * out[t * DOT_WIDE + r]: `groups` (1 ... DOT_GROUPS) groups, one after the other, times `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of
- * one term or two; `list` is theirs.
+ * one term or two; `list` is theirs. One row asks for memory `ahead` bytes ahead of use; 0: it does not ask.
  */
 INLINE void dot_rows(
     uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, int64_t ahead,
