@@ -206,6 +206,59 @@ import Glibc
         cache.quiesce()
     }
 
+    /// What a read of a guess waits for in `aFailedGuessIsReadAgainForTheStepThatCameToNeedIt`, and what it calls.
+    private static let gate = Gate()
+    private final class Gate: @unchecked Sendable {
+        let entered = DispatchSemaphore(value: 0), go = DispatchSemaphore(value: 0)
+        var descriptor: Int32 = -1
+        var packs = 0
+    }
+
+    /// A guess is half read when a step comes to need it; its other half then fails, and is there the next time.
+    @Test func aFailedGuessIsReadAgainForTheStepThatCameToNeedIt() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data(repeating: 1, count: 4096).write(to: URL(fileURLWithPath: "\(folder)/experts"))
+        let descriptor = open("\(folder)/experts", O_RDWR)
+        defer { close(descriptor) }
+        Self.gate.descriptor = descriptor
+        Self.gate.packs = 0
+        let parts = ["gate", "up"].enumerated().map { number, name in
+            ExpertLayer.Part(
+                name: name, dtype: DType.f32.rawValue, packing: 1, rows: 32, columns: 32, rowBytes: 128, storedBytes: 4096, offset: 0, bytes: 4096,
+                pieces: [(descriptor, UInt64(number * 4096))])
+        }
+        let cache = ExpertCache(.init(limit: 2 * 8192, threads: 1, isDirect: false)) { _, _ in
+            let gate = ExpertStreamTests.gate
+            gate.packs += 1
+            if gate.packs == 1 {
+                gate.entered.signal()
+                gate.go.wait()
+            } else {
+                _ = ftruncate(gate.descriptor, 8192)
+            }
+        }
+        let number = try cache.add(ExpertLayer(parts, experts: 1))
+        let needs: [Int32] = [0]
+        #expect(needs.withUnsafeBufferPointer { cache.expect(number, $0) } == 1)
+        Self.gate.entered.wait()
+        needs.withUnsafeBufferPointer { cache.begin(number, needs: $0) }
+        guard case .pending = cache.acquire(number, 0) else {
+            Self.gate.go.signal()
+            Issue.record("ready before it was read")
+            return
+        }
+        Self.gate.go.signal()
+        while cache.wait(past: cache.ended, for: number) {}
+        guard case .ready = cache.poll(number, 0) else {
+            Issue.record("\(cache.poll(number, 0)): \(cache.lastFailure)")
+            return
+        }
+        #expect(Self.gate.packs == 3 && cache.statistics(of: [number]).reads == 1)
+        cache.release(number, 0)
+        cache.quiesce()
+    }
+
     @Test(arguments: ["direct", "cached"]) func aReadThatFailsEndsTheStepAndNothingElse(reads: String) throws {
         let stored = try Stored(.q8_0)
         let resident = try results(TinyRunner(stored.model, on: device(["threads": .int(2)])))

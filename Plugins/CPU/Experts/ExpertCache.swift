@@ -186,6 +186,7 @@ final class ExpertCache: @unchecked Sendable {
             case .queued, .reading:
                 guard startThreads() else { return .failed }
                 statistics[number].misses += 1
+                ledger[index].isJoined = ledger[index].state == .reading
             case .failed, .absent:
                 if ledger[index].state == .failed { evict(index, number) }
                 guard let region = room(for: number, turn: ledger[index].turn) else { return .noRoom }
@@ -381,12 +382,18 @@ final class ExpertCache: @unchecked Sendable {
             pthread_mutex_lock(lock)
             reading -= 1
             generation &+= 1
-            if let problem {
+            // A read that fails harms no step that did not ask for it: when the expert is needed it is read again.
+            if problem != nil, ledger[index].pins == 0 {
+                evict(index, number)
+            } else if problem != nil, ledger[index].isJoined {
+                ledger[index].isJoined = false
+                ledger[index].state = .queued
+                certain.push(index)
+            } else if let problem {
                 failure = problem
                 ledger[index].state = .failed
-                // A guess that fails harms nobody: when the expert is needed it is read again.
-                if ledger[index].pins == 0 { evict(index, number) }
             } else {
+                ledger[index].isJoined = false
                 ledger[index].state = .ready
                 statistics[number].readBytes += layer.storedBytes
                 statistics[number].reads += 1

@@ -20,6 +20,8 @@ struct ExpertLedger {
         var isExpected = false
         /// Read because of a guess, and not used yet.
         var isGuess = false
+        /// Needed by a step that began after its read had.
+        var isJoined = false
         var weight: Float = 0
         var stamp: UInt64 = 0
     }
@@ -121,6 +123,7 @@ struct ExpertLedger {
         entries[index].state = .absent
         entries[index].isGuess = false
         entries[index].isExpected = false
+        entries[index].isJoined = false
         layers[layer].held -= layers[layer].regionBytes
     }
 
