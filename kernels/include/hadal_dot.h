@@ -5,8 +5,8 @@
  * instruction; with AVX2 and AVX-512 without it, unsigned times signed bytes are added in pairs to 16 bits, as many as cannot overflow there, then to
  * 32; signed codes are made unsigned by moving their signs to the activations.
  *
- * One row of activations is multiplied with the codes as they are unpacked. Several meet a panel: some blocks of one group or two, unpacked once into
- * the nearest cache. Both add the same numbers in the same order.
+ * A few rows of activations are multiplied with the codes as they are unpacked, DOT_FEW at a time. More meet a panel: some blocks of one group or two,
+ * unpacked once into the nearest cache. Both add the same numbers in the same order.
  */
 #ifndef HADAL_DOT_NAMES
 #define HADAL_DOT_NAMES
@@ -18,8 +18,13 @@
 #define dot_one HADAL_FN(dot_one)
 #define dot_supers HADAL_FN(dot_supers)
 #define dot_ahead HADAL_FN(dot_ahead)
-#define dot_rows_one HADAL_FN(dot_rows_one)
+#define dot_rows_few HADAL_FN(dot_rows_few)
+#define dot_few HADAL_FN(dot_few)
+#define dot_few_rows HADAL_FN(dot_few_rows)
 #define dot_panel HADAL_FN(dot_panel)
+#define dot_coming HADAL_FN(dot_coming)
+#define dot_coming_panel HADAL_FN(dot_coming_panel)
+#define dot_ask HADAL_FN(dot_ask)
 #define dot_unpack HADAL_FN(dot_unpack)
 #define dot_tile HADAL_FN(dot_tile)
 #define dot_panel_block HADAL_FN(dot_panel_block)
@@ -40,6 +45,7 @@
 #undef DOT_GROUPS
 #undef DOT_WIDE
 #undef DOT_KEEP
+#undef DOT_FEW
 #undef DOT_AHEAD
 #undef DOT_LARGE
 #undef DOT_PANEL_AHEAD
@@ -50,21 +56,24 @@
 #define DOT_GROUPS 2
 #define DOT_VECTORS 2
 #define DOT_TOKENS 6
+#define DOT_FEW 4
 #elif HADAL_ISA == 1
 #define DOT_GROUPS 1
 #define DOT_VECTORS 2
 #define DOT_TOKENS 4
+#define DOT_FEW 2
 #else
 #define DOT_GROUPS 1
 #define DOT_VECTORS 1
 #define DOT_TOKENS 4
+#define DOT_FEW 1
 #endif
 /* Blocks of a panel: a multiple of 8. Rows of activations that are multiplied with it at a time. */
-#define DOT_PANEL 16
+#define DOT_PANEL 8
 #define DOT_CHUNK HADAL_CHUNK_ROWS
 /*
- * How many bytes ahead of use memory is asked for, by one row and by panels, into the second level: the first one's misses are too few to wait for memory.
- * One row asks for none of a weight of DOT_LARGE bytes: in long streams the processor's own prefetching is faster, and asking disturbs it.
+ * How many bytes ahead of use memory is asked for, by a few rows and by panels, into the second level: the first one's misses are too few to wait for memory.
+ * A few rows ask for none of a weight of DOT_LARGE bytes: in long streams the processor's own prefetching is faster, and asking disturbs it.
  */
 #define DOT_AHEAD 16384
 #define DOT_LARGE (1 << 20)
@@ -185,18 +194,25 @@ INLINE vf dot_scaled(uint32_t packing, vf sum, vi dot, vf scale, const float *mi
     return sum + v_load(minimum) * (code_halves(packing) ? block->scale * (float)total : block->sum);
 }
 
-/* sum[p] + the products of a block of the group with one row. */
-INLINE void dot_one(uint32_t packing, const uint8_t *codes, const uint8_t *own, const int8_t *q, const hadal_block *block, const vf *d, const vf *e, vf *sum) {
+/* sum[t * DOT_PARTS + p] + the products of a block of the group with `tokens` rows. */
+INLINE void dot_one(
+    uint32_t packing, int tokens, const uint8_t *codes, const uint8_t *own, const int8_t *q, const hadal_block *block, int64_t stride, const vf *d,
+    const vf *e, vf *sum) {
     const int halves = code_halves(packing);
     vf scale[DOT_PARTS][2], minimum[DOT_PARTS][2];
 #pragma GCC unroll 4
     for (int p = 0; p < DOT_PARTS; p++) code_scales(packing, own, p * LANES, d[p], e[p], scale[p], minimum[p]);
 #pragma GCC unroll 2
     for (int h = 0; h <= halves; h++) {
-        vi dot[DOT_PARTS];
-        dot_block(0, packing, DOT_PARTS, 1, h * 4, halves ? 4 : 8, codes, q, 0, dot);
+        vi dot[DOT_FEW * DOT_PARTS];
+        dot_block(0, packing, DOT_PARTS, tokens, h * 4, halves ? 4 : 8, codes, q, stride, dot);
+#pragma GCC unroll 8
+        for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 4
-        for (int p = 0; p < DOT_PARTS; p++) sum[p] = dot_scaled(packing, sum[p], dot[p], scale[p][h], (const float *)&minimum[p][h], block, h);
+            for (int p = 0; p < DOT_PARTS; p++)
+                sum[t * DOT_PARTS + p] = dot_scaled(
+                    packing, sum[t * DOT_PARTS + p], dot[t * DOT_PARTS + p], scale[p][h], (const float *)&minimum[p][h],
+                    (const hadal_block *)((const char *)block + t * stride), h);
     }
 }
 
@@ -209,32 +225,82 @@ INLINE void dot_ahead(const uint8_t *at, int64_t bytes) {
     for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + line, 0, 2);
 }
 
-/* out[r] for 16 rows and one row of activations of one term or two. */
-INLINE void dot_rows_one(uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t terms, int64_t ahead, float *out) {
-    const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing);
-    const int8_t *second = x + hadal_term_bytes(columns);
-    const int32_t *listed = (const int32_t *)(second + hadal_term_bytes(columns)) + 1, *last = terms > 1 ? listed + listed[-1] : listed;
-    vf sum[DOT_PARTS], d[DOT_PARTS], e[DOT_PARTS];
-    for (int p = 0; p < DOT_PARTS; p++) sum[p] = d[p] = e[p] = (vf){0};
+/* Lines that will be needed, `each` at a step: of one stretch of memory, or of DOT_GROUPS that are `pitch` bytes apart. */
+typedef struct {
+    const uint8_t *at;
+    int64_t line, lines, each, pitch;
+} dot_coming;
+
+INLINE void dot_ask(dot_coming *coming, int stretches) {
+    for (int64_t i = 0; i < coming->each && coming->line < coming->lines; i++, coming->line++)
+        for (int g = 0; g < stretches; g++) __builtin_prefetch(coming->at + coming->line * 64 + g * coming->pitch, 0, 2);
+}
+
+/*
+ * out[t * DOT_WIDE + r] for 16 rows and `tokens` rows of activations, `stride` bytes apart, of one term or two. One row asks for
+ * memory `ahead` bytes ahead of use, if not 0; more ask for some of `coming` at each block.
+ */
+INLINE void dot_rows_few(
+    uint32_t packing, int tokens, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t terms, int64_t ahead,
+    dot_coming *coming, float *out) {
+    const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing), term_bytes = hadal_term_bytes(columns);
+    const int32_t *listed[DOT_FEW], *last[DOT_FEW];
+    for (int t = 0; t < tokens; t++) {
+        listed[t] = (const int32_t *)(x + t * stride + 2 * term_bytes) + 1;
+        last[t] = terms > 1 ? listed[t] + listed[t][-1] : listed[t];
+    }
+    vf sum[DOT_FEW * DOT_PARTS], d[DOT_PARTS], e[DOT_PARTS];
+    for (int p = 0; p < tokens * DOT_PARTS; p++) sum[p] = (vf){0};
+    for (int p = 0; p < DOT_PARTS; p++) d[p] = e[p] = (vf){0};
     for (int64_t first = 0; first < blocks; first += 8) {
         const uint8_t *super = group + hadal_packed_super_at(packing, first), *at = group + hadal_packed_code_at(packing, first, blocks);
         const int64_t end = first + 8 < blocks ? first + 8 : blocks;
-        if (ahead) dot_ahead(super + ahead, at - super);
+        if (tokens == 1 && ahead) dot_ahead(super + ahead, at - super);
         dot_supers(packing, super, d, e);
         for (int64_t b = first; b < end; b++, at += code_bytes) {
-            if (ahead) dot_ahead(at + ahead, code_bytes);
-            dot_one(packing, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, d, e, sum);
+            if (tokens > 1) dot_ask(coming, 1);
+            else if (ahead) dot_ahead(at + ahead, code_bytes);
+            dot_one(packing, tokens, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, stride, d, e, sum);
         }
         /* Second terms follow the first ones of a panel. */
         if (end % DOT_PANEL && end < blocks) continue;
-        for (; listed < last && *listed < end; listed++) {
-            const int64_t b = *listed;
-            dot_supers(packing, group + hadal_packed_super_at(packing, b), d, e);
-            dot_one(packing, group + hadal_packed_code_at(packing, b, blocks), group + hadal_packed_own_at(packing, b), second + b * 32,
-                    (const hadal_block *)(second + columns) + b, d, e, sum);
-        }
+        for (int t = 0; t < tokens; t++)
+            for (; listed[t] < last[t] && *listed[t] < end; listed[t]++) {
+                const int64_t b = *listed[t];
+                const int8_t *second = x + t * stride + term_bytes;
+                dot_supers(packing, group + hadal_packed_super_at(packing, b), d, e);
+                dot_one(packing, 1, group + hadal_packed_code_at(packing, b, blocks), group + hadal_packed_own_at(packing, b), second + b * 32,
+                        (const hadal_block *)(second + columns) + b, 0, d, e, sum + t * DOT_PARTS);
+            }
     }
-    for (int p = 0; p < DOT_PARTS; p++) v_store(out + p * LANES, sum[p]);
+    for (int t = 0; t < tokens; t++)
+        for (int p = 0; p < DOT_PARTS; p++) v_store(out + t * DOT_WIDE + p * LANES, sum[t * DOT_PARTS + p]);
+}
+
+/* How many rows are faster so than with a panel. */
+INLINE int64_t dot_few_rows(uint32_t packing) {
+    if (DOT_FEW == 1) return 1;
+    return HADAL_ISA == 3 && packing == HADAL_PACKED_6_HALVES ? 4 : 8;
+}
+
+/* The same for any number of them, asking for `ahead` bytes ahead of use; 0: for nothing. */
+INLINE void dot_few(
+    uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, int64_t ahead, float *out) {
+    const int64_t terms = stride > hadal_term_bytes(columns) ? 2 : 1, lines = ahead ? hadal_packed_group_bytes(packing, columns) / 64 : 0;
+    const int64_t steps = columns / HADAL_PACK_COLUMNS * (tokens / DOT_FEW + tokens % DOT_FEW / 2 + tokens % 2);
+    dot_coming coming = {group + ahead, 0, lines, (lines + steps - 1) / steps, 0};
+    int64_t t = 0;
+#define DOT_FEW_ROWS(size)                \
+    for (; t + size <= tokens; t += size) \
+    dot_rows_few(packing, size, group, columns, x + t * stride, stride, terms, tokens > 1 ? 0 : ahead, &coming, out + t * DOT_WIDE)
+#if DOT_FEW >= 4
+    DOT_FEW_ROWS(4);
+#endif
+#if DOT_FEW >= 2
+    DOT_FEW_ROWS(2);
+#endif
+    DOT_FEW_ROWS(1);
+#undef DOT_FEW_ROWS
 }
 
 /* ---- panels ---------------------------------------------------------------------------------------------------- */
@@ -245,21 +311,12 @@ typedef struct {
     float scale[DOT_PANEL][2][DOT_WIDE], minimum[DOT_PANEL][2][DOT_WIDE];
 } __attribute__((aligned(64))) dot_panel;
 
-/*
- * `count` blocks from `first` on, a multiple of 8, of a group whose rows begin at `row` of the panel's. The groups of a panel are read side by side: what
- * a long one will need lies in itself, or at the same place of the next panel's.
- */
+/* `count` blocks from `first` on, a multiple of 8, of a group whose rows begin at `row` of the panel's. */
 INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, int64_t row, dot_panel *panel) {
-    const int64_t bytes = hadal_packed_group_bytes(packing, blocks * HADAL_PACK_COLUMNS);
-    const int is_long = bytes >= DOT_PANEL_AHEAD / DOT_GROUPS;
-    const uint8_t *const next = is_long ? group + bytes - DOT_PANEL_AHEAD / DOT_GROUPS : 0;
     for (int64_t i = 0; i < count; i++) {
         const int64_t b = first + i;
         const uint8_t *super = group + hadal_packed_super_at(packing, b), *own = group + hadal_packed_own_at(packing, b);
         const uint8_t *at = group + hadal_packed_code_at(packing, b, blocks);
-        const int64_t ahead = !is_long ? DOT_PANEL_AHEAD : DOT_PANEL_AHEAD / DOT_GROUPS + (at < next ? 0 : (DOT_GROUPS - 1) * bytes);
-        if (b % 8 == 0) dot_ahead(super + ahead, at - super);
-        dot_ahead(at + ahead, hadal_packed_code_bytes(packing));
 #pragma GCC unroll 4
         for (int p = 0; p < DOT_PARTS; p++) {
             const int lane = p * LANES;
@@ -274,6 +331,18 @@ INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, i
             }
         }
     }
+}
+
+/*
+ * What is asked for beside `count` blocks of two groups from `first` on, in `steps` steps. The groups of a panel are read side by side: what a long one will
+ * need lies in itself, or at the same place of the next panel's.
+ */
+INLINE dot_coming dot_coming_panel(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, int64_t steps) {
+    const int64_t bytes = hadal_packed_group_bytes(packing, blocks * HADAL_PACK_COLUMNS), from = hadal_packed_super_at(packing, first);
+    const int64_t to = hadal_packed_code_at(packing, first + count - 1, blocks) + hadal_packed_code_bytes(packing), near = DOT_PANEL_AHEAD / DOT_GROUPS;
+    const int64_t ahead = bytes < near ? DOT_PANEL_AHEAD : from < bytes - near ? near : near + (DOT_GROUPS - 1) * bytes;
+    const int64_t lines = (to - from + 63) / 64;
+    return (dot_coming){group + from + ahead, 0, lines, (lines + steps - 1) / steps, bytes};
 }
 
 /*
@@ -299,15 +368,18 @@ INLINE void dot_panel_block(
 
 /* out[t * DOT_WIDE + r] += the products of the first `count` blocks of the panel, which are blocks of the rows x from `origin` on. */
 INLINE void dot_tile(
-    uint32_t packing, int tokens, const dot_panel *panel, int64_t count, int64_t origin, const int8_t *x, int64_t columns, int64_t stride, float *out) {
+    uint32_t packing, int tokens, const dot_panel *panel, int64_t count, int64_t origin, const int8_t *x, int64_t columns, int64_t stride,
+    dot_coming *coming, float *out) {
 #pragma GCC unroll 4
     for (int row = 0; row < DOT_WIDE; row += DOT_VECTORS * LANES) {
         vf sum[DOT_TOKENS * DOT_VECTORS];
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
             for (int v = 0; v < DOT_VECTORS; v++) sum[t * DOT_VECTORS + v] = v_load(out + t * DOT_WIDE + row + v * LANES);
-        for (int64_t i = 0; i < count; i++)
+        for (int64_t i = 0; i < count; i++) {
+            dot_ask(coming, DOT_GROUPS);
             dot_panel_block(packing, tokens, panel, i, row, x + (origin + i) * 32, (const hadal_block *)(x + columns) + origin + i, stride, sum);
+        }
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
             for (int v = 0; v < DOT_VECTORS; v++) v_store(out + t * DOT_WIDE + row + v * LANES, sum[t * DOT_VECTORS + v]);
@@ -356,39 +428,49 @@ typedef struct {
     const int8_t *x;
     int64_t columns, stride;
     dot_listing list;
+    dot_coming *coming;
     float *out;
 } dot_call;
 
-/* out[t * DOT_WIDE + r] += block i of the panel times the second terms of the rows t0 and t1, which may be the same. */
-INLINE void dot_listed(uint32_t packing, int tokens, const dot_call *call, int64_t i, int64_t t0, int64_t t1) {
-    const int8_t *second = call->x + t0 * call->stride + hadal_term_bytes(call->columns);
-    float *const to[2] = {call->out + t0 * DOT_WIDE, call->out + t1 * DOT_WIDE};
+/* out[t * DOT_WIDE + r] += block i of the panel times the second terms of `tokens` rows t. */
+INLINE void dot_listed(uint32_t packing, int tokens, const dot_call *call, int64_t i, const uint8_t *rows) {
+    /* Side by side, as the rows of a tile are. */
+    struct { int8_t q[32]; hadal_block block; } second[DOT_TOKENS];
+    const int64_t b = call->origin + i;
+    for (int k = 0; k < tokens; k++) {
+        const int8_t *from = call->x + rows[k] * call->stride + hadal_term_bytes(call->columns);
+        memcpy(second[k].q, from + b * 32, 32);
+        second[k].block = ((const hadal_block *)(from + call->columns))[b];
+    }
 #pragma GCC unroll 4
     for (int row = 0; row < DOT_WIDE; row += DOT_VECTORS * LANES) {
-        vf sum[2 * DOT_VECTORS];
+        vf sum[DOT_TOKENS * DOT_VECTORS];
 #pragma GCC unroll 8
-        for (int k = 0; k < tokens * DOT_VECTORS; k++) sum[k] = v_load(to[k / DOT_VECTORS] + row + k % DOT_VECTORS * LANES);
-        dot_panel_block(
-            packing, tokens, call->panel, i, row, second + (call->origin + i) * 32, (const hadal_block *)(second + call->columns) + call->origin + i,
-            (t1 - t0) * call->stride, sum);
+        for (int k = 0; k < tokens; k++)
+            for (int v = 0; v < DOT_VECTORS; v++) sum[k * DOT_VECTORS + v] = v_load(call->out + rows[k] * DOT_WIDE + row + v * LANES);
+        dot_panel_block(packing, tokens, call->panel, i, row, second[0].q, &second[0].block, sizeof second[0], sum);
 #pragma GCC unroll 8
-        for (int k = 0; k < tokens * DOT_VECTORS; k++) v_store(to[k / DOT_VECTORS] + row + k % DOT_VECTORS * LANES, sum[k]);
+        for (int k = 0; k < tokens; k++)
+            for (int v = 0; v < DOT_VECTORS; v++) v_store(call->out + rows[k] * DOT_WIDE + row + v * LANES, sum[k * DOT_VECTORS + v]);
     }
 }
 
 INLINE void dot_tiles(uint32_t packing, const dot_call *call) {
     const int64_t tokens = call->tokens, count = call->count, columns = call->columns, stride = call->stride;
     int64_t t = 0;
-    for (; t + DOT_TOKENS <= tokens; t += DOT_TOKENS)
-        dot_tile(packing, DOT_TOKENS, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * DOT_WIDE);
-    for (; t + 2 <= tokens; t += 2)
-        dot_tile(packing, 2, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * DOT_WIDE);
-    if (t < tokens) dot_tile(packing, 1, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->out + t * DOT_WIDE);
+#define DOT_TILES(size)               \
+    for (; t + size <= tokens; t += size) \
+        dot_tile(packing, size, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->coming, call->out + t * DOT_WIDE)
+    DOT_TILES(DOT_TOKENS);
+    DOT_TILES(2);
+    DOT_TILES(1);
+#undef DOT_TILES
     if (!call->list.start) return;
     for (int64_t i = 0; i < count; i++) {
-        int32_t at = call->list.start[call->origin + i], end = call->list.start[call->origin + i + 1];
-        for (; at + 2 <= end; at += 2) dot_listed(packing, 2, call, i, call->list.rows[at], call->list.rows[at + 1]);
-        if (at < end) dot_listed(packing, 1, call, i, call->list.rows[at], call->list.rows[at]);
+        const uint8_t *at = call->list.rows + call->list.start[call->origin + i], *end = call->list.rows + call->list.start[call->origin + i + 1];
+        for (; at + DOT_TOKENS <= end; at += DOT_TOKENS) dot_listed(packing, DOT_TOKENS, call, i, at);
+        for (; at + 2 <= end; at += 2) dot_listed(packing, 2, call, i, at);
+        for (; at < end; at++) dot_listed(packing, 1, call, i, at);
     }
 }
 
@@ -408,15 +490,15 @@ static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const d
 
 /*
  * out[t * DOT_WIDE + r]: `groups` (1 ... DOT_GROUPS) groups, one after the other, times `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of
- * one term or two; `list` is theirs. One row asks for memory `ahead` bytes ahead of use; 0: it does not ask.
+ * one term or two; `list` is theirs. A few rows ask for memory `ahead` bytes ahead of use; 0: they do not ask.
  */
 INLINE void dot_rows(
     uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, int64_t ahead,
     float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, group_bytes = hadal_packed_group_bytes(packing, columns);
-    if (tokens == 1) {
+    if (tokens <= dot_few_rows(packing)) {
         for (int64_t g = 0; g < groups; g++)
-            dot_rows_one(packing, group + g * group_bytes, columns, x, stride > hadal_term_bytes(columns) ? 2 : 1, ahead, out + g * HADAL_PACK_ROWS);
+            dot_few(packing, group + g * group_bytes, columns, x, stride, tokens, ahead, out + g * HADAL_PACK_ROWS);
         return;
     }
     dot_panel panel;
@@ -426,7 +508,8 @@ INLINE void dot_rows(
         /* A group that is missing is replaced by the last one: nobody reads what that gives. */
         for (int64_t g = 0; g < DOT_GROUPS; g++)
             dot_unpack(packing, group + (g < groups ? g : groups - 1) * group_bytes, blocks, first, count, g * HADAL_PACK_ROWS, &panel);
-        const dot_call call = {&panel, tokens, count, first, x, columns, stride, list, out};
+        dot_coming coming = dot_coming_panel(packing, group, blocks, first, count, count * ((tokens + DOT_TOKENS - 1) / DOT_TOKENS));
+        const dot_call call = {&panel, tokens, count, first, x, columns, stride, list, &coming, out};
         dot_many(packing, &call);
     }
 }
@@ -434,7 +517,7 @@ INLINE void dot_rows(
 /* dot_rows with a weight's packing and columns. */
 static __attribute__((unused, noinline)) void dot_product(
     const hadal_kernel_tensor *weight, const uint8_t *group, int64_t groups, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
-    const int64_t ahead = hadal_packed_bytes(weight->packing, weight->rows, weight->columns) < DOT_LARGE ? DOT_AHEAD : 0;
+    const int64_t ahead = tokens > 1 || hadal_packed_bytes(weight->packing, weight->rows, weight->columns) < DOT_LARGE ? DOT_AHEAD : 0;
 #define DOT_PRODUCT(packing) case packing: dot_rows(packing, group, groups, weight->columns, x, stride, tokens, list, ahead, out); return
     switch (weight->packing & 255) {
     DOT_PRODUCT(HADAL_PACKED_4);
