@@ -70,6 +70,24 @@ import Testing
         for other in seen { #expect(other == seen[0]) }
     }
 
+    /// One thread and two share a long step by its rows, three share it by the weights' rows.
+    @Test func threadsDoNotChangeBitsOfALongStep() throws {
+        let step: Step = (0..<3).map { sequence in (sequence, 0, (0..<64).map { Int32(($0 * 7 + sequence) % 50) }) }
+        let model = try TinyModel(try OpCatalogue.load(), dtype: .q4_1, tokens: 192)
+        for isa in ConformanceTests.instructionSets {
+            var seen: [[[Float]]] = []
+            for (threads, fuses) in [(1, true), (2, true), (3, true), (2, false), (3, false)] {
+                let device = try device(["isa": .string(isa.name), "threads": .int(Int64(threads)), "fusion": .bool(fuses)])
+                let runner = try TinyRunner(model, on: device)
+                try runner.run(step)
+                seen.append(runner.outputs)
+                device.quiesce()
+            }
+            #expect(!seen[0].joined().contains { $0.isNaN })
+            for other in seen { #expect(other == seen[0], "\(isa)") }
+        }
+    }
+
     @Test("ops that become one call give the bits of their own calls, with fewer meetings of threads", arguments: [DType.q4_1, .q8_0])
     func fusionDoesNotChangeBits(dtype: DType) throws {
         let model = try TinyModel(try OpCatalogue.load(), dtype: dtype)

@@ -12,10 +12,13 @@ final class TinyModel {
     static let vocabulary = 50, width = 64, heads = 4, keyHeads = 2, headDim = 16, hidden = 96
     /// Tokens that a sparse model's indexer chooses.
     static let selected = 6
-    let bounds = Segment.Bounds(tokens: 40, sequences: 3, rows: 40)
+    let bounds: Segment.Bounds
 
-    /// - Parameter dtype: of the matrices: f32, bf16, q8_0 or q4_1.
-    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, isSparse: Bool = false, seed: UInt64 = 7) throws {
+    /// - Parameters:
+    ///   - dtype: of the matrices: f32, bf16, q8_0 or q4_1.
+    ///   - tokens: of a step at most.
+    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, isSparse: Bool = false, seed: UInt64 = 7, tokens: Int = 40) throws {
+        bounds = Segment.Bounds(tokens: tokens, sequences: 3, rows: tokens)
         var random = SeededGenerator(seed: seed)
         var builder = GraphBuilder(name: "tiny", catalogue: catalogue)
         var storage: [UnsafeMutableRawBufferPointer] = []

@@ -36,6 +36,15 @@ HADAL_EXPORT_KERNEL(attention_append, 0)
 #include "hadal_simd.h"
 #include "hadal_cache.h"
 
+/* Sums of vectors that registers hold beside what is added to them; keys whose products with two vectors of turned rows are that many. */
+#undef SUMS
+#undef TURNED_KEYS
+#define SUMS (HADAL_ISA >= 2 ? 16 : 8)
+#define TURNED_KEYS (SUMS / 2)
+/* Vectors of values that are weighed at a time for 1, 2 or 4 rows. */
+#undef WEIGHED
+#define WEIGHED(rows) (SUMS / (rows) < 8 ? SUMS / (rows) : 8)
+
 /* inputs: k, v; states: key, value. */
 HADAL_KERNEL(attention_append) {
     const hadal_kernel_tensor *k = &args->inputs[0], *v = &args->inputs[1];
@@ -113,12 +122,12 @@ INLINE void HADAL_FN(score_rows)(
     }
 }
 
-/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` at column i, 8 with all rows at most. */
+/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` at column i, SUMS with all rows at most. */
 INLINE void HADAL_FN(weigh)(
     uint32_t dtype, int rows, int vectors, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
     int64_t i, HADAL_FN(coming) *coming) {
     const int64_t bytes = width * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
-    vf sum[8];
+    vf sum[SUMS];
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
@@ -144,9 +153,10 @@ INLINE void HADAL_FN(weigh)(
 INLINE void HADAL_FN(weigh_rows)(
     uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
     HADAL_FN(coming) *coming) {
-    const int wide = 8 / (rows == 3 ? 4 : rows);
+    const int wide = WEIGHED(rows), half = wide / 2;
     int64_t i = 0;
     for (; i + wide * LANES <= width; i += wide * LANES) HADAL_FN(weigh)(dtype, rows, wide, acc, decay, p, p_row, p_key, v, count, width, i, coming);
+    for (; i + half * LANES <= width; i += half * LANES) HADAL_FN(weigh)(dtype, rows, half, acc, decay, p, p_row, p_key, v, count, width, i, coming);
     for (; i + LANES <= width; i += LANES) HADAL_FN(weigh)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i, coming);
     for (; i < width; i++)
 #pragma GCC unroll 4
@@ -158,33 +168,34 @@ INLINE void HADAL_FN(weigh_rows)(
         }
 }
 
-/* scores[j * rows + r] = key j . row r for 64 keys at most and whole vectors of rows; turned[d * rows + r]: the rows. */
-INLINE void HADAL_FN(score_turned)(int keys, float *scores, const float *turned, int64_t rows, const float *k, int64_t n) {
-    for (int64_t r = 0; r < rows; r += 2 * LANES) {
-        const int pair = r + LANES < rows;
-        vf sum[4][2];
-#pragma GCC unroll 4
-        for (int j = 0; j < keys; j++) sum[j][0] = sum[j][1] = (vf){0};
-        if (pair)
-            for (int64_t d = 0; d < n; d++) {
-                const vf x0 = v_load(turned + d * rows + r), x1 = v_load(turned + d * rows + r + LANES);
-#pragma GCC unroll 4
-                for (int j = 0; j < keys; j++) {
-                    const vf key = v_splat(k[j * n + d]);
-                    sum[j][0] += key * x0;
-                    sum[j][1] += key * x1;
-                }
-            }
-        else
-            for (int64_t d = 0; d < n; d++) {
-                const vf x = v_load(turned + d * rows + r);
-#pragma GCC unroll 4
-                for (int j = 0; j < keys; j++) sum[j][0] += v_splat(k[j * n + d]) * x;
-            }
-#pragma GCC unroll 4
+/* scores[j * rows + r] = key j . row r for `keys` keys and `vectors` vectors of rows; turned[d * rows + r]: the rows. */
+INLINE void HADAL_FN(score_turned)(int keys, int vectors, float *scores, const float *turned, int64_t rows, const float *k, int64_t n) {
+    vf sum[TURNED_KEYS * 2];
+#pragma GCC unroll 16
+    for (int i = 0; i < keys * vectors; i++) sum[i] = (vf){0};
+    for (int64_t d = 0; d < n; d++) {
+        vf x[2];
+        for (int c = 0; c < vectors; c++) x[c] = v_load(turned + d * rows + c * LANES);
+#pragma GCC unroll 8
         for (int j = 0; j < keys; j++) {
-            v_store(scores + j * rows + r, sum[j][0]);
-            if (pair) v_store(scores + j * rows + r + LANES, sum[j][1]);
+            const vf key = v_splat(k[j * n + d]);
+            for (int c = 0; c < vectors; c++) sum[j * vectors + c] += key * x[c];
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < keys * vectors; i++) v_store(scores + i / vectors * rows + i % vectors * LANES, sum[i]);
+}
+
+/* The same for all rows and `count` keys. */
+INLINE void HADAL_FN(score_all)(float *scores, const float *turned, int64_t rows, const float *k, int64_t count, int64_t n) {
+    for (int64_t r = 0; r < rows; r += 2 * LANES) {
+        int64_t j = 0;
+        if (r + LANES < rows) {
+            for (; j + TURNED_KEYS <= count; j += TURNED_KEYS) HADAL_FN(score_turned)(TURNED_KEYS, 2, scores + j * rows + r, turned + r, rows, k + j * n, n);
+            for (; j < count; j++) HADAL_FN(score_turned)(1, 2, scores + j * rows + r, turned + r, rows, k + j * n, n);
+        } else {
+            for (; j + TURNED_KEYS <= count; j += TURNED_KEYS) HADAL_FN(score_turned)(TURNED_KEYS, 1, scores + j * rows + r, turned + r, rows, k + j * n, n);
+            for (; j < count; j++) HADAL_FN(score_turned)(1, 1, scores + j * rows + r, turned + r, rows, k + j * n, n);
         }
     }
 }
@@ -215,8 +226,9 @@ INLINE void HADAL_FN(tile_few)(
     const int64_t key_size = key_type == HADAL_DTYPE_F32 ? 4 : 2, value_size = value_type == HADAL_DTYPE_F32 ? 4 : 2;
     const int64_t key_bytes = item->key_dim * key_size, value_bytes = item->value_dim * value_size, rows = item->rows;
     /* Of each key's and value's lines, as many as bring all of the next tile by the end of this one. */
+    const int64_t weighed = item->group > 1 ? SUMS : WEIGHED(1);
     HADAL_FN(coming) keys = {k + key_ahead, k + key_ahead + (key_ahead ? n * key_bytes : 0), (key_bytes * LANES / 64 + rows - 1) / rows};
-    HADAL_FN(coming) values = {v + value_ahead, v + value_ahead + (value_ahead ? n * value_bytes : 0), (value_size * 8 * LANES / 64 + rows - 1) / rows};
+    HADAL_FN(coming) values = {v + value_ahead, v + value_ahead + (value_ahead ? n * value_bytes : 0), (value_size * weighed * LANES / 64 + rows - 1) / rows};
     for (int64_t r = 0; r < item->rows;) {
         int64_t from, to;
         HADAL_FN(seen)(item, r, start, n, &from, &to);
@@ -279,12 +291,15 @@ INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item,
         floats_from(item->key_tile, k + unseen * key_dim * 2, item->keys->dtype, (n - unseen) * key_dim);
         keys = item->key_tile;
     }
-    int64_t j = unseen;
-    for (; j + 4 <= n; j += 4) HADAL_FN(score_turned)(4, item->scores + j * rows, item->queries, rows, keys + (j - unseen) * key_dim, key_dim);
-    for (; j < n; j++) HADAL_FN(score_turned)(1, item->scores + j * rows, item->queries, rows, keys + (j - unseen) * key_dim, key_dim);
+    HADAL_FN(score_all)(item->scores + unseen * rows, item->queries, rows, keys, n - unseen, key_dim);
+    /* Whether all rows see all of these keys: those of the first and of the last token do. */
+    int64_t first_from, first_to, last_from, last_to;
+    HADAL_FN(seen)(item, 0, start, n, &first_from, &first_to);
+    HADAL_FN(seen)(item, item->rows - 1, start, n, &last_from, &last_to);
+    const int all = first_to == n && last_from <= unseen;
     for (int64_t r = 0; r < rows; r += LANES) {
-        vi from, to;
-        for (int i = 0; i < LANES; i++) {
+        vi from = {0}, to = (int32_t)n - (vi){0};
+        for (int i = 0; i < LANES && !all; i++) {
             int64_t first = 0, end = 0;
             if (r + i < item->rows) HADAL_FN(seen)(item, r + i, start, n, &first, &end);
             from[i] = (int32_t)(first < n ? first : n);
@@ -292,16 +307,19 @@ INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item,
         }
         const vf before = v_load(item->highest + r);
         vf peak = before;
-        for (j = unseen; j < n; j++) {
-            const vi at = (int32_t)j - (vi){0};
-            const vf x = v_select((at >= from) & (at < to), HADAL_FN(capped)(item->cap, v_load(item->scores + j * rows + r)), v_splat(-INFINITY));
-            v_store(item->scores + j * rows + r, x);
+        for (int64_t j = unseen; j < n; j++) {
+            vf x = HADAL_FN(capped)(item->cap, v_load(item->scores + j * rows + r));
+            if (!all) {
+                const vi at = (int32_t)j - (vi){0};
+                x = v_select((at >= from) & (at < to), x, v_splat(-INFINITY));
+            }
+            if (!all || item->cap > 0) v_store(item->scores + j * rows + r, x);
             peak = v_max(peak, x);
         }
         /* Rows that have seen no key yet have no peak: any will do for them. */
         const vf shift = v_select(peak == v_splat(-INFINITY), (vf){0}, peak), decay = v_exp(before - shift);
         vf sum = {0};
-        for (j = unseen; j < n; j++) {
+        for (int64_t j = unseen; j < n; j++) {
             const vf e = v_exp(v_load(item->scores + j * rows + r) - shift);
             v_store(item->scores + j * rows + r, e);
             sum += e;
@@ -313,11 +331,9 @@ INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item,
     v += unseen * item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
     const float *p = item->scores + unseen * rows;
     HADAL_FN(coming) none = {0, 0, 0};
-    int64_t r = 0;
-    for (; r + 4 <= item->rows; r += 4)
+    /* Up to three rows more than there are, which nobody reads. */
+    for (int64_t r = 0; r < item->rows; r += 4)
         HADAL_FN(weigh_rows)(value_type, 4, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim, &none);
-    for (; r < item->rows; r++)
-        HADAL_FN(weigh_rows)(value_type, 1, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim, &none);
 }
 
 /* All tiles of keys `oldest` ..< `stop`. */
@@ -396,7 +412,7 @@ HADAL_KERNEL(attention) {
                 }
                 if (is_turned && rows < wide)
                     for (int64_t d = 0; d < key_dim; d++) memset(queries + d * wide + rows, 0, (size_t)(wide - rows) * 4);
-                memset(acc, 0, (size_t)(rows * value_dim) * 4);
+                memset(acc, 0, (size_t)(wide * value_dim) * 4);
                 HADAL_FN(attend)(
                     &item, is_turned, window > 0 && item.position + 1 > window ? item.position + 1 - window : 0, item.position + tokens);
                 for (int64_t r = 0; r < rows; r++) {

@@ -19,6 +19,8 @@ static uint64_t norm_scratch(const hadal_kernel_args *args) { return 4 * (uint64
 
 /* Tokens from which float weights are multiplied in panels, or float32 ones by the matrix library. */
 enum { LINEAR_MANY_TOKENS = 16 };
+/* Rows of activations that a thread multiplies with a whole packed weight rather than share them and take a part of it. */
+enum { LINEAR_ROWS_OF_THREAD = 96 };
 
 #include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
@@ -220,18 +222,35 @@ INLINE void HADAL_FN(packed_results)(
     }
 }
 
+/* A thread's share of a product: rows of activations and groups of the weight. */
+typedef struct {
+    int64_t row, last, group, end;
+} HADAL_FN(packed_part);
+
+/*
+ * Of many rows a thread has some, with the whole weight, as in ops that go row by row: what it reads is what it wrote, in its own caches. Of fewer it has all,
+ * with a part of the weight, which is then unpacked once.
+ */
+INLINE HADAL_FN(packed_part) HADAL_FN(packed_share)(int64_t rows, int64_t columns, const hadal_kernel_thread *thread) {
+    HADAL_FN(packed_part) part = {0, rows, 0, (columns + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS};
+    if (rows >= LINEAR_ROWS_OF_THREAD * thread->count)
+        hadal_share(rows, 1, thread, &part.row, &part.last);
+    else
+        hadal_share(part.end, rows > 1 ? DOT_GROUPS : 1, thread, &part.group, &part.end);
+    return part;
+}
+
 static void HADAL_FN(packed_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread) {
     const hadal_kernel_tensor *x = &args->inputs[0], *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *residual = args->inputs[3].data;
     const int64_t group_bytes = hadal_packed_group_bytes(weight->packing & 255, weight->columns), stride = y->columns;
-    int64_t begin, end;
-    hadal_share((weight->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, y->rows > 1 ? DOT_GROUPS : 1, thread, &begin, &end);
-    for (int64_t first = 0; first < y->rows; first += DOT_CHUNK) {
-        const int64_t tokens = y->rows - first < DOT_CHUNK ? y->rows - first : DOT_CHUNK;
+    const HADAL_FN(packed_part) part = HADAL_FN(packed_share)(y->rows, weight->rows, thread);
+    for (int64_t first = part.row; first < part.last; first += DOT_CHUNK) {
+        const int64_t tokens = part.last - first < DOT_CHUNK ? part.last - first : DOT_CHUNK;
         const int8_t *q = (const int8_t *)x->data + first * x->stride;
         const dot_listing list = dot_list(q, x->columns, x->stride, tokens, thread->scratch);
-        for (int64_t group = begin; group < end; group += DOT_GROUPS) {
-            const int64_t groups = end - group < DOT_GROUPS ? end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
+        for (int64_t group = part.group; group < part.end; group += DOT_GROUPS) {
+            const int64_t groups = part.end - group < DOT_GROUPS ? part.end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
             const int64_t rows = weight->rows - row < groups * HADAL_PACK_ROWS ? weight->rows - row : groups * HADAL_PACK_ROWS;
             float out[DOT_CHUNK * DOT_WIDE];
             if (tokens > 1) {
@@ -255,14 +274,13 @@ HADAL_KERNEL(linear_gate) {
     const float *gate_bias = args->inputs[3].data, *up_bias = args->inputs[4].data;
     const int64_t gate_bytes = hadal_packed_group_bytes(gate->packing & 255, gate->columns);
     const int64_t up_bytes = hadal_packed_group_bytes(up->packing & 255, up->columns), stride = y->columns;
-    int64_t begin, end;
-    hadal_share((gate->rows + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, y->rows > 1 ? DOT_GROUPS : 1, thread, &begin, &end);
-    for (int64_t first = 0; first < y->rows; first += DOT_CHUNK) {
-        const int64_t tokens = y->rows - first < DOT_CHUNK ? y->rows - first : DOT_CHUNK;
+    const HADAL_FN(packed_part) part = HADAL_FN(packed_share)(y->rows, gate->rows, thread);
+    for (int64_t first = part.row; first < part.last; first += DOT_CHUNK) {
+        const int64_t tokens = part.last - first < DOT_CHUNK ? part.last - first : DOT_CHUNK;
         const int8_t *q = (const int8_t *)x->data + first * x->stride;
         const dot_listing list = dot_list(q, x->columns, x->stride, tokens, thread->scratch);
-        for (int64_t group = begin; group < end; group += DOT_GROUPS) {
-            const int64_t groups = end - group < DOT_GROUPS ? end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
+        for (int64_t group = part.group; group < part.end; group += DOT_GROUPS) {
+            const int64_t groups = part.end - group < DOT_GROUPS ? part.end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
             const int64_t rows = gate->rows - row < groups * HADAL_PACK_ROWS ? gate->rows - row : groups * HADAL_PACK_ROWS;
             float g[DOT_CHUNK * DOT_WIDE], u[DOT_CHUNK * DOT_WIDE], bias[2][DOT_WIDE] = {{0}, {0}};
             if (gate_bias) memcpy(bias[0], gate_bias + row, (size_t)rows * 4);

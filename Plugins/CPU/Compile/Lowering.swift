@@ -81,7 +81,7 @@ struct Lowering {
         static let eight = Precision(terms: 1)
         static let fifteen = Precision(terms: 2)
         /// A second term for outliers: their blocks make up most of the error of a row that has some.
-        static let outliers = Precision(terms: 2, share: 4)
+        static let outliers = Precision(terms: 2, share: 8)
         /// Nothing after the head damps its error.
         static let logits = Precision(terms: 2, share: 1)
 
