@@ -27,6 +27,9 @@ public struct CPUBackend: Backend {
                 name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
                 help: "what meets quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for outliers"),
             OptionSpec(
+                name: "bf16-activations", kind: .bool, defaultValue: .bool(false),
+                help: "from 16 tokens a step on, round what meets bfloat16 weights to bfloat16 (8 bits): faster, where the processor has AVX-512 BF16"),
+            OptionSpec(
                 name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
                 help: "latent attention: absorbed (few new tokens), expanded (many), or auto: whichever is cheaper for each sequence"),
             OptionSpec(
@@ -91,6 +94,7 @@ public struct CPUBackend: Backend {
             case ("activations", .string("auto")): break
             case ("activations", .string(let text)) where ActivationBits.allCases.contains { $0.name == text }:
                 configuration.activations = ActivationBits.allCases.first { $0.name == text }
+            case ("bf16-activations", .bool(let wanted)): configuration.roundsActivations = wanted
             case ("latent", .string(let text)):
                 guard let form = LatentForm.allCases.first(where: { $0.name == text }) else {
                     throw HadalError(.invalidArgument, "unknown form of latent attention '\(text)'")
@@ -132,6 +136,8 @@ struct CPUConfiguration: Sendable {
     var usesHugePages = true
     /// nil: 15 bits for blocks with outliers, else 8.
     var activations: ActivationBits?
+    /// Whether activations of many tokens that meet bfloat16 weights may be rounded to bfloat16.
+    var roundsActivations = false
     var latentForm = LatentForm.auto
     /// Whether a call may compute several nodes.
     var fuses = true

@@ -70,6 +70,26 @@ import Testing
         for other in seen { #expect(other == seen[0]) }
     }
 
+    @Test("activations are rounded to bfloat16 where that is chosen, in steps of many tokens, and there alone")
+    func bfloat16Activations() throws {
+        let model = try TinyModel(try OpCatalogue.load(), dtype: .bf16)
+        let hasInstruction = try InstructionSet.available == .avx512vnni && String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8).contains("avx512_bf16")
+        func outputs(tokens: Int, rounds: Bool, threads: Int64 = 2) throws -> [Float] {
+            let device = try device(["threads": .int(threads), "bf16-activations": .bool(rounds)])
+            let runner = try TinyRunner(model, on: device)
+            try runner.run([(0, 0, (0..<tokens).map { Int32($0 * 7 % 50) })])
+            device.quiesce()
+            return runner.outputs.flatMap { $0.filter { !$0.isNaN } }
+        }
+        #expect(try outputs(tokens: 15, rounds: true) == outputs(tokens: 15, rounds: false))
+        let exact = try outputs(tokens: 33, rounds: false), rounded = try outputs(tokens: 33, rounds: true)
+        #expect(try (exact != rounded) == hasInstruction)
+        #expect(try outputs(tokens: 33, rounds: true, threads: 3) == rounded)
+        let scale = exact.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
+        let error = zip(exact, rounded).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }.squareRoot()
+        #expect(error <= 0.01 * scale, "\(error / scale)")
+    }
+
     /// One thread and two share a long step by its rows, three share it by the weights' rows.
     @Test func threadsDoNotChangeBitsOfALongStep() throws {
         let step: Step = (0..<3).map { sequence in (sequence, 0, (0..<64).map { Int32(($0 * 7 + sequence) % 50) }) }

@@ -2,16 +2,26 @@
  * linear: y = x W^T + b (+ residual).
  *
  * Float weights are used as stored: row by row for few tokens, in panels widened in the cache for many, and float32 ones through a matrix
- * library then, where there is one. Quantised weights are packed once
- * (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): whole-number dot
+ * library then, where there is one. Activations that meet bfloat16 weights may be rounded to bfloat16, if that is asked for. Quantised weights are packed
+ * once (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): whole-number dot
  * products of a block, exact, then one float multiply-add with both scales. hadal_packed.h has the layouts.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 #include "hadal_packed.h"
+#include "hadal_bf16.h"
+
+/* Attributes: rows and columns of the blocks of float8 scales, and whether activations may be rounded to bfloat16. */
+enum { BLOCK_ROWS, BLOCK_COLUMNS, ROUNDS };
+
+/* Whether many tokens are rounded to bfloat16 and multiplied two columns at a time. */
+static int linear_rounds(const hadal_kernel_args *args) {
+    return args->attributes[ROUNDS].i && args->inputs[1].dtype == HADAL_DTYPE_BF16 && args->inputs[1].columns % 2 == 0 && bf16_available();
+}
 
 static uint64_t linear_scratch(const hadal_kernel_args *args) {
-    return args->inputs[1].packing ? hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride) : 0;
+    if (args->inputs[1].packing) return hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride);
+    return linear_rounds(args) ? 2 * HADAL_CHUNK_ROWS * (uint64_t)args->inputs[1].columns : 0;
 }
 
 static uint64_t gate_scratch(const hadal_kernel_args *args) { return hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride); }
@@ -93,16 +103,16 @@ INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, 
         for (int64_t r = 0; r < 4; r++) {
             const int64_t at = row + (r < count ? r : 0);
             w[r] = (const uint8_t *)weight->data + at * weight->stride;
-            scale[r] = scales->data ? (const float *)scales->data + at / args->attributes[0].i * scales->columns : 0;
+            scale[r] = scales->data ? (const float *)scales->data + at / args->attributes[BLOCK_ROWS].i * scales->columns : 0;
         }
         for (int64_t t = 0; t < tokens;) {
             float out[8];
             const int taken = t + 2 <= tokens ? 2 : 1;
             if (dtype == HADAL_DTYPE_F8_E4M3) {
                 if (taken == 2)
-                    float8_tile(2, w, scale, args->attributes[1].i, x + t * n, n, n, out);
+                    float8_tile(2, w, scale, args->attributes[BLOCK_COLUMNS].i, x + t * n, n, n, out);
                 else
-                    float8_tile(1, w, scale, args->attributes[1].i, x + t * n, n, n, out);
+                    float8_tile(1, w, scale, args->attributes[BLOCK_COLUMNS].i, x + t * n, n, n, out);
             } else if (taken == 2) {
                 float_tile(dtype, 2, w, next, x + t * n, n, n, out);
             } else {
@@ -130,37 +140,42 @@ INLINE void HADAL_FN(panel_begin)(const float *now, const float *bias, const flo
     }
 }
 
-INLINE void HADAL_FN(panel_rows)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
+/* Rows begin ..< end of y for `tokens` tokens from `token` on; x: their activations, n floats each. Where `rounds`, floats hold pairs of bfloat16 numbers. */
+INLINE void HADAL_FN(panel_rows)(
+    uint32_t dtype, int rounds, const hadal_kernel_args *args, const float *x, int64_t n, int64_t token, int64_t tokens, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[4], *y = &args->outputs[0];
-    const float *x = args->inputs[0].data, *bias = args->inputs[2].data, *residual = args->inputs[3].data;
-    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
+    const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
+    const int64_t stride = y->columns;
     float panel[PANEL_COLUMNS * PANEL_ROWS];
     for (int64_t row = begin; row < end; row += PANEL_ROWS) {
         const int64_t rows = end - row < PANEL_ROWS ? end - row : PANEL_ROWS;
         const float *scale[PANEL_ROWS];
-        for (int64_t r = 0; scales->data && r < rows; r++) scale[r] = (const float *)scales->data + (row + r) / args->attributes[0].i * scales->columns;
+        for (int64_t r = 0; scales->data && r < rows; r++) scale[r] = (const float *)scales->data + (row + r) / args->attributes[BLOCK_ROWS].i * scales->columns;
         for (int64_t first = 0; first < n; first += PANEL_COLUMNS) {
             const int64_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
-            panel_pack(dtype, (const uint8_t *)weight->data + row * weight->stride, weight->stride, first, columns, rows, scales->data ? scale : 0,
-                       args->attributes[1].i, panel);
+            panel_pack(rounds ? HADAL_DTYPE_F32 : dtype, (const uint8_t *)weight->data + row * weight->stride, weight->stride, first, columns, rows,
+                       scales->data ? scale : 0, args->attributes[BLOCK_COLUMNS].i, panel);
             for (int64_t t = 0; t < tokens; t += PANEL_TOKENS) {
                 const int taken = tokens - t < PANEL_TOKENS ? (int)(tokens - t) : PANEL_TOKENS;
                 vf sum[PANEL_TOKENS][2];
                 for (int u = 0; u < taken; u++) {
-                    const int64_t at = (t + u) * stride + row;
+                    const int64_t at = (token + t + u) * stride + row;
                     HADAL_FN(panel_begin)(first ? (const float *)y->data + at : 0, bias ? bias + row : 0, residual ? residual + at : 0, rows, sum[u]);
                 }
                 const float *from = x + t * n + first;
-                switch (taken) {
-                case 6: panel_tile(6, panel, from, n, columns, sum); break;
-                case 5: panel_tile(5, panel, from, n, columns, sum); break;
-                case 4: panel_tile(4, panel, from, n, columns, sum); break;
-                case 3: panel_tile(3, panel, from, n, columns, sum); break;
-                case 2: panel_tile(2, panel, from, n, columns, sum); break;
-                default: panel_tile(1, panel, from, n, columns, sum);
-                }
+                if (rounds)
+                    bf16_tile(taken, panel, from, n, columns, (float *)sum);
+                else
+                    switch (taken) {
+                    case 6: panel_tile(6, panel, from, n, columns, sum); break;
+                    case 5: panel_tile(5, panel, from, n, columns, sum); break;
+                    case 4: panel_tile(4, panel, from, n, columns, sum); break;
+                    case 3: panel_tile(3, panel, from, n, columns, sum); break;
+                    case 2: panel_tile(2, panel, from, n, columns, sum); break;
+                    default: panel_tile(1, panel, from, n, columns, sum);
+                    }
                 for (int u = 0; u < taken; u++) {
-                    float *to = (float *)y->data + (t + u) * stride + row;
+                    float *to = (float *)y->data + (token + t + u) * stride + row;
                     for (int64_t h = 0; h < 2 && h * LANES < rows; h++)
                         if (rows - h * LANES >= LANES)
                             v_store(to + h * LANES, sum[u][h]);
@@ -172,11 +187,25 @@ INLINE void HADAL_FN(panel_rows)(uint32_t dtype, const hadal_kernel_args *args, 
     }
 }
 
-INLINE void HADAL_FN(rows_as_stored)(uint32_t dtype, const hadal_kernel_args *args, int64_t begin, int64_t end) {
-    if (args->outputs[0].rows >= LINEAR_MANY_TOKENS)
-        HADAL_FN(panel_rows)(dtype, args, begin, end);
-    else
+/* The same with activations rounded to bfloat16, in the thread's scratch, some tokens at a time. */
+static void HADAL_FN(rounded_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
+    const int64_t n = args->inputs[1].columns, all = args->outputs[0].rows;
+    uint16_t *rounded = thread->scratch;
+    for (int64_t token = 0; token < all; token += HADAL_CHUNK_ROWS) {
+        const int64_t tokens = all - token < HADAL_CHUNK_ROWS ? all - token : HADAL_CHUNK_ROWS;
+        const float *from = (const float *)args->inputs[0].data + token * n;
+        for (int64_t i = 0; i < tokens * n; i++) rounded[i] = f32_to_bf16(from[i]);
+        HADAL_FN(panel_rows)(HADAL_DTYPE_BF16, 1, args, (const float *)rounded, n / 2, token, tokens, begin, end);
+    }
+}
+
+INLINE void HADAL_FN(rows_as_stored)(uint32_t dtype, const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
+    if (args->outputs[0].rows < LINEAR_MANY_TOKENS)
         HADAL_FN(float_rows)(dtype, args, begin, end);
+    else if (HADAL_ISA >= 2 && dtype == HADAL_DTYPE_BF16 && linear_rounds(args))
+        HADAL_FN(rounded_rows)(args, thread, begin, end);
+    else
+        HADAL_FN(panel_rows)(dtype, 0, args, args->inputs[0].data, args->inputs[1].columns, 0, args->outputs[0].rows, begin, end);
 }
 
 static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
@@ -302,7 +331,7 @@ HADAL_KERNEL(linear_gate) {
 
 /*
  * inputs: x (quantised when the weight is packed), weight, bias, residual, scales of a float8 weight's blocks; output: y.
- * attributes: rows and columns of such a block.
+ * attributes: rows and columns of such a block, whether activations may be rounded to bfloat16.
  */
 HADAL_KERNEL(linear) {
     const hadal_kernel_tensor *weight = &args->inputs[1];
@@ -318,10 +347,10 @@ HADAL_KERNEL(linear) {
         return;
     }
     switch (weight->dtype) {
-    case HADAL_DTYPE_F32: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F32, args, begin, end); return;
-    case HADAL_DTYPE_F16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F16, args, begin, end); return;
-    case HADAL_DTYPE_BF16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_BF16, args, begin, end); return;
-    default: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F8_E4M3, args, begin, end); return;
+    case HADAL_DTYPE_F32: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F32, args, thread, begin, end); return;
+    case HADAL_DTYPE_F16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F16, args, thread, begin, end); return;
+    case HADAL_DTYPE_BF16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_BF16, args, thread, begin, end); return;
+    default: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F8_E4M3, args, thread, begin, end); return;
     }
 }
 

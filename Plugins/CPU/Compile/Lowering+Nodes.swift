@@ -55,7 +55,8 @@ extension Lowering {
                 inputs: [
                     x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent, try scales(node, 1),
                 ],
-                outputs: [y], attributes: scaleBlock(node, 1), node: fused?.node ?? index))
+                outputs: [y], attributes: scaleBlock(node, 1) + [hadal_kernel_attribute(store.roundsActivations ? 1 : 0)],
+                node: fused?.node ?? index))
     }
 
     /// The host reads what a head gives.

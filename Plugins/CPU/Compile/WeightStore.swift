@@ -37,6 +37,7 @@ final class WeightStore {
     /// What the device was opened with; nil: as the lowering thinks best.
     var activations: ActivationBits? { device.configuration.activations }
     var latentForm: LatentForm { device.configuration.latentForm }
+    var roundsActivations: Bool { device.configuration.roundsActivations }
     var threads: Int { device.pool.threads }
 
     init(_ segment: Segment, on device: CPUDevice) throws {
