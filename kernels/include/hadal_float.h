@@ -9,6 +9,10 @@
 #define load_as HADAL_FN(load_as)
 #define load_float8 HADAL_FN(load_float8)
 #define floats_of_row HADAL_FN(floats_of_row)
+#define weight_rows HADAL_FN(weight_rows)
+#define weight_rows_times HADAL_FN(weight_rows_times)
+#define weight_rows_add_as HADAL_FN(weight_rows_add_as)
+#define weight_rows_add HADAL_FN(weight_rows_add)
 #define panel_pack HADAL_FN(panel_pack)
 #define panel_tile HADAL_FN(panel_tile)
 #define vb8_loose HADAL_FN(vb8_loose)
@@ -128,6 +132,56 @@ INLINE void floats_of_row(float *to, const uint8_t *from, uint32_t dtype, const 
         uint8_t rest[LANES] = {0};
         memcpy(rest, from + i, (size_t)(n - i));
         v_store_part(to + i, load_float8(rest) * (scales ? scales[i / block] : 1.0f), n - i);
+    }
+}
+
+/* ---- rows whose type is known when they are met ------------------------------------------------------------------- */
+
+/* FLOAT_ROWS rows and the type of their elements, which is not float8; `next` is as in float_tile. */
+typedef struct {
+    const uint8_t *rows[FLOAT_ROWS];
+    uint32_t dtype;
+    int64_t next;
+} weight_rows;
+
+/* out[t * FLOAT_ROWS + r]: the rows times `tokens` rows of x, `stride` floats apart. */
+INLINE void weight_rows_times(int tokens, const weight_rows *w, const float *x, int64_t stride, int64_t width, float *out) {
+    switch (w->dtype) {
+    case HADAL_DTYPE_F32: float_tile(HADAL_DTYPE_F32, tokens, w->rows, w->next, x, stride, width, out); return;
+    case HADAL_DTYPE_F16: float_tile(HADAL_DTYPE_F16, tokens, w->rows, w->next, x, stride, width, out); return;
+    default: float_tile(HADAL_DTYPE_BF16, tokens, w->rows, w->next, x, stride, width, out);
+    }
+}
+
+/* to += the sum over `count` (<= 4) rows of factor * row, `width` elements each: whole vectors, or float32 rows. */
+INLINE void weight_rows_add_as(uint32_t dtype, const weight_rows *w, const float *factors, int64_t count, int64_t width, float *to) {
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2, line = 64 / size;
+    const uint8_t *const *rows = w->rows;
+    int64_t i = 0;
+    for (; i + line <= width; i += line) {
+        for (int r = 0; r < 4; r++) __builtin_prefetch(rows[r] + i * size + FLOAT_AHEAD + w->next, 0, 2);
+        for (int64_t j = i; j < i + line; j += LANES) {
+            vf sum = v_load(to + j);
+            for (int64_t r = 0; r < count; r++) sum += factors[r] * load_as(dtype, rows[r] + j * size);
+            v_store(to + j, sum);
+        }
+    }
+    for (; i + LANES <= width; i += LANES) {
+        vf sum = v_load(to + i);
+        for (int64_t r = 0; r < count; r++) sum += factors[r] * load_as(dtype, rows[r] + i * size);
+        v_store(to + i, sum);
+    }
+    if (i == width) return;
+    vf sum = v_load_part(to + i, width - i);
+    for (int64_t r = 0; r < count; r++) sum += factors[r] * v_load_part((const float *)rows[r] + i, width - i);
+    v_store_part(to + i, sum, width - i);
+}
+
+INLINE void weight_rows_add(const weight_rows *w, const float *factors, int64_t count, int64_t width, float *to) {
+    switch (w->dtype) {
+    case HADAL_DTYPE_F32: weight_rows_add_as(HADAL_DTYPE_F32, w, factors, count, width, to); return;
+    case HADAL_DTYPE_F16: weight_rows_add_as(HADAL_DTYPE_F16, w, factors, count, width, to); return;
+    default: weight_rows_add_as(HADAL_DTYPE_BF16, w, factors, count, width, to);
     }
 }
 

@@ -26,8 +26,8 @@ static uint64_t latent_scratch(const hadal_kernel_args *args) {
     const hadal_kernel_attribute *attribute = args->attributes;
     const uint64_t rank = (uint64_t)attribute[RANK].i, key = rank + (uint64_t)attribute[ROPE_DIM].i;
     const uint64_t head = (uint64_t)(attribute[NOPE_DIM].i + attribute[ROPE_DIM].i), value = (uint64_t)attribute[VALUE_DIM].i;
-    const uint64_t absorbed = LATENT_ROWS * (key + rank + 2) + LATENT_GROUP * LATENT_TILE + LATENT_TILE * key + rank;
-    const uint64_t expanded = 2 * (uint64_t)args->inputs[0].rows + 4 * LATENT_TILE + LATENT_TILE * (key + head + value) + (head + value) * rank;
+    const uint64_t absorbed = LATENT_ROWS * (key + rank + 2) + LATENT_GROUP * LATENT_TILE + LATENT_TILE * key + 4 * rank;
+    const uint64_t expanded = 2 * (uint64_t)args->inputs[0].rows + 4 * LATENT_TILE + LATENT_TILE * (key + head + value);
     return 4 * (absorbed > expanded ? absorbed : expanded);
 }
 
@@ -81,14 +81,24 @@ HADAL_KERNEL(latent_attention_append) {
 
 /* ---- kv_b ------------------------------------------------------------------------------------------------------ */
 
-/* Row `row` of kv_b as float32: where it is stored, or in `buffer`. */
-INLINE const float *HADAL_FN(weight_row)(const hadal_kernel_args *args, int64_t row, float *buffer) {
+/* Rows `row` ..< row + count (<= 4, the last repeated) of kv_b: as stored, or in `buffer` as float32 if they are float8 or `copies`. */
+INLINE weight_rows HADAL_FN(rows_at)(const hadal_kernel_args *args, int64_t row, int64_t count, int copies, float *buffer) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[3];
-    const uint8_t *from = (const uint8_t *)weight->data + row * weight->stride;
-    if (weight->dtype == HADAL_DTYPE_F32 && (uintptr_t)from % 4 == 0) return (const float *)from;
-    const float *scale = scales->data ? (const float *)scales->data + row / args->attributes[BLOCK_ROWS].i * scales->columns : 0;
-    floats_of_row(buffer, from, weight->dtype, scale, args->attributes[BLOCK_COLUMNS].i, weight->columns);
-    return buffer;
+    weight_rows at = {{0}, weight->dtype, 4 * weight->stride - weight->columns * (weight->dtype == HADAL_DTYPE_F32 ? 4 : 2)};
+    copies = copies || weight->dtype == HADAL_DTYPE_F8_E4M3;
+    if (copies) at.dtype = HADAL_DTYPE_F32, at.next = 0;
+    for (int64_t r = 0; r < 4; r++) {
+        if (r >= count) {
+            at.rows[r] = at.rows[count - 1];
+            continue;
+        }
+        at.rows[r] = (const uint8_t *)weight->data + (row + r) * weight->stride;
+        if (!copies) continue;
+        const float *scale = scales->data ? (const float *)scales->data + (row + r) / args->attributes[BLOCK_ROWS].i * scales->columns : 0;
+        floats_of_row(buffer + r * weight->columns, at.rows[r], weight->dtype, scale, args->attributes[BLOCK_COLUMNS].i, weight->columns);
+        at.rows[r] = (const uint8_t *)(buffer + r * weight->columns);
+    }
+    return at;
 }
 
 /* ---- the softmax ----------------------------------------------------------------------------------------------- */
@@ -277,14 +287,13 @@ static void HADAL_FN(absorbed)(
             const float *from = (const float *)((const char *)q->data + (sequence->first_token + first + t) * q->stride) + (head + h) * (nope + rope);
             memcpy(queries + (t * heads + h) * key + rank, from + nope, (size_t)rope * 4);
         }
-        for (int64_t d = 0; d < nope; d++) {
-            const float *w = HADAL_FN(weight_row)(args, (head + h) * (nope + value) + d, weight);
+        for (int64_t d = 0; d < nope; d += 4) {
+            const int64_t count = nope - d < 4 ? nope - d : 4;
+            const weight_rows w = HADAL_FN(rows_at)(args, (head + h) * (nope + value) + d, count, rank % LANES != 0, weight);
             for (int64_t t = 0; t < tokens; t++) {
-                const float factor = ((const float *)((const char *)q->data + (sequence->first_token + first + t) * q->stride))[(head + h) * (nope + rope) + d];
+                const float *factors = (const float *)((const char *)q->data + (sequence->first_token + first + t) * q->stride) + (head + h) * (nope + rope) + d;
                 float *to = queries + (t * heads + h) * key;
-                int64_t i = 0;
-                for (; i + LANES <= rank; i += LANES) v_store(to + i, v_load(to + i) + factor * v_load(w + i));
-                if (i < rank) v_store_part(to + i, v_load_part(to + i, rank - i) + factor * v_load_part(w + i, rank - i), rank - i);
+                weight_rows_add(&w, factors, count, rank, to);
             }
         }
     }
@@ -302,21 +311,61 @@ static void HADAL_FN(absorbed)(
         for (int64_t i = 0; i < rank; i++) acc[r * rank + i] *= inverse;
     }
     for (int64_t h = 0; h < heads; h++)
-        for (int64_t d = 0; d < value; d++) {
-            const float *w = HADAL_FN(weight_row)(args, (head + h) * (nope + value) + nope + d, weight);
-            for (int64_t t = 0; t < tokens; t += 4) {
-                const int count = tokens - t < 4 ? (int)(tokens - t) : 4;
-                const float *from[4];
-                float out[4];
-                for (int i = 0; i < 4; i++) from[i] = acc + ((t + (i < count ? i : 0)) * heads + h) * rank;
-                HADAL_FN(dots)(from, w, rank, 1, rank, count, out, 1, 1);
-                for (int i = 0; i < count; i++)
-                    ((float *)((char *)y->data + (sequence->first_token + first + t + i) * y->stride))[(head + h) * value + d] = out[i];
+        for (int64_t d = 0; d < value; d += FLOAT_ROWS) {
+            const int64_t count = value - d < FLOAT_ROWS ? value - d : FLOAT_ROWS;
+            const weight_rows w = HADAL_FN(rows_at)(args, (head + h) * (nope + value) + nope + d, count, 0, weight);
+            for (int64_t t = 0; t < tokens;) {
+                const int taken = tokens - t < FLOAT_TOKENS ? 1 : FLOAT_TOKENS;
+                const float *from = acc + (t * heads + h) * rank;
+                float out[FLOAT_ROWS * FLOAT_TOKENS];
+                if (taken == FLOAT_TOKENS)
+                    weight_rows_times(FLOAT_TOKENS, &w, from, heads * rank, rank, out);
+                else
+                    weight_rows_times(1, &w, from, heads * rank, rank, out);
+                for (int u = 0; u < taken; u++, t++)
+                    memcpy((float *)((char *)y->data + (sequence->first_token + first + t) * y->stride) + (head + h) * value + d, out + u * FLOAT_ROWS, (size_t)count * 4);
             }
         }
 }
 
 /* ---- expanded -------------------------------------------------------------------------------------------------- */
+
+/* keys and values of a head, rows `key` and `value` apart, from n (<= LATENT_TILE) latents, `width` apart: kv_b in panels. */
+INLINE void HADAL_FN(expand_tile)(
+    uint32_t dtype, const hadal_kernel_args *args, int64_t head, const float *tile, int64_t n, int64_t width, float *keys, int64_t key, float *values, int64_t value) {
+    const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[3];
+    const int64_t nope = args->attributes[NOPE_DIM].i, rank = weight->columns, all = nope + value;
+    float panel[PANEL_COLUMNS * PANEL_ROWS], out[LATENT_TILE][PANEL_ROWS];
+    for (int64_t r = 0; r < all; r += PANEL_ROWS) {
+        const int64_t rows = all - r < PANEL_ROWS ? all - r : PANEL_ROWS, row = head * all + r;
+        const int64_t to_keys = r >= nope ? 0 : nope - r < rows ? nope - r : rows;
+        const float *scale[PANEL_ROWS];
+        for (int64_t i = 0; scales->data && i < rows; i++) scale[i] = (const float *)scales->data + (row + i) / args->attributes[BLOCK_ROWS].i * scales->columns;
+        memset(out, 0, (size_t)n * sizeof out[0]);
+        for (int64_t first = 0; first < rank; first += PANEL_COLUMNS) {
+            const int64_t columns = rank - first < PANEL_COLUMNS ? rank - first : PANEL_COLUMNS;
+            panel_pack(dtype, (const uint8_t *)weight->data + row * weight->stride, weight->stride, first, columns, rows, scales->data ? scale : 0,
+                       args->attributes[BLOCK_COLUMNS].i, panel);
+            for (int64_t j = 0; j < n;) {
+                const int taken = n - j < PANEL_TOKENS ? 1 : PANEL_TOKENS;
+                const float *from = tile + j * width + first;
+                vf sum[PANEL_TOKENS][2];
+                for (int u = 0; u < taken; u++)
+                    for (int h = 0; h < 2; h++) sum[u][h] = v_load(out[j + u] + h * LANES);
+                if (taken == PANEL_TOKENS)
+                    panel_tile(PANEL_TOKENS, panel, from, width, columns, sum);
+                else
+                    panel_tile(1, panel, from, width, columns, sum);
+                for (int u = 0; u < taken; u++, j++)
+                    for (int h = 0; h < 2; h++) v_store(out[j] + h * LANES, sum[u][h]);
+            }
+        }
+        for (int64_t j = 0; j < n; j++) {
+            memcpy(keys + j * key + r, out[j], (size_t)to_keys * 4);
+            memcpy(values + j * value + r + to_keys - nope, out[j] + to_keys, (size_t)(rows - to_keys) * 4);
+        }
+    }
+}
 
 /* Queries begin ..< end of the sequence, one head. y itself is what is summed up in. */
 static void HADAL_FN(expanded)(
@@ -328,16 +377,7 @@ static void HADAL_FN(expanded)(
     const hadal_kernel_tensor *q = &args->inputs[0], *y = &args->outputs[0];
     float *highest = thread->scratch, *total = highest + args->inputs[0].rows, *scores = total + args->inputs[0].rows;
     float *buffer = scores + 4 * LATENT_TILE, *keys = buffer + LATENT_TILE * width, *values = keys + LATENT_TILE * key;
-    float *weight = values + LATENT_TILE * value;
 
-    const float *rows = weight;
-    for (int64_t r = 0; r < nope + value; r++) {
-        const float *at = HADAL_FN(weight_row)(args, head * (nope + value) + r, weight + r * rank);
-        if (at != weight + r * rank) {
-            rows = at - r * rank; /* float32 as stored: all of the head's rows are there */
-            break;
-        }
-    }
     const char *first_query = (const char *)q->data + sequence->first_token * q->stride + head * key * 4;
     char *first_result = (char *)y->data + sequence->first_token * y->stride + head * value * 4;
     for (int64_t t = begin; t < end; t++) {
@@ -348,17 +388,11 @@ static void HADAL_FN(expanded)(
     for (int64_t start = 0; start < past + end;) {
         const float *tile;
         const int64_t n = HADAL_FN(load_tile)(args, sequence, start, past + end, buffer, &tile);
-        for (int64_t r = 0; r < nope + value; r += 4) {
-            const int count = nope + value - r < 4 ? (int)(nope + value - r) : 4;
-            const float *from[4];
-            float out[4 * LATENT_TILE];
-            for (int i = 0; i < 4; i++) from[i] = rows + (r + (i < count ? i : 0)) * rank;
-            HADAL_FN(dots)(from, tile, width, n, rank, count, out, LATENT_TILE, 1);
-            for (int i = 0; i < count; i++) {
-                float *to = r + i < nope ? keys + r + i : values + (r + i - nope);
-                const int64_t step = r + i < nope ? key : value;
-                for (int64_t j = 0; j < n; j++) to[j * step] = out[i * LATENT_TILE + j];
-            }
+        switch (args->inputs[1].dtype) {
+        case HADAL_DTYPE_F32: HADAL_FN(expand_tile)(HADAL_DTYPE_F32, args, head, tile, n, width, keys, key, values, value); break;
+        case HADAL_DTYPE_F16: HADAL_FN(expand_tile)(HADAL_DTYPE_F16, args, head, tile, n, width, keys, key, values, value); break;
+        case HADAL_DTYPE_BF16: HADAL_FN(expand_tile)(HADAL_DTYPE_BF16, args, head, tile, n, width, keys, key, values, value); break;
+        default: HADAL_FN(expand_tile)(HADAL_DTYPE_F8_E4M3, args, head, tile, n, width, keys, key, values, value);
         }
         for (int64_t j = 0; j < n; j++) memcpy(keys + j * key + nope, tile + j * width + rank, (size_t)rope * 4);
         for (int64_t t = start > past + begin ? start - past : begin; t < end; t += 4) {
