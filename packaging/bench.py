@@ -38,7 +38,11 @@ ROWS = {
 }
 for kind in ("q4_0", "q5_0", "q8_0", "q5_k", "q6_k", "iq4_nl", "f16", "bf16"):
     ROWS[f"qwen-1.5b-{kind}"] = (f"1.5B shape, {kind.upper()}", 128, 16, ("qwen2", QWEN_1_5B, kind))
+ROWS["qwen-1.5b-bf16-rounded"] = ("1.5B shape, BF16, bf16-activations", 128, 16, ROWS["qwen-1.5b-bf16"][3])
 ROWS["smollm2-f32"] = ("SmolLM2-135M as F32", 128, 32, "f32")
+
+# Rows that run another row's file with options of ours.
+OPTIONS = {"qwen-1.5b-bf16-rounded": ("qwen-1.5b-bf16", ["--set", "cpu.bf16-activations=true"])}
 
 
 def peer(model, prompt, steps, threads):
@@ -92,6 +96,7 @@ def output_of(command):
 
 def model_file(hadal, name, folder):
     """The row's file, written first if it is a shape. None: a real model that is not at hand."""
+    name = OPTIONS.get(name, (name,))[0]
     shape, file = ROWS[name][3], folder / f"{name}.gguf"
     if file.exists():
         return file
@@ -120,9 +125,10 @@ def has_peer():
 def measure(hadal, name, file, options, with_peer):
     _, prompt, steps, _ = ROWS[name]
     common = [file, "-p", prompt, "-n", steps, "-t", options.threads]
+    own = OPTIONS.get(name, (name, []))[1]
     ours, theirs, best, retries = [], [], 0.0, options.repetitions
     while len(ours) < options.repetitions:
-        mine = json.loads(output_of([hadal, "bench", *common, "-r", 1, "--json"]))
+        mine = json.loads(output_of([hadal, "bench", *common, *own, "-r", 1, "--json"]))
         other = json.loads(output_of([sys.executable, __file__, "--peer", *common])) if with_peer else None
         best = max(best, mine["read_bytes_per_second"])
         if mine["read_bytes_per_second"] < 0.8 * best and retries > 0:
