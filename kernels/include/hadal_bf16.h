@@ -11,7 +11,7 @@
 enum { BF16_ROWS = 32, BF16_TOKENS = 6 };
 
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "hadal_intrinsics.h"
 #define BF16_TARGET __attribute__((target("avx512f,avx512bf16")))
 
 static inline int bf16_available(void) { return __builtin_cpu_supports("avx512bf16") != 0; }
