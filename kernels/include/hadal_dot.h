@@ -226,8 +226,8 @@ INLINE void dot_ask(dot_coming *coming, int stretches) {
 }
 
 /*
- * out[t * DOT_WIDE + r] for 16 rows and `tokens` rows of activations, `stride` bytes apart, of one term or two. One row asks for
- * memory `ahead` bytes ahead of use, if not 0; more ask for some of `coming` at each block.
+ * out[t * DOT_WIDE + r] for 16 rows and `tokens` rows of activations, `stride` bytes apart, of one term or two. Asks for some of
+ * `coming` at each block, and, for one row, for memory `ahead` bytes ahead of use, if that is not 0.
  */
 INLINE void dot_rows_few(
     uint32_t packing, int tokens, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t terms, int64_t ahead,
@@ -247,8 +247,8 @@ INLINE void dot_rows_few(
         if (tokens == 1 && ahead) dot_ahead(super + ahead, at - super);
         dot_supers(packing, super, d, e);
         for (int64_t b = first; b < end; b++, at += code_bytes) {
-            if (tokens > 1) dot_ask(coming, 1);
-            else if (ahead) dot_ahead(at + ahead, code_bytes);
+            dot_ask(coming, 1);
+            if (tokens == 1 && ahead) dot_ahead(at + ahead, code_bytes);
             dot_one(packing, tokens, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, stride, d, e, sum);
         }
         /* Second terms follow the first ones of a panel. */
@@ -272,10 +272,10 @@ INLINE int64_t dot_few_rows(uint32_t packing) {
     return HADAL_ISA == 3 && packing == HADAL_PACKED_6_HALVES ? 4 : 8;
 }
 
-/* The same for any number of them, asking for `ahead` bytes ahead of use; 0: for nothing. */
+/* The same for any number of them, asking for `ahead` bytes ahead of use; 0: for nothing. More rows than one ask evenly in all of their passes. */
 INLINE void dot_few(
     uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, int64_t ahead, float *out) {
-    const int64_t terms = stride > hadal_term_bytes(columns) ? 2 : 1, lines = ahead ? hadal_packed_group_bytes(packing, columns) / 64 : 0;
+    const int64_t terms = stride > hadal_term_bytes(columns) ? 2 : 1, lines = tokens > 1 ? hadal_packed_group_bytes(packing, columns) / 64 : 0;
     const int64_t steps = columns / HADAL_PACK_COLUMNS * (tokens / DOT_FEW + tokens % DOT_FEW / 2 + tokens % 2);
     dot_coming coming = {group + ahead, 0, lines, (lines + steps - 1) / steps, 0};
     int64_t t = 0;
