@@ -1,25 +1,41 @@
 /*
- * The published GGUF block formats, decoded: codes, and scale and minimum of every 16 columns, so that
+ * The published GGUF block formats: their codes and scales as stored, and decoded, so that
  * w = scale[c / 16] * code[c] + minimum[c / 16], exactly as the formats define it in float32.
  *
  * Included once per pass, after hadal_simd.h. Sources: the format descriptions of the GGUF project.
  */
 #ifndef HADAL_BLOCKS_NAMES
 #define HADAL_BLOCKS_NAMES
+#define vb16 HADAL_FN(vb16)
+#define vb16_loose HADAL_FN(vb16_loose)
+#define stored_scales HADAL_FN(stored_scales)
+#define stored_scales_of HADAL_FN(stored_scales_of)
+#define stored_codes HADAL_FN(stored_codes)
+#define stored_bits HADAL_FN(stored_bits)
+#define stored_bytes HADAL_FN(stored_bytes)
 #define decoded_block HADAL_FN(decoded_block)
 #define decode_block HADAL_FN(decode_block)
+#define decode_codes HADAL_FN(decode_codes)
 #define block_columns HADAL_FN(block_columns)
 #define block_bytes HADAL_FN(block_bytes)
-#define six_bit_pair HADAL_FN(six_bit_pair)
+#define six_bit_pairs HADAL_FN(six_bit_pairs)
 #endif
+
+typedef uint8_t vb16 __attribute__((vector_size(16)));
+typedef uint8_t vb16_loose __attribute__((vector_size(16), aligned(1), may_alias));
+
+/*
+ * Scales as stored: float16 d and e; of super-blocks also the bytes that these are multiplied with, of each 16 columns or of each 32 as the format has
+ * them; of MXFP4 s[0] alone, the exponent.
+ */
+typedef struct {
+    uint16_t d, e;
+    uint8_t s[16], m[16];
+} stored_scales;
 
 typedef struct {
     int8_t code[256];
     float scale[16], minimum[16];
-    /* What scale and minimum are made of: float16 d and e; of super-blocks also the bytes that these are multiplied with, of each 16 columns or of
-     * each 32 as the format has them; of MXFP4 s[0] alone, the exponent. */
-    uint16_t d, e;
-    uint8_t s[16], m[16];
 } decoded_block;
 
 INLINE int64_t block_columns(uint32_t dtype) {
@@ -46,154 +62,158 @@ INLINE int64_t block_bytes(uint32_t dtype) {
     }
 }
 
-/* Scale and minimum of sub-block j of the twelve bytes that Q4_K and Q5_K pack eight 6-bit pairs into. */
-INLINE void six_bit_pair(const uint8_t *p, int j, uint8_t *s, uint8_t *m) {
-    if (j < 4) {
-        *s = p[j] & 63;
-        *m = p[j + 4] & 63;
-    } else {
-        *s = (uint8_t)((p[j + 4] & 15) | (p[j - 4] >> 6) << 4);
-        *m = (uint8_t)(p[j + 4] >> 4 | (p[j] >> 6) << 4);
+/* The eight 6-bit scales and minima that Q4_K and Q5_K pack into twelve bytes. */
+INLINE void six_bit_pairs(const uint8_t *p, uint8_t *s, uint8_t *m) {
+    uint32_t word[3];
+    memcpy(word, p, sizeof word);
+    const uint32_t low[2] = {word[0] & 0x3f3f3f3fu, (word[2] & 0x0f0f0f0fu) | (word[0] >> 2 & 0x30303030u)};
+    const uint32_t high[2] = {word[1] & 0x3f3f3f3fu, (word[2] >> 4 & 0x0f0f0f0fu) | (word[1] >> 2 & 0x30303030u)};
+    memcpy(s, low, sizeof low);
+    memcpy(m, high, sizeof high);
+}
+
+INLINE void stored_scales_of(uint32_t dtype, const uint8_t *p, stored_scales *out) {
+    switch (dtype) {
+    case HADAL_DTYPE_Q4_1: case HADAL_DTYPE_Q5_1:
+        memcpy(&out->d, p, 2);
+        memcpy(&out->e, p + 2, 2);
+        return;
+    case HADAL_DTYPE_MXFP4: out->s[0] = p[0]; return;
+    case HADAL_DTYPE_Q2_K:
+        memcpy(&out->d, p + 80, 2);
+        memcpy(&out->e, p + 82, 2);
+        for (int i = 0; i < 16; i++) {
+            out->s[i] = p[i] & 15;
+            out->m[i] = p[i] >> 4;
+        }
+        return;
+    case HADAL_DTYPE_Q3_K:
+        memcpy(&out->d, p + 108, 2);
+        for (int i = 0; i < 16; i++) {
+            const int low = i < 8 ? p[96 + i] & 15 : p[88 + i] >> 4;
+            out->s[i] = (uint8_t)((low | (p[104 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32);
+        }
+        return;
+    case HADAL_DTYPE_Q4_K: case HADAL_DTYPE_Q5_K:
+        memcpy(&out->d, p, 2);
+        memcpy(&out->e, p + 2, 2);
+        six_bit_pairs(p + 4, out->s, out->m);
+        return;
+    case HADAL_DTYPE_Q6_K:
+        memcpy(&out->d, p + 208, 2);
+        memcpy(out->s, p + 192, 16);
+        return;
+    case HADAL_DTYPE_IQ4_XS: {
+        uint16_t high;
+        memcpy(&out->d, p, 2);
+        memcpy(&high, p + 2, 2);
+        for (int j = 0; j < 8; j++) out->s[j] = (uint8_t)(((p[4 + j / 2] >> (j % 2 * 4) & 15) | (high >> (2 * j) & 3) << 4) - 32);
+        return;
+    }
+    default: memcpy(&out->d, p, 2);
+    }
+}
+
+INLINE vb16 stored_bytes(const uint8_t *p) { return *(const vb16_loose *)p; }
+
+/* Sixteen bits as bytes of 0 or 16. */
+INLINE vb16 stored_bits(const uint8_t *p) {
+    const vb16 each = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128}, a = p[0] - (vb16){0}, b = p[1] - (vb16){0};
+    const vb16 both = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    return (vb16)((both & each) != 0) & 16;
+}
+
+/* The codes of columns 32j ..< 32j + 32 of a block, sixteen a vector, as stored: all count from zero but those of Q8_0, which have a sign. */
+INLINE void stored_codes(uint32_t dtype, const uint8_t *p, int64_t j, vb16 *code) {
+    /* Types of 32 columns, and IQ4_XS, have the first sixteen codes in the low halves of bytes and the others in the high ones. */
+    int64_t at = 2;
+    switch (dtype) {
+    case HADAL_DTYPE_Q8_0:
+        code[0] = stored_bytes(p + 2);
+        code[1] = stored_bytes(p + 18);
+        return;
+    case HADAL_DTYPE_Q4_K: case HADAL_DTYPE_Q5_K:
+        for (int h = 0; h < 2; h++) {
+            const vb16 both = stored_bytes(p + (dtype == HADAL_DTYPE_Q5_K ? 48 : 16) + j / 2 * 32 + h * 16);
+            code[h] = j % 2 ? both >> 4 : both & 15;
+            if (dtype == HADAL_DTYPE_Q5_K) code[h] |= (stored_bytes(p + 16 + h * 16) >> (uint8_t)j & 1) << 4;
+        }
+        return;
+    case HADAL_DTYPE_Q6_K:
+        for (int h = 0; h < 2; h++) {
+            const vb16 both = stored_bytes(p + j / 4 * 64 + j % 2 * 32 + h * 16);
+            code[h] = (j % 4 < 2 ? both & 15 : both >> 4) | (stored_bytes(p + 128 + j / 4 * 32 + h * 16) >> (uint8_t)(j % 4 * 2) & 3) << 4;
+        }
+        return;
+    case HADAL_DTYPE_Q2_K: case HADAL_DTYPE_Q3_K:
+        for (int h = 0; h < 2; h++) {
+            code[h] = stored_bytes(p + (dtype == HADAL_DTYPE_Q3_K ? 32 : 16) + j / 4 * 32 + h * 16) >> (uint8_t)(j % 4 * 2) & 3;
+            if (dtype == HADAL_DTYPE_Q3_K) code[h] |= (stored_bytes(p + h * 16) >> (uint8_t)j & 1) << 2;
+        }
+        return;
+    case HADAL_DTYPE_MXFP4: at = 1; break;
+    case HADAL_DTYPE_Q4_1: at = 4; break;
+    case HADAL_DTYPE_Q5_0: at = 6; break;
+    case HADAL_DTYPE_Q5_1: case HADAL_DTYPE_IQ4_XS: at = 8; break;
+    }
+    const vb16 both = stored_bytes(p + at + j * 16);
+    code[0] = both & 15;
+    code[1] = both >> 4;
+    if (dtype == HADAL_DTYPE_Q5_0 || dtype == HADAL_DTYPE_Q5_1)
+        for (int h = 0; h < 2; h++) code[h] |= stored_bits(p + at - 4 + h * 2);
+}
+
+/* What the codes of a block stand for without scales. */
+INLINE void decode_codes(uint32_t dtype, const uint8_t *p, int8_t *code) {
+    static const int8_t nonlinear[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    /* Twice the values of 4-bit floats (2 exponent bits, 1 mantissa bit). */
+    static const int8_t floats[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+    const int8_t *table = dtype == HADAL_DTYPE_MXFP4 ? floats : dtype == HADAL_DTYPE_IQ4_NL || dtype == HADAL_DTYPE_IQ4_XS ? nonlinear : 0;
+    const uint8_t offset = dtype == HADAL_DTYPE_Q4_0 ? 8 : dtype == HADAL_DTYPE_Q5_0 ? 16 : dtype == HADAL_DTYPE_Q3_K ? 4 : dtype == HADAL_DTYPE_Q6_K ? 32 : 0;
+    for (int64_t j = 0; j < block_columns(dtype) / 32; j++) {
+        vb16 stored[2];
+        stored_codes(dtype, p, j, stored);
+        for (int h = 0; h < 2; h++) stored[h] -= offset;
+        memcpy(code + j * 32, stored, 32);
+        for (int i = 0; table && i < 32; i++) code[j * 32 + i] = table[code[j * 32 + i]];
     }
 }
 
 /* One block of block_bytes(dtype) bytes. */
 static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *p, decoded_block *out) {
-    static const int8_t nonlinear[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    stored_scales stored = {0};
+    stored_scales_of(dtype, p, &stored);
+    decode_codes(dtype, p, out->code);
+    const float d = f16_to_f32(stored.d), e = f16_to_f32(stored.e);
     for (int i = 0; i < 16; i++) out->minimum[i] = 0;
     switch (dtype) {
-    case HADAL_DTYPE_Q4_0: case HADAL_DTYPE_Q4_1: case HADAL_DTYPE_IQ4_NL: {
-        const uint8_t *codes = p + (dtype == HADAL_DTYPE_Q4_1 ? 4 : 2);
-        for (int j = 0; j < 16; j++) {
-            int low = codes[j] & 15, high = codes[j] >> 4;
-            if (dtype == HADAL_DTYPE_Q4_0) low -= 8, high -= 8;
-            if (dtype == HADAL_DTYPE_IQ4_NL) low = nonlinear[low], high = nonlinear[high];
-            out->code[j] = (int8_t)low;
-            out->code[j + 16] = (int8_t)high;
-        }
-        memcpy(&out->d, p, 2);
-        out->scale[0] = out->scale[1] = f16_to_f32(out->d);
-        if (dtype == HADAL_DTYPE_Q4_1) {
-            memcpy(&out->e, p + 2, 2);
-            out->minimum[0] = out->minimum[1] = f16_to_f32(out->e);
-        }
-        return;
-    }
-    case HADAL_DTYPE_Q5_0: case HADAL_DTYPE_Q5_1: {
-        const int with_minimum = dtype == HADAL_DTYPE_Q5_1;
-        uint32_t high;
-        memcpy(&high, p + (with_minimum ? 4 : 2), 4);
-        const uint8_t *codes = p + (with_minimum ? 8 : 6);
-        const int offset = with_minimum ? 0 : 16;
-        for (int j = 0; j < 16; j++) {
-            out->code[j] = (int8_t)((int)((codes[j] & 15) | (high >> j & 1) << 4) - offset);
-            out->code[j + 16] = (int8_t)((int)(codes[j] >> 4 | (high >> (j + 16) & 1) << 4) - offset);
-        }
-        memcpy(&out->d, p, 2);
-        out->scale[0] = out->scale[1] = f16_to_f32(out->d);
-        if (with_minimum) {
-            memcpy(&out->e, p + 2, 2);
-            out->minimum[0] = out->minimum[1] = f16_to_f32(out->e);
-        }
-        return;
-    }
-    case HADAL_DTYPE_Q8_0:
-        memcpy(&out->d, p, 2);
-        memcpy(out->code, p + 2, 32);
-        out->scale[0] = out->scale[1] = f16_to_f32(out->d);
-        return;
     case HADAL_DTYPE_MXFP4: {
-        /* Twice the values of 4-bit floats (2 exponent bits, 1 mantissa bit), and half of two to the shared exponent. */
-        static const int8_t twice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-        for (int j = 0; j < 16; j++) {
-            out->code[j] = twice[p[1 + j] & 15];
-            out->code[j + 16] = twice[p[1 + j] >> 4];
-        }
-        const uint32_t bits = p[0] < 2 ? 0x00200000u << p[0] : (uint32_t)(p[0] - 1) << 23;
+        /* Half of two to the exponent, since the codes are doubled. */
+        const uint32_t bits = stored.s[0] < 2 ? 0x00200000u << stored.s[0] : (uint32_t)(stored.s[0] - 1) << 23;
         memcpy(&out->scale[0], &bits, 4);
         out->scale[1] = out->scale[0];
-        out->s[0] = p[0];
         return;
     }
-    case HADAL_DTYPE_Q2_K: {
-        const uint8_t *codes = p + 16;
-        memcpy(&out->d, p + 80, 2);
-        memcpy(&out->e, p + 82, 2);
-        const float d = f16_to_f32(out->d), e = f16_to_f32(out->e);
+    case HADAL_DTYPE_Q2_K:
         for (int i = 0; i < 16; i++) {
-            out->s[i] = p[i] & 15;
-            out->m[i] = p[i] >> 4;
-            out->scale[i] = d * (float)out->s[i];
-            out->minimum[i] = -(e * (float)out->m[i]);
+            out->scale[i] = d * (float)stored.s[i];
+            out->minimum[i] = -(e * (float)stored.m[i]);
         }
-        for (int c = 0; c < 256; c++) out->code[c] = (int8_t)(codes[c / 128 * 32 + c % 32] >> (c % 128 / 32 * 2) & 3);
         return;
-    }
-    case HADAL_DTYPE_Q3_K: {
-        const uint8_t *high = p, *codes = p + 32, *packed = p + 96;
-        memcpy(&out->d, p + 108, 2);
-        const float d = f16_to_f32(out->d);
+    case HADAL_DTYPE_Q3_K: case HADAL_DTYPE_Q6_K:
+        for (int i = 0; i < 16; i++) out->scale[i] = d * (float)(int8_t)stored.s[i];
+        return;
+    case HADAL_DTYPE_Q4_K: case HADAL_DTYPE_Q5_K:
         for (int i = 0; i < 16; i++) {
-            int low = i < 8 ? packed[i] & 15 : packed[i - 8] >> 4;
-            int scale = (low | (packed[8 + i % 4] >> (i / 4 * 2) & 3) << 4) - 32;
-            out->s[i] = (uint8_t)scale;
-            out->scale[i] = d * (float)scale;
-        }
-        for (int c = 0; c < 256; c++) {
-            int low = codes[c / 128 * 32 + c % 32] >> (c % 128 / 32 * 2) & 3;
-            out->code[c] = (int8_t)(high[c % 32] >> (c / 32) & 1 ? low : low - 4);
+            out->scale[i] = d * (float)stored.s[i / 2];
+            out->minimum[i] = -(e * (float)stored.m[i / 2]);
         }
         return;
-    }
-    case HADAL_DTYPE_Q4_K: case HADAL_DTYPE_Q5_K: {
-        const uint8_t *high = p + 16, *codes = p + (dtype == HADAL_DTYPE_Q5_K ? 48 : 16);
-        memcpy(&out->d, p, 2);
-        memcpy(&out->e, p + 2, 2);
-        const float d = f16_to_f32(out->d), e = f16_to_f32(out->e);
-        for (int j = 0; j < 8; j++) {
-            six_bit_pair(p + 4, j, &out->s[j], &out->m[j]);
-            out->scale[2 * j] = out->scale[2 * j + 1] = d * (float)out->s[j];
-            out->minimum[2 * j] = out->minimum[2 * j + 1] = -(e * (float)out->m[j]);
-            for (int l = 0; l < 32; l++) {
-                int code = j % 2 == 0 ? codes[j / 2 * 32 + l] & 15 : codes[j / 2 * 32 + l] >> 4;
-                if (dtype == HADAL_DTYPE_Q5_K) code |= (high[l] >> j & 1) << 4;
-                out->code[j * 32 + l] = (int8_t)code;
-            }
-        }
+    case HADAL_DTYPE_IQ4_XS:
+        for (int i = 0; i < 16; i++) out->scale[i] = d * (float)(int8_t)stored.s[i / 2];
         return;
-    }
-    case HADAL_DTYPE_Q6_K: {
-        const uint8_t *low = p, *high = p + 128;
-        const int8_t *scales = (const int8_t *)(p + 192);
-        memcpy(&out->d, p + 208, 2);
-        const float d = f16_to_f32(out->d);
-        for (int i = 0; i < 16; i++) {
-            out->s[i] = (uint8_t)scales[i];
-            out->scale[i] = d * (float)scales[i];
-        }
-        for (int c = 0; c < 256; c++) {
-            int half = c / 128, quarter = c % 128 / 32, l = c % 32;
-            int four = low[half * 64 + quarter % 2 * 32 + l] >> (quarter / 2 * 4) & 15;
-            int two = high[half * 32 + l] >> (quarter * 2) & 3;
-            out->code[c] = (int8_t)((four | two << 4) - 32);
-        }
-        return;
-    }
-    default: { /* IQ4_XS */
-        uint16_t high;
-        memcpy(&high, p + 2, 2);
-        memcpy(&out->d, p, 2);
-        const float d = f16_to_f32(out->d);
-        for (int j = 0; j < 8; j++) {
-            int scale = ((p[4 + j / 2] >> (j % 2 * 4) & 15) | (high >> (2 * j) & 3) << 4) - 32;
-            out->s[j] = (uint8_t)scale;
-            out->scale[2 * j] = out->scale[2 * j + 1] = d * (float)scale;
-            for (int l = 0; l < 16; l++) {
-                out->code[j * 32 + l] = nonlinear[p[8 + j * 16 + l] & 15];
-                out->code[j * 32 + 16 + l] = nonlinear[p[8 + j * 16 + l] >> 4];
-            }
-        }
-        return;
-    }
+    default:
+        out->scale[0] = out->scale[1] = d;
+        if (dtype == HADAL_DTYPE_Q4_1 || dtype == HADAL_DTYPE_Q5_1) out->minimum[0] = out->minimum[1] = e;
     }
 }

@@ -9,8 +9,6 @@
 #define pack_group HADAL_FN(pack_group)
 #define pack_group_as HADAL_FN(pack_group_as)
 #define pack_codes HADAL_FN(pack_codes)
-#define pack_nibbles_at HADAL_FN(pack_nibbles_at)
-#define spread_nibbles HADAL_FN(spread_nibbles)
 #define pack_scales HADAL_FN(pack_scales)
 #endif
 
@@ -96,16 +94,8 @@ INLINE void quantise_rows(
     }
 }
 
-/* Sixteen bytes of two 4-bit codes, low halves first, as 32 codes. */
-INLINE void spread_nibbles(int8_t *code, const uint8_t *from) {
-    for (int i = 0; i < 16; i++) {
-        code[i] = (int8_t)(from[i] & 15);
-        code[i + 16] = (int8_t)(from[i] >> 4);
-    }
-}
-
-/* Row r's scales of the `count` blocks from `first` on, which `from` decodes. */
-INLINE void pack_scales(uint32_t packing, uint8_t *to, int64_t first, int64_t count, int64_t r, const decoded_block *from) {
+/* Row r's scales of the `count` blocks from `first` on, which `from` has. */
+INLINE void pack_scales(uint32_t packing, uint8_t *to, int64_t first, int64_t count, int64_t r, const stored_scales *from) {
     const int64_t super_bytes = hadal_packed_super_bytes(packing);
     if (super_bytes) memcpy(to + hadal_packed_super_at(packing, first) + 2 * r, &from->d, 2);
     if (super_bytes == 64) memcpy(to + hadal_packed_super_at(packing, first) + 32 + 2 * r, &from->e, 2);
@@ -132,12 +122,11 @@ INLINE void pack_scales(uint32_t packing, uint8_t *to, int64_t first, int64_t co
     }
 }
 
-/* Row r's codes of a block: `code` has what they stand for without scales; to: the block's codes. */
-INLINE void pack_codes(uint32_t packing, uint8_t *to, int64_t r, const int8_t *code) {
-    const uint32_t kind = packing & 255;
+/* Row r's codes of a block, as stored_codes gives them. to: the block's codes. */
+INLINE void pack_codes(uint32_t packing, uint8_t *to, int64_t r, const vb16 *code) {
     uint32_t four[8];
     memcpy(four, code, 32);
-    if (kind == HADAL_PACKED_8) {
+    if ((packing & 255) == HADAL_PACKED_8) {
         /* Adding 128 turns the top bit. */
         for (int i = 0; i < 8; i++) {
             four[i] ^= packing & HADAL_PACKED_BIASED ? 0x80808080u : 0;
@@ -145,19 +134,14 @@ INLINE void pack_codes(uint32_t packing, uint8_t *to, int64_t r, const int8_t *c
         }
         return;
     }
-    /* Adding half of the range to a two's complement number turns its top bit; 4-bit codes of Q3_K have three bits. */
-    const uint32_t turned = kind == HADAL_PACKED_4 ? 0x08080808u : kind == HADAL_PACKED_5 ? 0x10101010u : kind == HADAL_PACKED_6_HALVES ? 0x20202020u : 0;
-    for (int i = 0; i < 8; i++) four[i] = kind == HADAL_PACKED_4_HALVES ? (four[i] ^ 0x04040404u) & 0x07070707u : four[i] ^ turned;
-    for (int i = 0; i < 4; i++) {
-        const uint32_t both = (four[i] & 0x0f0f0f0fu) | (four[i + 4] & 0x0f0f0f0fu) << 4;
-        memcpy(to + i * 64 + r * 4, &both, 4);
-    }
+    const vb16 both = (code[0] & 15) | code[1] << 4;
+    for (int i = 0; i < 4; i++) memcpy(to + i * 64 + r * 4, (const uint8_t *)&both + i * 4, 4);
     if (hadal_packed_code_bytes(packing) == 320) {
         uint32_t bits = 0;
         for (int i = 0; i < 8; i++) bits |= (four[i] >> 4 & 0x01010101u) << i;
         memcpy(to + 256 + r * 4, &bits, 4);
     }
-    if (kind == HADAL_PACKED_6_HALVES)
+    if (packing == HADAL_PACKED_6_HALVES)
         for (int half = 0; half < 2; half++) {
             uint32_t bits = 0;
             for (int i = 0; i < 4; i++) bits |= (four[half * 4 + i] >> 4 & 0x03030303u) << 2 * i;
@@ -165,20 +149,10 @@ INLINE void pack_codes(uint32_t packing, uint8_t *to, int64_t r, const int8_t *c
         }
 }
 
-/* Where a type's 4-bit codes are stored that stand for something of a table; -1: they are numbers. */
-INLINE int64_t pack_nibbles_at(uint32_t packing) {
-    switch (packing) {
-    case HADAL_PACKED_4_FLOAT: return 1;
-    case HADAL_PACKED_4_TABLE: return 2;
-    case HADAL_PACKED_4_TABLE_SUPER: return 8;
-    default: return -1;
-    }
-}
-
-INLINE void pack_group_as(uint32_t dtype, uint32_t packing, const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
-    const uint32_t kind = packing & 255;
+INLINE void pack_group_as(uint32_t dtype, const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
+    const uint32_t kind = hadal_packing_of(dtype, HADAL_ISA_BASELINE), packing = kind | (packed->packing & HADAL_PACKED_BIASED);
     const int64_t columns = stored->columns, blocks = columns / HADAL_PACK_COLUMNS;
-    const int64_t wide = block_columns(dtype), bytes = block_bytes(dtype), group_bytes = hadal_packed_group_bytes(packing, columns);
+    const int64_t wide = block_columns(dtype), bytes = block_bytes(dtype), group_bytes = hadal_packed_group_bytes(kind, columns);
     const int64_t row = group * HADAL_PACK_ROWS, rows = stored->rows - row < HADAL_PACK_ROWS ? stored->rows - row : HADAL_PACK_ROWS;
     uint8_t *to = (uint8_t *)packed->data + group * group_bytes;
     if (rows < HADAL_PACK_ROWS) memset(to, 0, (size_t)group_bytes);
@@ -186,20 +160,21 @@ INLINE void pack_group_as(uint32_t dtype, uint32_t packing, const hadal_kernel_t
     for (int64_t first = 0; first < columns; first += wide)
         for (int64_t r = 0; r < rows; r++) {
             const uint8_t *from = (const uint8_t *)stored->data + (row + r) * stored->stride + first / wide * bytes;
-            decoded_block block;
-            decode_block(dtype, from, &block);
-            pack_scales(kind, to, first / 32, wide / 32, r, &block);
-            for (int64_t b = 0; b < wide / 32; b++) {
-                const int64_t nibbles = pack_nibbles_at(kind);
-                if (nibbles >= 0) spread_nibbles(block.code + b * 32, from + nibbles + b * 16);
-                pack_codes(packing, to + hadal_packed_code_at(packing, first / 32 + b, blocks), r, block.code + b * 32);
+            stored_scales scales;
+            stored_scales_of(dtype, from, &scales);
+            pack_scales(kind, to, first / 32, wide / 32, r, &scales);
+#pragma GCC unroll 8
+            for (int64_t j = 0; j < wide / 32; j++) {
+                vb16 code[2];
+                stored_codes(dtype, from, j, code);
+                pack_codes(packing, to + hadal_packed_code_at(kind, first / 32 + j, blocks), r, code);
             }
         }
 }
 
 /* Packs 16 rows. */
 static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored, const hadal_kernel_tensor *packed, int64_t group) {
-#define PACK_GROUP(dtype) case dtype: pack_group_as(dtype, packed->packing, stored, packed, group); return
+#define PACK_GROUP(dtype) case dtype: pack_group_as(dtype, stored, packed, group); return
     switch (stored->dtype) {
     PACK_GROUP(HADAL_DTYPE_Q4_0);
     PACK_GROUP(HADAL_DTYPE_Q4_1);
@@ -213,7 +188,7 @@ static __attribute__((unused)) void pack_group(const hadal_kernel_tensor *stored
     PACK_GROUP(HADAL_DTYPE_Q6_K);
     PACK_GROUP(HADAL_DTYPE_IQ4_NL);
     PACK_GROUP(HADAL_DTYPE_IQ4_XS);
-    default: pack_group_as(HADAL_DTYPE_MXFP4, packed->packing, stored, packed, group);
+    default: pack_group_as(HADAL_DTYPE_MXFP4, stored, packed, group);
     }
 #undef PACK_GROUP
 }
