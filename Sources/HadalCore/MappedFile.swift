@@ -70,6 +70,10 @@ public final class MappedFile: Sendable {
     private static func map(_ descriptor: Int32, _ size: Int) -> UInt? {
         guard size > 0 else { return 0 }
         guard let mapped = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), mapped != MAP_FAILED else { return nil }
+        #if os(Linux)
+        // Where the file system has pages of 2 MiB, a missing one is read at once, and weights that are used in place need few translations.
+        if size >= 2 << 20 { madvise(mapped, size, MADV_HUGEPAGE) }
+        #endif
         return UInt(bitPattern: mapped)
     }
 
