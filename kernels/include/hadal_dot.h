@@ -14,6 +14,7 @@
 #define dot_whole HADAL_FN(dot_whole)
 #define dot_lines HADAL_FN(dot_lines)
 #define dot_scaled HADAL_FN(dot_scaled)
+#define dot_total HADAL_FN(dot_total)
 #define dot_block HADAL_FN(dot_block)
 #define dot_one HADAL_FN(dot_one)
 #define dot_supers HADAL_FN(dot_supers)
@@ -134,15 +135,27 @@ INLINE vi dot_lines(int whole, vi sum) {
     return sum;
 }
 
+/* The sum of a block's activations, or of half of them where halves have scales of their own. */
+INLINE int32_t dot_total(uint32_t packing, const hadal_block *block, int half) {
+    return !code_halves(packing) ? block->low + block->high : half ? block->high : block->low;
+}
+
 /*
- * dot[t * vectors + v]: `count` lines from `first` on, `pitch` bytes apart, times the activations of t. codes: the block, unpacked, or as `packing` has
- * it if `is_panel` is 0; moved on to the first vector.
+ * dot[t * vectors + v]: a block, or the half of it, times the activations of t, which x and block are the first ones of; whole numbers. codes: the
+ * block, unpacked, or as `packing` has it if `is_panel` is 0; moved on to the first vector.
  */
 INLINE void dot_block(
-    int is_panel, uint32_t packing, int vectors, int tokens, int first, int count, const uint8_t *codes, const int8_t *x, int64_t stride, vi *dot) {
+    int is_panel, uint32_t packing, int vectors, int tokens, int half, const uint8_t *codes, const int8_t *x, const hadal_block *block, int64_t stride,
+    vi *dot) {
+    const int first = half * 4, count = code_halves(packing) ? 4 : 8;
     const int whole = dot_whole(packing), run = whole > 1 && whole < count ? whole : count;
     const int is_signed = packing == HADAL_PACKED_8 || packing == HADAL_PACKED_4_TABLE || packing == HADAL_PACKED_4_TABLE_SUPER;
-    for (int i = 0; i < vectors * tokens; i++) dot[i] = (vi){0};
+#pragma GCC unroll 8
+    for (int t = 0; t < tokens; t++) {
+        /* What the codes have too much is taken off at the start. */
+        const int32_t total = code_offset(packing) ? dot_total(packing, (const hadal_block *)((const char *)block + t * stride), half) : 0;
+        for (int v = 0; v < vectors; v++) dot[t * vectors + v] = -code_offset(packing) * total - (vi){0};
+    }
 #pragma GCC unroll 4
     for (int from = first; from < first + count; from += run) {
         vi sum[DOT_TOKENS * DOT_PARTS * DOT_GROUPS];
@@ -171,16 +184,11 @@ INLINE void dot_block(
     }
 }
 
-/*
- * sum + scale * dot * (the activations' scale) + minimum * (their sum), for a block or one of its halves. dot is whole numbers, so that what the codes have
- * too much is taken off exactly.
- */
+/* sum + scale * dot * (the activations' scale) + minimum * (their sum), for a block or one of its halves. */
 INLINE vf dot_scaled(uint32_t packing, vf sum, vi dot, vf scale, const float *minimum, const hadal_block *block, int half) {
-    const int32_t total = !code_halves(packing) ? block->low + block->high : half ? block->high : block->low;
-    if (code_offset(packing)) dot -= code_offset(packing) * total - (vi){0};
     sum += __builtin_convertvector(dot, vf) * (scale * block->scale);
     if (!code_minimum(packing)) return sum;
-    return sum + v_load(minimum) * (code_halves(packing) ? block->scale * (float)total : block->sum);
+    return sum + v_load(minimum) * (code_halves(packing) ? block->scale * (float)dot_total(packing, block, half) : block->sum);
 }
 
 /* sum[t * DOT_PARTS + p] + the products of a block of the group with `tokens` rows. */
@@ -194,7 +202,7 @@ INLINE void dot_one(
 #pragma GCC unroll 2
     for (int h = 0; h <= halves; h++) {
         vi dot[DOT_FEW * DOT_PARTS];
-        dot_block(0, packing, DOT_PARTS, tokens, h * 4, halves ? 4 : 8, codes, q, stride, dot);
+        dot_block(0, packing, DOT_PARTS, tokens, h, codes, q, block, stride, dot);
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 4

@@ -67,7 +67,7 @@ INLINE void dot_panel_block(
 #pragma GCC unroll 2
     for (int h = 0; h <= halves; h++) {
         vi dot[DOT_TOKENS * DOT_VECTORS];
-        dot_block(1, packing, DOT_VECTORS, tokens, h * 4, halves ? 4 : 8, panel->lines[i][0] + row * 4, q, stride, dot);
+        dot_block(1, packing, DOT_VECTORS, tokens, h, panel->lines[i][0] + row * 4, q, block, stride, dot);
 #pragma GCC unroll 8
         for (int t = 0; t < tokens; t++)
 #pragma GCC unroll 4
