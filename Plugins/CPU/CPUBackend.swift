@@ -84,7 +84,7 @@ public struct CPUBackend: Backend {
                 guard let wanted = InstructionSet.allCases.first(where: { $0.name == text }) else {
                     throw HadalError(.invalidArgument, "unknown instruction set '\(text)'")
                 }
-                guard wanted <= InstructionSet.available else {
+                guard InstructionSet.onThisMachine.contains(wanted) else {
                     throw HadalError(
                         .unsupported, "this processor cannot run '\(text)'",
                         hint: "the strongest it has is \(InstructionSet.available.name)")
@@ -164,17 +164,26 @@ enum ActivationBits: Int, Sendable, CaseIterable {
     var name: String { self == .eight ? "8bit" : "15bit" }
 }
 
-/// Instruction sets that kernels are compiled for, weakest first.
-public enum InstructionSet: UInt32, Sendable, CaseIterable, Comparable {
+/// Instruction sets that kernels are compiled for, numbered as in the kernel ABI.
+public enum InstructionSet: UInt32, Sendable, CaseIterable {
     case baseline = 0
     case avx2 = 1
     case avx512 = 2
     case avx512vnni = 3
+    /// Arm's.
+    case dotprod = 4
 
     public var name: String { "\(self)" }
+
+    /// Those that a machine with this one as its strongest can run, weakest first.
+    public var runnable: [InstructionSet] {
+        let all: [InstructionSet] = self == .dotprod ? [.baseline, .dotprod] : [.baseline, .avx2, .avx512, .avx512vnni]
+        return all.filter { $0.rawValue <= rawValue }
+    }
 
     /// The strongest that this machine can run.
     public static let available = InstructionSet(rawValue: hadal_isa_available()) ?? .baseline
 
-    public static func < (a: InstructionSet, b: InstructionSet) -> Bool { a.rawValue < b.rawValue }
+    /// Those that this machine can run, weakest first.
+    public static var onThisMachine: [InstructionSet] { available.runnable }
 }

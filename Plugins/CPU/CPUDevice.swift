@@ -67,7 +67,7 @@ final class CPUDevice: Device, @unchecked Sendable {
 
     static func describe(_ isa: InstructionSet) -> DeviceInfo {
         var info = DeviceInfo(kind: .cpu, id: "cpu0", name: Processors.modelName, driver: "")
-        info.features = InstructionSet.allCases.filter { $0 <= isa }.map(\.name)
+        info.features = isa.runnable.map(\.name)
         let page = UInt64(max(sysconf(Int32(_SC_PAGESIZE)), 0))
         let total = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * page
         info.heaps = [.init(bytesTotal: total, bytesFree: min(Processors.freeMemory ?? total, total), hostVisible: true, deviceLocal: true)]

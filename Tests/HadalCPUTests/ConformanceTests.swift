@@ -7,7 +7,7 @@ import Testing
 
 /// Every op at the shapes its contract lists, against the reference backend, for each instruction set and number of threads.
 @Suite struct ConformanceTests {
-    static let instructionSets = InstructionSet.allCases.filter { $0 <= .available }
+    static let instructionSets = InstructionSet.onThisMachine
     static let catalogue = Result { try OpCatalogue.load() }
 
     static func kit(cases: Int) throws -> ConformanceKit {
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test func anInstructionSetThatIsNotThereIsAnError() throws {
-        for isa in InstructionSet.allCases where isa > .available {
+        for isa in InstructionSet.allCases where !InstructionSet.onThisMachine.contains(isa) {
             #expect(throws: HadalError.self) {
                 try CPUBackend().open(device: 0, options: ["isa": .string(isa.name)], log: .silent)
             }

@@ -39,7 +39,7 @@ HADAL_EXPORT_KERNEL(attention_append, 0)
 /* Sums of vectors that registers hold beside what is added to them; keys whose products with two vectors of turned rows are that many. */
 #undef SUMS
 #undef TURNED_KEYS
-#define SUMS (HADAL_ISA >= 2 ? 16 : 8)
+#define SUMS (REGISTERS / 2)
 #define TURNED_KEYS (SUMS / 2)
 /* Vectors of values that are weighed at a time for 1, 2 or 4 rows. */
 #undef WEIGHED

@@ -50,11 +50,11 @@ INLINE int code_minimum(uint32_t packing) {
 /* Twice a 4-bit float, plus 16; and the table of the non-linear types, plus 128 where VNNI wants that. */
 #define CODE_FLOATS 16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4
 #define CODE_PLUS (HADAL_ISA == 3 ? 128 : 0)
-#define CODE_NONLINEAR                                                                                                         \
-    (char)(CODE_PLUS - 127), (char)(CODE_PLUS - 104), (char)(CODE_PLUS - 83), (char)(CODE_PLUS - 65), (char)(CODE_PLUS - 49),   \
-        (char)(CODE_PLUS - 35), (char)(CODE_PLUS - 22), (char)(CODE_PLUS - 10), (char)(CODE_PLUS + 1), (char)(CODE_PLUS + 13), \
-        (char)(CODE_PLUS + 25), (char)(CODE_PLUS + 38), (char)(CODE_PLUS + 53), (char)(CODE_PLUS + 69), (char)(CODE_PLUS + 89), \
-        (char)(CODE_PLUS + 113)
+#define CODE_NONLINEAR                                                                                                                    \
+    (int8_t)(CODE_PLUS - 127), (int8_t)(CODE_PLUS - 104), (int8_t)(CODE_PLUS - 83), (int8_t)(CODE_PLUS - 65), (int8_t)(CODE_PLUS - 49),   \
+        (int8_t)(CODE_PLUS - 35), (int8_t)(CODE_PLUS - 22), (int8_t)(CODE_PLUS - 10), (int8_t)(CODE_PLUS + 1), (int8_t)(CODE_PLUS + 13),  \
+        (int8_t)(CODE_PLUS + 25), (int8_t)(CODE_PLUS + 38), (int8_t)(CODE_PLUS + 53), (int8_t)(CODE_PLUS + 69), (int8_t)(CODE_PLUS + 89), \
+        (int8_t)(CODE_PLUS + 113)
 
 /* Every byte of 4-bit codes through a table. */
 #if HADAL_ISA == 0
@@ -64,15 +64,18 @@ INLINE
 #endif
 vi code_table(uint32_t packing, vi codes) {
 #if HADAL_ISA == 0
-    static const char floats[16] = {CODE_FLOATS}, nonlinear[16] = {CODE_NONLINEAR};
+    static const int8_t floats[16] = {CODE_FLOATS}, nonlinear[16] = {CODE_NONLINEAR};
     uint8_t bytes[LANES * 4];
     memcpy(bytes, &codes, sizeof bytes);
     for (int i = 0; i < LANES * 4; i++) bytes[i] = (uint8_t)(packing == HADAL_PACKED_4_FLOAT ? floats : nonlinear)[bytes[i]];
     memcpy(&codes, bytes, sizeof bytes);
     return codes;
+#elif HADAL_ISA == 4
+    const int8x16_t floats = {CODE_FLOATS}, nonlinear = {CODE_NONLINEAR};
+    return (vi)vqtbl1q_s8(packing == HADAL_PACKED_4_FLOAT ? floats : nonlinear, (uint8x16_t)codes);
 #else
     const __m128i table = packing == HADAL_PACKED_4_FLOAT ? _mm_setr_epi8(CODE_FLOATS) : _mm_setr_epi8(CODE_NONLINEAR);
-#if HADAL_ISA >= 2
+#if LANES == 16
     return (vi)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), (__m512i)codes);
 #else
     return (vi)_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), (__m256i)codes);

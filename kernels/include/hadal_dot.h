@@ -1,7 +1,7 @@
 /*
  * Products of packed groups of 16 weight rows with quantised rows of activations. Included once per pass, after hadal_codes.h.
  *
- * A vector holds LANES rows times 4 columns of codes; one broadcast of 4 activations meets all of them. With VNNI that is one
+ * A vector holds LANES rows times 4 columns of codes; one broadcast of 4 activations meets all of them. With VNNI, or Arm's dot products, that is one
  * instruction; with AVX2 and AVX-512 without it, unsigned times signed bytes are added in pairs to 16 bits, as many as cannot overflow there, then to
  * 32; signed codes are made unsigned by moving their signs to the activations.
  *
@@ -27,7 +27,7 @@
 #define dot_rows HADAL_FN(dot_rows)
 #define dot_product HADAL_FN(dot_product)
 #define dot_results_ahead HADAL_FN(dot_results_ahead)
-#define broadcast4 HADAL_FN(broadcast4)
+#define dot_activations HADAL_FN(dot_activations)
 #endif
 #undef DOT_TOKENS
 #undef DOT_VECTORS
@@ -42,7 +42,7 @@
 /* Vectors that 16 rows take; groups and rows of a panel; vectors and tokens of a tile, whose sums are kept in registers. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
 #define DOT_WIDE (DOT_GROUPS * HADAL_PACK_ROWS)
-#if HADAL_ISA >= 2
+#if LANES == 16
 #define DOT_GROUPS 2
 #define DOT_VECTORS 2
 #define DOT_TOKENS 6
@@ -51,6 +51,11 @@
 #define DOT_GROUPS 1
 #define DOT_VECTORS 2
 #define DOT_TOKENS 4
+#define DOT_FEW 2
+#elif HADAL_ISA == 4
+#define DOT_GROUPS 1
+#define DOT_VECTORS 2
+#define DOT_TOKENS 6
 #define DOT_FEW 2
 #else
 #define DOT_GROUPS 1
@@ -72,14 +77,21 @@
 /* Keeps a sum in its register after each line: the compiler would rather add up in another order, for which it lacks registers. */
 #if HADAL_ISA == 0
 #define DOT_KEEP(sum)
+#elif HADAL_ISA == 4
+#define DOT_KEEP(sum) __asm__("" : "+w"(sum))
 #else
 #define DOT_KEEP(sum) __asm__("" : "+v"(sum))
 #endif
 
-INLINE vi broadcast4(const int8_t *p) {
+/* The activations that meet line i of a block whose own begin at x: 4, broadcast. Arm's dot products take 4 out of 16, which then are those of 4 lines. */
+INLINE vi dot_activations(const int8_t *x, int i) {
+#if HADAL_ISA == 4
+    return *(const vi_loose *)(x + i / 4 * 16);
+#else
     int32_t four;
-    memcpy(&four, p, 4);
+    memcpy(&four, x + i * 4, 4);
     return four - (vi){0};
+#endif
 }
 
 /*
@@ -87,7 +99,7 @@ INLINE vi broadcast4(const int8_t *p) {
  * 32-bit numbers from the first.
  */
 INLINE int dot_whole(uint32_t packing) {
-#if HADAL_ISA == 0 || HADAL_ISA == 3
+#if HADAL_ISA == 0 || HADAL_ISA == 3 || HADAL_ISA == 4
     return 0;
 #endif
     switch (packing) {
@@ -98,13 +110,13 @@ INLINE int dot_whole(uint32_t packing) {
     }
 }
 
-/* sum + the products of a line of codes with 4 activations; see dot_whole for `whole`. */
+/* sum + the products of line i with the activations that it meets; see dot_whole for `whole`. */
 #if HADAL_ISA == 0
 static __attribute__((noinline, unused)) /* many copies of a loop make a large library and a slow compilation */
 #else
 INLINE
 #endif
-vi dot_add(int whole, int is_signed, vi sum, vi line, vi x) {
+vi dot_add(int whole, int is_signed, vi sum, vi line, vi x, int i) {
 #if HADAL_ISA == 3
     return (vi)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)line, (__m512i)x);
 #elif HADAL_ISA == 2
@@ -115,12 +127,21 @@ vi dot_add(int whole, int is_signed, vi sum, vi line, vi x) {
     if (whole > 1) return (vi)_mm256_add_epi16((__m256i)sum, _mm256_maddubs_epi16((__m256i)line, (__m256i)x));
     const __m256i pair = _mm256_maddubs_epi16(_mm256_abs_epi8((__m256i)line), _mm256_sign_epi8((__m256i)x, (__m256i)line));
     return sum + (vi)_mm256_madd_epi16(pair, _mm256_set1_epi16(1));
+#elif HADAL_ISA == 4
+    /* Unsigned codes are below 64: they are the same as signed bytes. */
+    const int8x16_t codes = (int8x16_t)line, activations = (int8x16_t)x;
+    switch (i % 4) { /* the place is part of the instruction */
+    case 0: return (vi)vdotq_laneq_s32((int32x4_t)sum, codes, activations, 0);
+    case 1: return (vi)vdotq_laneq_s32((int32x4_t)sum, codes, activations, 1);
+    case 2: return (vi)vdotq_laneq_s32((int32x4_t)sum, codes, activations, 2);
+    default: return (vi)vdotq_laneq_s32((int32x4_t)sum, codes, activations, 3);
+    }
 #else
     uint8_t w[LANES * 4];
     int8_t a[LANES * 4];
     memcpy(w, &line, sizeof w);
     memcpy(a, &x, sizeof a);
-    for (int i = 0; i < LANES * 4; i++) sum[i / 4] += (is_signed ? (int8_t)w[i] : (int)w[i]) * a[i];
+    for (int j = 0; j < LANES * 4; j++) sum[j / 4] += (is_signed ? (int8_t)w[j] : (int)w[j]) * a[j];
     return sum;
 #endif
 }
@@ -171,10 +192,10 @@ INLINE void dot_block(
                     line[v] = code_line(packing, codes + v * LANES * 4, i);
 #pragma GCC unroll 8
             for (int t = 0; t < tokens; t++) {
-                const vi a = broadcast4(x + t * stride + i * 4);
+                const vi a = dot_activations(x + t * stride, i);
 #pragma GCC unroll 4
                 for (int v = 0; v < vectors; v++) {
-                    sum[t * vectors + v] = dot_add(whole, is_signed, sum[t * vectors + v], line[v], a);
+                    sum[t * vectors + v] = dot_add(whole, is_signed, sum[t * vectors + v], line[v], a, i);
                     if (tokens > 1) DOT_KEEP(sum[t * vectors + v]);
                 }
             }
@@ -277,6 +298,7 @@ INLINE void dot_rows_few(
 /* How many rows are faster so than with a panel. */
 INLINE int64_t dot_few_rows(uint32_t packing) {
     if (DOT_FEW == 1) return 1;
+    if (HADAL_ISA == 4) return 4; /* by counted instructions: it has not been measured */
     return HADAL_ISA == 3 && packing == HADAL_PACKED_6_HALVES ? 4 : 8;
 }
 

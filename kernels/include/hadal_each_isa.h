@@ -16,6 +16,10 @@
  */
 #include <math.h>
 #include <string.h>
+/* Arm's are few, and hadal_simd.h uses them. */
+#if defined(__aarch64__)
+#include "hadal_intrinsics.h"
+#endif
 
 #if !defined(HADAL_ONLY_ISA) || HADAL_ONLY_ISA == 0
 #define HADAL_ISA 0
@@ -74,6 +78,27 @@
 #endif
 #define HADAL_ISA 3
 #define HADAL_ISA_SUFFIX _avx512vnni
+#include __BASE_FILE__
+#undef HADAL_ISA
+#undef HADAL_ISA_SUFFIX
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#elif defined(__aarch64__)
+
+#if !defined(HADAL_ONLY_ISA) || HADAL_ONLY_ISA == 4
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("arch=armv8.2-a+dotprod")
+#endif
+#define HADAL_ISA 4
+#define HADAL_ISA_SUFFIX _dotprod
 #include __BASE_FILE__
 #undef HADAL_ISA
 #undef HADAL_ISA_SUFFIX

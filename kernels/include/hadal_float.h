@@ -33,14 +33,14 @@ typedef uint8_t vb8_loose __attribute__((vector_size(LANES), aligned(1), may_ali
 
 /* LANES float8 e4m3 (1 sign, 4 exponent, 3 mantissa bits, bias 7; 0x7f and 0xff are NaN) as float32. */
 INLINE vf load_float8(const uint8_t *p) {
-#if HADAL_ISA >= 2
+#if LANES == 16
     __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p));
     __m256i magnitude = _mm256_and_si256(wide, _mm256_set1_epi16(0x7f));
     /* The bits of a float16 that is 256 times too small; NaN has all exponent bits there too. */
     __m256i half = _mm256_or_si256(_mm256_slli_epi16(magnitude, 7), _mm256_slli_epi16(_mm256_and_si256(wide, _mm256_set1_epi16(0x80)), 8));
     half = _mm256_or_si256(half, _mm256_and_si256(_mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x7f)), _mm256_set1_epi16(0x7e00)));
     return (vf)_mm512_cvtph_ps(half) * 256.0f;
-#elif HADAL_ISA == 1
+#elif LANES == 8
     __m128i wide = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)p));
     __m128i magnitude = _mm_and_si128(wide, _mm_set1_epi16(0x7f));
     __m128i half = _mm_or_si128(_mm_slli_epi16(magnitude, 7), _mm_slli_epi16(_mm_and_si128(wide, _mm_set1_epi16(0x80)), 8));

@@ -13,13 +13,14 @@
 extern "C" {
 #endif
 
-/* Instruction sets that a source is compiled for, weakest first. Each includes those before it. */
+/* Instruction sets that a source is compiled for, weakest first. Each includes those before it of the same kind of processor. */
 enum {
     HADAL_ISA_BASELINE = 0,   /* what the compiler targets by default */
-    HADAL_ISA_AVX2 = 1,       /* AVX2, FMA, F16C */
-    HADAL_ISA_AVX512 = 2,     /* AVX-512 F, BW, DQ, VL */
-    HADAL_ISA_AVX512VNNI = 3, /* and VNNI */
-    HADAL_ISA_COUNT = 4
+    HADAL_ISA_AVX2 = 1,       /* x86-64: AVX2, FMA, F16C */
+    HADAL_ISA_AVX512 = 2,     /* x86-64: AVX-512 F, BW, DQ, VL */
+    HADAL_ISA_AVX512VNNI = 3, /* x86-64: and VNNI */
+    HADAL_ISA_DOTPROD = 4,    /* Armv8.2: dot products of bytes */
+    HADAL_ISA_COUNT = 5
 };
 
 /* A matrix. Values of rank 1 are one column of `rows` elements. */
@@ -84,10 +85,10 @@ typedef struct hadal_kernel {
     const char *name;
     /* Scratch bytes that each thread needs, for tensors at their upper bounds. NULL: none. */
     uint64_t (*scratch_bytes)(const hadal_kernel_args *args);
-    hadal_kernel_function variants[HADAL_ISA_COUNT]; /* NULL: the next weaker one serves */
+    hadal_kernel_function variants[HADAL_ISA_COUNT]; /* NULL: the next weaker one of the same processor serves */
 } hadal_kernel;
 
-#define HADAL_KERNEL_ABI_VERSION 1u
+#define HADAL_KERNEL_ABI_VERSION 2u
 
 /* The strongest instruction set that this processor and system can run. */
 uint32_t hadal_isa_available(void);
@@ -138,17 +139,21 @@ const hadal_kernel *hadal_kernel_split(void);
 #define HADAL_KERNEL(name) static void HADAL_FN(name)(const hadal_kernel_args *args, const hadal_kernel_thread *thread)
 
 #if defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 0
-#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0}
+#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0, 0}
 #elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 1
-#define HADAL_VARIANTS(name) {0, name##_avx2, 0, 0}
+#define HADAL_VARIANTS(name) {0, name##_avx2, 0, 0, 0}
 #elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 2
-#define HADAL_VARIANTS(name) {0, 0, name##_avx512, 0}
+#define HADAL_VARIANTS(name) {0, 0, name##_avx512, 0, 0}
 #elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 3
-#define HADAL_VARIANTS(name) {0, 0, 0, name##_avx512vnni}
+#define HADAL_VARIANTS(name) {0, 0, 0, name##_avx512vnni, 0}
+#elif defined(HADAL_ONLY_ISA) && HADAL_ONLY_ISA == 4
+#define HADAL_VARIANTS(name) {0, 0, 0, 0, name##_dotprod}
 #elif defined(__x86_64__)
-#define HADAL_VARIANTS(name) {name##_baseline, name##_avx2, name##_avx512, name##_avx512vnni}
+#define HADAL_VARIANTS(name) {name##_baseline, name##_avx2, name##_avx512, name##_avx512vnni, 0}
+#elif defined(__aarch64__)
+#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0, name##_dotprod}
 #else
-#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0}
+#define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0, 0}
 #endif
 /* After the passes: exports the kernel. */
 #define HADAL_EXPORT_KERNEL(name, scratch)                                                                                     \

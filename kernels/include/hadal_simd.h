@@ -4,12 +4,19 @@
  * vf: LANES floats; vi: LANES int32. Arithmetic is the compiler's own on vector types; what it lacks is below.
  */
 #undef LANES
-#if HADAL_ISA >= 2
+#if HADAL_ISA == 2 || HADAL_ISA == 3
 #define LANES 16
 #elif HADAL_ISA == 1
 #define LANES 8
 #else
 #define LANES 4
+#endif
+/* How many vectors the processor has registers for. */
+#undef REGISTERS
+#if LANES == 16 || defined(__aarch64__)
+#define REGISTERS 32
+#else
+#define REGISTERS 16
 #endif
 
 #ifndef HADAL_SIMD_NAMES
@@ -166,10 +173,12 @@ INLINE uint16_t f32_to_bf16(float value) {
 }
 
 INLINE vf v_load_f16(const void *p) {
-#if HADAL_ISA >= 2
+#if LANES == 16
     return (vf)__builtin_ia32_vcvtph2ps512_mask((v_halves)*(const vh_loose *)p, (vf){0}, (uint16_t)-1, 4 /* the current direction */);
-#elif HADAL_ISA == 1
+#elif LANES == 8
     return (vf)__builtin_ia32_vcvtph2ps256((v_halves)*(const vh_loose *)p);
+#elif defined(__aarch64__)
+    return (vf)vcvt_f32_f16((float16x4_t)*(const vh_loose *)p);
 #else
     vf v;
     uint16_t h[LANES];
@@ -179,10 +188,12 @@ INLINE vf v_load_f16(const void *p) {
 #endif
 }
 INLINE void v_store_f16(void *p, vf v) {
-#if HADAL_ISA >= 2
+#if LANES == 16
     *(vh_loose *)p = (vh)__builtin_ia32_vcvtps2ph512_mask(v, 0 /* to nearest */, (v_halves){0}, (uint16_t)-1);
-#elif HADAL_ISA == 1
+#elif LANES == 8
     *(vh_loose *)p = (vh)__builtin_ia32_vcvtps2ph256(v, 0 /* to nearest */);
+#elif defined(__aarch64__)
+    *(vh_loose *)p = (vh)vcvt_f16_f32((float32x4_t)v);
 #else
     uint16_t h[LANES];
     for (int i = 0; i < LANES; i++) h[i] = f32_to_f16(v[i]);

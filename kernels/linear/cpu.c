@@ -202,7 +202,7 @@ static void HADAL_FN(rounded_rows)(const hadal_kernel_args *args, const hadal_ke
 INLINE void HADAL_FN(rows_as_stored)(uint32_t dtype, const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
     if (args->outputs[0].rows < LINEAR_MANY_TOKENS)
         HADAL_FN(float_rows)(dtype, args, begin, end);
-    else if (HADAL_ISA >= 2 && dtype == HADAL_DTYPE_BF16 && linear_rounds(args))
+    else if (LANES == 16 && dtype == HADAL_DTYPE_BF16 && linear_rounds(args))
         HADAL_FN(rounded_rows)(args, thread, begin, end);
     else
         HADAL_FN(panel_rows)(dtype, 0, args, args->inputs[0].data, args->inputs[1].columns, 0, args->outputs[0].rows, begin, end);

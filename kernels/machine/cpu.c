@@ -4,6 +4,9 @@
 #include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 #include "hadal_machine.h"
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 uint32_t hadal_isa_available(void) {
 #if defined(__x86_64__)
@@ -13,6 +16,10 @@ uint32_t hadal_isa_available(void) {
         !__builtin_cpu_supports("avx512vl"))
         return HADAL_ISA_AVX2;
     return __builtin_cpu_supports("avx512vnni") ? HADAL_ISA_AVX512VNNI : HADAL_ISA_AVX512;
+#elif defined(__aarch64__) && defined(__APPLE__)
+    return HADAL_ISA_DOTPROD; /* there is no Mac without */
+#elif defined(__aarch64__) && defined(__linux__)
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP ? HADAL_ISA_DOTPROD : HADAL_ISA_BASELINE;
 #else
     return HADAL_ISA_BASELINE;
 #endif
@@ -26,6 +33,10 @@ uint32_t hadal_isa_available(void) {
     case HADAL_ISA_AVX2: return name##_avx2(__VA_ARGS__);                                                                      \
     default: return name##_baseline(__VA_ARGS__);                                                                              \
     }
+#elif defined(__aarch64__)
+#define HADAL_MACHINE_CALL(name, ...)                                                                                          \
+    if (hadal_isa_available() == HADAL_ISA_DOTPROD) return name##_dotprod(__VA_ARGS__);                                        \
+    return name##_baseline(__VA_ARGS__);
 #else
 #define HADAL_MACHINE_CALL(name, ...) return name##_baseline(__VA_ARGS__);
 #endif
@@ -53,41 +64,57 @@ static uint64_t HADAL_FN(read)(const void *data, uint64_t bytes) {
     return sum;
 }
 
+/* Multiply-adds that do not wait for each other: as many as are under way at once, of Arm's four units. */
+#undef CHAINS
+#if defined(__aarch64__)
+#define CHAINS 20
+#else
+#define CHAINS 10
+#endif
+
 static double HADAL_FN(floats)(uint64_t rounds, float *sink) {
-    vf acc[10];
-    for (int i = 0; i < 10; i++) acc[i] = v_splat(1.0f + (float)i);
+    vf acc[CHAINS];
+    for (int i = 0; i < CHAINS; i++) acc[i] = v_splat(1.0f + (float)i);
     vf factor = v_splat(*sink), term = v_splat(0.25f);
+    (void)term;
     for (uint64_t n = 0; n < rounds; n++)
-#pragma GCC unroll 10
-        for (int i = 0; i < 10; i++) acc[i] = acc[i] * factor + term;
+#pragma GCC unroll 20
+        for (int i = 0; i < CHAINS; i++)
+#if defined(__aarch64__)
+            acc[i] = (vf)vfmaq_f32((float32x4_t)acc[i], (float32x4_t)acc[i], (float32x4_t)factor); /* a sum of its own would take a move first */
+#else
+            acc[i] = acc[i] * factor + term;
+#endif
     vf total = {0};
-    for (int i = 0; i < 10; i++) total += acc[i];
+    for (int i = 0; i < CHAINS; i++) total += acc[i];
     *sink = v_sum(total);
-    return (double)rounds * 10 * 2 * LANES;
+    return (double)rounds * CHAINS * 2 * LANES;
 }
 
 static double HADAL_FN(bytes)(uint64_t rounds, int32_t *sink) {
-    vi acc[10], w = *sink - (vi){0};
-    for (int i = 0; i < 10; i++) acc[i] = (vi){0};
+    vi acc[CHAINS], w = *sink - (vi){0};
+    for (int i = 0; i < CHAINS; i++) acc[i] = (vi){0};
     for (uint64_t n = 0; n < rounds; n++) {
-#pragma GCC unroll 10
-        for (int i = 0; i < 10; i++) {
+#pragma GCC unroll 20
+        for (int i = 0; i < CHAINS; i++) {
 #if HADAL_ISA == 3
             acc[i] = (vi)_mm512_dpbusd_epi32((__m512i)acc[i], (__m512i)w, (__m512i)acc[i]);
 #elif HADAL_ISA == 2
             acc[i] = (vi)_mm512_add_epi16((__m512i)acc[i], _mm512_maddubs_epi16((__m512i)w, (__m512i)acc[i]));
 #elif HADAL_ISA == 1
             acc[i] = (vi)_mm256_add_epi16((__m256i)acc[i], _mm256_maddubs_epi16((__m256i)w, (__m256i)acc[i]));
+#elif HADAL_ISA == 4
+            acc[i] = (vi)vdotq_s32((int32x4_t)acc[i], (int8x16_t)w, (int8x16_t)acc[i]);
 #else
             acc[i] = acc[i] * w + acc[i];
 #endif
         }
     }
     vi total = {0};
-    for (int i = 0; i < 10; i++) total += acc[i];
+    for (int i = 0; i < CHAINS; i++) total += acc[i];
     *sink = total[0];
     /* A vector of bytes a multiply-add; without byte products, of 32-bit numbers. */
-    return (double)rounds * 10 * 2 * (HADAL_ISA == 0 ? LANES : 4 * LANES);
+    return (double)rounds * CHAINS * 2 * (HADAL_ISA == 0 ? LANES : 4 * LANES);
 }
 
 #endif

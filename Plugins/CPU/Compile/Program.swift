@@ -214,11 +214,11 @@ final class Program: @unchecked Sendable {
     /// Why the last run failed, if it did.
     var failure: HadalError? { streams.lazy.compactMap(\.failure).first }
 
-    /// The strongest variant that is not above `isa`.
+    /// The strongest variant that runs where `isa` does.
     static func function(_ kernel: UnsafePointer<hadal_kernel>, _ isa: InstructionSet) throws -> Instruction.Function {
         let variants = kernel.pointee.variants
-        let all = [variants.0, variants.1, variants.2, variants.3]
-        guard let function = all[...Int(isa.rawValue)].reversed().compactMap({ $0 }).first else {
+        let all = [variants.0, variants.1, variants.2, variants.3, variants.4]
+        guard let function = isa.runnable.reversed().compactMap({ all[Int($0.rawValue)] }).first else {
             throw HadalError(.unsupported, "kernel '\(String(cString: kernel.pointee.name))' has no variant for \(isa.name)")
         }
         return function

@@ -51,7 +51,7 @@ struct StableStepsTests {
         return options
     }
 
-    private static let instructionSets = ["baseline", "avx2", "avx512", "avx512vnni"]
+    private static let instructionSets = ["baseline", "avx2", "avx512", "avx512vnni", "dotprod"]
 
     /// Every weight type, with every instruction set that this machine has.
     @Test(arguments: [
