@@ -27,7 +27,8 @@ run: $(STAMP)
 	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
 	@$(HADAL) run "$$MODEL" --backend "$$BACKEND" -p "$$PROMPT" $(ARGS)
 
-test: deps
+test:
+	@.ci/install-dependencies test
 	@.ci/test
 
 # The table of docs/performance.md, beside llama.cpp where its Python package is installed. MODELS: where model files are.
