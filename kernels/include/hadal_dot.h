@@ -37,7 +37,6 @@
 #undef DOT_KEEP
 #undef DOT_FEW
 #undef DOT_AHEAD
-#undef DOT_LARGE
 #undef DOT_PANEL_AHEAD
 /* Vectors that 16 rows take; groups and rows of a panel; vectors and tokens of a tile, whose sums are kept in registers. */
 #define DOT_PARTS (HADAL_PACK_ROWS / LANES)
@@ -68,10 +67,9 @@
 #define DOT_CHUNK HADAL_CHUNK_ROWS
 /*
  * How many bytes ahead of use memory is asked for, by a few rows and by panels, into the second level: the first one's misses are too few to wait for memory.
- * One row asks for none of a weight of DOT_LARGE bytes: in long streams the processor's own prefetching is faster, and asking disturbs it.
+ * The processor's own prefetching is not enough for one row either, the less so the longer codes take to unpack.
  */
 #define DOT_AHEAD 16384
-#define DOT_LARGE (1 << 20)
 #define DOT_PANEL_AHEAD 65536
 
 /* Keeps a sum in its register after each line: the compiler would rather add up in another order, for which it lacks registers. */
@@ -238,9 +236,9 @@ INLINE void dot_supers(uint32_t packing, const uint8_t *super, vf *d, vf *e) {
     for (int p = 0; p < DOT_PARTS; p++) code_super(packing, super + p * LANES * 2, &d[p], &e[p]);
 }
 
-/* Asks for `bytes` bytes. */
+/* Asks for `bytes` bytes, DOT_AHEAD after `at`. */
 INLINE void dot_ahead(const uint8_t *at, int64_t bytes) {
-    for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + line, 0, 2);
+    for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(at + DOT_AHEAD + line, 0, 2);
 }
 
 /* Lines that will be needed, `each` at a step: of one stretch of memory, or of DOT_GROUPS that are `pitch` bytes apart. */
@@ -256,10 +254,10 @@ INLINE void dot_ask(dot_coming *coming, int stretches) {
 
 /*
  * out[t * DOT_WIDE + r] for 16 rows and `tokens` rows of activations, `stride` bytes apart, of one term or two. Asks for some of
- * `coming` at each block, and, for one row, for memory `ahead` bytes ahead of use, if that is not 0.
+ * `coming` at each block; a row that is `alone`, for what the next block will need so far ahead.
  */
 INLINE void dot_rows_few(
-    uint32_t packing, int tokens, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t terms, int64_t ahead,
+    uint32_t packing, int tokens, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t terms, int alone,
     dot_coming *coming, float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, code_bytes = hadal_packed_code_bytes(packing), term_bytes = hadal_term_bytes(columns);
     const int32_t *listed[DOT_FEW], *last[DOT_FEW];
@@ -273,11 +271,11 @@ INLINE void dot_rows_few(
     for (int64_t first = 0; first < blocks; first += 8) {
         const uint8_t *super = group + hadal_packed_super_at(packing, first), *at = group + hadal_packed_code_at(packing, first, blocks);
         const int64_t end = first + 8 < blocks ? first + 8 : blocks;
-        if (tokens == 1 && ahead) dot_ahead(super + ahead, at - super);
+        if (tokens == 1 && alone) dot_ahead(super, at - super);
         dot_supers(packing, super, d, e);
         for (int64_t b = first; b < end; b++, at += code_bytes) {
             dot_ask(coming, 1);
-            if (tokens == 1 && ahead) dot_ahead(at + ahead, code_bytes);
+            if (tokens == 1 && alone) dot_ahead(at, code_bytes);
             dot_one(packing, tokens, at, group + hadal_packed_own_at(packing, b), x + b * 32, (const hadal_block *)(x + columns) + b, stride, d, e, sum);
         }
         /* Second terms follow the first ones of a panel. */
@@ -302,16 +300,16 @@ INLINE int64_t dot_few_rows(uint32_t packing) {
     return HADAL_ISA == 3 && packing == HADAL_PACKED_6_HALVES ? 4 : 8;
 }
 
-/* The same for any number of them, asking for `ahead` bytes ahead of use; 0: for nothing. More rows than one ask evenly in all of their passes. */
+/* The same for any number of them. More rows than one ask evenly in all of their passes. */
 INLINE void dot_few(
-    uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, int64_t ahead, float *out) {
+    uint32_t packing, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, float *out) {
     const int64_t terms = stride > hadal_term_bytes(columns) ? 2 : 1, lines = tokens > 1 ? hadal_packed_group_bytes(packing, columns) / 64 : 0;
     const int64_t steps = columns / HADAL_PACK_COLUMNS * (tokens / DOT_FEW + tokens % DOT_FEW / 2 + tokens % 2);
-    dot_coming coming = {group + ahead, 0, lines, (lines + steps - 1) / steps, 0};
+    dot_coming coming = {group + DOT_AHEAD, 0, lines, (lines + steps - 1) / steps, 0};
     int64_t t = 0;
 #define DOT_FEW_ROWS(size)                \
     for (; t + size <= tokens; t += size) \
-    dot_rows_few(packing, size, group, columns, x + t * stride, stride, terms, tokens > 1 ? 0 : ahead, &coming, out + t * DOT_WIDE)
+    dot_rows_few(packing, size, group, columns, x + t * stride, stride, terms, tokens == 1, &coming, out + t * DOT_WIDE)
 #if DOT_FEW >= 4
     DOT_FEW_ROWS(4);
 #endif
@@ -328,15 +326,15 @@ INLINE void dot_few(
 
 /*
  * out[t * DOT_WIDE + r]: `groups` (1 ... DOT_GROUPS) groups, one after the other, times `tokens` (1 ... DOT_CHUNK) rows of activations, `stride` bytes apart, of
- * one term or two; `list` is theirs. A few rows, that is at most dot_few_rows, ask for memory `ahead` bytes ahead of use; 0: they do not ask.
+ * one term or two; `list` is theirs.
  */
 INLINE void dot_rows(
-    uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, int64_t ahead,
+    uint32_t packing, const uint8_t *group, int64_t groups, int64_t columns, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list,
     float *out) {
     const int64_t blocks = columns / HADAL_PACK_COLUMNS, group_bytes = hadal_packed_group_bytes(packing, columns);
     if (tokens <= dot_few_rows(packing)) {
         for (int64_t g = 0; g < groups; g++)
-            dot_few(packing, group + g * group_bytes, columns, x, stride, tokens, ahead, out + g * HADAL_PACK_ROWS);
+            dot_few(packing, group + g * group_bytes, columns, x, stride, tokens, out + g * HADAL_PACK_ROWS);
         return;
     }
     dot_panel panel;
@@ -355,8 +353,7 @@ INLINE void dot_rows(
 /* dot_rows with a weight's packing and columns. */
 static __attribute__((unused, noinline)) void dot_product(
     const hadal_kernel_tensor *weight, const uint8_t *group, int64_t groups, const int8_t *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
-    const int64_t ahead = tokens > 1 || hadal_packed_bytes(weight->packing, weight->rows, weight->columns) < DOT_LARGE ? DOT_AHEAD : 0;
-#define DOT_PRODUCT(packing) case packing: dot_rows(packing, group, groups, weight->columns, x, stride, tokens, list, ahead, out); return
+#define DOT_PRODUCT(packing) case packing: dot_rows(packing, group, groups, weight->columns, x, stride, tokens, list, out); return
     switch (weight->packing & 255) {
     DOT_PRODUCT(HADAL_PACKED_4);
     DOT_PRODUCT(HADAL_PACKED_4_MIN);
@@ -370,7 +367,7 @@ static __attribute__((unused, noinline)) void dot_product(
     DOT_PRODUCT(HADAL_PACKED_5_MIN);
     DOT_PRODUCT(HADAL_PACKED_5_SUPER);
     DOT_PRODUCT(HADAL_PACKED_6_HALVES);
-    default: dot_rows(HADAL_PACKED_8, group, groups, weight->columns, x, stride, tokens, list, ahead, out);
+    default: dot_rows(HADAL_PACKED_8, group, groups, weight->columns, x, stride, tokens, list, out);
     }
 #undef DOT_PRODUCT
 }
