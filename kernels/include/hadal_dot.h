@@ -254,7 +254,7 @@ INLINE void dot_ask(dot_coming *coming, int stretches) {
 
 /*
  * out[t * DOT_WIDE + r] for 16 rows and `tokens` rows of activations, `stride` bytes apart, of one term or two. Asks for some of
- * `coming` at each block; a row that is `alone`, for what the next block will need so far ahead.
+ * `coming` at each block; for a row that is `alone`, which has no `coming`, as much as the block takes is asked for DOT_AHEAD bytes ahead.
  */
 INLINE void dot_rows_few(
     uint32_t packing, int tokens, const uint8_t *group, int64_t columns, const int8_t *x, int64_t stride, int64_t terms, int alone,
