@@ -61,11 +61,13 @@ extension BuildContext {
 
     /// An extent of the tensor that a weight is stored in; nil when there is none.
     func storedExtent(_ name: String, axis: Int) throws -> Int? {
-        guard let spec = description.weight(name), let part = spec.part(for: source.format),
-            case .tensor(let patterns, let place) = part.source
-        else { return nil }
-        for candidate in try candidates(patterns, ["layer": 0], place) {
-            if let tensor = try source.tensorInfo(candidate.name), tensor.shape.indices.contains(axis) { return tensor.shape[axis] }
+        guard let spec = description.weight(name), let part = spec.part(for: source.format) else { return nil }
+        var parts = [part]
+        if case .first(let forms, _) = part.source { parts = forms }
+        for case .tensor(let patterns, let place) in parts.map(\.source) {
+            for candidate in try candidates(patterns, ["layer": 0], place) {
+                if let tensor = try source.tensorInfo(candidate.name), tensor.shape.indices.contains(axis) { return tensor.shape[axis] }
+            }
         }
         return nil
     }
@@ -306,6 +308,14 @@ extension BuildContext {
                     blocks: .every(blocks, axis: axis, from: from, step: step), scales: .every(scales, axis: axis, from: from, step: step))
             }
             return .every(recipe, axis: axis, from: from, step: step)
+        case .chunk(let count, let index, let axis):
+            let dims = try recipe.shape().dims
+            let (count, index) = (try count.int(scope, what, in: 1...Limits.sourceParts), try index.int(scope, what))
+            guard dims.indices.contains(axis), dims[axis] % count == 0, (0..<count).contains(index) else {
+                throw WeightRecipe.fail("has no part \(index) of \(count) equal ones on axis \(axis)", recipe, try recipe.shape())
+            }
+            let width = dims[axis] / count
+            return .slice(recipe, axis: axis, from: index * width, to: (index + 1) * width)
         case .transpose(let axes): return .transpose(recipe, axes: axes)
         case .reshape(let dims): return .reshape(recipe, dims: try dims.map { try $0.int(scope, what, in: 1...(1 << 40)) })
         case .rotary(let heads, let dim, let offset, let toHalf):

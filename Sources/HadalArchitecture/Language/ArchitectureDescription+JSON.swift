@@ -4,7 +4,7 @@ extension ArchitectureDescription {
     /// Keys of a description, for the parser, the schema and its test.
     static let keys = [
         "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "aliases", "params", "require",
-        "model", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore",
+        "model", "sources", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore",
     ]
     /// Keys that a file says of itself alone: a description does not inherit them.
     static let ownKeys = ["$schema", "name", "summary", "extends", "match"]
@@ -43,7 +43,17 @@ extension ArchitectureDescription {
         parameters = try members("params").map { try ParameterSpec(name: $0.key, $0.value, in: document) }
         require = try (fields.optionalArray("require") ?? []).map { try Requirement($0, in: document) }
         facts = try fields.optional("model").map { try ModelFacts($0, in: document) }
-        weights = try members("weights").map { try WeightSpec(name: $0.key, $0.value, in: document) }
+        let sources = try members("sources").map { try NamedSource(name: $0.key, $0.value, in: document) }
+        weights = try members("weights").map { member in
+            let weight = try WeightSpec(name: member.key, member.value, in: document)
+            guard let name = weight.named else { return weight }
+            guard let source = sources.first(where: { $0.name == name }) else {
+                throw HadalError(
+                    .notFound, "weight '\(weight.name)': no source '\(name)'", at: weight.place,
+                    hint: Suggestion.hint(for: name, among: sources.map(\.name)))
+            }
+            return weight.stored(also: source)
+        }
         states = try members("state").map { try StateSpec(name: $0.key, $0.value, in: document) }
         rope = try members("rope").map { try RopeSpec(name: $0.key, $0.value, in: document) }
         blocks = try members("blocks").map { member in

@@ -5,6 +5,8 @@ enum TransformStep: Sendable {
     case rows(Formula, Formula)
     case columns(Formula, Formula)
     case every(step: Formula, from: Formula, axis: Int)
+    /// One of equal parts of an axis.
+    case chunk(of: Formula, index: Formula, axis: Int)
     case transpose([Int])
     case reshape([Formula])
     case rotary(heads: Formula, dim: Formula, offset: Formula, toHalf: Bool)
@@ -16,6 +18,7 @@ enum TransformStep: Sendable {
         switch self {
         case .rows(let a, let b), .columns(let a, let b): [a, b]
         case .every(let step, let from, _): [step, from]
+        case .chunk(let count, let index, _): [count, index]
         case .transpose, .float: []
         case .reshape(let dims): dims
         case .rotary(let heads, let dim, let offset, _): [heads, dim, offset]
@@ -27,11 +30,11 @@ enum TransformStep: Sendable {
     var keepsShape: Bool {
         switch self {
         case .rotary, .add, .scale, .float: true
-        case .rows, .columns, .every, .transpose, .reshape: false
+        case .rows, .columns, .every, .chunk, .transpose, .reshape: false
         }
     }
 
-    static let names = ["rows", "columns", "every", "transpose", "reshape", "rotary", "add", "scale", "float"]
+    static let names = ["rows", "columns", "every", "chunk", "transpose", "reshape", "rotary", "add", "scale", "float"]
 
     init(_ json: JSON, in document: JSONDocument, what: String) throws {
         var fields = try JSONFields(json, in: document, what: "transform of \(what)")
@@ -61,6 +64,14 @@ enum TransformStep: Sendable {
             try inner.finish()
             guard (0..<4).contains(axis) else { throw inner.fail("'axis' is 0 to 3") }
             self = .every(step: step, from: from, axis: axis)
+        case "chunk":
+            var inner = try JSONFields(value, in: document, what: "'chunk' of \(what)")
+            let count = try formula(inner.required("of"))
+            let index = try formula(inner.required("index"))
+            let axis = try inner.optionalInt("axis") ?? 0
+            try inner.finish()
+            guard (0..<4).contains(axis) else { throw inner.fail("'axis' is 0 to 3") }
+            self = .chunk(of: count, index: index, axis: axis)
         case "transpose":
             let axes = (value.array ?? []).compactMap(\.int)
             guard axes.count == value.array?.count, (2...4).contains(axes.count), axes.sorted() == Array(0..<axes.count) else {

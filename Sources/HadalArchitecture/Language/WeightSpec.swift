@@ -33,6 +33,8 @@ struct WeightSpec: Sendable {
     var tied: String?
     /// When it is tied; absent: when its own tensor is missing.
     var tiedWhen: Formula?
+    /// An entry of `sources`: more ways in which it may be stored.
+    var named: String?
     var help: String
     var place: Place
 
@@ -94,10 +96,26 @@ extension WeightSpec {
         optional = try fields.optional("optional").map { try Formula($0, in: document) }
         tied = try fields.optionalString("tied")
         tiedWhen = try fields.optional("tied_when").map { try Formula($0, in: document) }
+        named = try fields.optionalString("source")
         help = try fields.optionalString("help") ?? ""
         try fields.finish()
-        guard safetensors != nil || gguf != nil || tied != nil else { throw fields.fail("needs 'safetensors' or 'gguf'") }
+        guard safetensors != nil || gguf != nil || tied != nil || named != nil else {
+            throw fields.fail("needs 'safetensors', 'gguf' or 'source'")
+        }
         if tiedWhen != nil, tied == nil { throw fields.fail("'tied_when' needs 'tied'") }
+    }
+
+    /// The same weight, which may also be stored in the ways that `named` lists; its own come first.
+    func stored(also named: NamedSource) -> Self {
+        func joined(_ own: Part?, _ others: [Part]) -> Part? {
+            guard let first = own ?? others.first else { return nil }
+            guard !others.isEmpty, own != nil || others.count > 1 else { return first }
+            return Part(source: .first((own.map { [$0] } ?? []) + others, place: place), stored: nil, steps: [])
+        }
+        var copy = self
+        copy.safetensors = joined(safetensors, named.safetensors.map { $0.stored(as: shape) })
+        copy.gguf = joined(gguf, named.gguf.map { $0.stored(as: shape) })
+        return copy
     }
 }
 
