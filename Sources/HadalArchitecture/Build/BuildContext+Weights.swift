@@ -268,35 +268,11 @@ extension BuildContext {
         throw Missing(names: candidates.map(\.name))
     }
 
-    /// A float8 tensor with its block scales; any other as it is.
-    private func scaled(_ tensor: TensorInfo) throws -> WeightRecipe {
-        guard tensor.dtype == .f8_e4m3 else { return .tensor(tensor) }
-        let name = tensor.name + "_scale_inv"
-        guard let scales = try source.tensorInfo(name) else {
-            guard config("quantization_config.quant_method") == nil else {
-                throw HadalError(
-                    .notFound, "tensor '\(name)' is missing: the block scales of float8 tensor '\(tensor.name)'", at: tensor.place)
-            }
-            return .tensor(tensor)
-        }
-        usedTensors.insert(ExactString(name))
-        var block = 128
-        if let stated = config("quantization_config.weight_block_size") {
-            let sides = (stated.array ?? []).compactMap(\.int)
-            guard sides.count == 2, sides[0] == sides[1], sides[0] > 0 else {
-                throw HadalError(
-                    .unsupported, "weight_block_size is \(stated.text()); blocks must be square", at: source.configuration.map { Place($0.file) })
-            }
-            block = sides[0]
-        }
-        return .blockScaled(.tensor(tensor), scales: .tensor(scales), block: block)
-    }
-
     private func apply(_ step: TransformStep, to recipe: WeightRecipe, _ spec: WeightSpec, _ scope: Scope) throws -> WeightRecipe {
         let what = "transform of weight '\(spec.name)'"
         switch step {
         case .rows(let from, let to):
-            return .slice(recipe, axis: 0, from: try from.int(scope, what), to: try to.int(scope, what))
+            return recipe.sliced(axis: 0, from: try from.int(scope, what), to: try to.int(scope, what))
         case .columns(let from, let to):
             let last = try recipe.shape().dims.count - 1
             return .slice(recipe, axis: last, from: try from.int(scope, what), to: try to.int(scope, what))
@@ -315,9 +291,9 @@ extension BuildContext {
                 throw WeightRecipe.fail("has no part \(index) of \(count) equal ones on axis \(axis)", recipe, try recipe.shape())
             }
             let width = dims[axis] / count
-            return .slice(recipe, axis: axis, from: index * width, to: (index + 1) * width)
+            return recipe.sliced(axis: axis, from: index * width, to: (index + 1) * width)
         case .transpose(let axes): return .transpose(recipe, axes: axes)
-        case .reshape(let dims): return .reshape(recipe, dims: try dims.map { try $0.int(scope, what, in: 1...(1 << 40)) })
+        case .reshape(let dims): return recipe.reshaped(to: try dims.map { try $0.int(scope, what, in: 1...(1 << 40)) })
         case .rotary(let heads, let dim, let offset, let toHalf):
             return .rotary(
                 recipe, heads: try heads.int(scope, what), dim: try dim.int(scope, what), offset: try offset.int(scope, what),

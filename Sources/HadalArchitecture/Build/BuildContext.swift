@@ -10,6 +10,8 @@ final class BuildContext {
     let source: any ModelSource
     let aliases: [String: [String]]
     let arch: String?
+    /// What the model says of quantised weights.
+    let quantization: WeightQuantization?
     var parameters: [String: ResolvedParameter] = [:]
     /// Names being resolved, outermost first.
     var resolving: [String] = []
@@ -24,6 +26,7 @@ final class BuildContext {
         self.description = description
         self.source = source
         aliases = Dictionary(description.aliases.map { ($0.name, $0.values) }, uniquingKeysWith: { a, _ in a })
+        quantization = source.quantization
         arch = source.format == .gguf ? source.metadataValue("general.architecture")?.string : nil
     }
 

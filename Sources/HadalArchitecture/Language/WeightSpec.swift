@@ -38,6 +38,9 @@ struct WeightSpec: Sendable {
     var help: String
     var place: Place
 
+    /// Whether some checkpoints hold it in MXFP4.
+    var readsMXFP4: Bool { safetensors?.readsMXFP4 ?? false }
+
     func part(for format: ModelFormat) -> Part? { format == .gguf ? gguf : safetensors }
 
     /// Every name that its formulas and patterns use.
@@ -73,6 +76,15 @@ extension WeightSpec.Part {
         var copy = self
         copy.stored = shape
         return copy
+    }
+
+    var readsMXFP4: Bool {
+        switch source {
+        case .mxfp4: true
+        case .tensor: false
+        case .concat(let parts, _, _), .first(let parts, _): parts.contains(where: \.readsMXFP4)
+        case .stack(let part, _, _, _): part.readsMXFP4
+        }
     }
 
     /// Whether the stored tensor is used as it is.

@@ -19,6 +19,9 @@ public struct Match: Sendable {
                 at: description.files.last.map { Place($0) })
         }
         let context = BuildContext(description, source)
+        if let quantization = context.quantization, quantization.method == "mxfp4", source.inventedTensor("", shape: []) == nil,
+            !description.weights.contains(where: \.readsMXFP4)
+        { throw quantization.unsupported }
         try context.resolveParameters()
         let scope = context.scope()
         let most = 1 << 31
@@ -64,6 +67,7 @@ extension BuildContext {
         var more = 0
         for name in source.tensorNames where !usedTensors.contains(ExactString(name)) {
             if patterns.contains(where: { Glob.matches($0, name) }) { continue }
+            if quantization != nil, Self.activationScales.contains(where: name.hasSuffix) { continue }
             if unused.count < Limits.warnings { unused.append("tensor '\(name)' is not used by \(description.name)") } else { more += 1 }
         }
         if more > 0 { unused.append("\(more) more tensors are not used") }

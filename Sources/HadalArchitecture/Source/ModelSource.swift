@@ -10,6 +10,8 @@ public protocol ModelSource: Sendable {
     var name: String { get }
     /// `config.json`; nil for GGUF.
     var configuration: JSONDocument? { get }
+    /// What the model says of quantised weights; nil for nothing, and for GGUF.
+    var quantization: WeightQuantization? { get }
     /// A GGUF metadata value; nil when absent, or when it is no scalar and no array of scalars.
     func metadataValue(_ key: String) -> ExpressionValue?
     var tensorNames: [String] { get }
@@ -22,6 +24,7 @@ public protocol ModelSource: Sendable {
 }
 
 extension ModelSource {
+    public var quantization: WeightQuantization? { configuration.flatMap { WeightQuantization($0) } }
     public func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? { nil }
 }
 
@@ -29,6 +32,7 @@ extension ModelFiles: ModelSource {
     public var format: ModelFormat { kind == .gguf ? .gguf : .safetensors }
     public var name: String { path }
     public var configuration: JSONDocument? { configDocument }
+    public var quantization: WeightQuantization? { huggingFace?.quantization }
 
     public func metadataValue(_ key: String) -> ExpressionValue? { metadata(key).flatMap { ExpressionValue($0) } }
 

@@ -3,10 +3,14 @@ public struct BlockScaleShape: Sendable, Equatable {
     /// Of a stack of matrices, the rows of all of them.
     public let rows: Int
     public let columns: Int
-    /// Element [i, j] of a matrix has scale [i / block, j / block].
-    public let block: Int
+    /// Element [i, j] of a matrix has scale [i / rowBlock, j / columnBlock].
+    public let rowBlock: Int
+    public let columnBlock: Int
 
-    public init(rows: Int, columns: Int, block: Int) {
-        (self.rows, self.columns, self.block) = (rows, columns, block)
+    public init(rows: Int, columns: Int, rowBlock: Int, columnBlock: Int) {
+        (self.rows, self.columns, self.rowBlock, self.columnBlock) = (rows, columns, rowBlock, columnBlock)
     }
+
+    /// Square blocks.
+    public init(rows: Int, columns: Int, block: Int) { self.init(rows: rows, columns: columns, rowBlock: block, columnBlock: block) }
 }

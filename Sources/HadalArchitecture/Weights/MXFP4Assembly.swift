@@ -30,6 +30,9 @@ enum MXFP4Assembly {
         return outer + [columns]
     }
 
+    /// What an exponent biased by 127 stands for.
+    static func factor(_ exponent: UInt8) -> Float { exponent == 0xFF ? .nan : exponent == 0 ? 0x1p-127 : Float(bitPattern: UInt32(exponent) << 23) }
+
     /// Turns 16 bytes of neighbours into bytes of number k beside number k + 16.
     @inline(__always)
     static func interleave(_ packed: (Int) -> UInt8, into target: UnsafeMutableRawBufferPointer, at: Int) {

@@ -48,10 +48,8 @@ extension WeightRecipe {
             let (a, b) = (Float(multiply), Float(add))
             for i in floats.indices { floats[i] = floats[i] * a + b }
             return WeightData(floats: floats, dims: shape.dims)
-        case .blockScaled(let r, let scales, _):
-            let data = try r.materialise(from: source, owner: owner)
-            let factors = try scales.materialise(from: source, owner: owner).floats()
-            return WeightData(data, scales: try scaleShape().map { WeightScales(factors, $0) })
+        case .blockScaled(let r, _, _, _):
+            return WeightData(try r.materialise(from: source, owner: owner), scales: try scaleFactors(from: source, owner: owner))
         case .mxfp4(let blocks, let scales):
             return MXFP4Assembly.data(
                 blocks: try blocks.materialise(from: source, owner: owner), scales: try scales.materialise(from: source, owner: owner),

@@ -37,6 +37,7 @@ extension WeightRecipe {
         case .reshape(let r, let dims):
             guard let old = try? r.shape().dims, old.first == dims.first else { return nil }
             return r.at(index).map { .reshape($0, dims: [1] + dims.dropFirst()) }
+        case .blockScaled(let r, _, _, _): return r.at(index)
         default: return nil
         }
     }
@@ -54,7 +55,7 @@ extension WeightRecipe {
             return StoredRange(tensor: whole.tensor, offset: whole.offset + from * width, count: (to - from) * width)
         case .reshape(let r, _): return r.range(as: dtype)
         // The scales stay beside the data.
-        case .blockScaled(let r, _, _): return r.range(as: dtype)
+        case .blockScaled(let r, _, _, _): return r.range(as: dtype)
         default: return nil
         }
     }
@@ -63,7 +64,9 @@ extension WeightRecipe {
     func scaleFactors(from source: any ModelSource, owner: SourceOwner) throws -> WeightScales? {
         guard let shape = try scaleShape() else { return nil }
         switch self {
-        case .blockScaled(_, let scales, _): return WeightScales(try scales.materialise(from: source, owner: owner).floats(), shape)
+        case .blockScaled(_, let scales, _, _):
+            let stored = try scales.materialise(from: source, owner: owner)
+            return WeightScales(stored.dtype == .u8 ? stored.bytes.map(MXFP4Assembly.factor) : try stored.floats(), shape)
         case .stack(let parts):
             var factors: [Float] = []
             for part in parts { if let scales = try part.scaleFactors(from: source, owner: owner) { factors += scales.values } }

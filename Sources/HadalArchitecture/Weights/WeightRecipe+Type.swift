@@ -19,15 +19,16 @@ extension WeightRecipe {
     /// Whole float8 matrices, and stacks of them, keep their scales; every other step multiplies them in.
     func scaleShape() throws -> BlockScaleShape? {
         switch self {
-        case .blockScaled(_, let scales, let block):
+        case .blockScaled(_, let scales, let rows, let columns):
             let dims = try scales.shape().dims
-            return dims.count == 2 ? BlockScaleShape(rows: dims[0], columns: dims[1], block: block) : nil
+            guard let last = dims.last, let all = Self.product(dims), last > 0 else { return nil }
+            return BlockScaleShape(rows: all / last, columns: last, rowBlock: rows, columnBlock: columns)
         case .stack(let parts):
             guard let first = try parts.first?.scaleShape() else { return nil }
             guard try parts.allSatisfy({ try $0.scaleShape() == first }) else { return nil }
             let (rows, overflow) = first.rows.multipliedReportingOverflow(by: parts.count)
             guard !overflow else { throw HadalError(.limitExceeded, "too many block scales") }
-            return BlockScaleShape(rows: rows, columns: first.columns, block: first.block)
+            return BlockScaleShape(rows: rows, columns: first.columns, rowBlock: first.rowBlock, columnBlock: first.columnBlock)
         default: return nil
         }
     }
@@ -101,11 +102,12 @@ extension WeightRecipe {
             }
             return shape
         case .affine(let r, _, _), .float(let r): return Shape(dtype: .f32, dims: try r.shape().dims)
-        case .blockScaled(let r, let scales, let block):
+        case .blockScaled(let r, let scales, let rows, let columns):
             let shape = try r.shape(), scale = try scales.shape()
-            guard block > 0, shape.dims.count == 2, scale.dims == shape.dims.map({ ($0 - 1) / block + 1 }) else {
-                throw Self.fail("does not fit block scales of shape \(scale.dims)", r, shape)
-            }
+            let fits = rows > 0 && columns > 0 && shape.dims.count > 1
+                && Array(scale.dims.suffix(2)) == zip(shape.dims.suffix(2), [rows, columns]).map { ($0 - 1) / $1 + 1 }
+                && scale.dims.dropLast(2) == shape.dims.dropLast(2)
+            guard fits else { throw Self.fail("does not fit block scales of shape \(scale.dims)", r, shape) }
             return shape
         case .mxfp4(let blocks, let scales):
             let shape = try blocks.shape()

@@ -20,8 +20,9 @@ public indirect enum WeightRecipe: Sendable, Equatable {
     case affine(WeightRecipe, multiply: Double, add: Double)
     /// As float32.
     case float(WeightRecipe)
-    /// A float8 matrix with a scale for each `block` x `block` square. The scales stay beside the data until a step needs floats.
-    case blockScaled(WeightRecipe, scales: WeightRecipe, block: Int)
+    /// A float8 matrix, or a stack of them, with a scale for each block of `rows` x `columns`. The scales stay beside the data until a step
+    /// needs floats. Scales of bytes are exponents biased by 127.
+    case blockScaled(WeightRecipe, scales: WeightRecipe, rows: Int, columns: Int)
     /// MXFP4 blocks put together from packed bytes and exponents that are stored apart; see `MXFP4Assembly`.
     case mxfp4(blocks: WeightRecipe, scales: WeightRecipe)
 
@@ -35,7 +36,7 @@ public indirect enum WeightRecipe: Sendable, Equatable {
         case .slice(let r, _, _, _), .every(let r, _, _, _), .transpose(let r, _), .reshape(let r, _), .rotary(let r, _, _, _, _),
             .affine(let r, _, _), .float(let r):
             r.tensors
-        case .blockScaled(let r, let scales, _): r.tensors + scales.tensors
+        case .blockScaled(let r, let scales, _, _): r.tensors + scales.tensors
         case .mxfp4(let blocks, let scales): blocks.tensors + scales.tensors
         case .concat(let parts, _), .stack(let parts): parts.flatMap(\.tensors)
         }
@@ -54,7 +55,7 @@ public indirect enum WeightRecipe: Sendable, Equatable {
         case .rotary(let r, _, _, _, let toHalf): "\(r.summary) with rotary pairs \(toHalf ? "half-split" : "adjacent")"
         case .affine(let r, let multiply, let add): "\(multiply) * \(r.summary) + \(add)"
         case .float(let r): "\(r.summary) as F32"
-        case .blockScaled(let r, _, _): "\(r.summary) times its block scales"
+        case .blockScaled(let r, _, _, _): "\(r.summary) times its block scales"
         case .mxfp4(let blocks, let scales): "MXFP4 of \(blocks.summary) and \(scales.summary)"
         }
     }

@@ -16,12 +16,15 @@ public final class WeightScales: Sendable {
 
     /// Multiplies decoded matrices, one after the other, by their scales.
     func multiply(_ floats: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int) {
-        guard rows > 0, columns > 0 else { return }
-        let scaleRows = (rows - 1) / shape.block + 1
+        guard rows > 0, columns > 0, let base = floats.baseAddress else { return }
+        for row in 0..<floats.count / columns { multiply(base + row * columns, row: row, of: rows, columns: columns) }
+    }
+
+    /// Multiplies one row, counted over all matrices of `rows` rows, by its scales.
+    func multiply(_ floats: UnsafeMutablePointer<Float>, row: Int, of rows: Int, columns: Int) {
+        let scaleRows = (rows - 1) / shape.rowBlock + 1
         let factors = values
-        for row in 0..<floats.count / columns {
-            let first = (row / rows * scaleRows + row % rows / shape.block) * shape.columns
-            for j in 0..<columns { floats[row * columns + j] *= factors[first + j / shape.block] }
-        }
+        let first = (row / rows * scaleRows + row % rows / shape.rowBlock) * shape.columns
+        for j in 0..<columns { floats[j] *= factors[first + j / shape.columnBlock] }
     }
 }

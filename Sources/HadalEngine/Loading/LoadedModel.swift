@@ -111,7 +111,7 @@ public final class LoadedModel: Sendable {
     private static func scales(_ scales: WeightScales) -> Segment.BlockScales? {
         guard let values = scales.values.baseAddress else { return nil }
         let shape = scales.shape
-        return .init(values: values, rows: shape.rows, columns: shape.columns, block: (rows: shape.block, columns: shape.block))
+        return .init(values: values, rows: shape.rows, columns: shape.columns, block: (rows: shape.rowBlock, columns: shape.columnBlock))
     }
 
     /// The ranges as a backend reads them; nil for a model in memory.

@@ -30,7 +30,7 @@ public struct ModelDescription: Sendable {
     /// Extents of the block scales of a graph's weights, nil for those without.
     func scales(of graph: Graph) throws -> [Segment.BlockScales?] {
         try self.graph.bindings(of: graph).map { binding in
-            binding.scaleShape.map { .init(rows: $0.rows, columns: $0.columns, block: (rows: $0.block, columns: $0.block)) }
+            binding.scaleShape.map { .init(rows: $0.rows, columns: $0.columns, block: (rows: $0.rowBlock, columns: $0.columnBlock)) }
         }
     }
 

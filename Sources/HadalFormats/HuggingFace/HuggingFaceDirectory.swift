@@ -13,6 +13,8 @@ public struct HuggingFaceDirectory: Sendable {
     public let config: JSONDocument
     /// `generation_config.json`, if there is one.
     public let generationConfig: JSONDocument?
+    /// How config.json, or a file beside it, says that the weights are quantised; nil for not, and when weights are not opened.
+    public let quantization: WeightQuantization?
     /// In the order in which `TensorInfo.shard` counts them.
     public let shards: [SafetensorsFile]
     public let tensors: [TensorInfo]
@@ -30,11 +32,14 @@ public struct HuggingFaceDirectory: Sendable {
         self.config = config
         generationConfig = try Self.json("generation_config.json", provider)
         guard weights else {
+            quantization = nil
             shards = []
             tensors = []
             unreadable = []
             return
         }
+        quantization = try WeightQuantization(config) { try Self.json($0, provider) }
+        try quantization?.check()
         if let whole = try provider.open(Self.weightsName) {
             let file = try SafetensorsFile(source: whole)
             shards = [file]

@@ -141,12 +141,8 @@ struct ScaledRows: RowNode {
 
     func read(_ rows: Range<Int>, into out: UnsafeMutablePointer<Float>) throws {
         try inner.read(rows, into: out)
-        let factors = scales.values
-        let block = scales.shape.block
-        for (i, row) in rows.enumerated() {
-            let first = row / block * scales.shape.columns
-            for j in 0..<columns { out[i * columns + j] *= factors[first + j / block] }
-        }
+        let matrix = dims.count > 1 ? dims[dims.count - 2] : 1
+        for (i, row) in rows.enumerated() { scales.multiply(out + i * columns, row: row, of: matrix, columns: columns) }
     }
 }
 

@@ -67,9 +67,9 @@ extension WeightRecipe {
         guard Self.product(dims) != nil else { throw HadalError(.limitExceeded, "a weight of shape \(dims) is too large") }
         switch self {
         case .tensor(let tensor): return try StoredRows(tensor, model)
-        case .blockScaled(let r, let scales, _):
-            guard let shape = try scaleShape() else { return try r.rowNode(model) }
-            return ScaledRows(inner: try r.rowNode(model), scales: WeightScales(try WeightRows(scales, of: model).floats(), shape))
+        case .blockScaled(let r, _, _, _):
+            guard let scales = try scaleFactors(from: model, owner: SourceOwner(model)) else { return try r.rowNode(model) }
+            return ScaledRows(inner: try r.rowNode(model), scales: scales)
         case .mxfp4(let blocks, let scales): return PackedRows(blocks: try blocks.rowNode(model), scales: try scales.rowNode(model), dims: dims)
         case .slice(let r, let axis, let from, let to):
             return Self.picked(try r.rowNode(model), axis: axis, indices: Array(from..<to), dims)
