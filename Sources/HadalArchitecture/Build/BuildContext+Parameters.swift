@@ -21,9 +21,11 @@ extension BuildContext {
 
     /// The raw value, what it came from, and where that stands.
     private func find(_ spec: ParameterSpec) throws -> (ExpressionValue, String, Place?) {
+        readPaths.formUnion(spec.config.map(configPath))
+        readKeys.formUnion(spec.gguf.map { Self.replaceArch($0, arch) })
         if let formula = spec.value { return (try evaluate(formula, spec), formula.text, formula.place) }
         if source.format == .safetensors || source.configuration != nil {
-            for path in spec.config {
+            for path in spec.config.map(configPath) {
                 if let null = spec.null, configSaysNull(path) { return (try evaluate(null, spec), "config.json \(path)", null.place) }
                 guard let json = config(path) else {
                     if let (part, value) = configObstacle(path) {
@@ -65,7 +67,7 @@ extension BuildContext {
             return HadalError(.notFound, "metadata key '\(key)' is missing", at: Place(source.name), hint: wanted)
         }
         let file = source.configuration.map { Place($0.file) } ?? Place(source.name)
-        guard let key = spec.config.first else {
+        guard let key = spec.config.first.map(configPath) else {
             return HadalError(.unsupported, "\(description.name) has no config.json source for parameter \(spec.name)", at: file, hint: wanted)
         }
         return HadalError(.notFound, "key '\(key)' is missing", at: file, hint: wanted)
@@ -149,6 +151,15 @@ extension BuildContext {
         if spec.isList {
             guard let items = value.array, items.count <= Limits.arrayLength else { throw bad(Self.wanted(spec), value) }
             return .array(try items.map(one))
+        }
+        // One value for every layer may be written once for each.
+        if spec.kind != .any, let items = value.array, let first = items.first {
+            guard items.allSatisfy({ $0 == first }) else {
+                throw HadalError(
+                    .unsupported, "parameter \(spec.name) (\(origin)) differs between layers, which \(description.name) does not cover: \(value)",
+                    at: place)
+            }
+            return try one(first)
         }
         if spec.kind == .any, let items = value.array {
             guard items.count <= Limits.arrayLength else { throw bad("a shorter list", value) }

@@ -19,6 +19,9 @@ final class BuildContext {
     var usedTensors: Set<ExactString> = []
     /// The alias values that last led to a tensor, to be tried first and named in messages.
     var aliasChoice: [String: String] = [:]
+    /// Paths into config.json, and metadata keys, that the description has asked for.
+    var readPaths: Set<String> = []
+    var readKeys: Set<String> = []
     /// Tensors that a planned model has been asked for.
     var inventedTensors: [String: TensorInfo] = [:]
 
@@ -46,15 +49,29 @@ final class BuildContext {
             if name == "format" { return .string(context.source.format.rawValue) }
             if name == "arch" { return context.arch.map { .string($0) } ?? .null }
             if name.hasPrefix("config.") {
+                context.readPaths.insert(String(name.dropFirst(7)))
                 return context.config(String(name.dropFirst(7))).flatMap { ExpressionValue($0) } ?? .null
             }
-            if name.hasPrefix("gguf.") { return context.source.metadataValue(String(name.dropFirst(5))) ?? .null }
+            if name.hasPrefix("gguf.") {
+                context.readKeys.insert(String(name.dropFirst(5)))
+                return context.source.metadataValue(String(name.dropFirst(5))) ?? .null
+            }
             throw HadalError(.notFound, "unknown name '\(name)'", hint: Suggestion.hint(for: name, among: context.names(indices)))
         }
     }
 
     func names(_ indices: [String: Int]) -> [String] {
         description.parameters.map(\.name) + description.weights.map(\.name) + indices.keys + ["format"]
+    }
+
+    /// A path with the name that its object has in this model.
+    func configPath(_ path: String) -> String {
+        guard let (name, rest) = ConfigLookup.object(of: path), let paths = description.configObjects.first(where: { $0.name == name })?.paths else {
+            return path
+        }
+        // An empty object says nothing.
+        let chosen = paths.first { path in config(path).map { $0.object.map { !$0.members.isEmpty } ?? true } ?? false }
+        return (chosen ?? paths[paths.count - 1]) + rest
     }
 
     /// A value of config.json by dotted path, looked for under each of the description's roots; null counts as absent.

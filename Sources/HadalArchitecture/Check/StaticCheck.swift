@@ -36,6 +36,7 @@ struct StaticCheck {
         for spec in description.weights { check(spec) }
         for state in description.states { for formula in state.formulas { names(formula, [state.index]) } }
         for table in description.rope { check(table) }
+        for watched in description.watchedConfig + description.watchedGGUF { if let when = watched.when { names(when, []) } }
         checkFacts()
         for graph in description.graphs { check(graph) }
         return CheckReport(

@@ -3,8 +3,8 @@ import HadalCore
 extension ArchitectureDescription {
     /// Keys of a description, for the parser, the schema and its test.
     static let keys = [
-        "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "aliases", "params", "require",
-        "model", "sources", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore",
+        "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "config_objects", "aliases", "params", "require",
+        "model", "sources", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore", "watch",
     ]
     /// Keys that a file says of itself alone: a description does not inherit them.
     static let ownKeys = ["$schema", "name", "summary", "extends", "match"]
@@ -26,6 +26,13 @@ extension ArchitectureDescription {
         matches = try fields.optional("match").map { json in try (json.array ?? [json]).map { try MatchRule($0, in: document) } } ?? []
         variants = try (fields.optionalObject("variants")?.members ?? []).map { try Variant($0, in: document) }
         configRoots = try ParameterSpec.strings("config_root", &fields)
+        configObjects = try (fields.optionalObject("config_objects")?.members ?? []).map { member in
+            let paths = (member.value.array ?? [member.value]).compactMap(\.string)
+            guard (1...16).contains(paths.count), paths.count == (member.value.array?.count ?? 1), Identifier.isValid(member.key) else {
+                throw fields.fail("config object '\(member.key)' is a path or a list of up to 16 paths", at: member.value)
+            }
+            return (member.key, paths)
+        }
         aliases = try (fields.optionalObject("aliases")?.members ?? []).map { member in
             let values = (member.value.array ?? [member.value]).compactMap(\.string)
             guard !values.isEmpty, values.count <= 16, values.count == (member.value.array?.count ?? 1), Identifier.isValid(member.key) else {
@@ -41,6 +48,15 @@ extension ArchitectureDescription {
             return members
         }
         parameters = try members("params").map { try ParameterSpec(name: $0.key, $0.value, in: document) }
+        for spec in parameters {
+            for path in spec.config where path.hasPrefix("{") {
+                guard let name = ConfigLookup.object(of: path)?.name, configObjects.contains(where: { $0.name == name }) else {
+                    throw HadalError(
+                        .notFound, "parameter '\(spec.name)': \"\(path)\" starts with no config object", at: spec.place,
+                        hint: "config_objects has: \(configObjects.map(\.name).joined(separator: ", "))")
+                }
+            }
+        }
         require = try (fields.optionalArray("require") ?? []).map { try Requirement($0, in: document) }
         facts = try fields.optional("model").map { try ModelFacts($0, in: document) }
         let sources = try members("sources").map { try NamedSource(name: $0.key, $0.value, in: document) }
@@ -76,6 +92,12 @@ extension ArchitectureDescription {
             }
             return (format, patterns)
         }
+        let watch = try fields.optionalObject("watch")
+        if let watch, let other = watch.keys.first(where: { $0 != "config" && $0 != "gguf" }) {
+            throw fields.fail("'watch' has the keys config and gguf, not '\(other)'", at: document.root["watch"])
+        }
+        watchedConfig = try WatchedKey.list(watch?["config"], in: document, what: "watch.config")
+        watchedGGUF = try WatchedKey.list(watch?["gguf"], in: document, what: "watch.gguf")
         do { try fields.finish() } catch let error as HadalError {
             let unknown = fields.object.keys.first { !Self.keys.contains($0) } ?? ""
             throw HadalError(error.code, error.message, at: error.place, hint: Suggestion.hint(for: unknown, among: Self.keys))

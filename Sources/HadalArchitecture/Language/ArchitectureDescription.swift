@@ -36,6 +36,8 @@ public struct ArchitectureDescription: Sendable {
     let matches: [MatchRule]
     let variants: [Variant]
     let configRoots: [String]
+    /// Objects of config.json that have several names: the first that the configuration has stands for `{name}` at the start of a path.
+    let configObjects: [(name: String, paths: [String])]
     let aliases: [(name: String, values: [String])]
     let parameters: [ParameterSpec]
     let require: [Requirement]
@@ -46,6 +48,9 @@ public struct ArchitectureDescription: Sendable {
     let blocks: [(name: String, body: [Statement])]
     let graphs: [GraphSpec]
     let ignore: [(format: ModelFormat, patterns: [String])]
+    /// Keys that change results, in each format: a warning where the model states one that nothing reads.
+    let watchedConfig: [WatchedKey]
+    let watchedGGUF: [WatchedKey]
 
     /// Whether it can be built, or is only there to be extended.
     public var isAbstract: Bool { graphs.isEmpty }

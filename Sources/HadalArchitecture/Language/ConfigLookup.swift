@@ -21,6 +21,12 @@ enum ConfigLookup {
         return nil
     }
 
+    /// The name and the rest of a path that starts with an object of several names: "{rope}.factor".
+    static func object(of path: String) -> (name: String, rest: String)? {
+        guard path.hasPrefix("{"), let end = path.firstIndex(of: "}") else { return nil }
+        return (String(path[path.index(after: path.startIndex)..<end]), String(path[path.index(after: end)...]))
+    }
+
     private static func raw(_ path: String, in root: JSON?) -> JSON? {
         guard var at = root else { return nil }
         for key in path.split(separator: ".", omittingEmptySubsequences: false) {

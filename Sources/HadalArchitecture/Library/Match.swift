@@ -55,7 +55,7 @@ public struct Match: Sendable {
         return ModelGraph(
             architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden, feeds: feeds,
             states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: layers,
-            width: width, contextLength: contextLength, vocabularySize: vocabulary, warnings: context.warnings())
+            width: width, contextLength: contextLength, vocabularySize: vocabulary, warnings: try context.unreadKeys() + context.warnings())
     }
 }
 

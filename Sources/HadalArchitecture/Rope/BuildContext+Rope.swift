@@ -6,7 +6,7 @@ import Darwin
 import HadalCore
 
 extension BuildContext {
-    private static let scalings = ["plain", "linear", "ntk_by_parts", "yarn", "longrope"]
+    private static let scalings = ["plain", "linear", "dynamic", "ntk_by_parts", "yarn", "longrope"]
 
     /// Evaluates a table's fields.
     func ropeTable(_ spec: RopeSpec, _ indices: [String: Int], wanted: String) throws -> RopeTable {
@@ -75,6 +75,7 @@ extension BuildContext {
         case "longrope":
             let original = try positive("original_length")
             let longest = try positive("max_length")
+            let ratio = try number("factor") ?? longest / original
             func divisors(_ key: String) throws -> RopeTable.Divisors? {
                 if let given = try numbers(key) {
                     guard given.count == dim / 2 else { throw fail("\(key) has \(given.count) numbers; dim / 2 is \(dim / 2)") }
@@ -90,17 +91,18 @@ extension BuildContext {
                 guard original < Double(Int32.max) else { throw fail("original_length is \(original)") }
                 switchLength = max(1, Int(original))
                 scaling = .divided(short: short, long: long)
-                scale = attention ?? (1 + log(longest / original) / log(original)).squareRoot()
+                scale = attention ?? (ratio <= 1 ? 1 : (1 + log(ratio) / log(original)).squareRoot())
             } else {
                 scaling = .divided(short: short, long: nil)
-                scale = attention ?? 1
+                scale = attention ?? (ratio <= 1 ? 1 : (1 + log(ratio) / log(original)).squareRoot())
             }
         default: break
         }
         // Divisors stored beside the weights replace the calculation.
-        if let factors = try divisorWeight(spec, "factors", indices, dim, wanted), type == "plain" || type == "ntk_by_parts" {
+        if let factors = try divisorWeight(spec, "factors", indices, dim, wanted), ["plain", "dynamic", "ntk_by_parts"].contains(type) {
             scaling = .divided(short: factors, long: nil)
         }
+        scale *= try number("scale") ?? 1
         guard scale.isFinite else { throw fail("the scale of cos and sin is \(scale)") }
         return RopeTable(name: spec.name, dim: dim, theta: theta, scaling: scaling, scale: scale, switchLength: switchLength)
     }
