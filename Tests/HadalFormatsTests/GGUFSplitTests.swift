@@ -1,3 +1,4 @@
+import Foundation
 import HadalCore
 import Testing
 
@@ -38,6 +39,17 @@ import Testing
             #expect(tensor.shard == i && tensor.file == scratch.file(name(i, 3)))
             #expect(model.bytes(of: tensor).loadUnaligned(as: Float.self) == Float(i))
         }
+    }
+
+    @Test(arguments: ["M-0000%-OF-00002.GGUF", "m-0000%-of-00002.GGUF", "m-0000%-of-00002.Gguf"])
+    func capitals(_ pattern: String) throws {
+        let names = ["1", "2"].map { pattern.replacingOccurrences(of: "%", with: $0) }
+        for i in 0..<2 { try shard(i, of: 2, as: names[i], total: 2) }
+        for name in names { #expect(try ModelFiles.open(path: scratch.file(name)).tensorNames == ["t0", "t1"]) }
+        // One of them spelled otherwise than the rest.
+        try FileManager.default.moveItem(atPath: scratch.file(names[1]), toPath: scratch.file(names[1].lowercased() + "x"))
+        try FileManager.default.moveItem(atPath: scratch.file(names[1].lowercased() + "x"), toPath: scratch.file(names[1].lowercased()))
+        #expect(try ModelFiles.open(path: scratch.file(names[0])).tensorNames == ["t0", "t1"])
     }
 
     @Test func missingShard() throws {

@@ -35,16 +35,92 @@ import Testing
         #expect(model.metadata("general.architecture") == nil && model.metadataKeys.isEmpty)
     }
 
-    @Test func shardErrors() {
-        expectError(.notFound, "dir/model.safetensors.index.json:3:6", "'s2.safetensors'") { try sharded { $0["s2.safetensors"] = nil } }
-        expectError(.mismatch, "'d'", "'s1.safetensors'", ":4:6") {
-            try sharded { $0["model.safetensors.index.json"] = Self.index([("a", "s1.safetensors"), ("d", "s1.safetensors")]) }
-        }
-        // In another shard than the index says.
-        expectError(.mismatch, "'c'", "'s1.safetensors'") {
-            try sharded { $0["model.safetensors.index.json"] = Self.index([("c", "s1.safetensors")]) }
+    /// What an index names and no file holds is an error for who asks for it, and for nobody else.
+    @Test func namesThatNoFileHolds() throws {
+        let partial = try sharded { $0["s2.safetensors"] = nil }
+        #expect(partial.tensorNames == ["a", "b"] && partial.unreadable.map(\.name) == ["c"])
+        #expect(try partial.tensor(named: "a") != nil)
+        #expect(try partial.tensor(named: "extra") == nil)
+        expectError(.notFound, "dir/model.safetensors.index.json:3:6", "'s2.safetensors'", "all 2 shards") { try partial.tensor(named: "c") as Any }
+        let wrong = try sharded { $0["model.safetensors.index.json"] = Self.index([("a", "s1.safetensors"), ("d", "s1.safetensors")]) }
+        #expect(wrong.tensorNames == ["a"])
+        expectError(.mismatch, "'d'", "'s1.safetensors'", ":4:6") { try wrong.tensor(named: "d") as Any }
+        expectError(.notFound, "index.json:4:6", "'s1.safetensors'") {
+            try sharded { ($0["s1.safetensors"], $0["s2.safetensors"]) = (nil, nil) }
         }
         expectError(.malformed, "dir/s1.safetensors") { try sharded { $0["s1.safetensors"] = [1] } }
+    }
+
+    @Test func tensorsAreFoundWhereTheyAre() throws {
+        // In another shard than the index says, which another name brings in.
+        let moved = try sharded {
+            $0["model.safetensors.index.json"] = Self.index([("a", "s2.safetensors"), ("c", "s2.safetensors"), ("b", "s1.safetensors")])
+        }
+        #expect(moved.tensorNames == ["a", "b", "c"] && moved.tensors.map(\.file) == ["dir/s1.safetensors", "dir/s1.safetensors", "dir/s2.safetensors"])
+        // In both: the index decides.
+        let twice = try sharded {
+            $0["s1.safetensors"] = Self.shard(["a", "b", "c"])
+            $0["s2.safetensors"] = Self.shard(["c", "a"])
+        }
+        #expect(twice.tensorNames == ["a", "b", "c"] && twice.tensors.map(\.shard) == [0, 0, 1])
+        // Shards that were renamed after the index was written.
+        let renamed = try sharded {
+            $0["model-00001-of-00002.safetensors"] = $0.removeValue(forKey: "s1.safetensors")
+            $0["model-00002-of-00002.safetensors"] = $0.removeValue(forKey: "s2.safetensors")
+        }
+        #expect(renamed.tensorNames == ["a", "b", "c"] && renamed.unreadable.isEmpty)
+    }
+
+    @Test(arguments: [
+        ["model-00001-of-00001.safetensors"], ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+        ["model-00000-of-00002.safetensors", "model-00001-of-00002.safetensors"], ["model.fp16.safetensors"], ["weights.safetensors"],
+        ["part-1.SAFETENSORS", "part-2.SAFETENSORS"], ["consolidated.safetensors"],
+        ["consolidated-00001-of-00002.safetensors", "consolidated-00002-of-00002.safetensors"],
+    ])
+    func withoutAnIndex(_ names: [String]) throws {
+        var files = ["config.json": Self.config, "adapter_model.safetensors": Self.shard(["x"])]
+        for (number, name) in names.enumerated() { files[name] = Self.shard(["t\(number)"]) }
+        let model = try ModelFiles.open(files: files, name: "dir")
+        #expect(model.tensorNames == names.indices.map { "t\($0)" })
+        #expect(model.tensors.map(\.file) == names.map { "dir/\($0)" } && model.tensors.map(\.shard) == Array(names.indices))
+        let hint = model.huggingFace?.missingTensorHint
+        if names[0].hasPrefix("consolidated") {
+            #expect(hint?.contains(names[0]) == true && hint?.contains("model.safetensors") == true)
+            // Published twice: the files of transformers count.
+            files["model-00001-of-00001.safetensors"] = Self.shard(["m"])
+            #expect(try ModelFiles.open(files: files, name: "dir").tensorNames == ["m"])
+        } else {
+            #expect(hint == nil)
+        }
+    }
+
+    @Test func incompleteSets() {
+        func open(_ names: String...) throws -> ModelFiles {
+            let files = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Self.shard(["t\($0)"])) })
+            return try ModelFiles.open(files: files.merging(["config.json": Self.config]) { a, _ in a }, name: "dir")
+        }
+        expectError(.notFound, "dir", "shard 2 of 3 is missing", "model-00002-of-00003.safetensors") {
+            try open("model-00001-of-00003.safetensors", "model-00003-of-00003.safetensors")
+        }
+        expectError(.notFound, "model-00001-of-00002.safetensors") { try open("model-00002-of-00002.safetensors") }
+        // A count that no memory holds.
+        expectError(.notFound, "shard 1 of 10000") { try open("model-00002-of-10000.safetensors") }
+    }
+
+    @Test func anAdapterIsNoModel() {
+        expectError(.notFound, "adapter_model.safetensors is there", "another model") {
+            try ModelFiles.open(files: ["config.json": Self.config, "adapter_model.safetensors": Self.shard(["x"])], name: "dir")
+        }
+    }
+
+    @Test(arguments: [
+        "pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt", "consolidated.00.pth", "epoch=3.ckpt", "tf_model.h5", "weights.npz",
+        "model.onnx",
+    ])
+    func otherWeightsAreNamed(_ name: String) {
+        expectError(.notFound, "neither model.safetensors nor", "\(name) is there") {
+            try ModelFiles.open(files: ["config.json": Self.config, name: [], "training_args.bin": [], "optimizer.pt": []], name: "dir")
+        }
     }
 
     @Test(arguments: ["../s1.safetensors", "/etc/passwd", "..", ".", "", "sub/s1.safetensors", "a\\\\b", "s1\\u0000.safetensors"])
@@ -77,6 +153,7 @@ import Testing
         expectError(.notFound, "neither model.safetensors nor", "pytorch_model.bin is there") {
             try ModelFiles.open(files: ["config.json": Self.config, "pytorch_model.bin": []], name: "dir")
         }
+        expectError(.notFound, "no config.json", "params.json is there") { try ModelFiles.open(files: ["params.json": []], name: "dir") }
         let bare = try ModelFiles.open(files: ["config.json": Self.config], name: "dir", weights: false)
         #expect(bare.tensors.isEmpty && bare.config?["model_type"]?.string == "tiny")
     }

@@ -44,7 +44,8 @@ import Testing
         expectError(.malformed, "z.bin", "zip archive") { try ModelFiles.open(path: zip) }
         expectError(.notFound, "missing.gguf", "no such file") { try ModelFiles.open(path: scratch.file("missing.gguf")) }
         expectError(.notFound, "no such file") { try ModelFiles.open(path: text + "/x") }
-        expectError(.notFound, scratch.path, "config.json") { try ModelFiles.open(path: scratch.path) }
+        let bare = try Scratch()
+        expectError(.notFound, bare.path, "config.json") { try ModelFiles.open(path: bare.path) }
         expectError(.io, "not a regular file") { try ModelFiles.open(path: "/dev/null") }
         // Opening a pipe must not wait for someone to write into it.
         #expect(mkfifo(scratch.file("pipe.gguf"), 0o600) == 0)

@@ -149,7 +149,8 @@ extension BuildContext {
             let others = missing.names.dropFirst().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
             throw HadalError(
                 .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) wants it", at: Place(source.name),
-                hint: "weight '\(spec.name)' of \(description.name)" + (others.isEmpty ? "" : "; also looked for \(others)"))
+                hint: "weight '\(spec.name)' of \(description.name)" + (others.isEmpty ? "" : "; also looked for \(others)")
+                    + (source.missingTensorHint.map { "; \($0)" } ?? ""))
         }
         let result: WeightRecipe.Shape
         do { result = try recipe.shape() } catch let error as HadalError {

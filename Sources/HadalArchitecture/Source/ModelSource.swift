@@ -19,12 +19,15 @@ public protocol ModelSource: Sendable {
     func tensorInfo(_ name: String) throws -> TensorInfo?
     /// A tensor's data as stored, valid while `self` lives.
     func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer
+    /// What may be wrong when a tensor is missing; nil: nothing particular.
+    var missingTensorHint: String? { get }
     /// A tensor made up as it is asked for, when a model is planned from its configuration alone; nil: tensors are found in files.
     func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo?
 }
 
 extension ModelSource {
     public var quantization: WeightQuantization? { configuration.flatMap { WeightQuantization($0) } }
+    public var missingTensorHint: String? { nil }
     public func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? { nil }
 }
 
@@ -33,6 +36,8 @@ extension ModelFiles: ModelSource {
     public var name: String { path }
     public var configuration: JSONDocument? { configDocument }
     public var quantization: WeightQuantization? { huggingFace?.quantization }
+
+    public var missingTensorHint: String? { huggingFace?.missingTensorHint }
 
     public func metadataValue(_ key: String) -> ExpressionValue? { metadata(key).flatMap { ExpressionValue($0) } }
 

@@ -29,7 +29,7 @@ public struct GGUFShards: Sendable {
         }
         var all: [GGUFFile] = []
         for i in 1...count {
-            let sibling = GGUFShardName(prefix: name.prefix, number: i, count: count).path
+            let sibling = Self.existing(name.path(of: i))
             if i == name.number {
                 all.append(opened)
                 continue
@@ -43,6 +43,15 @@ public struct GGUFShards: Sendable {
             }
         }
         try self.init(files: all)
+    }
+
+    /// A path, or that of a file there whose name differs in capitals alone.
+    private static func existing(_ path: String) -> String {
+        let slash = path.lastIndex(of: "/")
+        let provider = FileProvider(directory: slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".")
+        let name = String(slash.map { path[path.index(after: $0)...] } ?? path[...])
+        guard !provider.exists(name), let other = provider.names.first(where: { $0.lowercased() == name.lowercased() }) else { return path }
+        return provider.path(other)
     }
 
     /// Checks that files are all the shards of one model, in order.

@@ -46,6 +46,21 @@ public struct FileProvider: Sendable {
         return access(path(name), F_OK) == 0
     }
 
+    /// The names of all files, sorted; empty for a directory that cannot be read.
+    public var names: [String] {
+        if let memory { return memory.keys.map(\.text).sorted() }
+        guard let listing = opendir(directory) else { return [] }
+        defer { closedir(listing) }
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
     /// Whether a name from a file can only mean a file in the directory itself.
     static func isPlain(_ name: String) -> Bool {
         !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255

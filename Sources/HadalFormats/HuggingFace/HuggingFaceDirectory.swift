@@ -7,6 +7,7 @@ public struct HuggingFaceDirectory: Sendable {
     public static let configName = "config.json"
     public static let weightsName = "model.safetensors"
     public static let indexName = "model.safetensors.index.json"
+    private static let originalConfigName = "params.json"
     static let maximumTextLength = 64 << 20
 
     public let provider: FileProvider
@@ -19,6 +20,8 @@ public struct HuggingFaceDirectory: Sendable {
     public let shards: [SafetensorsFile]
     public let tensors: [TensorInfo]
     public let unreadable: [UnreadableTensor]
+    /// What may be wrong when a tensor is missing; nil: nothing particular.
+    public private(set) var missingTensorHint: String?
 
     /// - Parameter weights: whether to open the weights at all; a tokenizer or a template needs none.
     /// - Throws: `notFound` naming the file; `malformed` or `mismatch` with a place.
@@ -27,7 +30,9 @@ public struct HuggingFaceDirectory: Sendable {
         guard let config = try Self.json(Self.configName, provider) else {
             throw HadalError(
                 .notFound, "no \(Self.configName) in this directory", at: Place(provider.directory),
-                hint: "a model is a GGUF file or a directory with \(Self.configName) and \(Self.weightsName)")
+                hint: provider.exists(Self.originalConfigName)
+                    ? "\(Self.originalConfigName) is there, the original release's; the model as published for transformers is read"
+                    : "a model is a GGUF file or a directory with \(Self.configName) and \(Self.weightsName)")
         }
         self.config = config
         generationConfig = try Self.json("generation_config.json", provider)
@@ -40,23 +45,48 @@ public struct HuggingFaceDirectory: Sendable {
         }
         quantization = try WeightQuantization(config) { try Self.json($0, provider) }
         try quantization?.check()
-        if let whole = try provider.open(Self.weightsName) {
-            let file = try SafetensorsFile(source: whole)
-            shards = [file]
-            tensors = file.tensors
-            unreadable = file.unreadable
+        let names = SafetensorsNames(provider)
+        let files: [String]
+        if provider.exists(Self.weightsName) {
+            files = [Self.weightsName]
         } else if let index = try Self.json(Self.indexName, provider) {
             let opened = try SafetensorsIndex(index).open(provider)
             shards = opened.shards
             tensors = opened.tensors
             unreadable = opened.unreadable
+            return
         } else {
-            let other = ["pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack", "consolidated.00.pth"]
-                .first(where: provider.exists)
+            try names.checkComplete(provider)
+            files = names.files
+        }
+        guard !files.isEmpty else {
             throw HadalError(
                 .notFound, "neither \(Self.weightsName) nor \(Self.indexName) in this directory", at: Place(provider.directory),
-                hint: other.map { "\($0) is there, but only safetensors weights are read" })
+                hint: Self.otherWeights(provider))
         }
+        shards = try files.map { name in
+            guard let source = try provider.open(name) else { throw HadalError(.notFound, "the file is gone", at: Place(provider.path(name))) }
+            return try SafetensorsFile(source: source)
+        }
+        tensors = shards.enumerated().flatMap { number, file in file.tensors.map { $0.inShard(number) } }
+        unreadable = shards.flatMap(\.unreadable)
+        if names.areOriginal, files == names.files {
+            missingTensorHint =
+                "the weights are in \(files.joined(separator: ", ")), which may have the names of the original release; "
+                + "\(Self.weightsName) with those of transformers is read"
+        }
+    }
+
+    /// What is there in place of weights that are read.
+    private static func otherWeights(_ provider: FileProvider) -> String? {
+        let endings = [".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".npz", ".onnx", ".index.json"]
+        let starts = ["pytorch_model", "consolidated", "model", "tf_model", "flax_model", "weights"]
+        // What training leaves, and vocabularies.
+        let others = ["training_args", "optimizer", "scheduler", "rng_state", "tokenizer"]
+        let names = provider.names.filter { name in endings.contains { name.lowercased().hasSuffix($0) } && !others.contains { name.hasPrefix($0) } }
+        let likeliest = starts.lazy.compactMap { start in names.first { $0.hasPrefix(start) } }.first ?? names.first
+        if let likeliest { return "\(likeliest) is there, but only safetensors and GGUF weights are read" }
+        return provider.names.first { SafetensorsNames.isAdapter($0) }.map { "\($0) is there, which goes over the weights of another model" }
     }
 
     /// A JSON file of the directory whose root is an object; nil if there is none of that name.

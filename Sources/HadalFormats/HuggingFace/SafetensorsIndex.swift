@@ -41,33 +41,56 @@ struct SafetensorsIndex {
         shardNames = names.sorted { Array($0.0.utf8).lexicographicallyPrecedes(Array($1.0.utf8)) }
     }
 
-    /// Opens every shard and finds every tensor that the index names. Tensors that it does not name are left out.
+    /// Opens the shards and finds every tensor that the index names, in another shard too. Tensors that it does not name are left out.
+    ///
+    /// A name that no file holds is an error only when the tensor is asked for: an index may name what was left out of a copy.
+    /// - Throws: `notFound` when none of the files is there.
     func open(_ provider: FileProvider) throws -> Opened {
-        var opened = Opened()
-        var found: Set<ExactString> = []
-        for (number, shard) in shardNames.enumerated() {
-            guard let source = try provider.open(shard.name) else {
-                throw HadalError(
-                    .notFound, "the index names the shard '\(shard.name)', which is not in the directory",
-                    at: document.place(of: shard.value), hint: "download all \(shardNames.count) shards")
-            }
-            let file = try SafetensorsFile(source: source)
-            func belongs(_ name: String) -> Bool { map[name]?.string.map { ExactString($0) == ExactString(shard.name) } ?? false }
-            for tensor in file.tensors where belongs(tensor.name) {
-                found.insert(ExactString(tensor.name))
-                opened.tensors.append(tensor.inShard(number))
-            }
-            for tensor in file.unreadable where belongs(tensor.name) {
-                found.insert(ExactString(tensor.name))
-                opened.unreadable.append(tensor)
-            }
-            opened.shards.append(file)
+        var files: [(name: String, file: SafetensorsFile)] = []
+        var missing: Set<ExactString> = []
+        func open(_ name: String) throws -> Bool {
+            guard let source = try provider.open(name) else { return false }
+            files.append((name, try SafetensorsFile(source: source)))
+            return true
         }
-        for member in map.members where !found.contains(ExactString(member.key)) {
-            throw HadalError(
-                .mismatch, "the index says that tensor '\(member.key)' is in '\(member.value.string ?? "")', but that file does not hold it",
-                at: document.place(of: member.value))
+        for shard in shardNames where try !open(shard.name) { missing.insert(ExactString(shard.name)) }
+        if !missing.isEmpty {
+            // Shards may have been renamed.
+            let known = Set(shardNames.map { ExactString($0.name) })
+            for name in SafetensorsNames(provider).files where !known.contains(ExactString(name)) { _ = try open(name) }
+        }
+        guard !files.isEmpty else { throw missingShard(shardNames[0].name, at: shardNames[0].value) }
+
+        // The file of each tensor: the one that the index names, if that holds it.
+        var holder: [ExactString: Int] = [:]
+        for (number, entry) in files.enumerated() {
+            for name in entry.file.tensors.map(\.name) + entry.file.unreadable.map(\.name) {
+                guard let shard = map[name]?.string else { continue }
+                if ExactString(shard) == ExactString(entry.name) || holder[ExactString(name)] == nil { holder[ExactString(name)] = number }
+            }
+        }
+        var opened = Opened()
+        for (number, entry) in files.enumerated() {
+            opened.shards.append(entry.file)
+            opened.tensors += entry.file.tensors.filter { holder[ExactString($0.name)] == number }.map { $0.inShard(number) }
+            opened.unreadable += entry.file.unreadable.filter { holder[ExactString($0.name)] == number }
+        }
+        for member in map.members where holder[ExactString(member.key)] == nil {
+            let shard = member.value.string ?? ""
+            let error =
+                missing.contains(ExactString(shard))
+                ? missingShard(shard, at: member.value)
+                : HadalError(
+                    .mismatch, "the index says that tensor '\(member.key)' is in '\(shard)', but that file does not hold it",
+                    at: document.place(of: member.value))
+            opened.unreadable.append(UnreadableTensor(name: member.key, file: document.file, absence: error))
         }
         return opened
+    }
+
+    private func missingShard(_ name: String, at value: JSON) -> HadalError {
+        HadalError(
+            .notFound, "the index names the shard '\(name)', which is not in the directory", at: document.place(of: value),
+            hint: "download all \(shardNames.count) shards")
     }
 }

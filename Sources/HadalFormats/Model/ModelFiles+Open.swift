@@ -6,7 +6,8 @@ import Darwin
 #endif
 
 extension ModelFiles {
-    /// Opens a GGUF file (any shard of a split one) or a Hugging Face directory. What a file is, its first bytes say.
+    /// Opens a GGUF file (any shard of a split one), a Hugging Face directory, or the GGUF model that lies in a directory with no weights in
+    /// safetensors. What a file is, its first bytes say.
     ///
     /// - Parameter weights: false to open a directory for its configuration and tokenizer alone.
     /// - Throws: `HadalError` with the file, the field and both values.
@@ -18,8 +19,18 @@ extension ModelFiles {
             throw HadalError(.io, "cannot open: \(String(cString: strerror(reason)))", at: Place(path))
         }
         if info.st_mode & S_IFMT == S_IFDIR {
-            return try ModelFiles(huggingFace: HuggingFaceDirectory(FileProvider(directory: path), weights: weights))
+            let provider = FileProvider(directory: path)
+            // A publisher of GGUF files may put the config.json beside them that they were made from.
+            let isHuggingFace = provider.exists(HuggingFaceDirectory.configName) && (!weights || !SafetensorsNames(provider).files.isEmpty)
+            guard !isHuggingFace, let model = try GGUFDirectory.model(in: path) else {
+                return try ModelFiles(huggingFace: HuggingFaceDirectory(provider, weights: weights))
+            }
+            return try open(file: model)
         }
+        return try open(file: path)
+    }
+
+    private static func open(file path: String) throws -> ModelFiles {
         let source = try ByteSource(path: path)
         guard GGUFFile.hasMagic(source) else { throw notAModel(source) }
         return try ModelFiles(gguf: GGUFShards(path: path), path: path)

@@ -1,4 +1,5 @@
 import HadalCore
+import HadalFormats
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -50,18 +51,7 @@ enum FileBytes {
     }
 
     /// Names in a directory, sorted; empty when it cannot be read.
-    static func names(in directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
+    static func names(in directory: String) -> [String] { FileProvider(directory: directory).names }
 
     /// Creates a directory and the missing ones above it.
     static func createDirectory(_ path: String) throws {

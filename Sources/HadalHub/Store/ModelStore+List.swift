@@ -15,7 +15,7 @@ extension ModelStore {
         FileBytes.names(in: directory).filter { name in
             guard CatalogueEntry.isValidName(name), FileBytes.isDirectory(directory(of: name)) else { return false }
             if let entry = catalogue[name] { return presentBytes(of: entry) + partialBytes(of: entry) > 0 }
-            return Self.modelPath(inDirectory: directory(of: name)) != nil
+            return (try? Self.modelPath(inDirectory: directory(of: name))) != nil
         }
     }
 
@@ -35,7 +35,7 @@ extension ModelStore {
         let directory = directory(of: name)
         let bytes = FileBytes.names(in: directory).reduce(0) { $0 + (FileBytes.status("\(directory)/\($1)")?.bytes ?? 0) }
         return InstalledModel(
-            name: name, directory: directory, path: Self.modelPath(inDirectory: directory), bytes: bytes, expectedBytes: nil,
+            name: name, directory: directory, path: try? Self.modelPath(inDirectory: directory), bytes: bytes, expectedBytes: nil,
             state: .complete, isVerified: false, entry: nil)
     }
 

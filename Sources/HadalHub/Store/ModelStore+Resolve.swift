@@ -1,4 +1,5 @@
 import HadalCore
+import HadalFormats
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -24,9 +25,11 @@ extension ModelStore {
             if let path = try modelPath(of: entry) { return path }
             throw HadalError(.notFound, "the model '\(model)' is not installed", hint: installHint(entry))
         }
-        if CatalogueEntry.isValidName(model), let path = Self.modelPath(inDirectory: directory(of: model)) { return path }
+        if CatalogueEntry.isValidName(model), let path = try Self.modelPath(inDirectory: directory(of: model)) { return path }
+        // Opening it says what is missing.
+        if FileBytes.isDirectory(model) { return model }
         let known = Set(catalogue.names).union(installedNames()).sorted()
-        let looksLikeAPath = model.contains("/") || model.hasSuffix(".gguf") || model.hasSuffix(".safetensors")
+        let looksLikeAPath = model.contains("/") || [".gguf", ".safetensors"].contains { model.lowercased().hasSuffix($0) }
         throw HadalError(
             .notFound, looksLikeAPath ? "there is no file or directory '\(model)'" : "there is no model or file '\(model)'",
             hint: "models: \(known.joined(separator: ", ")); `hadal pull NAME` fetches one")
@@ -78,24 +81,14 @@ extension ModelStore {
         }
         guard FileBytes.isDirectory(model) else { return model }
         // A directory that happens to have a model's name, with no model in it, must not hide the model.
-        return modelPath(inDirectory: model) ?? (CatalogueEntry.isValidName(model) ? nil : model)
+        return try modelPath(inDirectory: model) ?? (CatalogueEntry.isValidName(model) ? nil : model)
     }
 
-    /// What a directory stands for; nil when it holds no model, or several.
-    static func modelPath(inDirectory directory: String) -> String? {
+    /// What a directory stands for; nil when it holds no model.
+    /// - Throws: `invalidArgument` naming the models when it holds several.
+    static func modelPath(inDirectory directory: String) throws -> String? {
         guard FileBytes.isDirectory(directory) else { return nil }
-        let names = FileBytes.names(in: directory)
-        if names.contains("config.json") { return directory }
-        let models = names.filter { $0.hasSuffix(".gguf") && !$0.hasPrefix(".") && !isLaterShard($0) }
-        return models.count == 1 ? "\(directory)/\(models[0])" : nil
-    }
-
-    /// Whether a name ends like `-00002-of-00003.gguf` with a number above 1.
-    private static func isLaterShard(_ name: String) -> Bool {
-        let parts = name.dropLast(".gguf".count).split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[parts.count - 2] == "of", parts[parts.count - 1].count == 5, parts[parts.count - 3].count == 5,
-            Int(parts[parts.count - 1]) != nil, let number = Int(parts[parts.count - 3])
-        else { return false }
-        return number > 1
+        if FileBytes.names(in: directory).contains("config.json") { return directory }
+        return try GGUFDirectory.model(in: directory)
     }
 }
