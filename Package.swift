@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "HadalCPU",
             dependencies: [
-                "HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "HadalKernelFiles", "HadalMachine", "HadalPluginHeader", "CHadalPlugin",
+                "HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "HadalKernelFiles", "HadalPluginHeader", "CHadalPlugin",
                 "CHadalKernels", "CHadalSystem",
             ],
             path: "Plugins/CPU", exclude: ["Plugin"]),

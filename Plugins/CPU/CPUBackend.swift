@@ -1,7 +1,6 @@
 import CHadalKernels
 import HadalBackend
 import HadalCore
-import HadalMachine
 
 /// The processor itself: SIMD kernels of `kernels/*/cpu.c`, chosen at run time, on a pool of threads.
 public struct CPUBackend: Backend {

@@ -50,7 +50,7 @@ public struct ReferenceBackend: Backend {
         return ReferenceDevice(info: Self.deviceInfo(), threads: threads == 0 ? Self.processors : threads, contracts: contracts)
     }
 
-    private static var processors: Int { min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 256) }
+    private static var processors: Int { min(Processors.usableHyperthreads, 256) }
 
     private static func deviceInfo() -> DeviceInfo {
         var info = DeviceInfo(kind: .cpu, id: "reference", name: "Reference")

@@ -1,3 +1,4 @@
+import HadalCore
 import HadalMachine
 import Testing
 

@@ -2,7 +2,6 @@ import CHadalKernels
 import HadalBackend
 import HadalCore
 import HadalGraph
-import HadalMachine
 
 #if canImport(Glibc)
 import Glibc

@@ -20,7 +20,7 @@ extension QuantizationPlan {
         to path: String, threads: Int? = nil, progress: ((_ done: Int, _ total: Int) throws -> Void)? = nil
     ) throws -> QuantizationReport {
         try check(output: path)
-        let threads = max(1, threads ?? ProcessInfo.processInfo.activeProcessorCount)
+        let threads = max(1, threads ?? Processors.usableHyperthreads)
         let total = bytes
         var done = 0
         // A class, as the closures below run while this method waits.

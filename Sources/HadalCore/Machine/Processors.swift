@@ -6,20 +6,31 @@ import Darwin
 
 /// How many cores this process may use, and what they are called.
 public enum Processors {
-    /// Physical cores within the process's affinity mask and its control group's quota; at least 1.
-    public static let usable: Int = {
-        #if os(Linux)
-        let allowed = affinity()
+    /// Threads that this process should compute with: its cores, and no more than its quota; at least 1.
+    public static let usable = usable(cores: cores, quota: quota?.value)
+
+    /// The same where hyperthreads of one core count each.
+    public static let usableHyperthreads = usable(cores: affinity().count, quota: quota?.value)
+
+    /// Physical cores within the process's affinity mask, which its cpuset narrows; at least 1.
+    public static let cores: Int = {
         var cores = Set<String>()
-        for processor in allowed {
+        for processor in affinity() {
             // Hyperthreads of one core list the same siblings.
             cores.insert(text("/sys/devices/system/cpu/cpu\(processor)/topology/thread_siblings_list") ?? "\(processor)")
         }
-        return max(1, min(cores.count, quota() ?? Int.max))
-        #else
-        return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-        #endif
+        return max(1, cores.count)
     }()
+
+    /// The tightest CPU quota of the process's control groups, in processors; nil without one.
+    public static let quota = ControlGroups().processors
+
+    /// A fraction of a processor more is no thread more: threads that wait for each other would all wait for it.
+    static func usable(cores: Int, quota: Double?) -> Int {
+        max(1, quota.map { $0 < Double(cores) ? Int($0) : cores } ?? cores)
+    }
+
+    private static func text(_ path: String) -> String? { SystemFile.text(path) }
 
     public static let modelName: String = {
         let line = text("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
@@ -47,7 +58,6 @@ public enum Processors {
         }.max()
     }
 
-    #if os(Linux)
     /// Numbers of the processors in this process's affinity mask.
     private static func affinity() -> [Int] {
         let line = text("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
@@ -58,27 +68,5 @@ public enum Processors {
             return Array(first...last)
         }
         return allowed.isEmpty ? Array(0..<max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))) : allowed
-    }
-
-    /// Whole processors that the control group's quota allows, or nil when there is none.
-    private static func quota() -> Int? {
-        let fields = (text("/sys/fs/cgroup/cpu.max") ?? "").split { $0 == " " || $0 == "\n" }
-        guard fields.count == 2, let limit = Int(fields[0]), let period = Int(fields[1]), period > 0 else { return nil }
-        return max(1, limit / period)
-    }
-    #endif
-
-    private static func text(_ path: String) -> String? {
-        let file = open(path, O_RDONLY)
-        guard file >= 0 else { return nil }
-        defer { close(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < 1 << 20 {
-            let got = read(file, &chunk, chunk.count)
-            guard got > 0 else { break }
-            bytes += chunk[..<got]
-        }
-        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,0 +1,25 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Files of /proc and /sys: they have no length beforehand.
+public enum SystemFile {
+    private static let most = 4 << 20
+
+    /// nil for a file that is absent, empty or cannot be read.
+    public static func text(_ path: String) -> String? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16384)
+        while bytes.count < most {
+            let got = read(file, &chunk, chunk.count)
+            guard got > 0 else { break }
+            bytes += chunk[..<got]
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+}
