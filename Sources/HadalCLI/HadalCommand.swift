@@ -32,9 +32,11 @@ struct HadalCommand: ParsableCommand {
     /// Errors of the model or the machine exit 1, mistakes on the command line 2.
     static func main() {
         signal(SIGPIPE, SIG_IGN)
+        StandardStream.reserve()
         do {
             var command = try parseAsRoot(ProgramArguments.afterName)
             try command.run()
+            StandardStream.finish()
         } catch let error as HadalError {
             Terminal.error(error.description)
             Foundation.exit(1)
@@ -48,7 +50,8 @@ struct HadalCommand: ParsableCommand {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             if code == .success {
-                if !text.isEmpty { print(text) }
+                if !text.isEmpty { Terminal.line(text) }
+                StandardStream.finish()
                 Foundation.exit(0)
             }
             if code == .validationFailure {

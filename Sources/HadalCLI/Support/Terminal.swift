@@ -3,10 +3,7 @@ import Hadal
 
 /// Writing to the terminal: results to stdout at once, everything else to stderr.
 enum Terminal {
-    static func write(_ text: String, to handle: FileHandle) {
-        // A reader that went away ends the program quietly, as other tools do.
-        do { try handle.write(contentsOf: Data(text.utf8)) } catch { exit(0) }
-    }
+    static func write(_ text: String, to stream: StandardStream) { stream.write(text) }
 
     static func out(_ text: String) { write(text, to: .standardOutput) }
     static func line(_ text: String) { out(text + "\n") }
