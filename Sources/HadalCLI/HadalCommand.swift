@@ -34,7 +34,7 @@ struct HadalCommand: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         StandardStream.reserve()
         do {
-            var command = try parseAsRoot(ProgramArguments.afterName)
+            var command = try parseAsRoot(NumericArguments.joined(ProgramArguments.afterName))
             try command.run()
             StandardStream.finish()
         } catch let error as HadalError {

@@ -36,3 +36,13 @@ public struct ByteCount: Sendable, Equatable {
         }
     }
 }
+
+extension ByteCount: CustomStringConvertible {
+    /// As `init(_:)` reads it, with the largest unit that leaves a whole number: "1GiB", "1500000".
+    public var description: String {
+        for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] where bytes != 0 && bytes & (1 << shift - 1) == 0 {
+            return "\(bytes >> shift)\(unit)"
+        }
+        return "\(bytes)"
+    }
+}

@@ -20,10 +20,8 @@ public final class Engine: @unchecked Sendable {
     public let backendDescription: String
     /// Most tokens a session may hold.
     public let contextLength: Int
-    /// What the model's files recommend, over Hadal's defaults.
-    public let recommendedSampling: SamplingOptions
-    /// Which settings the model's files name, as in `SamplingOptions.json`.
-    public let recommendedSettings: Set<String>
+    /// What the model's files recommend for generating.
+    public let recommendation: GenerationRecommendation
 
     let program: Program
     let runner: StepRunner
@@ -104,7 +102,7 @@ public final class Engine: @unchecked Sendable {
         backendDescription = placed.summary
         supportsBatches = sequences > 1
         endTokens = prepared.tokenizer?.special.endIDs ?? []
-        (recommendedSampling, recommendedSettings) = model.recommendedSampling
+        recommendation = GenerationRecommendation(prepared.files, endTokens: endTokens)
         self.options = options
         self.model = model
         self.plan = plan
@@ -139,6 +137,11 @@ public final class Engine: @unchecked Sendable {
             return found
         }
     }
+
+    /// What the model's files recommend, over Hadal's defaults.
+    public var recommendedSampling: SamplingOptions { recommendation.options.sampling }
+    /// Which settings the model's files name, as in `GenerationRecommendation.named`.
+    public var recommendedSettings: Set<String> { recommendation.named }
 
     public var vocabularySize: Int { model.vocabularySize }
     public var cacheDType: DType { options.cacheDType }

@@ -11,6 +11,11 @@ struct ByteCountTests {
     @Test(arguments: ["", "GiB", "-1", "2XB", "2GiBs", "1e9", "99999999999999999999", "9999999999GiB", "..", "1.2.3G", "٣"])
     func refuses(text: String) { #expect(ByteCount(text) == nil) }
 
+    @Test(arguments: [(0, "0"), (1 << 30, "1GiB"), (3 << 29, "1536MiB"), (4096, "4KiB"), (1_500_001, "1500001"), (Int.max, "9223372036854775807")])
+    func writes(bytes: Int, text: String) {
+        #expect("\(ByteCount(bytes: bytes))" == text && ByteCount(text)?.bytes == bytes)
+    }
+
     @Test func optionsTakeThem() throws {
         let option = OptionSpec(name: "room", kind: .int, defaultValue: .int(0), minimum: 0, help: "")
         #expect(try option.parse("2GiB") == .int(2 << 30) && option.parse("17") == .int(17) && option.parse("-0") == .int(0))

@@ -103,6 +103,12 @@ struct VocabularyTests {
                 #expect(file.metadata("tokenizer.chat_template.tool_use")?.string == "B")
                 #expect(file.metadata("tokenizer.chat_templates")?.array?.strings == ["tool_use"])
                 #expect(file.metadata("general.sampling.temp") == .float32(0.6) && file.metadata("general.sampling.top_k") == .int32(20))
+                // Greedy is a temperature of 0; what GGUF has no key for is noted.
+                try write("generation_config.json", #"{"do_sample": false, "temperature": 0.6, "suppress_tokens": [3], "max_length": null}"#)
+                let greedy = try Quantizing.plan(try ModelFiles.open(path: folder), .f16)
+                #expect(greedy.notes.contains { $0.contains("'suppress_tokens'") } && !greedy.notes.contains { $0.contains("max_length") })
+                _ = try greedy.write(to: "\(other)/greedy.gguf")
+                #expect(try ModelFiles.open(path: "\(other)/greedy.gguf").metadata("general.sampling.temp") == .float32(0))
                 #expect(file.metadata("general.architecture")?.string == "llama" && file.metadata("general.file_type") == .uint32(1))
             }
         }

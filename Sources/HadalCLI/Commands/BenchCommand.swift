@@ -7,24 +7,19 @@ struct BenchCommand: ParsableCommand {
         discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as shares of what the machine is measured to do, just before and after. With --speculate also of a greedy answer to a random prompt, with and without drafts.")
 
     @OptionGroup var model: ModelOptions
-    @Option(name: .short, help: ArgumentHelp("Prompt tokens.", valueName: "n"))
+    @Option(name: .short, help: ArgumentHelp("Prompt tokens.", valueName: "n"), reading: NumberOption.integer(1...))
     var p = 512
-    @Option(name: .short, help: ArgumentHelp("Decode steps.", valueName: "n"))
+    @Option(name: .short, help: ArgumentHelp("Decode steps.", valueName: "n"), reading: NumberOption.integer(1...))
     var n = 128
-    @Option(name: .short, help: ArgumentHelp("Repetitions.", valueName: "n"))
+    @Option(name: .short, help: ArgumentHelp("Repetitions.", valueName: "n"), reading: NumberOption.integer(1...))
     var r = 5
-    @Option(help: ArgumentHelp("Tokens in the context when decoding begins.", valueName: "n"))
+    @Option(help: ArgumentHelp("Tokens in the context when decoding begins.", valueName: "n"), reading: NumberOption.integer(1...))
     var depth = 1
-    @Option(help: ArgumentHelp("Sequences decoded together; tokens a second are those of all.", valueName: "n"))
+    @Option(help: ArgumentHelp("Sequences decoded together; tokens a second are those of all.", valueName: "n"), reading: NumberOption.integer(1...))
     var sequences = 1
     @Flag(help: "Print JSON.")
     var json = false
     @OptionGroup var speculation: SpeculationArguments
-
-    func validate() throws {
-        guard p >= 1, n >= 1, r >= 1 else { throw ValidationError("-p, -n and -r must be 1 or more.") }
-        guard depth >= 1, sequences >= 1 else { throw ValidationError("--depth and --sequences must be 1 or more.") }
-    }
 
     func run() throws {
         let engine = try model.load(speculation) { $0.batchSequences = max($0.batchSequences, sequences) }

@@ -27,13 +27,12 @@ struct ChatCommand: ParsableCommand {
         """
 
     func run() throws {
-        try sampling.check()
         let request = try chat.request()
         let engine = try model.load(speculation, live)
         guard engine.chatTemplate != nil else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }
-        let chosen = try sampling.choose(for: engine)
+        let chosen = sampling.choose(for: engine, log: model.search.log)
         var conversation = Conversation(engine: engine, system: system)
         conversation.request = request
         let editor = LineEditor(historyFile: (try ModelStore.defaultDirectory()) + "/../chat-history")

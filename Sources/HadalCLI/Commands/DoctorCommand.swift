@@ -7,22 +7,26 @@ struct DoctorCommand: ParsableCommand {
         discussion: "Measures for a second or two; other work on the machine lowers what is seen.")
 
     @OptionGroup var search: SearchOptions
-    @Option(name: .shortAndLong, help: ArgumentHelp("Threads to measure with; default: all cores.", valueName: "n"))
-    var threads: Int?
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("Threads to measure with; default, or -1: one for each core it may use.", valueName: "n"),
+        transform: NumberOption.integer(1..., orMinusOne: "automatic"))
+    var threads: NumberOption.OptionalInteger?
     @Flag(help: "Print JSON.")
     var json = false
 
-    func validate() throws { if let threads, threads < 1 { throw ValidationError("--threads must be 1 or more.") } }
-
     func run() throws {
         let registry = try search.environment.registry()
-        let ceilings = try MachineCeilings.measure(threads: threads)
+        let ceilings = try MachineCeilings.measure(threads: threads?.value)
         let store = try ModelStore().list()
+        let (quota, memory) = (Processors.quota, ControlGroups().memory)
         if json {
             Terminal.json([
                 "version": JSON(.string(HadalVersion.current)),
                 "machine": [
-                    "threads": JSON(.int(Int64(ceilings.threads))), "instruction_set": JSON(.string(ceilings.instructionSet)),
+                    "threads": JSON(.int(Int64(ceilings.threads))), "cores": JSON(.int(Int64(Processors.cores))),
+                    "cpu_quota": quota.map { ["processors": JSON(.double($0.value)), "file": JSON(.string($0.file))] } ?? .null,
+                    "memory_limit": memory.map { ["bytes": JSON(.int(Int64($0.value))), "file": JSON(.string($0.file))] } ?? .null,
+                    "instruction_set": JSON(.string(ceilings.instructionSet)),
                     "read_bytes_per_second": JSON(.double(ceilings.readBandwidth)),
                     "float32_operations_per_second": JSON(.double(ceilings.floatOperations)),
                     "int8_operations_per_second": JSON(.double(ceilings.int8Operations)),
@@ -33,6 +37,13 @@ struct DoctorCommand: ParsableCommand {
         }
         Terminal.line("hadal \(HadalVersion.current), installed in \(Installation.directory)\n")
         Terminal.line("machine, \(ceilings.threads) threads, \(ceilings.instructionSet)")
+        if let quota {
+            let threads = Processors.usable
+            Terminal.line(
+                "  CPU quota of \(Terminal.number(quota.value, 2)) processors (\(quota.file)): "
+                    + "\(threads) thread\(threads == 1 ? "" : "s") by default on \(Processors.cores) core\(Processors.cores == 1 ? "" : "s")")
+        }
+        if let memory { Terminal.line("  memory limit of \(Terminal.bytes(memory.value)) (\(memory.file))") }
         Terminal.line(Terminal.table([
             ["  memory read", "\(Terminal.number(ceilings.readBandwidth / 1e9, 1)) GB/s", "bounds decode: tokens/s <= this / bytes of weights"],
             ["  float32", "\(Terminal.number(ceilings.floatOperations / 1e9, 0)) GFLOP/s"],

@@ -14,14 +14,15 @@ struct EvaluationText: ParsableArguments {
     var file: String?
     @Option(help: ArgumentHelp("Token ids instead of a text, BOS not among them: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList?
-    @Option(help: ArgumentHelp("Tokens from the start of one window to that of the next. Default: half of --context.", valueName: "tokens"))
+    @Option(
+        help: ArgumentHelp("Tokens from the start of one window to that of the next. Default: half of --context.", valueName: "tokens"),
+        transform: NumberOption.integer(1...))
     var stride: Int?
     @Flag(name: .customLong("no-bos"), help: "Put no BOS in front of windows, even where the model wants one.")
     var noBOS = false
 
     func validate() throws {
         guard (file == nil) != (tokens == nil) else { throw ValidationError("Give -f FILE or --tokens IDS.") }
-        if let stride, stride < 1 { throw ValidationError("--stride must be 1 or more.") }
     }
 
     func ids(_ engine: Engine) throws -> [Int32] {

@@ -16,11 +16,11 @@ struct PluginCommand: ParsableCommand {
         var op: [String] = []
         @Option(help: ArgumentHelp("Replay one case, by the id that a failure names.", valueName: "id"))
         var only: String?
-        @Option(help: ArgumentHelp("Seed of the random operands.", valueName: "n"))
+        @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
         var seed: UInt64 = 1
-        @Option(help: ArgumentHelp("Most cases an op.", valueName: "n"))
+        @Option(help: ArgumentHelp("Most cases an op.", valueName: "n"), reading: NumberOption.integer(1...))
         var cases = 40
-        @Option(help: ArgumentHelp("Which device of the plugin.", valueName: "index"))
+        @Option(help: ArgumentHelp("Which device of the plugin.", valueName: "index"), reading: NumberOption.integer(0...))
         var device = 0
         @Option(help: ArgumentHelp("Set an option of the plugin.", valueName: "option=value"))
         var set: [String] = []
@@ -28,7 +28,6 @@ struct PluginCommand: ParsableCommand {
         var json = false
 
         func validate() throws {
-            if cases < 1 { throw ValidationError("--cases must be 1 or more.") }
             for setting in set where !setting.contains("=") { throw ValidationError("--set wants option=value, not '\(setting)'.") }
         }
 

@@ -28,15 +28,16 @@ struct QuantizeCommand: ParsableCommand {
     var noTokenizer = false
     @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
     var architecture: String?
-    @Option(name: .shortAndLong, help: ArgumentHelp("Threads that encode (default: as many as there are processors).", valueName: "n"))
-    var threads: Int?
+    @Option(
+        name: .shortAndLong, help: ArgumentHelp("Threads that encode; default, or -1: as many as there are processors.", valueName: "n"),
+        transform: NumberOption.integer(1...1024, orMinusOne: "automatic"))
+    var threads: NumberOption.OptionalInteger?
     @Flag(name: .customLong("dry-run"), help: "Say what would be written, and write nothing.")
     var dryRun = false
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads must be between 1 and 1024.") }
         do { _ = try options() } catch let error as HadalError { throw ValidationError(error.description) }
     }
 
@@ -60,7 +61,7 @@ struct QuantizeCommand: ParsableCommand {
         Interrupt.onInterrupt {}
         Interrupt.includeTermination()
         defer { progress.finish() }
-        let report = try plan.write(to: output, threads: threads) { done, total in
+        let report = try plan.write(to: output, threads: threads?.value) { done, total in
             if Interrupt.wasInterrupted { throw HadalError(.cancelled, "interrupted; nothing was written") }
             progress.update(Double(done) / Double(max(total, 1)), detail: "\(Terminal.bytes(done)) of \(Terminal.bytes(total))")
         }

@@ -34,13 +34,12 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        try sampling.check()  // what can be told without a model is told before it is loaded
         let conversation = try readMessages()
         let request = try chat.request(conversation)
         let loadStart = ContinuousClock.now
         let engine = try model.load(speculation, live)
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
-        let chosen = try sampling.choose(for: engine)
+        let chosen = sampling.choose(for: engine, log: model.search.log)
         let session = engine.makeSession()
         Interrupt.onInterrupt { session.cancel() }
 
@@ -72,13 +71,11 @@ struct RunCommand: ParsableCommand {
     }
 
     private func readMessages() throws -> [ChatMessage] {
-        func standardInput() -> String { String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
         var list: [ChatMessage] = []
         if let messages {
-            list = try ChatMessage.list(
-                messages == "-" ? JSONDocument(parsing: standardInput(), file: "stdin") : JSONDocument(contentsOf: messages))
+            list = try ChatMessage.list(try InputText.json(messages))
         } else if let prompt {
-            list = [ChatMessage(role: "user", content: prompt == "-" ? standardInput() : prompt)]
+            list = [ChatMessage(role: "user", content: prompt == "-" ? InputText.prompt() : prompt)]
         }
         if let system { list.insert(ChatMessage(role: "system", content: system), at: 0) }
         return list

@@ -15,7 +15,7 @@ struct SynthCommand: ParsableCommand {
     var type: String
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"))
     var output: String
-    @Option(help: ArgumentHelp("Seed of the random weights.", valueName: "n"))
+    @Option(help: ArgumentHelp("Seed of the random weights; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 0
 
     func run() throws {

@@ -28,21 +28,14 @@ struct TemplateCommand: ParsableCommand {
         let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .local()
         if jsonl { return try runRows(template, clock) }
         guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }
-        let conversation = try Self.read(messages)
+        let conversation = try InputText.json(messages).root
         var variables = JSONObject([("add_generation_prompt", true)])
         for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
         for member in ChatArguments.variables(options).members { variables[member.key] = member.value }
         // {"messages": [...], "tools": [...]} is accepted as well as a bare list.
         let list = conversation["messages"] ?? conversation
-        let toolList = try tools.map { try Self.read($0) } ?? conversation["tools"]
+        let toolList = try tools.map { try InputText.json($0).root } ?? conversation["tools"]
         Terminal.out(try template.render(messages: list, tools: toolList, options: variables, now: clock))
-    }
-
-    private static func read(_ path: String) throws -> JSON {
-        if path == "-" {
-            return try JSONDocument(parsing: String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self), file: "stdin").root
-        }
-        return try JSONDocument(contentsOf: path).root
     }
 
     private func runRows(_ template: ChatTemplate, _ clock: TemplateClock) throws {
@@ -50,7 +43,7 @@ struct TemplateCommand: ParsableCommand {
         while let row = readLine() {
             number += 1
             guard !row.isEmpty else { continue }
-            let document = try JSONDocument(parsing: row, file: "row \(number)")
+            let document = try JSONDocument(parsing: InputText.withoutMark(row), file: "row \(number)")
             Terminal.line(try template.renderRow(document.root, now: clock).text())
         }
     }

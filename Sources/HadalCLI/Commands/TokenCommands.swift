@@ -35,17 +35,17 @@ struct GenerateIDsCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList
-    @Option(name: .short, help: ArgumentHelp("How many ids to generate.", valueName: "n"))
+    @Option(name: .short, help: ArgumentHelp("How many ids to generate.", valueName: "n"), reading: NumberOption.integer(0...))
     var n = 16
     @OptionGroup var speculation: SpeculationArguments
 
-    func validate() throws { if n < 0 { throw ValidationError("-n must be 0 or more.") } }
-
     func run() throws {
-        let session = try model.load(speculation).makeSession()
+        let engine = try model.load(speculation)
+        let session = engine.makeSession()
         try session.append(tokens.ids)
         var options = GenerationOptions()
         options.sampling = .greedy
+        options.sampling.suppressed = engine.recommendation.options.sampling.suppressed
         options.maxTokens = n
         options.ignoreEndOfText = true
         var ids: [Int32] = []
@@ -109,7 +109,7 @@ struct TokenizeCommand: ParsableCommand {
         while let row = readLine() {
             number += 1
             guard !row.isEmpty else { continue }
-            let document = try JSONDocument(parsing: row, file: "row \(number)")
+            let document = try JSONDocument(parsing: InputText.withoutMark(row), file: "row \(number)")
             guard let text = document.root["text"]?.string else {
                 throw HadalError(.malformed, "a row wants \"text\"", at: Place("row \(number)"))
             }

@@ -17,25 +17,28 @@ struct TraceCommand: ParsableCommand {
     var prompt: String?
     @Option(help: ArgumentHelp("Token ids instead of a prompt: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList?
-    @Option(name: .short, help: ArgumentHelp("Decode steps after the prompt.", valueName: "n"))
+    @Option(name: .short, help: ArgumentHelp("Decode steps after the prompt.", valueName: "n"), reading: NumberOption.integer(0...))
     var n = 4
     @Option(name: .shortAndLong, help: ArgumentHelp("The trace file.", valueName: "file"))
     var output = "trace.json"
     @Option(help: ArgumentHelp("Two backends to compare.", valueName: "a,b"))
     var compare: String?
-    @Option(help: "Bound on sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.")
+    @Option(
+        help: "Bound on sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.",
+        transform: NumberOption.number(atLeast: 0))
     var tolerance: Double?
     @Option(help: ArgumentHelp("With --compare: where the first op that differs is saved; default: its name, here.", valueName: "file"))
     var save: String?
     @Flag(name: .customLong("no-save"), help: "With --compare: save nothing.")
     var noSave = false
-    @Option(name: .customLong("save-limit"), help: ArgumentHelp("Most bytes of operands that are saved.", valueName: "bytes"))
+    @Option(
+        name: .customLong("save-limit"), help: ArgumentHelp("Most bytes of operands that are saved.", valueName: "bytes"),
+        reading: NumberOption.bytes(atLeast: 0))
     var saveLimit = ByteCount(bytes: 1 << 30)
     @Flag(help: "Print JSON (with --compare).")
     var json = false
 
     func validate() throws {
-        guard n >= 0 else { throw ValidationError("-n must be 0 or more.") }
         guard prompt != nil || tokens != nil else { throw ValidationError("Give -p PROMPT or --tokens IDS.") }
         if compare != nil, model.place != nil || model.planFile != nil {
             throw ValidationError("--compare runs all ops on each of two backends; --place and --plan do not go with it.")

@@ -8,7 +8,8 @@ struct ChatArguments: ParsableArguments {
 
     @Option(
         name: .customLong("reasoning-budget"),
-        help: ArgumentHelp("Most tokens to think before the answer must begin; 0: none.", valueName: "n"))
+        help: ArgumentHelp("Most tokens to think before the answer must begin; 0: none.", valueName: "n"),
+        transform: NumberOption.integer(0...))
     var reasoningBudget: Int?
 
     @Option(
@@ -25,7 +26,6 @@ struct ChatArguments: ParsableArguments {
     var options: [String] = []
 
     func validate() throws {
-        if let reasoningBudget, reasoningBudget < 0 { throw ValidationError("--reasoning-budget must be 0 or more.") }
         for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
     }
 
@@ -49,7 +49,7 @@ struct ChatArguments: ParsableArguments {
 
     /// An array of tools, bare or under `tools`.
     private static func readTools(_ path: String) throws -> JSON {
-        let document = try JSONDocument(contentsOf: path)
+        let document = try InputText.json(path)
         let list = document.root["tools"] ?? document.root
         guard let tools = list.array else {
             throw HadalError(.malformed, "expected an array of tools, not \(list.kindName)", at: document.place(of: list))

@@ -6,6 +6,7 @@ import Hadal
 final class LineEditor {
     private let historyFile: String
     private let isTerminal = Terminal.standardInputIsTerminal
+    private var isFirstLine = true
 
     init(historyFile: String) {
         self.historyFile = historyFile
@@ -23,7 +24,10 @@ final class LineEditor {
 
     /// nil at the end of the input.
     func read(prompt: String) -> String? {
-        guard isTerminal else { return Swift.readLine() }
+        guard isTerminal else {
+            defer { isFirstLine = false }
+            return Swift.readLine().map { isFirstLine ? InputText.withoutMark($0) : $0 }
+        }
         guard let line = readline(prompt) else { return nil }
         defer { free(line) }
         let text = String(cString: line)

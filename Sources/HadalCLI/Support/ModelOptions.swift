@@ -66,31 +66,34 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
     var architecture: String?
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Threads of each backend that has any.", valueName: "n"))
-    var threads: Int?
+    @Option(
+        name: [.customShort("t"), .customLong("threads")],
+        help: ArgumentHelp("Threads of each backend that has any; -1: as many as it chooses itself.", valueName: "n"),
+        transform: NumberOption.integer(1..., orMinusOne: "automatic"))
+    var givenThreads: NumberOption.OptionalInteger?
 
-    @Option(help: ArgumentHelp("Most tokens a session may hold.", valueName: "tokens"))
+    var threads: Int? { givenThreads?.value }
+
+    @Option(help: ArgumentHelp("Most tokens a session may hold.", valueName: "tokens"), transform: NumberOption.integer(1...))
     var context: Int?
 
     @Option(name: .customLong("cache-type"), help: "Element type of the key-value cache: f32 or f16.")
     var cacheType = "f32"
 
-    @Option(help: ArgumentHelp("Most prompt tokens processed in one step.", valueName: "tokens"))
+    @Option(
+        help: ArgumentHelp("Most prompt tokens processed in one step.", valueName: "tokens"), reading: NumberOption.integer(1...65536))
     var batch = 512
 
     @Option(
         name: .customLong("expert-memory"),
         help: ArgumentHelp(
             "Keep so many bytes of experts in memory (2GiB) and read the others from disk as they are needed. Changes no result.",
-            valueName: "bytes"))
+            valueName: "bytes"),
+        transform: NumberOption.bytes(atLeast: 1))
     var expertMemory: ByteCount?
 
     func validate() throws {
-        if let expertMemory, expertMemory.bytes < 1 { throw ValidationError("--expert-memory must be 1 byte or more.") }
         if place != nil, planFile != nil { throw ValidationError("--place and --plan exclude each other.") }
-        if let threads, threads < 1 { throw ValidationError("--threads must be 1 or more.") }
-        if let context, context < 1 { throw ValidationError("--context must be 1 or more.") }
-        if batch < 1 || batch > 65536 { throw ValidationError("--batch must be between 1 and 65536.") }
         guard ["f32", "f16"].contains(cacheType.lowercased()) else { throw ValidationError("--cache-type must be f32 or f16.") }
         for setting in set where !setting.contains("=") || !(setting.split(separator: "=").first?.contains(".") ?? false) {
             throw ValidationError("--set wants backend.option=value, not '\(setting)'.")
@@ -127,7 +130,3 @@ struct ModelOptions: ParsableArguments {
 }
 
 extension FallbackPolicy: ExpressibleByArgument {}
-
-extension ByteCount: ExpressibleByArgument {
-    public init?(argument: String) { self.init(argument) }
-}

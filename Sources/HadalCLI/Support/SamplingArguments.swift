@@ -3,31 +3,56 @@ import Hadal
 
 /// How tokens are chosen and when to stop.
 struct SamplingArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Most tokens to generate.", valueName: "n"))
-    var maxTokens: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Most tokens to generate; -1: no limit but the context. Default: what the model recommends, else -1.", valueName: "n"),
+        transform: NumberOption.integer(0..., orMinusOne: "no limit but the context"))
+    var maxTokens: NumberOption.OptionalInteger?
 
-    @Option(help: ArgumentHelp("0 picks the likeliest token every time. Default: what the catalogue or the model recommends, else 0.8.", valueName: "f"))
+    @Option(
+        help: ArgumentHelp(
+            "0 picks the likeliest token every time. Default: what the catalogue or the model recommends, else 0.8.", valueName: "f"),
+        transform: NumberOption.number(atLeast: 0))
     var temperature: Double?
 
-    @Option(name: .customLong("top-k"), help: ArgumentHelp("Keep the k likeliest tokens; 0: all. Default 40.", valueName: "k"))
-    var topK: Int?
+    @Option(
+        name: .customLong("top-k"), help: ArgumentHelp("Keep the k likeliest tokens; 0 or -1: all. Default 40.", valueName: "k"),
+        transform: NumberOption.integer(0..., orMinusOne: "all"))
+    var topK: NumberOption.OptionalInteger?
 
-    @Option(name: .customLong("top-p"), help: ArgumentHelp("Keep the likeliest tokens up to this mass; 1: all. Default 0.95.", valueName: "f"))
+    @Option(
+        name: .customLong("top-p"), help: ArgumentHelp("Keep the likeliest tokens up to this mass; 1: all. Default 0.95.", valueName: "f"),
+        transform: NumberOption.number(above: 0, atMost: 1))
     var topP: Double?
 
-    @Option(name: .customLong("min-p"), help: ArgumentHelp("Keep tokens at least this share as likely as the best. Default 0.", valueName: "f"))
+    @Option(
+        name: .customLong("min-p"), help: ArgumentHelp("Keep tokens at least this share as likely as the best. Default 0.", valueName: "f"),
+        transform: NumberOption.number(0...1))
     var minP: Double?
 
-    @Option(name: .customLong("repetition-penalty"), help: ArgumentHelp("Above 1 discourages tokens seen lately. Default 1.", valueName: "f"))
+    @Option(
+        name: .customLong("repetition-penalty"),
+        help: ArgumentHelp("Above 1 discourages tokens of the prompt and the answer so far. Default 1.", valueName: "f"),
+        transform: NumberOption.number(above: 0))
     var repetitionPenalty: Double?
 
-    @Option(name: .customLong("presence-penalty"), help: ArgumentHelp("Taken once from tokens seen lately. Default 0.", valueName: "f"))
+    @Option(
+        name: .customLong("presence-penalty"),
+        help: ArgumentHelp("Taken once from tokens of the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
     var presencePenalty: Double?
 
-    @Option(name: .customLong("frequency-penalty"), help: ArgumentHelp("Taken for each time a token was seen lately. Default 0.", valueName: "f"))
+    @Option(
+        name: .customLong("frequency-penalty"),
+        help: ArgumentHelp("Taken for each time a token is in the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
     var frequencyPenalty: Double?
 
-    @Option(help: ArgumentHelp("The same seed gives the same answer.", valueName: "n"))
+    @Option(
+        name: .customLong("penalty-window"),
+        help: ArgumentHelp("Penalise only what is among the last n tokens; 0: nothing. Default: the whole sequence.", valueName: "n"),
+        transform: NumberOption.integer(0...))
+    var penaltyWindow: Int?
+
+    @Option(help: ArgumentHelp("The same seed gives the same answer; -1: a random one.", valueName: "n"), transform: NumberOption.seed)
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("A text that ends the answer; may be given several times.", valueName: "text"))
@@ -36,41 +61,34 @@ struct SamplingArguments: ParsableArguments {
     @Flag(name: .customLong("ignore-eos"), help: "Go on past the model's end token.")
     var ignoreEOS = false
 
-    /// Flags alone, to tell what is wrong with them before a model is loaded.
-    func check() throws { _ = try generation(SamplingOptions()) }
-
     /// Flags over the catalogue's recommendation, over the model's own, over what is built in.
-    func choose(for engine: Engine) throws -> ChosenSampling {
-        var sampling = engine.recommendedSampling
-        var sources = Dictionary(uniqueKeysWithValues: engine.recommendedSettings.map { ($0, ChosenSampling.Source.model) })
+    ///
+    /// - Parameter log: told what the model recommends and Hadal does not do.
+    func choose(for engine: Engine, log: LogSink) -> ChosenSampling {
+        let recommendation = engine.recommendation
+        for warning in recommendation.warnings { log.write(.warning, warning) }
+        var chosen = ChosenSampling(generation: recommendation.options)
+        for name in recommendation.named { chosen.sources[name] = .model }
         if let recommended = engine.catalogueSampling {
-            for name in sampling.adopt(recommended) { sources[name] = .catalogue }
+            for name in chosen.generation.sampling.adopt(recommended) { chosen.sources[name] = .catalogue }
         }
-        let given: [(String, Bool)] = [
-            ("temperature", temperature != nil), ("top_k", topK != nil), ("top_p", topP != nil), ("min_p", minP != nil),
-            ("repetition_penalty", repetitionPenalty != nil), ("presence_penalty", presencePenalty != nil),
-            ("frequency_penalty", frequencyPenalty != nil),
-        ]
-        for (name, isGiven) in given where isGiven { sources[name] = .flag }
-        return ChosenSampling(generation: try generation(sampling), sources: sources)
-    }
-
-    private func generation(_ defaults: SamplingOptions) throws -> GenerationOptions {
-        var options = GenerationOptions()
-        options.sampling = defaults
-        if let temperature { options.sampling.temperature = temperature }
-        if let topK { options.sampling.topK = topK }
-        if let topP { options.sampling.topP = topP }
-        if let minP { options.sampling.minP = minP }
-        if let repetitionPenalty { options.sampling.repetitionPenalty = repetitionPenalty }
-        if let presencePenalty { options.sampling.presencePenalty = presencePenalty }
-        if let frequencyPenalty { options.sampling.frequencyPenalty = frequencyPenalty }
-        if let seed { options.sampling.seed = seed }
-        try options.sampling.validate()
-        if let maxTokens, maxTokens < 0 { throw ValidationError("--max-tokens must be 0 or more.") }
-        options.maxTokens = maxTokens
-        options.stopStrings = stop
-        options.ignoreEndOfText = ignoreEOS
-        return options
+        chosen.take(temperature, \.sampling.temperature, "temperature")
+        chosen.take(topK.map { $0.value ?? 0 }, \.sampling.topK, "top_k")
+        chosen.take(topP, \.sampling.topP, "top_p")
+        chosen.take(minP, \.sampling.minP, "min_p")
+        chosen.take(repetitionPenalty, \.sampling.repetitionPenalty, "repetition_penalty")
+        chosen.take(presencePenalty, \.sampling.presencePenalty, "presence_penalty")
+        chosen.take(frequencyPenalty, \.sampling.frequencyPenalty, "frequency_penalty")
+        chosen.take(penaltyWindow.map(Optional.some), \.sampling.penaltyWindow, "penalty_window")
+        if let maxTokens {
+            chosen.take(.some(maxTokens.value), \.maxTokens, "max_tokens")
+            // The flag takes the place of either limit of the model's.
+            chosen.generation.maxLength = nil
+            chosen.sources["max_length"] = nil
+        }
+        chosen.addStops(stop)
+        chosen.generation.sampling.seed = seed
+        chosen.generation.ignoreEndOfText = ignoreEOS
+        return chosen
     }
 }

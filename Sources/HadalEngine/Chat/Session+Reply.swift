@@ -38,6 +38,8 @@ extension Session {
         let generationStart = ContinuousClock.now
         var summary = GenerationSummary(reason: .length, generatedTokens: 0, seconds: 0, seed: sampler.seed)
         var writer = ReplyWriter(prompt, tokenizer: tokenizer, stopStrings: options.stopStrings)
+        let promptLength = count
+        let limit = options.tokenLimit(promptLength: promptLength)
         var live = true
         var closings = 0
 
@@ -50,9 +52,10 @@ extension Session {
         while true {
             var part = options
             part.stopStrings = []
-            part.maxTokens = options.maxTokens.map { $0 - summary.generatedTokens }
+            part.maxTokens = limit.map { $0 - summary.generatedTokens }
+            part.maxLength = nil
             var closes = false
-            let partSummary = try generate(part, with: sampler) { event in
+            let partSummary = try generate(part, with: sampler, promptLength: promptLength) { event in
                 guard case .token(let token) = event else { return true }
                 let wasReasoning = writer.isReasoning
                 try take(token)
@@ -73,7 +76,7 @@ extension Session {
             else { break }
             let ids = try tokenizer.encode(text, parseSpecial: true)
             guard ids.count < contextLength - count else { summary.reason = .contextFull; break }
-            guard ids.count < options.maxTokens.map({ $0 - summary.generatedTokens }) ?? .max else { summary.reason = .length; break }
+            guard ids.count < limit.map({ $0 - summary.generatedTokens }) ?? .max else { summary.reason = .length; break }
             do {
                 try ids.withUnsafeBufferPointer { try append($0, eachRow: nil) }
             } catch let error as HadalError where error.code == .cancelled {

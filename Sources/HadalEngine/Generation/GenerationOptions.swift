@@ -6,6 +6,8 @@ public struct GenerationOptions: Sendable {
     public var sampling = SamplingOptions()
     /// Most tokens to generate; nil: until the model stops or the context is full.
     public var maxTokens: Int?
+    /// Most tokens of prompt and answer together, and at least one of the answer; nil: no such limit.
+    public var maxLength: Int?
     /// Texts that end the answer; they are not part of it.
     public var stopStrings: [String] = []
     /// Go on past the model's own end tokens.
@@ -14,6 +16,12 @@ public struct GenerationOptions: Sendable {
     public var speculates = true
 
     public init() {}
+
+    /// Most tokens to generate after a prompt; nil: no limit but the context.
+    func tokenLimit(promptLength: Int) -> Int? {
+        let rest = maxLength.map { max($0 - promptLength, 1) }
+        return maxTokens.map { min($0, rest ?? .max) } ?? rest
+    }
 }
 
 /// What a generation reports as it goes.
@@ -37,7 +45,7 @@ public struct GenerationSummary: Sendable {
         case endOfText = "stop"
         /// A stop string appeared.
         case stopString = "stop_string"
-        /// `maxTokens` was reached.
+        /// `maxTokens` or `maxLength` was reached.
         case length = "length"
         /// The context is full.
         case contextFull = "context_full"

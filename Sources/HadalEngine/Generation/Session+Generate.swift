@@ -14,15 +14,19 @@ extension Session {
         _ options: GenerationOptions = GenerationOptions(), onEvent: (GenerationEvent) throws -> Bool
     ) throws -> GenerationSummary {
         clearCancellation()
-        return try generate(options, with: Sampler(options: options.sampling, vocabulary: engine.vocabularySize), onEvent: onEvent)
+        return try generate(
+            options, with: Sampler(options: options.sampling, vocabulary: engine.vocabularySize), promptLength: count, onEvent: onEvent)
     }
 
     /// The same with a sampler that may have been used before, so that its random numbers go on. Heeds a `cancel()` from before.
+    ///
+    /// - Parameter promptLength: how many of the session's tokens were there before the whole of the generation.
     func generate(
-        _ options: GenerationOptions, with sampler: Sampler, onEvent: (GenerationEvent) throws -> Bool
+        _ options: GenerationOptions, with sampler: Sampler, promptLength: Int, onEvent: (GenerationEvent) throws -> Bool
     ) throws -> GenerationSummary {
         guard hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
         if let limit = options.maxTokens, limit < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(limit)") }
+        let limit = options.tokenLimit(promptLength: count) ?? .max
         var detokenizer = engine.tokenizer.map { IncrementalDetokenizer($0, continuing: count > 0) }
         var stops = StopMatcher(options.stopStrings)
         let start = ContinuousClock.now
@@ -38,9 +42,9 @@ extension Session {
             if !shown.isEmpty { live = try onEvent(.text(shown)) && live }
             return stopped
         }
-        loop: while generated < options.maxTokens ?? .max {
+        loop: while generated < limit {
             guard live, !isCancelled else { reason = .cancelled; break }
-            let token = sampler.sample(logits.baseAddress!, history: history)
+            let token = sampler.sample(logits.baseAddress!, history: history, promptLength: promptLength)
             if !options.ignoreEndOfText, engine.endTokens.contains(token) { reason = .endOfText; break }
             generated += 1
             live = try onEvent(.token(token)) && live
@@ -50,7 +54,7 @@ extension Session {
             guard count < contextLength else { reason = .contextFull; break }
             do {
                 if let speculator {
-                    try speculator.append(token, remaining: (options.maxTokens ?? .max) - generated)
+                    try speculator.append(token, remaining: limit - generated)
                 } else {
                     try withUnsafePointer(to: token) { try append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
                 }

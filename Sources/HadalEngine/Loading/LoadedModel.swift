@@ -30,7 +30,6 @@ public final class LoadedModel: Sendable {
     let predictionSource: (value: Int, width: Int)?
     /// Lengths past which every key must be rotated anew.
     let ropeSwitches: [Int]
-    let recommendedSampling: (options: SamplingOptions, named: Set<String>)
     private let kept = Mutex<[BoundWeights]>([])
     private let knownFingerprint = Mutex<String?>(nil)
 
@@ -66,7 +65,6 @@ public final class LoadedModel: Sendable {
         if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed
         ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
-        recommendedSampling = Self.sampling(description.files)
         self.graph = graph
     }
 
@@ -186,25 +184,6 @@ public final class LoadedModel: Sendable {
             known = made
             return made
         }
-    }
-
-    /// What generation_config.json or a GGUF file's `general.sampling` keys recommend, over Hadal's defaults.
-    private static func sampling(_ files: ModelFiles) -> (options: SamplingOptions, named: Set<String>) {
-        var options = SamplingOptions()
-        var named: Set<String> = []
-        let config = files.huggingFace?.generationConfig?.root
-        func number(_ key: String, _ name: String, _ isGood: (Double) -> Bool) -> Double? {
-            guard let value = config?[key]?.double ?? files.metadata("general.sampling.\(name)")?.double, value.isFinite, isGood(value)
-            else { return nil }
-            named.insert(key)
-            return value
-        }
-        if let value = number("temperature", "temp", { $0 >= 0 }) { options.temperature = value }
-        if let value = number("top_p", "top_p", { $0 > 0 && $0 <= 1 }) { options.topP = value }
-        if let value = number("top_k", "top_k", { $0 >= 0 && $0 <= 1e9 }) { options.topK = Int(value) }
-        if let value = number("min_p", "min_p", { $0 >= 0 && $0 <= 1 }) { options.minP = value }
-        if let value = number("repetition_penalty", "penalty_repeat", { $0 > 0 }) { options.repetitionPenalty = value }
-        return (options, named)
     }
 }
 

@@ -6,7 +6,8 @@ import Darwin
 
 /// Chooses tokens. All work space is allocated at `init`; `sample` allocates nothing.
 ///
-/// Not thread-safe.
+/// Not thread-safe. Tokens are counted for the penalties as they come: from one call of `sample` to the next a history may only grow, or
+/// become shorter, which counts it from its start again.
 public final class Sampler {
     public let options: SamplingOptions
     /// The seed in use, drawn at random when the options named none.
@@ -17,7 +18,7 @@ public final class Sampler {
     private let order: UnsafeMutablePointer<Int32>
     private let adjusted: UnsafeMutablePointer<Float>
     private let probabilities: UnsafeMutablePointer<Double>
-    private let counts: UnsafeMutablePointer<Int32>
+    private var penalties: TokenPenalties
 
     public init(options: SamplingOptions, vocabulary: Int) throws {
         try options.validate()
@@ -28,15 +29,14 @@ public final class Sampler {
         order = .allocate(capacity: vocabulary)
         adjusted = .allocate(capacity: vocabulary)
         probabilities = .allocate(capacity: vocabulary)
-        counts = .allocate(capacity: vocabulary)
-        counts.initialize(repeating: 0, count: vocabulary)
+        penalties = TokenPenalties(options, vocabulary: vocabulary)
     }
 
     deinit {
         order.deallocate()
         adjusted.deallocate()
         probabilities.deallocate()
-        counts.deallocate()
+        penalties.deallocate()
     }
 
     /// The next token.
@@ -44,9 +44,11 @@ public final class Sampler {
     /// - Parameters:
     ///   - logits: `[vocabulary]`; NaN counts as minus infinity.
     ///   - history: the tokens so far, the newest last.
-    public func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>) -> Int32 {
+    ///   - promptLength: how many of them were there before this generation.
+    public func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>, promptLength: Int = 0) -> Int32 {
         for i in 0..<vocabulary { adjusted[i] = logits[i].isNaN ? -.infinity : logits[i] }
-        penalise(history)
+        penalties.apply(to: adjusted, history: history, promptLength: promptLength)
+        options.suppressed.apply(to: adjusted, vocabulary: vocabulary, history: history, promptLength: promptLength)
         if options.temperature == 0 { return argmax() }
 
         let kept = options.topK > 0 ? min(options.topK, vocabulary) : vocabulary
@@ -75,26 +77,14 @@ public final class Sampler {
             mass += probabilities[i]
         }
         guard mass.isFinite, mass > 0 else { return order[0] }
+        // What has no probability is never drawn, not even where rounding leaves the sum short of the target.
+        while count > 1, probabilities[count - 1] == 0 { count -= 1 }
         var target = random.uniform() * mass
         for i in 0..<count {
             target -= probabilities[i]
             if target < 0 { return order[i] }
         }
         return order[count - 1]
-    }
-
-    private func penalise(_ history: UnsafeBufferPointer<Int32>) {
-        guard options.repetitionPenalty != 1 || options.presencePenalty != 0 || options.frequencyPenalty != 0 else { return }
-        let recent = UnsafeBufferPointer(rebasing: history[max(0, history.count - options.penaltyWindow)...])
-        for token in recent where token >= 0 && token < vocabulary { counts[Int(token)] += 1 }
-        for token in recent where token >= 0 && token < vocabulary && counts[Int(token)] > 0 {
-            let i = Int(token)
-            var logit = Double(adjusted[i])
-            logit = logit > 0 ? logit / options.repetitionPenalty : logit * options.repetitionPenalty
-            logit -= options.presencePenalty + Double(counts[i]) * options.frequencyPenalty
-            adjusted[i] = Float(logit)
-            counts[i] = 0
-        }
     }
 
     private func argmax() -> Int32 {

@@ -2,7 +2,7 @@ import HadalCore
 
 /// How the next token is chosen from the logits.
 ///
-/// Applied in this order: penalties, temperature 0 (argmax), top-k, top-p, min-p, temperature, draw.
+/// Applied in this order: suppressed tokens, penalties, temperature 0 (argmax), top-k, top-p, min-p, temperature, draw.
 public struct SamplingOptions: Sendable, Equatable {
     /// 0: always the most likely token. Otherwise logits are divided by it.
     public var temperature: Double = 0.8
@@ -12,14 +12,16 @@ public struct SamplingOptions: Sendable, Equatable {
     public var topP: Double = 0.95
     /// Keep tokens at least this fraction as likely as the most likely one; 0: all.
     public var minP: Double = 0.0
-    /// Divides positive and multiplies negative logits of tokens seen lately; 1: off.
+    /// Divides positive and multiplies negative logits of tokens in the sequence, prompt included; 1: off.
     public var repetitionPenalty: Double = 1.0
-    /// Subtracted once from the logits of tokens seen lately.
+    /// Subtracted once from the logits of tokens that were generated; those of the prompt do not count.
     public var presencePenalty: Double = 0.0
-    /// Subtracted for every occurrence of a token seen lately.
+    /// Subtracted for every time that a token was generated.
     public var frequencyPenalty: Double = 0.0
-    /// How many of the last tokens count as "lately".
-    public var penaltyWindow: Int = 64
+    /// Only so many of the last tokens are penalised, by all three penalties; 0: none, nil: the whole sequence.
+    public var penaltyWindow: Int?
+    /// Tokens that are never chosen.
+    public var suppressed = SuppressedTokens()
     /// The same seed gives the same tokens on the same backend with the same thread count; nil: a random seed.
     public var seed: UInt64?
 
@@ -43,17 +45,18 @@ public struct SamplingOptions: Sendable, Equatable {
         try check(repetitionPenalty.isFinite && repetitionPenalty > 0, "repetition penalty must be above 0, not \(repetitionPenalty)")
         try check(presencePenalty.isFinite, "presence penalty must be a number")
         try check(frequencyPenalty.isFinite, "frequency penalty must be a number")
-        try check(penaltyWindow >= 0, "the penalty window must be 0 or more, not \(penaltyWindow)")
+        if let penaltyWindow { try check(penaltyWindow >= 0, "the penalty window must be 0 or more, not \(penaltyWindow)") }
     }
 }
 
 extension SamplingOptions {
-    /// By the names that configuration files use; the seed apart.
+    /// By the names that configuration files use; the seed and suppressed tokens apart.
     public var json: JSON {
         [
             "temperature": JSON(.double(temperature)), "top_k": JSON(.int(Int64(topK))), "top_p": JSON(.double(topP)),
             "min_p": JSON(.double(minP)), "repetition_penalty": JSON(.double(repetitionPenalty)),
             "presence_penalty": JSON(.double(presencePenalty)), "frequency_penalty": JSON(.double(frequencyPenalty)),
+            "penalty_window": penaltyWindow.map { JSON(.int(Int64($0))) } ?? .null,
         ]
     }
 }

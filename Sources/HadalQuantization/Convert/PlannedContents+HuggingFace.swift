@@ -65,6 +65,9 @@ extension PlannedContents {
                 content: .stored(recipe))
         }
         metadata = try Self.metadata(layout, directory, vocabularySize: source.vocabularySize)
+        for key in Self.generationWithoutKeys where directory.generationConfig?.root[key].map({ !$0.isNull }) ?? false {
+            notes.append("'\(key)' of generation_config.json is left out: GGUF has no key for it")
+        }
         if options.omitsTokenizer {
             metadata += Self.noVocabulary
         } else if let text = try DirectoryVocabulary(directory, size: source.vocabularySize) {
@@ -75,6 +78,10 @@ extension PlannedContents {
             notes.append("the directory has no tokenizer.json; the file will have no tokenizer and takes token ids only")
         }
     }
+
+    private static let generationWithoutKeys = [
+        "stop_strings", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "max_new_tokens", "max_length", "presence_penalty", "frequency_penalty",
+    ]
 
     private static var noVocabulary: [(key: String, value: MetadataValue)] { [("tokenizer.ggml.model", MetadataValue("no_vocab"))] }
 
@@ -91,6 +98,8 @@ extension PlannedContents {
         add("general.name", MetadataValue(path.split(separator: "/").last.map(String.init) ?? path))
         add("\(layout.architecture).vocab_size", .uint32(UInt32(clamping: vocabularySize)))
         if let generation = directory.generationConfig?.root {
+            // Greedy, whatever the temperature says.
+            if generation["do_sample"]?.bool == false { add("general.sampling.temp", .float32(0)) }
             for (key, name) in [("temperature", "temp"), ("top_p", "top_p"), ("min_p", "min_p"), ("repetition_penalty", "penalty_repeat")] {
                 if let value = generation[key]?.double, value.isFinite { add("general.sampling.\(name)", .float32(Float(value))) }
             }

@@ -13,16 +13,12 @@ struct KernelBenchCommand: ParsableCommand {
     var ops: [String]
     @OptionGroup var kernel: KernelOptions
     @OptionGroup var shape: ShapeOptions
-    @Option(help: ArgumentHelp("Time spent on each shape, about.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Time spent on each shape, about.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 600))
     var seconds = 0.5
     @Flag(help: "One copy of the weights, which a cache may hold.")
     var warm = false
     @Flag(help: "Print JSON.")
     var json = false
-
-    func validate() throws {
-        guard seconds > 0, seconds <= 600 else { throw ValidationError("--seconds must be more than 0 and at most 600.") }
-    }
 
     func run() throws {
         let bench = try kernel.open()

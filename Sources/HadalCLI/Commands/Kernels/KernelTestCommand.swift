@@ -12,7 +12,7 @@ struct KernelTestCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Ops to check; none: all.", valueName: "op"))
     var ops: [String] = []
     @OptionGroup var kernel: KernelOptions
-    @Option(help: ArgumentHelp("Seed of the random operands.", valueName: "n"))
+    @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
     @Option(name: .customLong("case"), help: ArgumentHelp("Replay one case, by the id that a failure names.", valueName: "id"))
     var only: String?
@@ -20,13 +20,12 @@ struct KernelTestCommand: ParsableCommand {
     var quick = false
     @Option(help: ArgumentHelp("Run a node that hadal trace --compare saved.", valueName: "file"))
     var replay: String?
-    @Option(help: ArgumentHelp("Give up a case that runs longer.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Give up a case that runs longer.", valueName: "seconds"), reading: NumberOption.integer(1...86400))
     var timeout = 120
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        guard timeout >= 1, timeout <= 86400 else { throw ValidationError("--timeout must be 1 to 86400.") }
         if replay != nil, !ops.isEmpty || only != nil || quick { throw ValidationError("--replay stands alone: the file says which op and which operands.") }
         if quick, only != nil { throw ValidationError("--quick and --case exclude each other.") }
         if only != nil, ops.count > 1 { throw ValidationError("--case is of one op.") }

@@ -17,18 +17,15 @@ struct KernelTuneCommand: ParsableCommand {
     var op: [String] = []
     @Option(name: .shortAndLong, help: ArgumentHelp("Where the parameters go; default hadal/tuned/BACKEND.json in the user's cache directory.", valueName: "file"))
     var output: String?
-    @Option(help: ArgumentHelp("Time spent on each shape with each choice.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Time spent on each shape with each choice.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
     var seconds = 0.1
-    @Option(help: ArgumentHelp("Time for all of it, about; the best found by then is kept.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("Time for all of it, about; the best found by then is kept.", valueName: "seconds"),
+        reading: NumberOption.number(above: 0, atMost: 1_000_000))
     var budget = 300.0
 
     /// New tokens of the steps that a model's kernels are timed at: a prompt's, and a check of a few drafted tokens.
     private static let steps = [512, 8]
-
-    func validate() throws {
-        guard seconds > 0, seconds <= 60 else { throw ValidationError("--seconds must be more than 0 and at most 60.") }
-        guard budget > 0, budget <= 1e6 else { throw ValidationError("--budget must be more than 0 and at most a million.") }
-    }
 
     func run() throws {
         let start = ContinuousClock.now

@@ -14,21 +14,18 @@ struct KernelWatchCommand: ParsableCommand {
     var op: String
     @OptionGroup var kernel: KernelOptions
     @OptionGroup var shape: ShapeOptions
-    @Option(help: ArgumentHelp("Seed of the random operands.", valueName: "n"))
+    @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
-    @Option(help: ArgumentHelp("Give a kernel up after so long.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Give a kernel up after so long.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 3600))
     var timeout = 20.0
-    @Option(name: .customLong("bench-seconds"), help: ArgumentHelp("Time spent on timing.", valueName: "seconds"))
+    @Option(
+        name: .customLong("bench-seconds"), help: ArgumentHelp("Time spent on timing.", valueName: "seconds"),
+        reading: NumberOption.number(above: 0, atMost: 60))
     var benchSeconds = 0.1
     @Flag(help: "One verdict on the source as it is; exit status 1 unless it is correct.")
     var once = false
     @Flag(help: "Print a line of JSON for each verdict.")
     var json = false
-
-    func validate() throws {
-        guard timeout > 0, timeout <= 3600 else { throw ValidationError("--timeout must be more than 0 and at most 3600.") }
-        guard benchSeconds > 0, benchSeconds <= 60 else { throw ValidationError("--bench-seconds must be more than 0 and at most 60.") }
-    }
 
     /// How often files are looked at, in microseconds.
     private static let interval: UInt32 = 20_000
