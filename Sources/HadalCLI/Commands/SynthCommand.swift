@@ -30,6 +30,6 @@ struct SynthCommand: ParsableCommand {
         let progress = Progress("synth")
         try model.write(to: output, seed: seed) { done, total in progress.update(Double(done) / Double(max(total, 1))) }
         progress.finish()
-        Terminal.line("\(output): \(InspectCommand.count(model.parameters)) parameters, \(Terminal.bytes(model.bytes))")
+        Terminal.line("\(output): \(InspectCommand.count(model.parameters)) parameters, \(Terminal.bytes(model.bytes)), seed \(seed)")
     }
 }
