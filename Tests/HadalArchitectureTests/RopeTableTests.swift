@@ -44,7 +44,7 @@ import TestSupport
 
     @Test(arguments: [
         ("{\"dim\": 7, \"theta\": 1e4}", "must be even"), ("{\"dim\": 8, \"theta\": 0}", "above 0"),
-        ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'dynamic'\"}", "not known"),
+        ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'spiral'\"}", "not known"),
         ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'yarn'\", \"original_length\": 9}", "'factor' is missing"),
         ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'ntk_by_parts'\", \"factor\": 2, \"original_length\": 9, \"low_freq_factor\": 5}", "must be above"),
         ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'longrope'\", \"original_length\": 9, \"max_length\": 20, \"short_factors\": [1, 2]}", "dim / 2 is 4"),
