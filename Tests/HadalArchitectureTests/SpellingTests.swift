@@ -85,6 +85,30 @@ import TestSupport
         #expect(built.warnings.isEmpty, "\(built.warnings)")
     }
 
+    static let patterns: [(value: ExpressionValue?, windows: [Int])] = [
+        (nil, [8, 8, 8, 8, 8, 0]), (.int(2), [8, 0, 8, 0, 8, 0]),
+        (.array([true, false, false, true, true, true].map { .bool($0) }), [8, 0, 0, 8, 8, 8]),
+    ]
+
+    /// One number for all layers, or one truth value for each.
+    @Test(arguments: patterns)
+    func slidingLayersOfAGGUFFile(value: ExpressionValue?, windows: [Int]) throws {
+        let text = try Families.config("gemma3_text")
+        let configuration = try JSONDocument(parsing: text, file: "config.json")
+        let planned = PlannedModel(configuration: configuration)
+        let layout = try ArchitectureLibrary().match(planned).ggufLayout(configuration, architecture: "gemma3", catalogue: OpCatalogue.load())
+        var metadata = Dictionary(layout.metadata.map { ($0.key, $0.value) }, uniquingKeysWith: { a, _ in a })
+        metadata["gemma3.attention.sliding_window_pattern"] = value
+        metadata["gemma3.block_count"] = .int(6)
+        var tensors: [(name: String, dtype: DType, shape: [Int])] = layout.tensors.filter { !$0.name.hasPrefix("blk.") }.map { ($0.name, .f32, $0.shape) }
+        for tensor in layout.tensors where tensor.name.hasPrefix("blk.0.") {
+            for layer in 0..<6 { tensors.append(("blk.\(layer).\(tensor.name.dropFirst("blk.0.".count))", .f32, tensor.shape)) }
+        }
+        let built = try build(FakeModel(metadata: metadata, tensors: tensors))
+        #expect(built.main.nodes("attention").map { $0.int("window") } == windows)
+        #expect(built.warnings.isEmpty, "\(built.warnings)")
+    }
+
     @Test func aListOfOneValueIsThatValue() throws {
         let plain = try build(gguf([:]))
         let heads = try #require(plain.parameters.first { $0.name == "n_heads" }?.value)
