@@ -187,6 +187,7 @@ struct step_node {
     const float *weight, *bias;
     double number;         /* scale's factor, rms_norm's eps */
     int64_t groups;
+    int64_t weight_columns;
 };
 
 struct hadal_executable {
@@ -242,8 +243,12 @@ static hadal_error *compile_node(const hadal_segment *segment, const hadal_node 
         } else if (operand.kind == HADAL_OPERAND_WEIGHT) {
             const hadal_weight *weight = weight_at(segment, operand.index);
             if (weight->data == NULL) return fail(HADAL_ERROR_INVALID_ARGUMENT, node->op, weight->name, "the weight has no data");
-            if (i == 1) to->weight = weight->data;
-            else to->bias = weight->data;
+            if (i == 1) {
+                to->weight = weight->data;
+                to->weight_columns = weight->dims[weight->rank - 1];
+            } else {
+                to->bias = weight->data;
+            }
         }
     }
     to->y = node->outputs[0];
@@ -368,14 +373,15 @@ static void run_node(const hadal_executable *executable, const struct step_node 
         for (i = 0; i < rows * width; i++) y[i] = (float)(node->number * x[i]);
         break;
     case OP_RMS_NORM: {
-        /* Each of `groups` equal slices of a row is normalised by itself; all share the weight. */
+        /* Each of `groups` equal slices of a row is normalised by itself; they share the weight, or each has its own. */
         const int64_t slice = width / node->groups;
         for (group = 0; group < rows * node->groups; group++) {
             const float *from = x + group * slice;
             float *to = y + group * slice;
+            const float *weight = node->weight_columns > slice ? node->weight + group % node->groups * slice : node->weight;
             const double mean = slice > 0 ? dot(from, from, slice, wide) / (double)slice : 0;
             const double factor = 1 / sqrt(mean + node->number);
-            for (i = 0; i < slice; i++) to[i] = (float)(from[i] * factor * (node->weight != NULL ? node->weight[i] : 1.0f));
+            for (i = 0; i < slice; i++) to[i] = (float)(from[i] * factor * (weight != NULL ? weight[i] : 1.0f));
         }
         break;
     }

@@ -51,10 +51,22 @@ import TestSupport
         return error?.description ?? ""
     }
 
+    @Test("a norm's weights are as long as a slice or as the row, and may be left out", arguments: ["rms_norm", "layer_norm"])
+    func normsOfSlices(op: String) throws {
+        for width in [nil, 3, 6] {
+            var builder = GraphBuilder(name: "g", catalogue: try OpCatalogue.load())
+            let x = builder.input("x", dtype: .f32, dims: [.tokens, .fixed(6)])
+            let weight = width.map { builder.weight(.init(name: "w", dtype: .f32, dims: [$0])) }
+            let inputs: [Graph.Operand] = [.value(x)] + (weight.map { [.weight($0)] } ?? [])
+            #expect(try builder.node(op, label: "n", inputs: inputs, attributes: ["groups": .int(2)], outputNames: ["y"]).count == 1)
+        }
+    }
+
     @Test func disagreementsNameBothShapes() throws {
         #expect(try fault("add", dims: [[4], [5]]) == "layers.0.thing: add: input 'b' (x1) has shape [T, 5], but D is 4")
         #expect(try fault("linear", dims: [[4], [3, 5]], weights: [1]).contains("input 'weight' (w1) has shape [3, 5], but K is 4"))
-        #expect(try fault("rms_norm", dims: [[6], [4]], attributes: ["groups": .int(2)], weights: [1]).contains("D / groups is 3"))
+        #expect(try fault("rms_norm", dims: [[6], [4]], attributes: ["groups": .int(2)], weights: [1]).contains("W == D || W == D / groups (D = 6, W = 4, groups = 2)"))
+        #expect(try fault("layer_norm", dims: [[6], [3], [6]], attributes: ["groups": .int(2)], weights: [1, 2]).contains("has shape [6], but W is 3"))
         #expect(try fault("rms_norm", dims: [[6], [6]], weights: [1], dtype: .q8_0).contains("is Q8_0; it may be F32, F16, BF16"))
         #expect(try fault("add", dims: [[4]]).contains("input 'b' is missing"))
         #expect(try fault("scale", dims: [[4]]).contains("attribute 'factor' is missing"))

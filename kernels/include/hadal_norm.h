@@ -1,8 +1,15 @@
-/* The root mean square norm of a row, shared by rms_norm and linear. Included once per pass, after hadal_simd.h. */
+/* What norms share: rms_norm, layer_norm and linear. Included once per pass, after hadal_simd.h. */
 #ifndef HADAL_NORM_NAMES
 #define HADAL_NORM_NAMES
 #define normalise HADAL_FN(normalise)
+#define norm_parameters HADAL_FN(norm_parameters)
 #endif
+
+/* The weight or bias of slice `slice`, counted over all rows, of `n` columns: one for all groups, or each group's own. NULL: none. */
+INLINE const float *norm_parameters(const hadal_kernel_tensor *vector, int64_t slice, int64_t groups, int64_t n) {
+    const float *all = vector->data;
+    return !all || vector->columns == n ? all : all + slice % groups * n;
+}
 
 /* y = x over its root mean square, times the weight if there is one. */
 INLINE void normalise(const float *x, const float *weight, float *y, int64_t n, float eps) {

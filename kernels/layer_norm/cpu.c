@@ -1,20 +1,23 @@
-/* layer_norm: each row less its mean, over its standard deviation, times the weight, plus the bias. */
+/* layer_norm: each of `groups` slices of a row less its mean, over its standard deviation, times the weight, plus the bias. */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 #include "hadal_each_isa.h"
 HADAL_EXPORT_KERNEL(layer_norm, 0)
 #else
 #include "hadal_simd.h"
+#include "hadal_norm.h"
 
+/* attributes, sorted by name: eps, groups. */
 HADAL_KERNEL(layer_norm) {
     const float eps = (float)args->attributes[0].f;
-    const int64_t n = args->outputs[0].columns;
-    const float *weight = args->inputs[1].data, *bias = args->inputs[2].data;
-    int64_t row, end;
-    hadal_share(args->outputs[0].rows, 1, thread, &row, &end);
-    for (; row < end; row++) {
-        const float *x = (const float *)args->inputs[0].data + row * n;
-        float *y = (float *)args->outputs[0].data + row * n;
+    const int64_t groups = args->attributes[1].i, n = args->outputs[0].columns / groups;
+    const hadal_kernel_tensor *weights = &args->inputs[1], *biases = &args->inputs[2];
+    int64_t slice, end;
+    hadal_share(args->outputs[0].rows * groups, 1, thread, &slice, &end);
+    for (; slice < end; slice++) {
+        const float *x = (const float *)args->inputs[0].data + slice * n;
+        float *y = (float *)args->outputs[0].data + slice * n;
+        const float *weight = norm_parameters(weights, slice, groups, n), *bias = norm_parameters(biases, slice, groups, n);
         vf sum = {0};
         int64_t i = 0;
         for (; i + LANES <= n; i += LANES) sum += v_load(x + i);

@@ -11,11 +11,14 @@ HADAL_EXPORT_KERNEL(rms_norm, 0)
 HADAL_KERNEL(rms_norm) {
     const float eps = (float)args->attributes[0].f;
     const int64_t groups = args->attributes[1].i, width = args->outputs[0].columns / groups;
-    const float *x = args->inputs[0].data, *weight = args->inputs[1].data;
+    const float *x = args->inputs[0].data;
     float *y = args->outputs[0].data;
     int64_t i, end;
     hadal_share(args->outputs[0].rows * groups, 1, thread, &i, &end);
-    for (; i < end; i++) normalise(x + i * width, weight, y + i * width, width, eps);
+    for (; i < end; i++) {
+        const float *weight = norm_parameters(&args->inputs[1], i, groups, width);
+        normalise(x + i * width, weight, y + i * width, width, eps);
+    }
 }
 
 #endif

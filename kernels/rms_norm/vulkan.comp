@@ -10,7 +10,8 @@ void main() {
     for (uint k = gl_LocalInvocationIndex; k < width; k += THREADS) {
         float v = x_at(first + k) * factor;
 #if has_weight
-        v *= weight_at(k);
+        // A slice's own part of the weight, or the one that all slices share.
+        v *= weight_at(first % W + k);
 #endif
         y_put(first + k, v);
     }

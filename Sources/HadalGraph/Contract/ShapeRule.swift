@@ -67,7 +67,10 @@ public struct ShapeRule {
             guard let operand else { continue }
             try check(contract.inputs[min(i, contract.inputs.count - 1)], operand)
         }
-        for condition in contract.require {
+        // A condition on an extent that only absent inputs have says nothing.
+        let unbound = Set(contract.inputs.flatMap { $0.dims.compactMap(\.bareName) })
+            .subtracting(extents.keys).subtracting(lists.keys).subtracting(attributes.keys)
+        for condition in contract.require where unbound.isDisjoint(with: condition.names) {
             guard try evaluate(condition).bool == true else {
                 throw fail("requires \(condition.text) (\(describe(condition)))")
             }

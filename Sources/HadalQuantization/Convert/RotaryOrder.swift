@@ -42,8 +42,12 @@ struct RotaryOrder: Equatable {
                 switch at.op {
                 case "linear", "clamp", "scale": break
                 // A weight for each number of a head, or for each number of all heads.
-                case "rms_norm" where at.int("groups") == before.int("heads"): for operand in at.inputs { try change(1, operand) }
-                case "rms_norm" where at.int("groups") == 1: for operand in at.inputs { try change(before.int("heads"), operand) }
+                case "rms_norm", "layer_norm":
+                    guard [1, before.int("heads")].contains(at.int("groups")) else { throw fail(before) }
+                    for case .weight(let weight) in at.inputs {
+                        let isWhole = source.weights[weight].dims.map(Dim.fixed) == [source.values[value].dims.last]
+                        try change(isWhole ? before.int("heads") : 1, .weight(weight))
+                    }
                 default: throw fail(before)
                 }
             }

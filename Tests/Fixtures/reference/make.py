@@ -85,10 +85,17 @@ def rms(x, w, eps, groups):
 w = f32(6)
 case("one group", "rms_norm", [value("x", x), weight("weight", w)], [rms(x, w, 1e-5, 1)], {"eps": 1e-5})
 case("three groups", "rms_norm", [value("x", x), weight("weight", w[:2])], [rms(x, w[:2], 0.25, 3)], {"eps": 0.25, "groups": 3})
+case("a weight for each group", "rms_norm", [value("x", x), weight("weight", w)], [rms(x, 1, 0.25, 3) * w], {"eps": 0.25, "groups": 3})
 case("no weight", "rms_norm", [value("x", x)], [rms(x, 1, 1e-6, 2)], {"groups": 2})
 normal = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 0.1)
 case("weight and bias", "layer_norm", [value("x", x), weight("weight", w), weight("bias", w[::-1])], [normal * w + w[::-1]], {"eps": 0.1})
 case("bare", "layer_norm", [value("x", x)], [normal], {"eps": 0.1})
+slices = x.reshape(3, 2, 3)
+slices = ((slices - slices.mean(2, keepdims=True)) / np.sqrt(slices.var(2, keepdims=True) + 0.1)).reshape(3, 6)
+case("groups", "layer_norm", [value("x", x), weight("weight", w[:3]), weight("bias", w[3:])], [slices * np.tile(w[:3], 2) + np.tile(w[3:], 2)],
+     {"eps": 0.1, "groups": 2})
+case("a weight and bias for each group", "layer_norm", [value("x", x), weight("weight", w), weight("bias", w[::-1])], [slices * w + w[::-1]],
+     {"eps": 0.1, "groups": 2})
 
 
 def rope(x, positions, freq, heads, rotary, offset, layout, scale):
