@@ -18,7 +18,7 @@ import TestSupport
         ("round(2.5)", .int(3)), ("abs(-4)", .int(4)), ("sqrt(16)", .float(4)), ("pow(2, 10)", .float(1024)), ("log(exp(1))", .float(1)),
         ("has(n) && !has(none) && !has(unknown)", .bool(true)), ("none == null", .bool(true)), ("text == 'abc'", .bool(true)),
         ("text != 'abd'", .bool(true)), ("a.b", .int(1)), ("1e3", .float(1000)), ("- - 3", .int(3)), ("on || 1 / 0 > 0", .bool(true)),
-        ("has(unknown) ? unknown : 0", .int(0)),
+        ("has(unknown) ? unknown : 0", .int(0)), ("text[1]", .string("b")), ("len(text)", .int(3)),
     ])
     func evaluates(text: String, wanted: ExpressionValue) throws { #expect(try Self.value(text) == wanted) }
 
@@ -26,7 +26,7 @@ import TestSupport
         ("1 +", "expected a value"), ("(1", "expected ')'"), ("foo(1)", "unknown function"), ("min()", "does not take 0"), ("1 2", "unexpected text"),
         ("'abc", "unterminated"), ("1 $ 2", "unexpected character"), ("unknown", "unknown name"), ("1 / 0", "division by zero"),
         ("9223372036854775807 + 1", "overflow"), ("-9223372036854775807 - 2", "overflow"), ("99999999999999999999", "too large"), ("on + 1", "wants numbers"),
-        ("n ? 1 : 2", "wants a boolean"), ("list[3]", "outside an array"), ("list[-1]", "outside an array"), ("n[0]", "only an array"), ("sqrt(-1)", "negative"),
+        ("n ? 1 : 2", "wants a boolean"), ("list[3]", "outside an array"), ("list[-1]", "outside an array"), ("n[0]", "only an array"), ("text[3]", "outside a text of 3"), ("sqrt(-1)", "negative"),
         ("log(0)", "positive"), ("int(1e300)", "out of range"), ("!n", "does not apply"), ("'a' < 'b'", "wants numbers"), ("sum(n)", "wants an array"),
     ])
     func refuses(text: String, message: String) {

@@ -251,7 +251,12 @@ extension BuildContext {
             guard let tensor = try source.tensorInfo(candidate.name) else { continue }
             for (name, value) in candidate.choices { aliasChoice[name] = value }
             usedTensors.insert(ExactString(candidate.name))
-            return try scaled(tensor)
+            let recipe = try scaled(tensor)
+            // GGUF files do not tell a vector from a matrix of one row.
+            if source.format == .gguf, let shape, tensor.shape != shape, tensor.shape.drop(while: { $0 == 1 }) == shape.drop(while: { $0 == 1 }) {
+                return .reshape(recipe, dims: shape)
+            }
+            return recipe
         }
         if let first = candidates.first {
             // Parts of one tensor are parts of one made-up tensor.

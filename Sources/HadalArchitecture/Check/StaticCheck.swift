@@ -82,11 +82,14 @@ struct StaticCheck {
                         hint: Suggestion.hint(for: written, among: description.parameters.map(\.name))))
             }
         }
-        if let (weight, _) = spec.extent, description.weight(weight) == nil {
-            report(
-                HadalError(
-                    .notFound, "parameter '\(spec.name)': no weight '\(weight)'", at: spec.place,
-                    hint: Suggestion.hint(for: weight, among: description.weights.map(\.name))))
+        if let (weight, _) = spec.extent {
+            usedNames.insert(weight)
+            if description.weight(weight) == nil {
+                report(
+                    HadalError(
+                        .notFound, "parameter '\(spec.name)': no weight '\(weight)'", at: spec.place,
+                        hint: Suggestion.hint(for: weight, among: description.weights.map(\.name))))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ import HadalGraph
 extension ArchitectureLibrary {
     /// Finds the description that fits a model.
     ///
-    /// The rule with most conditions wins; two descriptions with equally many are an error.
+    /// The rule with most conditions wins, and of those with equally many a user's description; two that are left are an error.
     /// - Throws: `unsupported` that lists the known families when none fits.
     public func match(_ source: any ModelSource) throws -> Match {
         var best: [(count: Int, entry: Entry, reasons: [String])] = []
@@ -20,6 +20,8 @@ extension ArchitectureLibrary {
             if let top = best.first?.count, held.count > top { best = [] }
             best.append((held.count, entry, held))
         }
+        // A description of the user's is preferred to a built-in one that fits as well.
+        if best.contains(where: { !$0.entry.isBuiltIn }) { best.removeAll { $0.entry.isBuiltIn } }
         // A file that cannot be read may have been the one that was meant.
         if best.isEmpty, let error = unreadable.first { throw error }
         guard let chosen = best.first else { throw noMatch(source) }

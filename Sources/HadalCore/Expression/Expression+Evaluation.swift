@@ -28,9 +28,12 @@ extension Expression {
             guard let choice = try evaluate(condition, lookup).bool else { throw fail("'?' wants a boolean") }
             return try evaluate(choice ? yes : no, lookup)
         case .index(let base, let index):
-            guard let items = try evaluate(base, lookup).array else { throw fail("only an array can be indexed") }
+            let base = try evaluate(base, lookup)
             guard let i = try evaluate(index, lookup).int else { throw fail("an index must be an integer") }
-            guard items.indices.contains(i) else { throw fail("index \(i) is outside an array of \(items.count)") }
+            guard let items = base.array ?? base.string?.map({ .string(String($0)) }) else {
+                throw fail("only an array or a text can be indexed")
+            }
+            guard items.indices.contains(i) else { throw fail("index \(i) is outside \(base.array == nil ? "a text" : "an array") of \(items.count)") }
             return items[i]
         case .unary(let op, let a): return try unary(op, try evaluate(a, lookup))
         case .binary("&&", let a, let b): return .bool(try truth(a, lookup) && truth(b, lookup))
@@ -113,8 +116,8 @@ extension Expression {
 
     private func call(_ name: String, _ arguments: [ExpressionValue]) throws -> ExpressionValue {
         if name == "len" {
-            guard let items = arguments[0].array else { throw fail("len() wants an array") }
-            return .int(items.count)
+            guard let count = arguments[0].array?.count ?? arguments[0].string?.count else { throw fail("len() wants an array or a text") }
+            return .int(count)
         }
         if name == "sum" {
             guard let items = arguments[0].array else { throw fail("sum() wants an array") }
