@@ -32,13 +32,17 @@ struct Golden {
     /// Families with experts, and the backends that run them.
     static let experts: [(name: String, backends: [String])] = [
         "mixtral", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
-        "deepseek_v32",
+        "deepseek_v32", "dbrx", "ernie4_5_moe", "glm4_moe_lite", "glm_moe_dsa", "hunyuan_v1_moe", "hy_v3", "kimi_k2", "mimo_v2_flash",
+        "minimax_m2",
     ].map { ($0, ["reference", "cpu"]) }
 
-    /// Families of which only a tiny checkpoint, committed with the tests, is at hand.
+    /// Tiny checkpoints that are committed with the tests: of families that the goldens beside the checkout lack, and with other
+    /// switches than those have.
     static let further = [
         "qwen2_moe", "smollm3", "olmo2", "olmo3", "granite", "granite_moe", "glm4", "glm4_moe", "exaone4", "cohere2", "seed_oss",
-        "ernie4_5", "dots1",
+        "ernie4_5", "dots1", "arcee", "cohere", "dbrx", "ernie4_5_moe", "exaone", "falcon_serial", "falcon_one_norm", "falcon_refined", "gemma",
+        "glm4_moe_lite", "glm_moe_dsa", "gpt2", "gpt_neox", "hunyuan_v1_dense", "hunyuan_v1_moe", "hy_v3", "mimo_v2_flash", "minimax_m2",
+        "nemotron", "olmo", "phi", "stablelm", "starcoder2",
     ].map { Fixtures.path("models/families/\($0)") }
 
     /// Every checkpoint with each backend that is to run it.
@@ -52,6 +56,8 @@ struct Golden {
     static var families: [String] {
         let dense = [
             "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope",
+            "arcee", "cohere", "cohere_qknorm", "exaone", "falcon", "falcon_new", "gemma", "gpt2", "gpt_neox", "hunyuan_v1_dense", "nemotron",
+            "olmo", "phi", "stablelm", "stablelm_qknorm", "starcoder2",
         ]
         guard let goldens = Fixtures.goldens else { return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") } }
         return dense.map { "\(goldens)/models/\($0)" }

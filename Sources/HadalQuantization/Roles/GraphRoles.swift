@@ -11,7 +11,7 @@ struct GraphRoles {
 
     /// Ops that hand on what they are given, a row as a row.
     private static let passing: Set<String> = ["rms_norm", "layer_norm", "rope", "clamp", "scale", "softcap", "split", "concat", "gather_rows"]
-    private static let attending: Set<String> = ["attention", "latent_attention"]
+    private static let attending: Set<String> = ["attention", "latent_attention", "indexer"]
     private static let gating: Set<String> = ["glu", "activation"]
 
     init(_ graph: Graph, _ catalogue: OpCatalogue) {

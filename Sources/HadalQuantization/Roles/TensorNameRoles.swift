@@ -5,7 +5,8 @@ enum TensorNameRoles {
     /// The first pattern that fits counts.
     private static let patterns: [(glob: String, role: TensorRole)] = [
         ("*.bias", .plain), ("*_norm*", .plain), ("*ffn_gate_inp*", .router), ("*_exps*", .experts), ("*_shexp*", .shared),
-        ("*attn_*", .attention), ("*ffn_*", .ffn), ("token_embd*", .embedding), ("output.weight", .output),
+        ("*attn_*", .attention), ("*indexer*", .attention), ("*ffn_*", .ffn), ("token_embd*", .embedding), ("position_embd*", .embedding),
+        ("output.weight", .output),
     ]
 
     static func role(of name: String) -> TensorRole? { patterns.first { Glob.matches($0.glob, name) }?.role }

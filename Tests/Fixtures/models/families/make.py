@@ -1,7 +1,8 @@
-"""Writes the tiny checkpoints of this folder: random weights, and what transformers (5.23, float32, eager) computes from them.
+"""Writes the tiny checkpoints of this folder: random weights, and what transformers (5.24, float32, eager) computes from them.
 
 Usage: python make.py [NAME ...]   (needs torch, transformers, safetensors)
 """
+import json
 import os
 import shutil
 import sys
@@ -33,20 +34,121 @@ FAMILIES = {
     "ernie4_5": ("ernie4_5", dict(head_dim=12, use_bias=True)),
     "dots1": ("dots1", dict(head_dim=12, **EXPERTS)),
 }
+# The same at a quarter of the size.
+SMALL = {**BASE, "num_hidden_layers": 3, "intermediate_size": 24}
+SIZES = dict(vocab_size=61, pad_token_id=0, bos_token_id=1, eos_token_id=2)
+FALCON = {**SIZES, **dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_hidden_size=48, max_position_embeddings=128)}
+LATENT = dict(kv_lora_rank=12, q_lora_rank=14, qk_rope_head_dim=4, v_head_dim=10, qk_nope_head_dim=6, moe_intermediate_size=16,
+              n_routed_experts=8, num_experts_per_tok=2, num_key_value_heads=4)
+PLAIN = dict(rope_type="default", rope_theta=1e4)
+
+
+def older(config):
+    """As transformers 4 writes it."""
+    rope = config.pop("rope_parameters", {})
+    config["torch_dtype"] = config.pop("dtype")
+    config |= {key: rope.pop(key) for key in ("rope_theta", "partial_rotary_factor") if key in rope}
+    if rope.pop("rope_type", "default") != "default":
+        config["rope_scaling"] = {"type": rope.pop("type", None) or "linear", **rope}
+    del config["transformers_version"]
+
+
+def neox(config):
+    older(config)
+    config["rotary_pct"], config["rotary_emb_base"] = config.pop("partial_rotary_factor"), config.pop("rope_theta")
+
+
+def refined(config):
+    """As the first Falcon checkpoints had it."""
+    older(config)
+    config |= {"model_type": "RefinedWeb", "n_layer": config.pop("num_hidden_layers"), "n_head": config.pop("num_attention_heads"),
+               "n_head_kv": config.pop("num_kv_heads")}
+    del config["new_decoder_architecture"]
+
+
+def exaone(config):
+    older(config)
+    config |= {"num_layers": config.pop("num_hidden_layers"), "activation_function": config.pop("hidden_act"),
+               "layer_norm_epsilon": config.pop("rms_norm_eps")}
+
+
+def dynamic(config):
+    older(config)
+    config["rope_scaling"]["type"] = "dynamic"
+
+
+def dsa(config):
+    del config["indexer_types"]
+
+
+def mimo(config):
+    """As published."""
+    sliding = [int(kind == "sliding_attention") for kind in config.pop("layer_types")]
+    experts = [int(kind == "sparse") for kind in config.pop("mlp_layer_types")]
+    del config["rope_parameters"]
+    config |= dict(hybrid_layer_pattern=sliding, moe_layer_freq=experts, rope_theta=5e6, swa_rope_theta=1e4, partial_rotary_factor=0.334,
+                   sliding_window_size=config["sliding_window"] - 1, swa_num_key_value_heads=2, swa_num_attention_heads=4, swa_head_dim=12,
+                   swa_v_head_dim=6, layernorm_epsilon=config.pop("rms_norm_eps"), routed_scaling_factor=None, n_shared_experts=None,
+                   scoring_func="sigmoid", topk_method="noaux_tc", add_swa_attention_sink_bias=True, add_full_attention_sink_bias=False)
+
+
+def minimax(config):
+    older(config)
+    config["rotary_dim"] = 4
+    del config["partial_rotary_factor"]
+
+
+# With what is changed in config.json afterwards.
+SWITCHED = {
+    "arcee": ("arcee", dict(SMALL, mlp_bias=True, attention_bias=True, head_dim=12), None),
+    "cohere": ("cohere", dict(SMALL, attention_bias=True, use_qk_norm=True, logit_scale=2.0), older),
+    "dbrx": ("dbrx", dict(SIZES, d_model=32, n_heads=4, n_layers=2, max_seq_len=128, attn_config=dict(kv_n_heads=2, clip_qkv=1.0, rope_theta=1e4),
+                          ffn_config=dict(ffn_hidden_size=16, moe_num_experts=4, moe_top_k=3, moe_normalize_expert_weights=2.0)), None),
+    "ernie4_5_moe": ("ernie4_5_moe", dict(SMALL, num_hidden_layers=4, use_bias=True, moe_layer_interval=2, moe_layer_start_index=0, moe_k=2,
+                                          moe_intermediate_size=16, moe_num_experts=4, moe_num_shared_experts=1), None),
+    "exaone": ("exaone", dict(SMALL, rope_parameters=dict(PLAIN, rope_type="linear", factor=4.0), tie_word_embeddings=True), exaone),
+    "falcon_serial": ("falcon", dict(FALCON, multi_query=False, parallel_attn=False, bias=True), None),
+    "falcon_one_norm": ("falcon", dict(FALCON, new_decoder_architecture=True, num_ln_in_parallel_attn=1, num_kv_heads=2, bias=True,
+                                       tie_word_embeddings=False), None),
+    "falcon_refined": ("falcon", dict(FALCON, new_decoder_architecture=True, num_kv_heads=2), refined),
+    "gemma": ("gemma", dict(SMALL, attention_bias=True, head_dim=12, num_key_value_heads=1), older),
+    "glm4_moe_lite": ("glm4_moe_lite", dict(SMALL, **{**LATENT, "q_lora_rank": None}, n_group=4, topk_group=2, attention_bias=True,
+                                            rope_interleave=False, norm_topk_prob=False), None),
+    "glm_moe_dsa": ("glm_moe_dsa", dict(SMALL, **LATENT, index_topk=5, index_head_dim=6, index_n_heads=16, index_topk_pattern="FSF",
+                                        first_k_dense_replace=1), dsa),
+    "gpt2": ("gpt2", dict(SIZES, n_embd=32, n_layer=3, n_head=4, n_positions=64, n_inner=24, activation_function="relu",
+                          scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False), None),
+    "gpt_neox": ("gpt_neox", dict(SMALL, use_parallel_residual=False, attention_bias=False, rope_parameters=dict(PLAIN, partial_rotary_factor=0.5)), neox),
+    "hunyuan_v1_dense": ("hunyuan_v1_dense", dict(SMALL, attention_bias=True, head_dim=12,
+                                                  rope_parameters=dict(PLAIN, rope_type="dynamic", alpha=50.0, factor=1.0)), dynamic),
+    "hunyuan_v1_moe": ("hunyuan_v1_moe", dict(SMALL, head_dim=8, num_experts=4, moe_topk=[2, 1, 3], tie_word_embeddings=True), None),
+    "hy_v3": ("hy_v3", dict(SMALL, mlp_bias=True, attention_bias=True, head_dim=8, num_experts=4, num_experts_per_tok=2, num_shared_experts=2,
+                            moe_intermediate_size=16, mlp_layer_types=["sparse", "dense", "sparse"]), None),
+    "mimo_v2_flash": ("mimo_v2_flash", dict(SMALL, num_hidden_layers=4, head_dim=12, v_head_dim=6, moe_intermediate_size=16, num_experts_per_tok=2,
+                                            n_routed_experts=4, sliding_window=6, num_key_value_heads=1, norm_topk_prob=False), mimo),
+    "minimax_m2": ("minimax_m2", dict(SMALL, head_dim=12, num_local_experts=4, num_experts_per_tok=2,
+                                      rope_parameters=dict(PLAIN, partial_rotary_factor=1 / 3)), minimax),
+    "nemotron": ("nemotron", dict(SMALL, attention_bias=True, mlp_bias=True, head_dim=12, tie_word_embeddings=True), older),
+    "olmo": ("olmo", dict(SMALL, attention_bias=True, tie_word_embeddings=True), None),
+    "phi": ("phi", dict(SMALL, qk_layernorm=True, tie_word_embeddings=True), older),
+    "stablelm": ("stablelm", dict(SMALL, qk_layernorm=True, use_qkv_bias=True), older),
+    "starcoder2": ("starcoder2", dict(SMALL, use_bias=False, hidden_act="relu2", tie_word_embeddings=False), None),
+}
 LENGTH, GREEDY = 20, 16
+FINAL_NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "norm_f")
 
 
 def write(name):
-    kind, settings = FAMILIES[name]
+    kind, settings, change = SWITCHED[name] if name in SWITCHED else (FAMILIES[name][0], {**BASE, **FAMILIES[name][1]}, None)
     shutil.rmtree(name, ignore_errors=True)
     torch.manual_seed(sum(map(ord, name)))
-    config = AutoConfig.for_model(kind, **{**BASE, **settings})
+    config = AutoConfig.for_model(kind, **settings)
     model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
     with torch.no_grad():
         for key, p in [*model.named_parameters(), *((k, b) for k, b in model.named_buffers() if "correction_bias" in k)]:
-            if "norm" in key and p.dim() == 1:
-                p.copy_(1 + 0.2 * torch.randn_like(p))
-            elif p.dim() == 1:
+            if ("norm" in key or ".ln_" in key) and not key.endswith("bias") and (p.dim() == 1 or p.shape[-1] < 16):
+                p.copy_((0 if kind in ("gemma", "nemotron") else 1) + 0.2 * torch.randn_like(p))
+            elif p.dim() == 1 or "correction_bias" in key:
                 p.copy_(0.3 * torch.randn_like(p))
             else:
                 p.copy_(torch.randn_like(p) * 1.6 / p.shape[-1] ** 0.5)
@@ -54,7 +156,8 @@ def write(name):
     model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation="eager").eval()
     ids = torch.randint(0, config.vocab_size, (1, LENGTH))
     norms = []
-    hook = model.model.norm.register_forward_hook(lambda _m, _i, o: norms.append(o))
+    final = next((module for key, module in model.named_modules() if key.count(".") == 1 and key.split(".")[1] in FINAL_NORMS))
+    hook = final.register_forward_hook(lambda _m, _i, o: norms.append(o))
     with torch.no_grad():
         out = model(ids, use_cache=False, output_hidden_states=True)
         hook.remove()
@@ -70,8 +173,14 @@ def write(name):
     golden["greedy"] = torch.tensor(greedy)
     save_file({k: v.contiguous() for k, v in golden.items()}, f"{name}/golden.safetensors")
     os.remove(f"{name}/generation_config.json")
+    if change:
+        with open(f"{name}/config.json") as file:
+            config = json.load(file)
+        change(config)
+        with open(f"{name}/config.json", "w") as file:
+            json.dump(config, file, indent=2, sort_keys=True)
     print(name, "logit deviation", round(out.logits.std().item(), 2), "smallest gap", round(min(gaps), 3))
 
 
-for name in sys.argv[1:] or FAMILIES:
+for name in sys.argv[1:] or [*FAMILIES, *SWITCHED]:
     write(name)
