@@ -60,6 +60,7 @@ let package = Package(
             resources: [
                 .embedInCode("Chat/Resources/chat_formats.json"),
                 .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
+                .embedInCode("Tokenizer/Resources/tokenizer_classes.json"),
             ]),
         .target(
             name: "HadalEngine",

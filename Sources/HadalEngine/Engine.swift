@@ -15,7 +15,7 @@ public final class Engine: @unchecked Sendable {
     public let plan: ExecutionPlan
     /// nil when the model comes without a tokenizer.
     public let tokenizer: Tokenizer?
-    public let chatTemplate: ChatTemplate?
+    public let chatTemplates: ChatTemplates
     /// The backend and device in use: "cpu (AVX-512 VNNI, 2 threads)".
     public let backendDescription: String
     /// Most tokens a session may hold.
@@ -37,7 +37,7 @@ public final class Engine: @unchecked Sendable {
     let supportsBatches: Bool
     private let watcher = Mutex<KernelWatcher?>(nil)
     private let backends: BackendChoice
-    private let format = Mutex<ChatFormat?>(nil)
+    private let formats = Mutex<[ExactString: ChatFormat]>([:])
 
     static let pageTokens = 64
     static let defaultContextLimit = 32768
@@ -107,7 +107,7 @@ public final class Engine: @unchecked Sendable {
         self.model = model
         self.plan = plan
         tokenizer = prepared.tokenizer
-        chatTemplate = prepared.chatTemplate
+        chatTemplates = prepared.chatTemplates
         if let live = options.liveKernels {
             let made = try KernelWatcher(self, placed.opened, live, options.environment)
             watcher.withLock { $0 = made }
@@ -128,12 +128,19 @@ public final class Engine: @unchecked Sendable {
         return try KernelCeilings.measured(on: device, seconds: seconds)
     }
 
-    /// How the model reasons and calls tools. Found when first asked for.
-    public var chatFormat: ChatFormat {
-        format.withLock { known in
-            if let known { return known }
-            let found = ChatFormat(template: chatTemplate, tokenizer: tokenizer, variables: (try? templateVariables()) ?? JSONObject())
-            known = found
+    /// The template of conversations without tools; nil when the model has none.
+    public var chatTemplate: ChatTemplate? { try? chatTemplates.choose(withTools: false) }
+
+    /// How the model reasons and calls tools, by its template for conversations without them. Found when first asked for.
+    public var chatFormat: ChatFormat { chatFormat(of: chatTemplate) }
+
+    /// How the model reasons and calls tools by one of its templates.
+    func chatFormat(of template: ChatTemplate?) -> ChatFormat {
+        formats.withLock { known in
+            let key = ExactString(template?.source ?? "")
+            if let found = known[key] { return found }
+            let found = ChatFormat(template: template, tokenizer: tokenizer, variables: (try? templateVariables()) ?? JSONObject())
+            known[key] = found
             return found
         }
     }

@@ -6,7 +6,8 @@ struct TemplateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "template", abstract: "Render a conversation with a chat template.",
         discussion: """
-            With --jsonl reads rows {"messages", "tools", "options"} from stdin and writes rows {"rendered"} or \
+            Of several templates the one named tool_use counts where there are tools, or the one that --option chat_template=NAME \
+            names. With --jsonl reads rows {"messages", "tools", "options"} from stdin and writes rows {"rendered"} or \
             {"error", "error_kind"}.
             """)
 
@@ -24,9 +25,9 @@ struct TemplateCommand: ParsableCommand {
     var jsonl = false
 
     func run() throws {
-        let template = try Engine.chatTemplate(at: try ModelStore.resolve(model))
+        let templates = try Engine.chatTemplates(at: try ModelStore.resolve(model))
         let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .local()
-        if jsonl { return try runRows(template, clock) }
+        if jsonl { return try runRows(templates, clock) }
         guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }
         let conversation = try InputText.json(messages).root
         var variables = JSONObject([("add_generation_prompt", true)])
@@ -35,16 +36,29 @@ struct TemplateCommand: ParsableCommand {
         // {"messages": [...], "tools": [...]} is accepted as well as a bare list.
         let list = conversation["messages"] ?? conversation
         let toolList = try tools.map { try InputText.json($0).root } ?? conversation["tools"]
+        let template = try Self.template(of: templates, tools: toolList, &variables)
         Terminal.out(try template.render(messages: list, tools: toolList, options: variables, now: clock))
     }
 
-    private func runRows(_ template: ChatTemplate, _ clock: TemplateClock) throws {
+    private static func template(of templates: ChatTemplates, tools: JSON?, _ variables: inout JSONObject) throws -> ChatTemplate {
+        let name = ChatTemplates.takeName(from: &variables)
+        guard let template = try templates.choose(named: name, withTools: tools?.array?.isEmpty == false) else {
+            throw HadalError(.notFound, "no chat template in this model")
+        }
+        return template
+    }
+
+    private func runRows(_ templates: ChatTemplates, _ clock: TemplateClock) throws {
         var number = 0
         while let row = readLine() {
             number += 1
             guard !row.isEmpty else { continue }
             let document = try JSONDocument(parsing: InputText.withoutMark(row), file: "row \(number)")
-            Terminal.line(try template.renderRow(document.root, now: clock).text())
+            var options = document.root["options"]?.object ?? JSONObject()
+            let template = try Self.template(of: templates, tools: document.root["tools"], &options)
+            var row = document.root.object ?? JSONObject()
+            if row["options"]?.object != nil { row["options"] = JSON(.object(options)) }
+            Terminal.line(try template.renderRow(JSON(.object(row)), now: clock).text())
         }
     }
 }

@@ -22,6 +22,14 @@ public struct JSONDocument: Sendable {
         parts = []
     }
 
+    /// A document of values made in memory. Its places name the file alone.
+    public init(root: JSON, file: String) {
+        self.root = root
+        self.file = file
+        lineStarts = []
+        parts = []
+    }
+
     /// Applies documents to each other in order, each as a merge patch (RFC 7396) on the result so far.
     ///
     /// A place of the result names the file that its value came from. The last document names the whole.
@@ -69,6 +77,7 @@ public struct JSONDocument: Sendable {
             guard parts.indices.contains(part) else { return Place(file) }
             return parts[part].place(at: offset & (1 << Self.partShift - 1))
         }
+        guard !lineStarts.isEmpty else { return Place(file) }
         var low = 0
         var high = lineStarts.count
         while high - low > 1 {

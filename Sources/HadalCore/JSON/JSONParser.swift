@@ -4,7 +4,7 @@ import Glibc
 import Darwin
 #endif
 
-/// A strict RFC 8259 parser over bytes.
+/// A parser of RFC 8259 over bytes, and of the numbers `NaN`, `Infinity` and `-Infinity`, which Python writes and reads.
 struct JSONParser {
     static let maximumDepth = 256
 
@@ -21,10 +21,27 @@ struct JSONParser {
 
     mutating func parseDocument() throws -> JSON {
         if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { at = 3 }
+        try checkStart()
         let value = try parseValue(depth: 0)
         skipSpace()
         guard at == bytes.count else { throw fail("unexpected text after the JSON value") }
         return value
+    }
+
+    /// Says what stands where no JSON starts, rather than what was expected of it.
+    private mutating func checkStart() throws {
+        skipSpace()
+        guard at < bytes.count else { throw fail("the text is empty, not JSON") }
+        let words = ["true", "false", "null", "NaN", "Infinity", "-Infinity"].map(\.utf8)
+        func isDigit(_ i: Int) -> Bool { i < bytes.count && (0x30...0x39).contains(bytes[i]) }
+        switch bytes[at] {
+        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\""): return
+        case _ where isDigit(at) || (bytes[at] == UInt8(ascii: "-") && isDigit(at + 1)): return
+        case _ where words.contains(where: { [bytes, at] in bytes[at...].starts(with: $0) }): return
+        default:
+            let line = String(decoding: bytes[at...].prefix(24).prefix { $0 >= 0x20 }, as: UTF8.self)
+            throw fail("the text is not JSON: it starts with '\(line)'")
+        }
     }
 
     private func fail(_ message: String, at offset: Int? = nil, code: HadalError.Code = .malformed) -> HadalError {
@@ -61,6 +78,8 @@ struct JSONParser {
         case UInt8(ascii: "t"): try expect("true"); return JSON(.bool(true), offset: start)
         case UInt8(ascii: "f"): try expect("false"); return JSON(.bool(false), offset: start)
         case UInt8(ascii: "n"): try expect("null"); return JSON(.null, offset: start)
+        case UInt8(ascii: "N"): try expect("NaN"); return JSON(.double(.nan), offset: start)
+        case UInt8(ascii: "I"): try expect("Infinity"); return JSON(.double(.infinity), offset: start)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
         default: throw fail("unexpected character in JSON")
         }
@@ -132,7 +151,13 @@ struct JSONParser {
     private mutating func parseNumber() throws -> JSON {
         let start = at
         func digit(_ i: Int) -> Bool { i < bytes.count && bytes[i] >= 0x30 && bytes[i] <= 0x39 }
-        if bytes[at] == UInt8(ascii: "-") { at += 1 }
+        if bytes[at] == UInt8(ascii: "-") {
+            at += 1
+            if at < bytes.count, bytes[at] == UInt8(ascii: "I") {
+                try expect("Infinity")
+                return JSON(.double(-.infinity), offset: start)
+            }
+        }
         guard digit(at) else { throw fail("malformed number") }
         if bytes[at] == 0x30 {
             at += 1

@@ -2,9 +2,10 @@ import HadalCore
 import HadalText
 
 extension Engine {
-    /// The ids of a text to continue as it is, with the BOS that the model wants.
+    /// The ids of a text to continue as it is, with the tokens that go before a prompt of this model.
     public func encodePrompt(_ text: String) throws -> [Int32] {
-        withBOS(try requireTokenizer().encode(text, parseSpecial: true))
+        let tokenizer = try requireTokenizer()
+        return tokenizer.withPrefix(try tokenizer.encode(text, parseSpecial: true))
     }
 
     /// The ids of a conversation, rendered by the model's chat template up to where the assistant answers.
@@ -12,21 +13,33 @@ extension Engine {
         try chatPrompt(ChatRequest(messages: messages, variables: options)).ids
     }
 
-    /// The text of a conversation, as the model's chat template renders it.
+    /// The text of a conversation, as the model's chat template renders it: the one that `chat_template` of the options names, or with tools the
+    /// one that is published for them.
     ///
     /// - Throws: `notFound` when the model has no chat template; what the template raises, with its place.
     public func renderChat(_ messages: [ChatMessage], tools: JSON? = nil, options: JSONObject = JSONObject()) throws -> String {
-        guard let chatTemplate else { throw HadalError(.notFound, "the model has no chat template", hint: "use --raw") }
+        var options = options
+        return try renderChat(messages, tools: tools, options: options, template: chatTemplate(tools, &options))
+    }
+
+    /// The template of a conversation. Takes its name out of the options.
+    private func chatTemplate(_ tools: JSON?, _ options: inout JSONObject) throws -> ChatTemplate? {
+        try chatTemplates.choose(named: ChatTemplates.takeName(from: &options), withTools: tools?.array?.isEmpty == false)
+    }
+
+    private func renderChat(_ messages: [ChatMessage], tools: JSON?, options: JSONObject, template: ChatTemplate?) throws -> String {
+        guard let template else { throw HadalError(.notFound, "the model has no chat template", hint: "use --raw") }
         var variables = try templateVariables()
         variables["add_generation_prompt"] = true
         for member in options.members { variables[member.key] = member.value }
-        let list = messages.map { $0.json(for: chatFormat) }
-        return try chatTemplate.render(messages: JSON(.array(list)), tools: tools?.array?.isEmpty == true ? nil : tools, options: variables)
+        let list = messages.map { $0.json(for: chatFormat(of: template)) }
+        return try template.render(messages: JSON(.array(list)), tools: tools?.array?.isEmpty == true ? nil : tools, options: variables)
     }
 
-    /// What every rendering gets: the texts of the BOS and the EOS.
+    /// What every rendering gets: the texts of the tokens that have a role, the BOS and the EOS always.
     func templateVariables() throws -> JSONObject {
         var variables = JSONObject()
+        for (role, text) in tokenizer?.special.names ?? [] { variables[role] = JSON(.string(text)) }
         for (name, id) in [("bos_token", tokenizer?.special.bosID), ("eos_token", tokenizer?.special.eosID)] {
             let text = try id.flatMap { id in try tokenizer.map { String(decoding: try $0.token(id), as: UTF8.self) } }
             variables[name] = JSON(.string(text ?? ""))
@@ -41,8 +54,9 @@ extension Engine {
         if let budget = request.reasoningBudget, budget < 0 {
             throw HadalError(.invalidArgument, "a reasoning budget must be 0 or more, not \(budget)")
         }
-        let format = chatFormat
         var variables = request.variables
+        let template = try chatTemplate(request.tools, &variables)
+        let format = chatFormat(of: template)
         var budget = request.reasoningBudget
         if let thinking = format.thinkingSwitch {
             let value = request.thinking == .off ? thinking.off : thinking.on
@@ -53,7 +67,7 @@ extension Engine {
         if request.thinking == .on, format.thinkingSwitch == nil, format.reasoning == nil {
             throw HadalError(.unsupported, "this model is not known to reason", hint: "its chat template and its vocabulary have no markers for it")
         }
-        var text = try renderChat(request.messages, tools: request.tools, options: variables)
+        var text = try renderChat(request.messages, tools: request.tools, options: variables, template: template)
         var isOpen = false
         if let markers = format.reasoning {
             isOpen = markers.isOpen(atEndOf: text)
@@ -70,10 +84,5 @@ extension Engine {
         return ChatPrompt(
             text: text, ids: try encodePrompt(text), startsInReasoning: isOpen, format: format, tools: request.tools,
             reasoningBudget: budget, firstCallNumber: calls + 1)
-    }
-
-    private func withBOS(_ ids: [Int32]) -> [Int32] {
-        guard let special = tokenizer?.special, special.addBOS, let bos = special.bosID, ids.first != bos else { return ids }
-        return [bos] + ids
     }
 }

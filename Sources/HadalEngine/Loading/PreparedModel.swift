@@ -10,7 +10,7 @@ final class PreparedModel {
     let description: ModelDescription
     let model: LoadedModel
     let tokenizer: Tokenizer?
-    let chatTemplate: ChatTemplate?
+    let chatTemplates: ChatTemplates
     let options: EngineOptions
     /// Most tokens of a session.
     let contextLength: Int
@@ -33,8 +33,8 @@ final class PreparedModel {
         self.options = options
         model = try LoadedModel(
             description, observe: options.observe, feedsPrediction: options.predictsNext || options.speculation.source == .mtp)
-        tokenizer = try ModelText.tokenizer(of: files, vocabularySize: model.vocabularySize, log: options.log)
-        chatTemplate = try ModelText.chatTemplate(of: files, log: options.log)
+        tokenizer = try ModelText.tokenizer(of: files)
+        chatTemplates = try ChatTemplates(ModelText.chatTemplates(of: files)) { options.log.write(.warning, $0) }
         contextLength = min(options.contextLength ?? min(model.contextLength, Engine.defaultContextLimit), contextLimit)
         guard case .draft(let path) = options.speculation.source else {
             draft = nil

@@ -75,7 +75,7 @@ extension PlannedContents {
             notes += text.notes
         } else {
             metadata += Self.noVocabulary
-            notes.append("the directory has no tokenizer.json; the file will have no tokenizer and takes token ids only")
+            notes.append("the directory has no tokenizer; the file will have no tokenizer and takes token ids only")
         }
     }
 

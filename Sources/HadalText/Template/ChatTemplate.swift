@@ -26,7 +26,7 @@ public struct ChatTemplate: Sendable {
     ///
     /// - Parameters:
     ///   - messages: The array of messages.
-    ///   - tools: The array of tool definitions; nil or null for none.
+    ///   - tools: The array of tool definitions; nil or null for none. One without the `function` around its name and parameters gets it.
     ///   - options: Further variables, such as `add_generation_prompt`, `bos_token` and `enable_thinking`.
     ///   - now: The time that `strftime_now` formats.
     /// - Throws: `TemplateError` of kind `raised` or `runtime`; `HadalError.limitExceeded`.
@@ -34,7 +34,7 @@ public struct ChatTemplate: Sendable {
         messages: JSON, tools: JSON? = nil, options: JSONObject = JSONObject(), now: TemplateClock = .local(),
         limits: TemplateLimits = .standard
     ) throws -> String {
-        var variables = JSONObject([("messages", messages), ("tools", tools ?? .null), ("documents", .null)])
+        var variables = JSONObject([("messages", messages), ("tools", OfferedTools.wrapped(tools) ?? .null), ("documents", .null)])
         for member in options.members { variables[member.key] = member.value }
         return try render(variables: variables, now: now, limits: limits)
     }

@@ -65,6 +65,11 @@ extension Tokenizer {
                 switch parts.model {
                 case .bpe(let model): run.encode(piece, with: model)
                 case .sentencePiece(let model): model.encode(piece, &run.work, into: &run.ids)
+                case .unigram(let model): model.encode(piece, into: &run.ids)
+                case .wordPiece(let model): model.encode(piece, into: &run.ids)
+                case .wordLevel(let table, let unknown):
+                    let id = table.find(piece) ?? unknown
+                    if id >= 0 { run.ids.append(id) }
                 }
             }
         }

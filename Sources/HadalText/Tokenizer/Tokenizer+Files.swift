@@ -1,10 +1,5 @@
 import HadalCore
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
+import HadalFormats
 
 extension Tokenizer {
     /// Reads a tokenizer.json.
@@ -15,16 +10,13 @@ extension Tokenizer {
     /// A parsed tokenizer.json.
     public convenience init(document: JSONDocument) throws { try self.init(document: document, settings: TokenizerSettings()) }
 
-    /// Reads a model's directory: tokenizer.json, and where there are, tokenizer_config.json and generation_config.json.
+    /// Reads a model's directory; see `TokenizerDirectory`.
+    /// - Throws: `notFound` where it has no tokenizer.
     public convenience init(directory: String) throws {
-        var settings = TokenizerSettings()
-        func document(_ name: String) throws -> JSONDocument? {
-            let path = "\(directory)/\(name)"
-            return access(path, F_OK) == 0 ? try JSONDocument(contentsOf: path) : nil
+        guard let found = try TokenizerDirectory(FileProvider(directory: directory)) else {
+            throw HadalError(.notFound, "no tokenizer in this directory", at: Place(directory), hint: "tokenizer.json is wanted")
         }
-        if let config = try document("tokenizer_config.json") { settings.read(config: config) }
-        if let generation = try document("generation_config.json") ?? document("config.json") { settings.read(generation: generation) }
-        try self.init(document: JSONDocument(contentsOf: "\(directory)/tokenizer.json"), settings: settings)
+        try self.init(found)
     }
 
     private convenience init(document: JSONDocument, settings: TokenizerSettings) throws {

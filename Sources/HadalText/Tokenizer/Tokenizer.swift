@@ -51,11 +51,9 @@ public final class Tokenizer: Sendable {
         return parts.decoder.bytes(of: token, isFirst: isFirst)
     }
 
-    /// The ids with the tokens around them that a prompt gets. A BOS that is already there is not doubled.
-    public func withBoundaryTokens(_ ids: [Int32]) -> [Int32] {
-        var out = ids
-        if special.addBOS, let bos = special.bosID, ids.first != bos { out.insert(bos, at: 0) }
-        if special.addEOS, let eos = special.eosID { out.append(eos) }
-        return out
-    }
+    /// The ids with the tokens around them that a prompt gets. Those in front are not doubled where they are there already.
+    public func withBoundaryTokens(_ ids: [Int32]) -> [Int32] { withPrefix(ids) + special.suffix }
+
+    /// The ids with the tokens in front of them that a prompt gets, unless they are there already.
+    public func withPrefix(_ ids: [Int32]) -> [Int32] { ids.starts(with: special.prefix) ? ids : special.prefix + ids }
 }

@@ -1,27 +1,24 @@
 import HadalCore
 
 extension GGUFVocabulary {
-    /// Turns a tokenizer.json into the vocabulary that a GGUF file would hold.
+    /// Turns the tokenizer of a directory into the vocabulary that a GGUF file would hold.
     ///
     /// - Parameters:
-    ///   - tokenizer: byte-pair encoding, of bytes or of characters with byte tokens behind them.
-    ///   - settings: what else the directory says: its tokenizer_config.json, generation_config.json and config.json.
+    ///   - directory: byte-pair encoding, of bytes or of characters with byte tokens behind them.
+    ///   - config: the directory's config.json.
     ///   - size: rows of the model's embedding; ids that no token has are filled up with unused ones.
     /// - Returns: also what the vocabulary does not say, a sentence each.
     /// - Throws: `unsupported` for a tokenizer that GGUF vocabularies cannot describe; `malformed` with line and column.
     public static func converting(
-        _ tokenizer: JSONDocument, tokenizerConfig: JSONDocument?, generation: JSONDocument?, config: JSONDocument?, size: Int,
-        catalogue: PreTokenizerCatalogue = .builtIn
+        _ directory: TokenizerDirectory, config: JSONDocument?, size: Int, catalogue: PreTokenizerCatalogue = .builtIn
     ) throws -> (vocabulary: GGUFVocabulary, notes: [String]) {
-        let file = try TokenizerFile(tokenizer)
-        var settings = TokenizerSettings()
-        if let tokenizerConfig { settings.read(config: tokenizerConfig) }
-        if let generation = generation ?? config { settings.read(generation: generation) }
+        let file = try TokenizerFile(directory.tokenizer)
+        let settings = directory.settings
         let original = try file.makeTokenizer(settings: settings)
         let (parts, special) = (original.parts, original.special)
-        var conversion = VocabularyConversion(file: file, parts: parts)
+        var conversion = VocabularyConversion(file: file, declared: settings.declared, parts: parts)
         var vocabulary = try conversion.vocabulary(size: size, catalogue, original: original)
-        vocabulary.file = tokenizer.file
+        vocabulary.file = directory.tokenizer.file
 
         func stated(_ key: String) -> Int? { config?.root[key].flatMap { $0.int ?? $0.array?.first?.int } }
         vocabulary.bosID = (special.bosID.map { Int($0) } ?? stated("bos_token_id")).flatMap { (0..<size).contains($0) ? $0 : nil }

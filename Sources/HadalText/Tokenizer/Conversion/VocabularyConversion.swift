@@ -5,18 +5,29 @@ struct VocabularyConversion {
     private static let escapedSpace = "\u{2581}"
 
     let file: TokenizerFile
+    let declared: DeclaredTokens
     let parts: TokenizerParts
     private(set) var notes: [String] = []
 
-    init(file: TokenizerFile, parts: TokenizerParts) {
+    init(file: TokenizerFile, declared: DeclaredTokens, parts: TokenizerParts) {
         self.file = file
+        self.declared = declared
         self.parts = parts
     }
 
     /// - Parameter original: the tokenizer of the same file.
     mutating func vocabulary(size: Int, _ catalogue: PreTokenizerCatalogue, original: Tokenizer) throws -> GGUFVocabulary {
         guard let model = file.root["model"] else { throw file.fail(file.document.root, "no \"model\" in the tokenizer") }
-        let entries = try file.vocabulary(of: model, addedTokens: file.addedTokens())
+        if let type = model["type"]?.string, type != "BPE" {
+            throw file.fail(model, "GGUF files are not written with the tokenizer model '\(type)'", .unsupported)
+        }
+        let added = try file.addedTokens()
+        var entries = try file.vocabulary(of: model, addedTokens: added, declared: declared.tokens(beside: added))
+        if entries.tokens.count > size {
+            // A token that only another file declares, without a row in the model, is none of the model's.
+            notes.append("tokens with ids of \(size) and above, which only the files beside tokenizer.json declare, are left out")
+            entries = try file.vocabulary(of: model, addedTokens: added)
+        }
         guard entries.tokens.count <= size else {
             throw HadalError(
                 .mismatch, "the tokenizer has ids up to \(entries.tokens.count - 1); the model has \(size) of them", at: Place(file.document.file))

@@ -22,6 +22,8 @@ private struct GGUFTokenizerBuilder {
     private(set) var table: TokenTable
     private(set) var kinds: [TokenKind]
     private(set) var special = SpecialTokens()
+    /// Tokens whose text another one before has too.
+    private var duplicates: [(id: Int32, first: Int32)] = []
 
     init(_ vocabulary: GGUFVocabulary, _ catalogue: PreTokenizerCatalogue) throws {
         self.vocabulary = vocabulary
@@ -41,11 +43,8 @@ private struct GGUFTokenizerBuilder {
         }
         table = TokenTable(minimumCapacity: count)
         for (id, token) in vocabulary.tokens.enumerated() {
-            guard table.append(token, unlisted: token.isEmpty) else {
-                throw HadalError(
-                    .malformed, "the token '\(String(decoding: token, as: UTF8.self))' appears twice, the second time as \(id)",
-                    at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "tokens")))
-            }
+            // Published files have padding under one name many times. The first of equal tokens encodes, all of them decode.
+            if !table.append(token, unlisted: token.isEmpty), let first = table.find(token) { duplicates.append((Int32(id), first)) }
         }
         kinds = vocabulary.kinds.count >= count ? Array(vocabulary.kinds[..<count]) : [TokenKind](repeating: .normal, count: count)
         setRoles()
@@ -78,6 +77,8 @@ private struct GGUFTokenizerBuilder {
         special.maskID = id(vocabulary.maskID)
         special.addBOS = (vocabulary.addBOS ?? (model.addBOS || entry.addBOS)) && special.bosID != nil
         special.addEOS = (vocabulary.addEOS ?? false) && special.eosID != nil
+        special.prefix = special.addBOS ? [special.bosID].compactMap { $0 } : []
+        special.suffix = special.addEOS ? [special.eosID].compactMap { $0 } : []
 
         for name in catalogue.control { if let id = table.find(name) { kinds[Int(id)] = .control } }
         for name in catalogue.controlAndEnd + catalogue.endOfGeneration {
@@ -96,6 +97,10 @@ private struct GGUFTokenizerBuilder {
             kinds[Int(id)] = exception.kind
             if special.eotID == id { special.eotID = nil }
         }
+        for (id, first) in duplicates where kinds[Int(first)] == .control {
+            kinds[Int(id)] = .control
+            if special.endIDs.contains(first) { special.endIDs.insert(id) }
+        }
     }
 
     /// Control, unknown and user-defined tokens, which match as a whole.
@@ -104,9 +109,10 @@ private struct GGUFTokenizerBuilder {
         let rules = catalogue.stripping.filter { rule in
             rule.generalNames.contains { Self.contains(name, $0) } || rule.preNames.contains { Self.contains(vocabulary.pre ?? "", $0) }
         }
+        let repeated = Set(duplicates.filter { isWhole(kinds[Int($0.first)]) }.map { Int($0.id) })
         return kinds.indices.compactMap { index in
             let kind = kinds[index]
-            guard kind == .control || kind == .userDefined || kind == .unknown, !table[index].isEmpty else { return nil }
+            guard !repeated.contains(index), isWhole(kind), !table[index].isEmpty else { return nil }
             var token = AddedToken(id: Int32(index), content: Array(table[index]))
             token.isSpecial = kind != .userDefined
             let spelling = String(decoding: token.content, as: UTF8.self)
@@ -116,6 +122,8 @@ private struct GGUFTokenizerBuilder {
             return token
         }
     }
+
+    private func isWhole(_ kind: TokenKind) -> Bool { kind == .control || kind == .userDefined || kind == .unknown }
 
     private static func contains(_ text: String, _ part: String) -> Bool {
         let (text, part) = (Array(text.utf8), Array(part.utf8))

@@ -1,3 +1,4 @@
+import Foundation
 import HadalCore
 
 extension TokenizerFile {
@@ -32,10 +33,23 @@ extension TokenizerFile {
                 try matcher(value["pattern"], in: value), with: Array(try string(value["content"], "content", in: value).utf8))
         case "Prepend": return .prepend(Array(try string(value["prepend"], "prepend", in: value).utf8))
         case "ByteLevel": return .byteLevel
+        case "BertNormalizer":
+            let lowercases = try bool(value["lowercase"], "lowercase", default: true)
+            return .bert(
+                BertNormalizer(
+                    cleansText: try bool(value["clean_text"], "clean_text", default: true),
+                    separatesIdeographs: try bool(value["handle_chinese_chars"], "handle_chinese_chars", default: true),
+                    stripsAccents: try bool(value["strip_accents"], "strip_accents", default: lowercases), lowercases: lowercases))
+        case "Precompiled":
+            let text = try string(value["precompiled_charsmap"], "precompiled_charsmap", in: value)
+            guard let table = Data(base64Encoded: text, options: .ignoreUnknownCharacters) else { throw fail(value, "precompiled_charsmap is not base64") }
+            if table.isEmpty { return nil }
+            do { return .precompiled(try PrecompiledMap(Array(table))) } catch let error as HadalError { throw error.located(at: document.place(of: value)) }
+        case "Nmt": return .translation
         default:
             throw unknown(
                 value, "normalizer", type,
-                known: "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, ByteLevel")
+                known: "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, ByteLevel, BertNormalizer, Precompiled, Nmt")
         }
     }
 
@@ -68,7 +82,7 @@ extension TokenizerFile {
                 try builtIn(Self.punctuationPattern), try choice(value["behavior"], "behavior", in: value, default: .isolated),
                 invert: false)
         case "Whitespace":
-            return .split(try builtIn("[\\w\\u200C\\u200D]+|[^\\w\\u200C\\u200D\\s]+"), .removed, invert: true)
+            return .split(try builtIn("[[:word:]\\u200C\\u200D]+|[^[:word:]\\u200C\\u200D\\s]+"), .removed, invert: true)
         case "WhitespaceSplit": return .split(try builtIn("\\s"), .removed, invert: false)
         case "BertPreTokenizer":
             return .sequence([
@@ -129,6 +143,11 @@ extension TokenizerFile {
         case "ByteLevel": decoder.steps.append(.byteLevel)
         case "ByteFallback": decoder.steps.append(.byteFallback)
         case "Fuse": isFused = true
+        case "WordPiece":
+            decoder.steps.append(
+                .wordPiece(
+                    prefix: Array(try value["prefix"].map { try string($0, "prefix", in: value) }?.utf8 ?? "##".utf8),
+                    tidies: try bool(value["cleanup"], "cleanup", default: true)))
         case "Metaspace":
             decoder.steps.append(.metaspace(try replacement(value), dropsInFirst: try prependScheme(value) != .never))
         case "Replace":
@@ -151,7 +170,7 @@ extension TokenizerFile {
             }
         default:
             throw unknown(
-                value, "decoder", type, known: "Sequence, ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Strip")
+                value, "decoder", type, known: "Sequence, ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Strip, WordPiece")
         }
     }
 

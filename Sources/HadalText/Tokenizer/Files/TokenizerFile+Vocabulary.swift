@@ -26,55 +26,146 @@ extension TokenizerFile {
         }
     }
 
-    func vocabulary(of model: JSON, addedTokens: [AddedToken]) throws -> Vocabulary {
-        guard let entries = model["vocab"] else { throw fail(model, "the model has no \"vocab\"") }
-        let members = try object(entries, "vocab").members
-        var texts: [[UInt8]?] = []
-        texts.reserveCapacity(members.count + addedTokens.count)
-        for member in members {
-            let id = Int(try id(member.value, "the id of a token"))
-            while texts.count <= id { texts.append(nil) }
-            guard texts[id] == nil else { throw fail(member.value, "two tokens have the id \(id)") }
-            texts[id] = Array(member.key.utf8)
-        }
+    /// The vocabulary of a model with the added tokens of the file and those that other files declare, in that order.
+    ///
+    /// A token that the vocabulary has goes by its id there, an added token that is there already only changes its flags, and one whose stated id is
+    /// taken gets the next free one.
+    func vocabulary(of model: JSON, addedTokens: [AddedToken], declared: [AddedToken] = []) throws -> Vocabulary {
+        var texts = try modelTokens(model)
         var modelTable = TokenTable(minimumCapacity: texts.count)
         for text in texts { modelTable.append(text ?? [], unlisted: text == nil) }
+        var (kinds, aliases) = (texts.map { $0 == nil ? TokenKind.unused : .normal }, [[UInt8]: Int32]())
+        for (text, id) in try modelAliases(model, texts) {
+            aliases[text] = id
+            modelTable.alias(text, to: id)
+        }
 
-        var kinds = texts.map { $0 == nil ? TokenKind.unused : .normal }
         var added: [AddedToken] = []
-        var numbers: [Int: ArraySlice<UInt8>] = [:]
-        for var token in addedTokens {
-            // A token that the model has too goes by the model's id.
-            if let known = modelTable.find(token.content) { token.id = known }
-            let id = Int(token.id)
-            while texts.count <= id {
-                texts.append(nil)
-                kinds.append(.unused)
+        var indices: [[UInt8]: Int] = [:]
+        for var token in addedTokens + declared {
+            if let index = indices[token.content] {
+                // The same text again under another id: that id decodes, the first one encodes.
+                if token.id >= 0 { claim(token.id, token.content, &texts, &kinds, kind: kinds[Int(added[index].id)]) }
+                token.id = added[index].id
+                token.isSpecial = token.isSpecial || added[index].isSpecial
+                added[index] = token
+            } else {
+                if let known = modelTable.find(token.content) {
+                    token.id = known
+                } else if token.id < 0 || !claim(token.id, token.content, &texts, &kinds, kind: .normal) {
+                    token.id = Int32(texts.count)
+                    claim(token.id, token.content, &texts, &kinds, kind: .normal)
+                }
+                indices[token.content] = added.count
+                added.append(token)
             }
-            if texts[id] == nil {
-                texts[id] = token.content
-                numbers[id] = token.content[...]
-            } else if modelTable.find(token.content) != token.id, numbers[id] != token.content[...] {
-                throw HadalError(
-                    .malformed, "the added token '\(String(decoding: token.content, as: UTF8.self))' has the id \(id) of another token",
-                    at: root["added_tokens"].map(document.place(of:)))
-            }
-            kinds[id] = token.isSpecial ? .control : .userDefined
-            added.append(token)
+            kinds[Int(token.id)] = token.isSpecial ? .control : .userDefined
         }
         var all = TokenTable(minimumCapacity: texts.count)
         for text in texts { all.append(text ?? [], unlisted: text == nil) }
+        for (text, id) in aliases { all.alias(text, to: id) }
         return Vocabulary(tokens: all, kinds: kinds, model: modelTable, added: added)
+    }
+
+    /// Gives a free id to a token. False, and nothing changed, if the id is taken.
+    @discardableResult
+    private func claim(_ id: Int32, _ content: [UInt8], _ texts: inout [[UInt8]?], _ kinds: inout [TokenKind], kind: TokenKind) -> Bool {
+        let id = Int(id)
+        while texts.count <= id {
+            texts.append(nil)
+            kinds.append(.unused)
+        }
+        guard texts[id] == nil else { return false }
+        texts[id] = content
+        kinds[id] = kind
+        return true
+    }
+
+    /// The model's tokens by id. `vocab` is an object of ids, or a list of tokens with their scores.
+    private func modelTokens(_ model: JSON) throws -> [[UInt8]?] {
+        guard let entries = model["vocab"] else { throw fail(model, "the model has no \"vocab\"") }
+        if let list = entries.array {
+            guard list.count <= Self.maximumID else { throw fail(entries, "a vocabulary of \(list.count) tokens") }
+            return try list.map { Array(try scored($0).token.utf8) }
+        }
+        var texts: [[UInt8]?] = []
+        for member in try object(entries, "vocab").members {
+            let id = Int(try id(member.value, "the id of a token"))
+            while texts.count <= id { texts.append(nil) }
+            if texts[id] == nil { texts[id] = Array(member.key.utf8) }
+        }
+        return texts
+    }
+
+    /// Further texts of ids that have one.
+    private func modelAliases(_ model: JSON, _ texts: [[UInt8]?]) throws -> [([UInt8], Int32)] {
+        try (model["vocab"]?.object?.members ?? []).compactMap { member in
+            let id = try id(member.value, "the id of a token")
+            let text = Array(member.key.utf8)
+            return texts[Int(id)] == text ? nil : (text, id)
+        }
+    }
+
+    /// An entry of a list of tokens: the token and its score.
+    private func scored(_ entry: JSON) throws -> (token: String, score: Double) {
+        guard let pair = entry.array, pair.count == 2, let token = pair[0].string, let score = pair[1].double, !score.isNaN else {
+            throw fail(entry, "an entry of the vocabulary is not a token and its score")
+        }
+        return (token, score)
+    }
+
+    // MARK: Models
+
+    func tokenizerModel(_ model: JSON, _ vocabulary: Vocabulary) throws -> TokenizerModel {
+        let members = try object(model, "the model")
+        let name: String
+        if let type = members["type"], !type.isNull {
+            name = try string(type, "the model's type", in: model)
+        } else {
+            // Older files do not name it.
+            name = members["merges"] != nil ? "BPE" : members["vocab"]?.array != nil ? "Unigram"
+                : members["continuing_subword_prefix"] != nil ? "WordPiece" : "WordLevel"
+        }
+        guard ["BPE", "Unigram", "WordPiece", "WordLevel"].contains(name) else {
+            throw fail(members["type"] ?? model, "unsupported tokenizer model '\(name)'", .unsupported, hint: "supported: BPE, Unigram, WordPiece, WordLevel")
+        }
+        guard (members["vocab"]?.array != nil) == (name == "Unigram") else {
+            let vocab = members["vocab"] ?? model
+            throw fail(vocab, "vocab is \(vocab.kindName), which is not what the tokenizer model '\(name)' has")
+        }
+        switch name {
+        case "Unigram": return .unigram(try unigram(model, vocabulary.model))
+        case "WordPiece":
+            return .wordPiece(
+                WordPieceModel(
+                    table: vocabulary.model, continuingPrefix: Array(try members["continuing_subword_prefix"].map { try string($0, "continuing_subword_prefix", in: model) }?.utf8 ?? "##".utf8),
+                    unknownID: try unknownToken(members, model, vocabulary, default: "[UNK]"),
+                    longestWord: try members["max_input_chars_per_word"].map { try count($0, "max_input_chars_per_word", in: model) } ?? 100))
+        case "WordLevel": return .wordLevel(vocabulary.model, unknownID: try unknownToken(members, model, vocabulary, default: "<unk>"))
+        default: return .bpe(try bpe(model, vocabulary))
+        }
+    }
+
+    /// The id that a model's `unk_token` names; -1 where the vocabulary does not have it.
+    private func unknownToken(_ members: JSONObject, _ model: JSON, _ vocabulary: Vocabulary, default missing: String) throws -> Int32 {
+        let name = try members["unk_token"].map { try string($0, "unk_token", in: model) } ?? missing
+        return vocabulary.model.find(name) ?? -1
+    }
+
+    private func unigram(_ model: JSON, _ table: TokenTable) throws -> UnigramModel {
+        let scores = try array(model["vocab"], "vocab", in: model).map { try scored($0).score }
+        guard !scores.isEmpty else { throw fail(model["vocab"] ?? model, "a vocabulary without tokens") }
+        var unknown: Int32 = -1
+        if let value = model["unk_id"], !value.isNull {
+            unknown = try id(value, "unk_id")
+            guard Int(unknown) < scores.count else { throw fail(value, "unk_id is \(unknown); the vocabulary has \(scores.count) tokens") }
+        }
+        let fallback = try bool(model["byte_fallback"], "byte_fallback", default: false)
+        return UnigramModel(tokens: table, scores: scores, unknownID: unknown, byteFallback: fallback ? ByteToken.ids(in: table) : [])
     }
 
     func bpe(_ model: JSON, _ vocabulary: Vocabulary) throws -> BPEModel {
         let members = try object(model, "the model")
-        if let type = members["type"], !type.isNull {
-            let name = try string(type, "the model's type", in: model)
-            guard ExactString(name) == ExactString("BPE") else {
-                throw fail(type, "unsupported tokenizer model '\(name)'", .unsupported, hint: "supported: BPE")
-            }
-        }
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
             if let value = members[key], !value.isNull, value.string?.isEmpty != true {
                 throw fail(value, "\(key) is not supported", .unsupported)

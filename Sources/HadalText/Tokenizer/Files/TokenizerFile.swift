@@ -21,7 +21,7 @@ struct TokenizerFile {
             throw HadalError(.malformed, "no \"model\" in the tokenizer", at: Place(document.file))
         }
         let addedTokens = try addedTokens()
-        let vocabulary = try vocabulary(of: model, addedTokens: addedTokens)
+        let vocabulary = try vocabulary(of: model, addedTokens: addedTokens, declared: settings.declared.tokens(beside: addedTokens))
         let parts = TokenizerParts(
             tokens: vocabulary.tokens, kinds: vocabulary.kinds,
             added: AddedTokenMatcher(vocabulary.added.filter { !$0.normalized }, order: .leftmostLongest),
@@ -29,7 +29,7 @@ struct TokenizerFile {
                 try normalizedContents(vocabulary.added.filter(\.normalized)), order: .leftmostLongest),
             normalizer: try root["normalizer"].flatMap { try normalizer($0) },
             preTokenizer: try root["pre_tokenizer"].flatMap { try preTokenizer($0) },
-            model: .bpe(try bpe(model, vocabulary)),
+            model: try tokenizerModel(model, vocabulary),
             decoder: try decoder(root["decoder"] ?? .null))
         let around = try boundaryTokens(root["post_processor"] ?? .null)
         return Tokenizer(parts, special: settings.specialTokens(in: parts, boundary: around))

@@ -50,7 +50,7 @@ struct CharacterSet {
 }
 
 extension CharacterSet {
-    private init(ranges: [(UInt32, UInt32)]) { items = ranges.map { .range($0.0, $0.1) } }
+    init(ranges: [(UInt32, UInt32)]) { items = ranges.map { .range($0.0, $0.1) } }
 
     /// The White_Space property. PCRE2's own `\s` also holds U+180E.
     static let whiteSpace = CharacterSet(ranges: [
@@ -58,12 +58,6 @@ extension CharacterSet {
         (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000),
     ])
     static let hexDigit = CharacterSet(ranges: [(0x30, 0x39), (0x41, 0x46), (0x61, 0x66)])
-    static let digit = UnicodeProperty.set(named: "Nd")
-    static let word: CharacterSet = {
-        var set = CharacterSet()
-        set.items = [.verbatim("\\p{Alphabetic}")] + ["L", "M", "Nd", "Pc"].map { .set(UnicodeProperty.set(named: $0)) }
-        return set
-    }()
 
     var inverted: CharacterSet {
         var copy = self

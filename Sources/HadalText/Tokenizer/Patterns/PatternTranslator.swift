@@ -2,208 +2,333 @@ import HadalCore
 
 /// Rewrites a published pattern into PCRE2's syntax so that it means what it means in its reference implementation.
 ///
-/// Published patterns are written for Oniguruma. What differs: `\s`, `\w`, `\d` and `\h`, scripts, `\v`, nested
-/// brackets and `&&` inside them, the letter of the dot-matches-newline option, and the Unicode version.
+/// Published patterns are written in Oniguruma's own syntax. What differs: classes and properties and their Unicode version, brackets in brackets
+/// and `&&`, the letter of the dot-matches-newline option and how far options reach, intervals (`{n,m}+` repeats, `{n}?` is optional, `{,m}`),
+/// word boundaries, and numbers of groups beside named ones. What PCRE2 cannot say the same way is refused.
 struct PatternTranslator {
-    private static let maximumDepth = 32
+    private static let maximumDepth = 64
 
-    private let source: [Unicode.Scalar]
-    private var at = 0
-    private var out = ""
+    let source: [Unicode.Scalar]
+    var at = 0
+    /// `(?i)` and `(?x)`, and Oniguruma's `(?m)`: a dot matches a newline too.
+    private(set) var options = Options()
+    /// Groups without a name do not count where there are groups with one.
+    private var hasNamedGroups = false
+    private var groups = 0
+    private var depth = 0
+
+    struct Options {
+        var ignoresCase = false
+        var isExtended = false
+        var dotMatchesNewline = false
+    }
 
     static func translate(_ pattern: String) throws -> String {
-        var translator = PatternTranslator(source: Array(pattern.unicodeScalars))
-        try translator.run()
-        return translator.out
+        let source = Array(pattern.unicodeScalars)
+        var translator = PatternTranslator(source: source)
+        let out = try translator.whole()
+        guard translator.hasNamedGroups else { return out }
+        var again = PatternTranslator(source: source)
+        again.hasNamedGroups = true
+        return try again.whole()
     }
 
     private init(source: [Unicode.Scalar]) { self.source = source }
 
-    private func fail(_ what: String) -> HadalError {
-        HadalError(.malformed, "\(what) at character \(at + 1) of the pattern '\(String(String.UnicodeScalarView(source)))'")
+    func fail(_ what: String, _ code: HadalError.Code = .malformed) -> HadalError {
+        HadalError(code, "\(what) at character \(at + 1) of the pattern '\(String(String.UnicodeScalarView(source)))'")
     }
 
-    private func peek(_ ahead: Int = 0) -> Unicode.Scalar? { at + ahead < source.count ? source[at + ahead] : nil }
+    func peek(_ ahead: Int = 0) -> Unicode.Scalar? { at + ahead < source.count ? source[at + ahead] : nil }
 
-    private mutating func run() throws {
-        while let c = peek() {
-            switch c {
-            case "\\": try escape()
-            case "[": out += try set(depth: 0).pattern
-            case "(" where peek(1) == "?": group()
-            default:
-                out.unicodeScalars.append(c)
+    func starts(with text: String) -> Bool { source[at...].starts(with: text.unicodeScalars) }
+
+    private mutating func whole() throws -> String {
+        let out = try alternatives()
+        guard at == source.count else { throw fail("a ')' without its '('") }
+        return out
+    }
+
+    /// Everything up to the end of the group.
+    private mutating func alternatives() throws -> String {
+        guard depth < Self.maximumDepth else { throw fail("groups nested deeper than \(Self.maximumDepth)", .limitExceeded) }
+        depth += 1
+        defer { depth -= 1 }
+        var out = ""
+        while let c = peek(), c != ")" {
+            if c == "|" {
+                out += "|"
                 at += 1
+            } else if let atom = try atom() {
+                out += try quantified(atom)
             }
         }
+        return out
     }
 
-    /// `(?imx-imx:` and `(?imx)`: Oniguruma's `m` is PCRE2's `s`.
-    private mutating func group() {
-        out += "(?"
-        at += 2
-        var end = at
-        while end < source.count, "imx-".unicodeScalars.contains(source[end]) { end += 1 }
-        guard end > at, end < source.count, source[end] == ":" || source[end] == ")" else { return }
-        while at < end {
-            out += source[at] == "m" ? "s" : String(source[at])
+    private struct Atom {
+        var text: String
+        /// Assertions cannot be repeated.
+        var isAssertion = false
+    }
+
+    /// One element; nil for what matches nothing and stands for nothing.
+    private mutating func atom() throws -> Atom? {
+        guard let c = peek() else { return nil }
+        if options.isExtended {
+            if UTF8Text.isWhiteSpace(c.value), c.isASCII {
+                at += 1
+                return nil
+            }
+            if c == "#" {
+                while let c = peek(), c != "\n" { at += c == "\n" ? 0 : 1 }
+                return nil
+            }
+        }
+        switch c {
+        case "\\": return try escape()
+        case "[": return Atom(text: try bracket(depth: 0).pattern)
+        case "(": return try group()
+        case ".":
             at += 1
-        }
-    }
-
-    /// An escape outside brackets.
-    private mutating func escape() throws {
-        if let set = try setEscape() {
-            out += set.pattern
-            return
-        }
-        guard let next = peek(1) else { throw fail("a lone '\\'") }
-        if "vxuaefnrt0".unicodeScalars.contains(next) {
+            return Atom(text: options.dotMatchesNewline ? "(?s:.)" : "\\N")
+        case "^", "$":
             at += 1
-            out += "\\x{\(String(try character(), radix: 16))}"
-        } else {
-            out += "\\"
-            out.unicodeScalars.append(next)
-            at += 2
+            return Atom(text: String(c), isAssertion: true)
+        case "*", "+", "?": throw fail("nothing to repeat before '\(c)'")
+        case "{" where interval() != nil: throw fail("nothing to repeat before '{'")
+        default:
+            if options.ignoresCase { try checkFolding() }
+            at += 1
+            return Atom(text: Self.literal(c.value))
         }
     }
 
-    /// An escape that stands for a set of characters; nil, and nothing consumed, for every other.
-    private mutating func setEscape() throws -> CharacterSet? {
-        guard let next = peek(1) else { throw fail("a lone '\\'") }
-        let set: CharacterSet
-        switch next {
-        case "s": set = .whiteSpace
-        case "S": set = .whiteSpace.inverted
-        case "d": set = .digit
-        case "D": set = .digit.inverted
-        case "w": set = .word
-        case "W": set = .word.inverted
-        case "h": set = .hexDigit
-        case "H": set = .hexDigit.inverted
-        case "p", "P":
-            at += 2
-            let property = UnicodeProperty.set(named: try propertyName())
-            return next == "P" ? property.inverted : property
-        default: return nil
+    static func literal(_ value: UInt32) -> String {
+        if value < 0x80, let scalar = Unicode.Scalar(value), scalar.properties.isAlphabetic || scalar.properties.numericType != nil || scalar == " " {
+            return String(scalar)
         }
-        at += 2
-        return set
+        return "\\x{\(String(value, radix: 16))}"
     }
 
-    private mutating func propertyName() throws -> String {
-        guard let first = peek() else { throw fail("\\p without a property") }
+    // MARK: Repetition
+
+    /// `{n}`, `{n,}`, `{,m}` or `{n,m}` at the current place, and its length; nil where a brace is a character.
+    private func interval() -> (low: Int, high: Int?, isExact: Bool, length: Int)? {
+        guard peek() == "{" else { return nil }
+        var end = 1
+        func number() -> (Int?, Int) {
+            var (value, next): (Int?, Int) = (nil, end)
+            while let digit = peek(next).flatMap({ $0.isASCII ? Int(String($0)) : nil }), value ?? 0 < 1_000_000 {
+                value = (value ?? 0) * 10 + digit
+                next += 1
+            }
+            return (value, next)
+        }
+        let (low, afterLow) = number()
+        end = afterLow
+        if peek(end) == "}" { return low.map { ($0, $0, true, end + 1) } }
+        guard peek(end) == "," else { return nil }
+        end += 1
+        let (high, afterHigh) = number()
+        end = afterHigh
+        guard peek(end) == "}", low != nil || high != nil else { return nil }
+        return (low ?? 0, high, false, end + 1)
+    }
+
+    /// An element with the repetitions that follow it.
+    private mutating func quantified(_ atom: Atom) throws -> String {
+        var text = atom.text
+        var isRepeated = false
+        while let c = peek() {
+            let range = interval()
+            guard "*+?".unicodeScalars.contains(c) || range != nil else { break }
+            guard !atom.isAssertion else { throw fail("an assertion cannot be repeated") }
+            if isRepeated { text = "(?:\(text))" }
+            isRepeated = true
+            guard let range else {
+                at += 1
+                text.unicodeScalars.append(c)
+                if let next = peek(), next == "?" || next == "+" {
+                    text.unicodeScalars.append(next)
+                    at += 1
+                }
+                continue
+            }
+            at += range.length
+            guard range.low <= 65_535, range.high ?? 0 <= 65_535 else { throw fail("a repetition of more than 65535", .unsupported) }
+            if let high = range.high, high < range.low {
+                text = "(?>\(text){\(high),\(range.low)})"
+                continue
+            }
+            text += range.isExact ? "{\(range.low)}" : "{\(range.low),\(range.high.map(String.init) ?? "")}"
+            guard peek() == "?" else { continue }
+            at += 1
+            text = range.isExact ? "(?:\(text))?" : text + "?"
+        }
+        return text
+    }
+
+    // MARK: Groups
+
+    private mutating func group() throws -> Atom? {
+        let start = at
+        func unsupported() -> HadalError { fail("an unsupported kind of group", .unsupported) }
         at += 1
-        guard first == "{" else { return String(first) }
+        guard peek() == "?" else {
+            guard peek() != "*" else { throw unsupported() }
+            if !hasNamedGroups { groups += 1 }
+            return Atom(text: try closed(hasNamedGroups ? "(?:" : "(", start))
+        }
+        at += 1
+        if starts(with: "#") {
+            while let c = peek(), c != ")" { at += c == "\\" ? 2 : 1 }
+            guard peek() != nil else { throw fail("a '(' without its ')'") }
+            at += 1
+            return nil
+        }
+        for opening in ["<=", "<!", ":", "=", "!", ">"] where starts(with: opening) {
+            at += opening.utf8.count
+            return Atom(text: try closed("(?" + opening, start), isAssertion: opening != ":" && opening != ">")
+        }
+        if let quote = peek(), quote == "<" || quote == "'" {
+            at += 1
+            let name = try groupName(until: quote == "<" ? ">" : "'")
+            hasNamedGroups = true
+            groups += 1
+            return Atom(text: try closed("(?<\(name)>", start))
+        }
+        return try optionGroup(start, unsupported())
+    }
+
+    /// What follows the opening of a group, and its end.
+    private mutating func closed(_ opening: String, _ start: Int) throws -> String {
+        let outer = options
+        let inside = try alternatives()
+        options = outer
+        guard peek() == ")" else {
+            at = start
+            throw fail("a '(' without its ')'")
+        }
+        at += 1
+        return opening + inside + ")"
+    }
+
+    /// `(?imx-imx:...)`, or `(?imx-imx)`, which holds up to the end of the group around it, over alternatives too.
+    private mutating func optionGroup(_ start: Int, _ unsupported: HadalError) throws -> Atom {
+        let outer = options
+        var turnsOn = true
+        while let c = peek(), c != ":", c != ")" {
+            switch c {
+            case "-": turnsOn = false
+            case "i": options.ignoresCase = turnsOn
+            case "m": options.dotMatchesNewline = turnsOn
+            case "x": options.isExtended = turnsOn
+            default: throw unsupported
+            }
+            at += 1
+        }
+        guard let end = peek() else { throw fail("a '(' without its ')'") }
+        at += 1
+        let opening = options.ignoresCase == outer.ignoresCase ? "(?:" : options.ignoresCase ? "(?i:" : "(?-i:"
+        defer { options = outer }
+        if end == ")" { return Atom(text: opening + (try alternatives()) + ")") }
+        return Atom(text: try closed(opening, start))
+    }
+
+    private mutating func groupName(until end: Unicode.Scalar) throws -> String {
         var name = ""
-        while let c = peek(), c != "}" {
-            guard c.isASCII, c.properties.isAlphabetic || c.properties.numericType != nil || "^_ -".unicodeScalars.contains(c), name.utf8.count < 64
-            else { throw fail("a malformed property name") }
+        while let c = peek(), c != end {
+            guard c.isASCII, c.properties.isAlphabetic || c == "_" || (!name.isEmpty && c.properties.numericType != nil), name.utf8.count < 32
+            else { throw fail("an unsupported name of a group", .unsupported) }
             name.unicodeScalars.append(c)
             at += 1
         }
-        guard peek() != nil, !name.isEmpty else { throw fail("a malformed property name") }
+        guard peek() == end, !name.isEmpty else { throw fail("an unsupported name of a group", .unsupported) }
         at += 1
         return name
     }
 
-    /// The character that an escape stands for; `at` is on the letter after the backslash.
-    private mutating func character() throws -> UInt32 {
-        guard let c = peek() else { throw fail("a lone '\\'") }
-        at += 1
-        switch c {
-        case "n": return 0x0A
-        case "r": return 0x0D
-        case "t": return 0x09
-        case "f": return 0x0C
-        case "v": return 0x0B
-        case "a": return 0x07
-        case "e": return 0x1B
-        case "b": return 0x08
-        case "0": return 0
-        case "x": return try hexadecimal(digits: 2)
-        case "u": return try hexadecimal(digits: 4)
-        default: return c.value
-        }
-    }
+    // MARK: Escapes outside brackets
 
-    private mutating func hexadecimal(digits: Int) throws -> UInt32 {
-        let braces = peek() == "{"
-        if braces { at += 1 }
-        var value: UInt32 = 0
-        var count = 0
-        while count < (braces ? 8 : digits), let c = peek(), let digit = Int(String(c), radix: 16) {
-            value = value &* 16 &+ UInt32(digit)
-            at += 1
-            count += 1
-        }
-        guard count > 0, Unicode.Scalar(value) != nil, !braces || peek() == "}" else { throw fail("a malformed character number") }
-        if braces { at += 1 }
-        return value
-    }
-
-    /// A bracket expression; `at` is on its `[`.
-    private mutating func set(depth: Int) throws -> CharacterSet {
-        guard depth < Self.maximumDepth else { throw fail("brackets nested deeper than \(Self.maximumDepth)") }
-        at += 1
-        var result = CharacterSet()
-        if peek() == "^" {
-            result.negated = true
-            at += 1
-        }
-        var first = true
-        var part = CharacterSet()
-        var parts: [CharacterSet] = []
-        while true {
-            guard let c = peek() else { throw fail("a '[' without its ']'") }
-            if c == "]", !first || (at > 1 && source.dropFirst(at + 1).allSatisfy { $0 != "]" }) {
+    private mutating func escape() throws -> Atom {
+        guard let next = peek(1) else { throw fail("a lone '\\'") }
+        if let set = try setEscape(inBrackets: false) { return Atom(text: set.pattern) }
+        let start = at
+        at += 2
+        switch next {
+        case "A", "z", "Z", "G": return Atom(text: "\\" + String(next), isAssertion: true)
+        case "K": return Atom(text: "\\K", isAssertion: true)
+        case "b", "B":
+            let word = try Self.word().pattern
+            let (same, other) = next == "b" ? ("!", "=") : ("=", "!")
+            return Atom(text: "(?:(?<=\(word))(?\(same)\(word))|(?<!\(word))(?\(other)\(word)))", isAssertion: true)
+        case "R": return Atom(text: "(?>\\r\\n|[\\n-\\r\\x{85}\\x{2028}\\x{2029}])")
+        case "N": return Atom(text: "\\N")
+        case "O": return Atom(text: "(?s:.)")
+        case "Q":
+            var text = ""
+            while at < source.count, !starts(with: "\\E") {
+                if options.ignoresCase { try checkFolding() }
+                text += Self.literal(source[at].value)
                 at += 1
-                break
             }
-            first = false
-            if c == "[", peek(1) == ":", let name = posixName() {
-                part.items.append(.verbatim(name))
-            } else if c == "[" {
-                part.items.append(.set(try set(depth: depth + 1)))
-            } else if c == "&", peek(1) == "&" {
-                at += 2
-                parts.append(part)
-                part = CharacterSet()
-            } else if c == "\\", let set = try setEscape() {
-                part.items.append(.set(set))
-            } else {
-                part.items.append(try range())
+            at = min(at + 2, source.count)
+            if let next = peek(), "*+?{".unicodeScalars.contains(next) { throw fail("a repetition of quoted text", .unsupported) }
+            return Atom(text: "(?:\(text))")
+        case "k":
+            guard peek() == "<" || peek() == "'" else { return Atom(text: "k") }
+            let quote: Unicode.Scalar = peek() == "<" ? ">" : "'"
+            at += 1
+            return Atom(text: "\\k<\(try groupName(until: quote))>")
+        case "1"..."9":
+            at = start + 1
+            var number = 0
+            while let digit = peek().flatMap({ $0.isASCII ? Int(String($0)) : nil }), number < 1000 {
+                number = number * 10 + digit
+                at += 1
             }
+            guard number <= groups, !hasNamedGroups else {
+                at = start
+                throw fail("a reference to a group that is not before it", .unsupported)
+            }
+            return Atom(text: "(?:\\g{\(number)})")
+        case "X", "y", "Y", "g", "M":
+            at = start
+            throw fail("'\\\(next)' is not supported", .unsupported)
+        default:
+            at = start + 1
+            let value = try character()
+            if options.ignoresCase { try Self.checkFolding(of: value, self) }
+            return Atom(text: Self.literal(value))
         }
-        parts.append(part)
-        result.items = parts[0].items
-        result.intersections = Array(parts.dropFirst())
-        return result
     }
 
-    /// `[:name:]` as it stands, or nil.
-    private mutating func posixName() -> String? {
-        var end = at + 2
-        while end < source.count, source[end].isASCII, source[end].properties.isAlphabetic || source[end] == "^" { end += 1 }
-        guard end > at + 2, end + 1 < source.count, source[end] == ":", source[end + 1] == "]" else { return nil }
-        defer { at = end + 2 }
-        return String(String.UnicodeScalarView(source[at..<end + 2]))
+    // MARK: Case
+
+    /// Pairs and triples of letters that a single character equals where case does not count.
+    private static let foldedRuns = ["ss", "ff", "fi", "fl", "st"]
+
+    /// Refuses literal text for which case folding changes the number of characters: PCRE2 folds one by one.
+    private func checkFolding() throws {
+        guard let c = peek() else { return }
+        try Self.checkFolding(of: c.value, self)
+        guard let next = peek(1), c.isASCII, next.isASCII else { return }
+        let pair = (String(c) + String(next)).lowercased()
+        if Self.foldedRuns.contains(pair) {
+            throw fail("'\(c)\(next)' where case does not count, which is one character too, is not supported", .unsupported)
+        }
     }
 
-    /// One character, or a range of them.
-    private mutating func range() throws -> CharacterSet.Item {
-        let low = try literal()
-        guard peek() == "-", let after = peek(1), after != "]", after != "[", !(after == "&" && peek(2) == "&") else { return .range(low, low) }
-        if after == "\\", let kind = peek(2), "sSdDwWhHpP".unicodeScalars.contains(kind) { return .range(low, low) }
-        at += 1
-        let high = try literal()
-        guard low <= high else { throw fail("a range that runs backwards") }
-        return .range(low, high)
+    /// Whether a character equals several others where case does not count.
+    static func foldsToSeveral(_ value: UInt32) -> Bool {
+        guard value >= 0x80, let properties = Unicode.Scalar(value)?.properties else { return false }
+        return value == 0x1E9E || properties.uppercaseMapping.unicodeScalars.count > 1 || properties.lowercaseMapping.unicodeScalars.count > 1
     }
 
-    private mutating func literal() throws -> UInt32 {
-        guard let c = peek() else { throw fail("a '[' without its ']'") }
-        at += 1
-        return c == "\\" ? try character() : c.value
+    static func checkFolding(of value: UInt32, _ translator: PatternTranslator) throws {
+        if foldsToSeveral(value) {
+            throw translator.fail("a character that is several where case does not count is not supported", .unsupported)
+        }
     }
 }

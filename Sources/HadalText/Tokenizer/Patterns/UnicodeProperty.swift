@@ -1,66 +1,78 @@
 import HadalCore
 
-/// Unicode properties by the names that published patterns use, as PCRE2 and the Unicode version of the reference
-/// implementations understand them.
-enum UnicodeProperty {
-    private static let longNames = [
-        "letter": "L", "uppercaseletter": "Lu", "lowercaseletter": "Ll", "titlecaseletter": "Lt", "modifierletter": "Lm",
-        "otherletter": "Lo", "mark": "M", "nonspacingmark": "Mn", "spacingmark": "Mc", "enclosingmark": "Me", "number": "N",
-        "decimalnumber": "Nd", "letternumber": "Nl", "othernumber": "No", "punctuation": "P", "punct": "P",
-        "connectorpunctuation": "Pc", "dashpunctuation": "Pd", "openpunctuation": "Ps", "closepunctuation": "Pe",
-        "initialpunctuation": "Pi", "finalpunctuation": "Pf", "otherpunctuation": "Po", "symbol": "S", "mathsymbol": "Sm",
-        "currencysymbol": "Sc", "modifiersymbol": "Sk", "othersymbol": "So", "separator": "Z", "spaceseparator": "Zs",
-        "lineseparator": "Zl", "paragraphseparator": "Zp", "other": "C", "control": "Cc", "format": "Cf", "digit": "Nd",
-    ]
+/// A character property by a name that Oniguruma knows it by, as PCRE2 can say it.
+///
+/// The table is `Resources/unicode.json`. Properties that are not in it (blocks, ages, text segmentation) are refused.
+struct UnicodeProperty: Sendable {
+    private enum Part: Sendable {
+        case pcre(String)
+        case property(String)
+    }
 
-    /// Names that PCRE2 knows as binary properties; any other long name is taken as a script.
-    private static let binary: Set<String> = [
-        "alphabetic", "alpha", "uppercase", "upper", "lowercase", "lower", "whitespace", "emoji", "emojipresentation",
-        "emojimodifier", "extendedpictographic", "extpict", "ideographic", "any", "ascii", "idstart", "idcontinue", "xidstart",
-        "xidcontinue", "math", "dash", "diacritic", "cased",
-    ]
+    private var parts: [Part] = []
+    private var isComplement = false
+    private var added: [(UInt32, UInt32)] = []
+    private var removed: [(UInt32, UInt32)] = []
+    /// Ranges that a bracket expression with this property takes as well where case does not count; nil where they are not known.
+    private var folded: [(UInt32, UInt32)]?
 
-    /// Code points assigned after Unicode 14, by category. PCRE2 10.42 does not know them; naming them twice does no harm.
-    private static let additions: [String: [(UInt32, UInt32)]] = {
-        guard let document = try? JSONDocument(parsing: String(decoding: PackageResources.unicode_json, as: UTF8.self), file: "unicode.json"),
-            let categories = document.root["assigned_since_14"]?.object
-        else { return [:] }
-        var table: [String: [(UInt32, UInt32)]] = [:]
-        for member in categories.members {
-            table[member.key] = (member.value.array ?? []).compactMap { pair in
-                guard let ends = pair.array, ends.count == 2, let low = ends[0].int, let high = ends[1].int else { return nil }
-                return (UInt32(clamping: low), UInt32(clamping: high))
+    private static let table: [String: UnicodeProperty] = {
+        let text = String(decoding: PackageResources.unicode_json, as: UTF8.self)
+        guard let document = try? JSONDocument(parsing: text, file: "unicode.json") else { return [:] }
+        var table: [String: UnicodeProperty] = [:]
+        for entry in document.root["properties"]?.array ?? [] {
+            func strings(_ key: String) -> [String] { (entry[key]?.array ?? []).compactMap(\.string) }
+            func ranges(_ key: String) -> [(UInt32, UInt32)]? {
+                entry[key]?.array?.compactMap { pair in
+                    guard let ends = pair.array, ends.count == 2, let low = ends[0].int, let high = ends[1].int else { return nil }
+                    return (UInt32(clamping: low), UInt32(clamping: high))
+                }
             }
+            var property = UnicodeProperty()
+            property.isComplement = entry["not"] != nil
+            property.parts = [entry["pcre"]?.string].compactMap { $0.map { .pcre($0) } } + (strings("of") + strings("not")).map { .property($0) }
+            property.added = ranges("add") ?? []
+            property.removed = ranges("remove") ?? []
+            property.folded = ranges("folded") ?? (entry["closed"]?.bool == true ? [] : nil)
+            for name in strings("names") { table[name] = property }
         }
         return table
     }()
 
-    /// The set of a property. A name that nobody knows gives a set that PCRE2 will refuse.
-    static func set(named name: String) -> CharacterSet {
-        var name = name
-        var set = CharacterSet()
-        if name.hasPrefix("^") {
-            name.removeFirst()
-            set.negated = true
-        }
-        let folded = name.lowercased().filter { $0 != "_" && $0 != " " && $0 != "-" }
-        if folded == "space" || folded == "whitespace" {
-            set.items = CharacterSet.whiteSpace.items
-            return set
-        }
-        let short = longNames[folded] ?? name
-        let isCategory = short.utf8.count <= 2
-        if isCategory {
-            set.items = [.verbatim("\\p{\(short)}")]
-            for (category, ranges) in additions.sorted(by: { $0.key < $1.key }) {
-                guard category == short || (short.utf8.count == 1 && category.hasPrefix(short)) else { continue }
-                set.items += ranges.map { .range($0.0, $0.1) }
+    /// The set of a property; nil for a name that is not in the table.
+    ///
+    /// - Parameters:
+    ///   - name: case, spaces, `-` and `_` do not count. `:word:` and `:punct:` are those of POSIX brackets.
+    ///   - negated: the characters without the property.
+    ///   - ignoringCase: inside brackets where case does not count.
+    /// - Throws: `unsupported` for a property whose characters there are not known.
+    static func set(named name: String, negated: Bool = false, ignoringCase: Bool = false) throws -> CharacterSet? {
+        let key = String(name.lowercased().unicodeScalars.filter { $0 != "_" && $0 != " " && $0 != "-" })
+        guard let property = table[key] else { return nil }
+        var set = property.set
+        if ignoringCase {
+            guard let folded = property.folded, folded.isEmpty || !negated else {
+                throw HadalError(.unsupported, "the property '\(name)' inside brackets where case does not count is not supported")
             }
-        } else if binary.contains(folded) {
-            set.items = [.verbatim("\\p{\(name)}")]
-        } else {
-            set.items = [.verbatim("\\p{sc:\(name)}")]
+            set.items += folded.map { .range($0.0, $0.1) }
         }
-        return set
+        return negated ? set.inverted : set
+    }
+
+    private var set: CharacterSet {
+        var set = CharacterSet()
+        set.items = parts.compactMap { part in
+            switch part {
+            case .pcre(let text): .verbatim(text)
+            case .property(let name): Self.table[name].map { .set($0.set) }
+            }
+        }
+        set.items += added.map { .range($0.0, $0.1) }
+        set.negated = isComplement
+        guard !removed.isEmpty else { return set }
+        var result = CharacterSet()
+        result.items = [.set(set)]
+        result.intersections = [CharacterSet(ranges: removed).inverted]
+        return result
     }
 }

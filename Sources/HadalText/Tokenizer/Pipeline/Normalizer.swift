@@ -7,6 +7,10 @@ indirect enum Normalizer: Sendable {
     case replace(TextMatcher, with: [UInt8])
     case prepend([UInt8])
     case byteLevel
+    case bert(BertNormalizer)
+    case precompiled(PrecompiledMap)
+    /// Control characters go, and what stands for white space becomes spaces, as in SentencePiece's training for translation.
+    case translation
     case sequence([Normalizer])
 
     /// `text` is valid UTF-8, and so is the result.
@@ -14,7 +18,10 @@ indirect enum Normalizer: Sendable {
         switch self {
         case .sequence(let all): return try all.reduce(text) { try $1.apply(to: $0, scratch) }
         case .unicode(let form): return UTF8Text.isASCII(text) ? text : form.apply(to: text)
-        case .lowercase: return Array(Self.lowercased(text).utf8)
+        case .lowercase: return Self.lowercased(text)
+        case .bert(let normalizer): return normalizer.apply(to: text)
+        case .precompiled(let map): return map.apply(to: text)
+        case .translation: return Self.cleanedForTranslation(text)
         case .strip(let left, let right):
             return text.withUnsafeBufferPointer { buffer in
                 let start = left ? UTF8Text.leadingSpaceEnd(buffer, from: 0, to: buffer.count) : 0
@@ -42,9 +49,21 @@ indirect enum Normalizer: Sendable {
     }
 
     /// Scalar by scalar, without the context rules that `String.lowercased()` might apply.
-    private static func lowercased(_ text: [UInt8]) -> String {
+    static func lowercased(_ text: [UInt8]) -> [UInt8] {
         var out = ""
         for scalar in String(decoding: text, as: UTF8.self).unicodeScalars { out += scalar.properties.lowercaseMapping }
-        return out
+        return Array(out.utf8)
+    }
+
+    private static func cleanedForTranslation(_ text: [UInt8]) -> [UInt8] {
+        var out = String.UnicodeScalarView()
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+            switch scalar.value {
+            case 0x01...0x08, 0x0B, 0x0E...0x1F, 0x7F, 0x8F, 0x9F: break
+            case 0x09, 0x0A, 0x0C, 0x0D, 0x1680, 0x200B...0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD: out.append(" ")
+            default: out.append(scalar)
+            }
+        }
+        return Array(String(out).utf8)
     }
 }

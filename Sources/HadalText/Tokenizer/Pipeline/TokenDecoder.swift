@@ -12,7 +12,15 @@ struct TokenDecoder: Sendable {
         case strip([UInt8], start: Int, stop: Int)
         /// Replacement characters to spaces; in the first token they go, if `dropsInFirst`.
         case metaspace([UInt8], dropsInFirst: Bool)
+        /// A space before every token but the first and those that go on a word, which lose their prefix; `tidies` joins punctuation to the word.
+        case wordPiece(prefix: [UInt8], tidies: Bool)
     }
+
+    /// What a WordPiece decoder replaces in every token, one after the other.
+    private static let tidied: [([UInt8], [UInt8])] = [
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"),
+        (" 've", "'ve"), (" 're", "'re"),
+    ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
     var steps: [Step] = []
     /// Up to so many of this at the very start of a text go.
@@ -40,6 +48,9 @@ struct TokenDecoder: Sendable {
                 bytes = Array(bytes[low..<high])
             case .metaspace(let replacement, let dropsInFirst):
                 bytes = UTF8Text.replacing(replacement, with: isFirst && dropsInFirst ? [] : [0x20], in: bytes)
+            case .wordPiece(let prefix, let tidies):
+                if !isFirst { bytes = bytes.starts(with: prefix) && !prefix.isEmpty ? Array(bytes.dropFirst(prefix.count)) : [0x20] + bytes }
+                if tidies { for (old, new) in Self.tidied { bytes = UTF8Text.replacing(old, with: new, in: bytes) } }
             }
         }
         return isFirst || separator.isEmpty ? bytes : separator + bytes

@@ -12,6 +12,8 @@ struct TokenTable: Sendable {
     private var ends: [Int] = []
     /// Open addressing over a power of two; -1 is free.
     private var slots: [Int32]
+    /// Further strings of some indices.
+    private var aliases: [[UInt8]: Int32] = [:]
     private(set) var longest = 0
 
     init(minimumCapacity: Int) {
@@ -52,7 +54,14 @@ struct TokenTable: Sendable {
     func find(_ token: UnsafeBufferPointer<UInt8>) -> Int32? {
         guard token.count <= longest else { return nil }
         let found = slots[slot(of: token)]
-        return found < 0 ? nil : found
+        if found >= 0 { return found }
+        return aliases.isEmpty ? nil : aliases[Array(token)]
+    }
+
+    /// Makes lookups of a string that is not in the table find an index that has another.
+    mutating func alias(_ token: [UInt8], to index: Int32) {
+        aliases[token] = index
+        longest = max(longest, token.count)
     }
 
     func find(_ token: [UInt8]) -> Int32? { token.withUnsafeBufferPointer { find($0) } }
