@@ -8,7 +8,10 @@ struct DeclaredTokens {
     private static let roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
 
     private var named: [(role: String, token: AddedToken)] = []
-    private var extra: [AddedToken] = []
+    /// nil where no file has a list of them.
+    private var extra: [AddedToken]?
+    /// Under the older name, which counts where there is no list under the newer one.
+    private var additional: [AddedToken]?
     /// Tokens with a stated id.
     private var listed: [AddedToken] = []
     /// Whether flags of `listed` replace those in tokenizer.json.
@@ -20,7 +23,10 @@ struct DeclaredTokens {
     init(config: JSONDocument?, specialTokensMap: JSONDocument?, addedTokens: JSONDocument?) throws {
         if let config {
             try readNames(of: config, isLegacy: false)
-            try readExtra(of: config, keepsOthers: false)
+            try readExtra(of: config)
+            let isNamed = (config.root["extra_special_tokens"]?.object?.count ?? 0) > 0
+            if extra?.isEmpty != false, !isNamed, let older = additional { (extra, additional) = (older, nil) }
+            try readNamedExtra(of: config)
         }
         if let config, let entries = config.root["added_tokens_decoder"], !entries.isNull {
             try readDecoder(entries, config)
@@ -28,10 +34,12 @@ struct DeclaredTokens {
         } else {
             if let specialTokensMap {
                 try readNames(of: specialTokensMap, isLegacy: true)
-                try readExtra(of: specialTokensMap, keepsOthers: true)
+                try readExtra(of: specialTokensMap)
+                try readNamedExtra(of: specialTokensMap)
             }
             if let addedTokens { try readAddedTokens(addedTokens) }
         }
+        extra = extra ?? additional
     }
 
     /// The text of each role that is filled: `bos_token` and its like, `image_token` and others.
@@ -61,12 +69,13 @@ struct DeclaredTokens {
         var tokens = listed.filter { listReplaces || !known.contains($0.content) }.sorted { $0.id < $1.id }
         known.formUnion(tokens.map(\.content))
         for i in tokens.indices where roleContents.contains(tokens[i].content) { tokens[i].isSpecial = true }
-        let order = named.filter { Self.roles.contains($0.role) } + named.filter { !Self.roles.contains($0.role) }
-        for var token in order.map(\.token) where known.insert(token.content).inserted {
+        let order = Self.roles.compactMap { role in named.first { $0.role == role } } + named.filter { !Self.roles.contains($0.role) }
+        // Of several roles with one text the last one's flags count.
+        for var token in order.map(\.token) where !known.contains(token.content) {
             token.isSpecial = true
             tokens.append(token)
         }
-        for token in extra where known.insert(token.content).inserted { tokens.append(token) }
+        tokens += (extra ?? []).filter { !known.contains($0.content) }
         return tokens.filter { !$0.content.isEmpty }
     }
 
@@ -91,18 +100,19 @@ struct DeclaredTokens {
         }
     }
 
-    /// `extra_special_tokens`, a list or an object of named tokens, and `additional_special_tokens`, its older name.
-    private mutating func readExtra(of document: JSONDocument, keepsOthers: Bool) throws {
-        let root = document.root
-        let current = root["extra_special_tokens"].flatMap { $0.array?.isEmpty == true || $0.object?.count == 0 || $0.isNull ? nil : $0 }
-        if let tokens = current?.object {
-            for member in tokens.members { set(member.key, try Self.token(member.value, in: document)) }
+    /// `extra_special_tokens` as a list, and `additional_special_tokens`.
+    private mutating func readExtra(of document: JSONDocument) throws {
+        func tokens(_ key: String) throws -> [AddedToken]? { try document.root[key]?.array?.map { try Self.token($0, in: document) } }
+        if let more = try tokens("extra_special_tokens") {
+            extra = extra ?? []
+            for token in more where !(extra ?? []).contains(where: { $0.content == token.content }) { extra?.append(token) }
         }
-        let older = current == nil && (extra.isEmpty || !keepsOthers) ? root["additional_special_tokens"]?.array : nil
-        for value in current?.array ?? older ?? [] {
-            let token = try Self.token(value, in: document)
-            if !extra.contains(where: { $0.content == token.content }) { extra.append(token) }
-        }
+        additional = try tokens("additional_special_tokens") ?? additional
+    }
+
+    /// `extra_special_tokens` as an object of roles.
+    private mutating func readNamedExtra(of document: JSONDocument) throws {
+        for member in document.root["extra_special_tokens"]?.object?.members ?? [] { set(member.key, try Self.token(member.value, in: document)) }
     }
 
     private mutating func readDecoder(_ entries: JSON, _ document: JSONDocument) throws {
@@ -120,7 +130,7 @@ struct DeclaredTokens {
     }
 
     private mutating func readAddedTokens(_ document: JSONDocument) throws {
-        let special = Set((named.map(\.token) + extra).map(\.content))
+        let special = Set((named.map(\.token) + (extra ?? [])).map(\.content))
         guard let members = document.root.object?.members else {
             throw HadalError(.malformed, "added tokens are \(document.root.kindName), not an object", at: document.place(of: document.root))
         }

@@ -17,10 +17,12 @@ extension SentencePieceFile {
             let name = String(decoding: name, as: UTF8.self)
             if !kept.contains(ExactString(name)) { texts[id] = name }
         }
-        let userDefined = pieces.indices.filter { pieces[$0].kind == .userDefined }.map { texts[$0] }
+        let userDefined = pieces.indices.filter { pieces[$0].kind == .userDefined && !matchesUserPiecesFirst }.map { texts[$0] }
         var root = JSONObject()
-        root["added_tokens"] = JSON(.array(pieces.indices.filter { pieces[$0].kind == .control }.map {
-            ["id": JSON(.int(Int64($0))), "content": JSON(.string(texts[$0])), "special": true, "normalized": false]
+        root["added_tokens"] = JSON(.array(pieces.indices.compactMap {
+            let isControl = pieces[$0].kind == .control
+            guard isControl || (matchesUserPiecesFirst && pieces[$0].kind == .userDefined) else { return nil }
+            return ["id": JSON(.int(Int64($0))), "content": JSON(.string(texts[$0])), "special": JSON(.bool(isControl)), "normalized": false]
         }))
         root["normalizer"] = normalizer(prefixesEveryText)
         root["pre_tokenizer"] = preTokenizer(prefixesEveryText, userDefined)
@@ -45,7 +47,7 @@ extension SentencePieceFile {
         if removesExtraSpaces { steps += [replace(["Regex": #"\A +| +\z"#], ""), replace(["Regex": " {2,}"], " ")] }
         if escapesSpaces { steps.append(replace(["String": " "], Self.escapedSpace)) }
         // A text that starts with the escaped space gets the prefix too; Metaspace alone would leave it out.
-        if addsDummyPrefix, prefixesEveryText {
+        if addsDummyPrefix, prefixesEveryText, !matchesUserPiecesFirst {
             steps.append(replace(["Regex": JSON(.string("\\A" + Self.escapedSpace))], Self.escapedSpace + Self.escapedSpace))
         }
         return ["type": "Sequence", "normalizers": JSON(.array(steps))]

@@ -30,6 +30,14 @@ struct SentencePieceFile {
     var addsDummyPrefix = true
     var removesExtraSpaces = true
     var escapesSpaces = true
+    /// Pieces of the user match in the text as it is, as added tokens do, rather than in the normalized one.
+    var matchesUserPiecesFirst = false
+
+    /// Takes texts as they are, whatever the model says, as some classes of transformers do.
+    mutating func ignoreNormalization(addsDummyPrefix: Bool) {
+        (normalizations, removesExtraSpaces, escapesSpaces, matchesUserPiecesFirst) = ([], false, true, true)
+        self.addsDummyPrefix = addsDummyPrefix
+    }
 
     /// - Throws: `malformed` for a file that is no SentencePiece model, with the byte where reading failed.
     init(_ source: ByteSource) throws {

@@ -70,7 +70,13 @@ public struct TokenizerDirectory {
                 .unsupported, "the ids of a \(kind) are not those of its SentencePiece model", at: Place(source.name),
                 hint: "tokenizer.json is wanted beside it")
         }
-        let model = try SentencePieceFile(source)
+        var model = try SentencePieceFile(source)
+        if let prefix = traits?["prefixes_texts"]?.bool {
+            model.ignoreNormalization(addsDummyPrefix: config?.root["add_prefix_space"]?.bool ?? prefix)
+        }
+        for member in traits?["tokens"]?.object?.members ?? [] {
+            if let text = member.value.string { settings.declared.setDefault(member.key, text) }
+        }
         for (role, _, text) in model.roles { settings.declared.setDefault(role, text) }
         if model.addsDummyPrefix { settings.declared.matchListedBeforeNormalizer() }
         let legacy = config?.root["legacy"]?.bool ?? traits?["legacy"]?.bool ?? true

@@ -27,7 +27,7 @@ extension TokenizerFile {
             return .strip(
                 left: try bool(value["strip_left"], "strip_left", default: true),
                 right: try bool(value["strip_right"], "strip_right", default: true))
-        case "StripAccents": return .replace(try builtIn("\\p{M}"), with: [])
+        case "StripAccents": return .stripAccents
         case "Replace":
             return .replace(
                 try matcher(value["pattern"], in: value), with: Array(try string(value["content"], "content", in: value).utf8))
@@ -76,10 +76,11 @@ extension TokenizerFile {
                 split: try bool(value["split"], "split", default: true))
         case "Digits":
             let individual = try bool(value["individual_digits"], "individual_digits", default: false)
-            return .split(try builtIn("\\p{N}"), individual ? .isolated : .contiguous, invert: false)
+            // Rust counts the digits of Unicode 17.
+            return .split(try builtIn("[\\p{N}\\x{11DE0}-\\x{11DE9}\\x{16FF4}-\\x{16FF6}]"), individual ? .isolated : .contiguous, invert: false)
         case "Punctuation":
             return .split(
-                try builtIn(Self.punctuationPattern), try choice(value["behavior"], "behavior", in: value, default: .isolated),
+                .punctuation, try choice(value["behavior"], "behavior", in: value, default: .isolated),
                 invert: false)
         case "Whitespace":
             return .split(try builtIn("[[:word:]\\u200C\\u200D]+|[^[:word:]\\u200C\\u200D\\s]+"), .removed, invert: true)
@@ -87,7 +88,7 @@ extension TokenizerFile {
         case "BertPreTokenizer":
             return .sequence([
                 .split(try builtIn("\\s"), .removed, invert: false),
-                .split(try builtIn(Self.punctuationPattern), .isolated, invert: false),
+                .split(.punctuation, .isolated, invert: false),
             ])
         case "CharDelimiterSplit":
             let delimiter = try string(value["delimiter"], "delimiter", in: value)
@@ -108,7 +109,6 @@ extension TokenizerFile {
     /// What `ByteLevel` cuts at: GPT-2's published pattern.
     private static let byteLevelPattern =
         "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-    private static let punctuationPattern = "[!-/:-@\\[-`{-~\\p{P}]"
 
     private func replacement(_ value: JSON) throws -> [UInt8] {
         guard let member = value["replacement"] else { return Array("\u{2581}".utf8) }

@@ -23,7 +23,7 @@ struct BertNormalizer: Sendable {
         }
         if stripsAccents {
             let decomposed = String(decoding: UTF8Text.isASCII(text) ? text : UnicodeNormalForm.nfd.apply(to: text), as: UTF8.self)
-            text = Array(String(String.UnicodeScalarView(decomposed.unicodeScalars.filter { $0.properties.generalCategory != .nonspacingMark })).utf8)
+            text = Array(String(String.UnicodeScalarView(decomposed.unicodeScalars.filter { $0.unicode8Category != .nonspacingMark })).utf8)
         }
         return lowercases ? Normalizer.lowercased(text) : text
     }
@@ -33,7 +33,7 @@ struct BertNormalizer: Sendable {
         case "\t", "\n", "\r": false
         case "\0", "\u{FFFD}": true
         default:
-            switch scalar.properties.generalCategory {
+            switch scalar.unicode8Category {
             case .control, .format, .privateUse, .surrogate: true
             default: false
             }
@@ -43,7 +43,7 @@ struct BertNormalizer: Sendable {
     /// The CJK Unified Ideographs and their extensions up to E, and the compatibility ideographs.
     private static func isIdeograph(_ value: UInt32) -> Bool {
         switch value {
-        case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F, 0x2B820...0x2CEAF, 0xF900...0xFAFF,
+        case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F, 0x2B920...0x2CEAF, 0xF900...0xFAFF,
             0x2F800...0x2FA1F:
             true
         default: false

@@ -2,6 +2,7 @@
 indirect enum Normalizer: Sendable {
     case unicode(UnicodeNormalForm)
     case lowercase
+    case stripAccents
     case strip(left: Bool, right: Bool)
     /// Removes what the matcher finds.
     case replace(TextMatcher, with: [UInt8])
@@ -19,6 +20,9 @@ indirect enum Normalizer: Sendable {
         case .sequence(let all): return try all.reduce(text) { try $1.apply(to: $0, scratch) }
         case .unicode(let form): return UTF8Text.isASCII(text) ? text : form.apply(to: text)
         case .lowercase: return Self.lowercased(text)
+        case .stripAccents:
+            let kept = String(decoding: text, as: UTF8.self).unicodeScalars.filter { !$0.isAccent }
+            return Array(String(String.UnicodeScalarView(kept)).utf8)
         case .bert(let normalizer): return normalizer.apply(to: text)
         case .precompiled(let map): return map.apply(to: text)
         case .translation: return Self.cleanedForTranslation(text)

@@ -3,6 +3,8 @@ enum TextMatcher: Sendable {
     case pattern(Pattern)
     /// Not empty.
     case literal([UInt8])
+    /// Every character of punctuation.
+    case punctuation
 
     /// Calls `body` with every match in `text[range]`, from left to right; ranges are those of `text`.
     func forEachMatch(
@@ -13,6 +15,13 @@ enum TextMatcher: Sendable {
             let offset = range.lowerBound
             try pattern.forEachMatch(in: UnsafeBufferPointer(rebasing: text[range]), scratch) {
                 body($0.lowerBound + offset..<$0.upperBound + offset)
+            }
+        case .punctuation:
+            var at = range.lowerBound
+            while at < range.upperBound {
+                let (value, next) = UTF8Text.scalar(text, at: at)
+                if Unicode.Scalar(value)?.isPunctuation == true { body(at..<next) }
+                at = next
             }
         case .literal(let bytes):
             guard let first = bytes.first else { return }
