@@ -20,11 +20,25 @@ import TestSupport
 
     @Test(arguments: [
         ("", 1, 1), ("{", 1, 2), ("[1,]", 1, 4), ("{\"a\":1,}", 1, 8), ("{\n \"a\" 1}", 2, 6), ("01", 1, 2), ("1.", 1, 3), ("nul", 1, 1), ("[1] x", 1, 5),
-        ("\"\\q\"", 1, 2), ("\"a\nb\"", 1, 3), ("\"abc", 1, 1), ("\"\\u12\"", 1, 4), ("-", 1, 2), ("+1", 1, 1), ("NaN", 1, 1),
+        ("\"\\q\"", 1, 2), ("\"a\nb\"", 1, 3), ("\"abc", 1, 1), ("\"\\u12\"", 1, 4), ("-", 1, 2), ("+1", 1, 1), ("nan", 1, 1), ("-Inf", 1, 2), ("[Infinit]", 1, 2),
     ])
     func refusesWithAPlace(text: String, line: Int, column: Int) {
         let error = #expect(throws: HadalError.self) { _ = try Self.parse(text) }
         #expect(error?.place == Place("f.json", .text(line: line, column: column)), "\(error.map(\.description) ?? "none")")
+    }
+
+    /// What Python's json module writes and reads beyond the standard.
+    @Test func pythonsNumbersAreRead() throws {
+        let values = try #require(try Self.parse(#"{"a": [NaN, Infinity, -Infinity, 1e999], "a ": 0}"#)["a"]?.array)
+        #expect(values[0].double?.isNaN == true && values[0].int == nil)
+        #expect(values[1...].map(\.double) == [.infinity, -.infinity, .infinity] && values[1].int == nil)
+        #expect(values[1].text() == "null")
+    }
+
+    @Test(arguments: [("hello\nx", "hello"), ("nope", "nope"), ("<html>", "<html>"), ("{% for m in messages %}", nil), ("", nil)] as [(String, String?)])
+    func textThatIsNoJSONIsQuoted(_ text: String, _ start: String?) {
+        let error = #expect(throws: HadalError.self) { _ = try Self.parse(text) }
+        if let start { #expect(error?.message == "the text is not JSON: it starts with '\(start)'") } else { #expect(error?.message.contains("null") == false) }
     }
 
     @Test func nestingIsBounded() {

@@ -14,7 +14,7 @@ struct VocabularyTests {
         let path = "\(Fixtures.goldens ?? "")/tokenizers/deepseek_v3.tokenizer.json"
         let document = try JSONDocument(contentsOf: path)
         let original = try Tokenizer(document: document)
-        let made = try GGUFVocabulary.converting(document, tokenizerConfig: nil, generation: nil, config: nil, size: original.count + 5)
+        let made = try GGUFVocabulary.converting(TokenizerDirectory(tokenizer: document), config: nil, size: original.count + 5)
         #expect(made.vocabulary.model == "gpt2" && made.vocabulary.pre == "deepseek-v3")
         #expect(made.notes == [])
         #expect(made.vocabulary.tokens.count == original.count + 5 && made.vocabulary.kinds.last == .unused)
@@ -53,7 +53,8 @@ struct VocabularyTests {
         let document = try JSONDocument(parsing: Self.characters, file: "tokenizer.json")
         let settings = try JSONDocument(parsing: #"{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": true}"#, file: "c")
         let generation = try JSONDocument(parsing: #"{"eos_token_id": [2, 274]}"#, file: "g")
-        let made = try GGUFVocabulary.converting(document, tokenizerConfig: settings, generation: generation, config: nil, size: 280)
+        let made = try GGUFVocabulary.converting(
+            TokenizerDirectory(tokenizer: document, config: settings, generation: generation), config: nil, size: 280)
         let vocabulary = made.vocabulary
         #expect(vocabulary.model == "llama" && vocabulary.addSpacePrefix == true && vocabulary.addBOS == true)
         #expect(vocabulary.bosID == 1 && vocabulary.eosID == 2 && vocabulary.unknownID == 0 && vocabulary.eotID == 274)
@@ -66,17 +67,28 @@ struct VocabularyTests {
         }
     }
 
+    @Test("tokens that only other files declare reach the vocabulary where the model has rows for them")
+    func declared() throws {
+        let document = try JSONDocument(parsing: Self.characters, file: "tokenizer.json")
+        let settings = try JSONDocument(parsing: #"{"eos_token": "</s>", "pad_token": "<pad>"}"#, file: "c")
+        let directory = try TokenizerDirectory(tokenizer: document, config: settings)
+        let made = try GGUFVocabulary.converting(directory, config: nil, size: 280)
+        #expect(made.vocabulary.padID == 275 && made.vocabulary.tokens[275] == Array("<pad>".utf8) && made.vocabulary.kinds[275] == .control)
+        let small = try GGUFVocabulary.converting(directory, config: nil, size: 275)
+        #expect(small.vocabulary.tokens.count == 275 && small.notes.count == 1)
+    }
+
     @Test("what GGUF cannot say is refused by name, or left out when asked")
     func unsupported() throws {
         let text = #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "pre_tokenizer": {"type": "Whitespace"}}"#
         let document = try JSONDocument(parsing: text, file: "tokenizer.json")
         let error = #expect(throws: HadalError.self) {
-            try GGUFVocabulary.converting(document, tokenizerConfig: nil, generation: nil, config: nil, size: 8)
+            try GGUFVocabulary.converting(TokenizerDirectory(tokenizer: document), config: nil, size: 8)
         }
         #expect(error?.code == .unsupported)
         let small = #expect(throws: HadalError.self) {
             try GGUFVocabulary.converting(
-                try JSONDocument(parsing: Self.characters, file: "t"), tokenizerConfig: nil, generation: nil, config: nil, size: 100)
+                TokenizerDirectory(tokenizer: JSONDocument(parsing: Self.characters, file: "t")), config: nil, size: 100)
         }
         #expect(small?.code == .mismatch)
     }

@@ -32,11 +32,9 @@ struct JSONParser {
     private mutating func checkStart() throws {
         skipSpace()
         guard at < bytes.count else { throw fail("the text is empty, not JSON") }
-        let words = ["true", "false", "null", "NaN", "Infinity", "-Infinity"].map(\.utf8)
-        func isDigit(_ i: Int) -> Bool { i < bytes.count && (0x30...0x39).contains(bytes[i]) }
+        let words = ["true", "false", "null", "NaN", "Infinity"].map(\.utf8)
         switch bytes[at] {
-        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\""): return
-        case _ where isDigit(at) || (bytes[at] == UInt8(ascii: "-") && isDigit(at + 1)): return
+        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "\""), UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return
         case _ where words.contains(where: { [bytes, at] in bytes[at...].starts(with: $0) }): return
         default:
             let line = String(decoding: bytes[at...].prefix(24).prefix { $0 >= 0x20 }, as: UTF8.self)

@@ -25,17 +25,17 @@ enum ModelText {
 }
 
 extension Engine {
-    /// The tokenizer of a model, a tokenizer.json or a GGUF file that holds only a vocabulary.
+    /// The tokenizer of a model, of a directory without weights, a tokenizer.json or a GGUF file that holds only a vocabulary.
     public static func tokenizer(at path: String) throws -> Tokenizer {
         if path.hasSuffix(".json") { return try Tokenizer(contentsOf: path) }
-        let files = try ModelFiles.open(path: path)
-        guard let tokenizer = try ModelText.tokenizer(of: files) else {
+        if isDirectory(path) { return try Tokenizer(directory: path) }
+        guard let tokenizer = try ModelText.tokenizer(of: try ModelFiles.open(path: path)) else {
             throw HadalError(.notFound, "no tokenizer in this model", at: Place(path))
         }
         return tokenizer
     }
 
-    /// The chat templates of a model, or of a file with nothing but a template.
+    /// The chat templates of a model, of a directory without weights, or of a file with nothing but a template.
     public static func chatTemplates(at path: String) throws -> ChatTemplates {
         if path.hasSuffix(".jinja") {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
@@ -43,8 +43,15 @@ extension Engine {
             }
             return ChatTemplates(try ChatTemplate(source: text, name: path))
         }
-        let templates = try ChatTemplates(ModelText.chatTemplates(of: try ModelFiles.open(path: path)))
+        let published =
+            isDirectory(path) ? try PublishedTemplates(FileProvider(directory: path)) : try ModelText.chatTemplates(of: try ModelFiles.open(path: path))
+        let templates = try ChatTemplates(published)
         guard !templates.named.isEmpty else { throw HadalError(.notFound, "no chat template in this model", at: Place(path)) }
         return templates
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isDirectory: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
     }
 }

@@ -30,8 +30,9 @@ extension Tokenizer {
                     try encodeNormalized(UnsafeBufferPointer(rebasing: text[range]), startsInput, parseSpecial, &run)
                     continue
                 }
-                try normalizer.apply(to: Array(text[range]), run.scratch).withUnsafeBufferPointer {
-                    try encodeNormalized($0, startsInput, parseSpecial, &run)
+                var keepsStart = true
+                try normalizer.apply(to: Array(text[range]), run.scratch, &keepsStart).withUnsafeBufferPointer {
+                    try encodeNormalized($0, startsInput && keepsStart, parseSpecial, &run)
                 }
             }
         }

@@ -52,9 +52,9 @@ import Testing
         var error = #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
         #expect(error?.code == .unsupported)
         #expect(error?.description.contains("'nosuch'") == true && error?.hint?.contains("smollm") == true)
-        vocabulary.model = "bert"
+        vocabulary.model = "rwkv"
         error = #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
-        #expect(error?.message == "unsupported tokenizer model 'bert'")
+        #expect(error?.message == "unsupported tokenizer model 'rwkv'")
     }
 
     @Test func anotherCatalogueCanAddNames() throws {

@@ -21,11 +21,10 @@ import Testing
         (#""normalizer": {"type": "Nonsense"}"#, "unsupported normalizer 'Nonsense'", "t.json:2:24"),
         (#""decoder": {"type": "Nonsense"}"#, "unsupported decoder 'Nonsense'", "t.json:2:21"),
         (#""post_processor": {"type": "Nonsense"}"#, "unsupported post-processor 'Nonsense'", "t.json:2:28"),
-        (#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}"#, "cannot compile the pattern '('", "t.json:2:57"),
+        (#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}"#, "a '(' without its ')' at character 1 of the pattern '('", "t.json:2:57"),
         (#""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, "unknown behavior 'Odd'", "t.json:2:76"),
         (#""pre_tokenizer": {"type": "Sequence"}"#, "pretokenizers is missing", "t.json:2:18"),
         (#""added_tokens": [{"id": -1, "content": "x"}]"#, "an added token's id is -1", "t.json:2:25"),
-        (#""added_tokens": [{"id": 1, "content": "x"}]"#, "the added token 'x' has the id 1 of another token", "t.json:2:17"),
         (#""added_tokens": [{"id": 99999999, "content": "x"}]"#, "an added token's id is 99999999", "t.json:2:25"),
     ])
     func componentsAreNamedWithTheirPlace(_ members: String, _ message: String, _ place: String) throws {
@@ -35,11 +34,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""model": {"type": "Unigram", "vocab": []}"#, "vocab is an array, not an object"),
-        (#""model": {"type": "WordPiece", "vocab": {}, "merges": []}"#, "unsupported tokenizer model 'WordPiece'"),
+        (#""model": {"type": "Unigram", "vocab": []}"#, "a vocabulary without tokens"),
+        (#""model": {"type": "Unigram", "vocab": {"a": 0}}"#, "vocab is an object, which is not what the tokenizer model 'Unigram' has"),
+        (#""model": {"type": "BPE", "vocab": [["a", 0]], "merges": []}"#, "vocab is an array, which is not what the tokenizer model 'BPE' has"),
+        (#""model": {"type": "Unigram", "vocab": [["a", "b"]]}"#, "an entry of the vocabulary is not a token and its score"),
+        (#""model": {"type": "Unigram", "vocab": [["a", 0]], "unk_id": 1}"#, "unk_id is 1; the vocabulary has 1 tokens"),
+        (#""model": {"type": "Other", "vocab": {}}"#, "unsupported tokenizer model 'Other'"),
         (#""model": {"vocab": {"a": 0}, "merges": ["a z"]}"#, "merge 0 names 'az', which is no token"),
         (#""model": {"vocab": {"a": 0}, "merges": ["a"]}"#, "a merge is neither"),
-        (#""model": {"vocab": {"a": 0, "b": 0}, "merges": []}"#, "two tokens have the id 0"),
         (#""model": {"vocab": {"a": 4294967296}, "merges": []}"#, "the id of a token is 4294967296"),
         (#""model": {"vocab": {"a": 1.5}, "merges": []}"#, "the id of a token is a number, not an integer"),
         (#""model": {"vocab": {"a": 0}, "merges": [], "unk_token": "u"}"#, "unk_token 'u' is no token"),
@@ -54,9 +56,6 @@ import Testing
 
     @Test func badGGUFVocabulariesAreErrors() throws {
         var vocabulary = try TokenizerFixtures.byteLevelGGUF("byte_level", pre: "gpt-2")
-        vocabulary.tokens.append(vocabulary.tokens[7])
-        #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
-        vocabulary.tokens.removeLast()
         vocabulary.merges.append(Array("abc".utf8))
         #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
         vocabulary.merges = []
@@ -64,5 +63,18 @@ import Testing
         vocabulary.tokens = []
         #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
         #expect(throws: HadalError.self) { try Tokenizer(file: "x.gguf", metadata: { _ in nil }) }
+    }
+
+    @Test func repeatedGGUFTokensDecodeAndTheFirstEncodes() throws {
+        var vocabulary = try TokenizerFixtures.byteLevelGGUF("byte_level", pre: "gpt-2")
+        let (first, count) = (try Tokenizer(vocabulary).encode("a")[0], Int32(vocabulary.tokens.count))
+        vocabulary.tokens += [vocabulary.tokens[Int(first)], Array("<end>".utf8), Array("<end>".utf8)]
+        vocabulary.kinds += [.normal, .control, .control]
+        vocabulary.eosID = Int(count) + 1
+        let tokenizer = try Tokenizer(vocabulary)
+        #expect(try tokenizer.encode("a<end>") == [first, count + 1])
+        #expect(try tokenizer.decode([count, count + 2]) == "a<end>")
+        #expect(tokenizer.special.endIDs == [count + 1, count + 2])
+        #expect(try tokenizer.isControl(count + 2))
     }
 }

@@ -8,6 +8,8 @@ struct DeclaredTokens {
     private static let roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
 
     private var named: [(role: String, token: AddedToken)] = []
+    /// Other roles than those, which come last and replace what another file says of them.
+    private var specific: [(role: String, token: AddedToken)] = []
     /// nil where no file has a list of them.
     private var extra: [AddedToken]?
     /// Under the older name, which counts where there is no list under the newer one.
@@ -40,6 +42,7 @@ struct DeclaredTokens {
             if let addedTokens { try readAddedTokens(addedTokens) }
         }
         extra = extra ?? additional
+        for (role, token) in specific { set(role, token) }
     }
 
     /// The text of each role that is filled: `bos_token` and its like, `image_token` and others.
@@ -96,7 +99,11 @@ struct DeclaredTokens {
             guard Self.roles.contains(member.key) || member.value.string != nil || member.value["content"]?.string != nil else { continue }
             var token = try Self.token(member.value, in: document)
             if isLegacy { token.isSpecial = true }
-            set(member.key, token)
+            if !isLegacy, member.value.string != nil, !Self.roles.contains(member.key) {
+                specific.append((member.key, token))
+            } else {
+                set(member.key, token)
+            }
         }
     }
 
@@ -112,7 +119,9 @@ struct DeclaredTokens {
 
     /// `extra_special_tokens` as an object of roles.
     private mutating func readNamedExtra(of document: JSONDocument) throws {
-        for member in document.root["extra_special_tokens"]?.object?.members ?? [] { set(member.key, try Self.token(member.value, in: document)) }
+        for member in document.root["extra_special_tokens"]?.object?.members ?? [] {
+            specific.append((member.key, try Self.token(member.value, in: document)))
+        }
     }
 
     private mutating func readDecoder(_ entries: JSON, _ document: JSONDocument) throws {
@@ -130,7 +139,7 @@ struct DeclaredTokens {
     }
 
     private mutating func readAddedTokens(_ document: JSONDocument) throws {
-        let special = Set((named.map(\.token) + (extra ?? [])).map(\.content))
+        let special = Set((named.filter { Self.roles.contains($0.role) }.map(\.token) + (extra ?? [])).map(\.content))
         guard let members = document.root.object?.members else {
             throw HadalError(.malformed, "added tokens are \(document.root.kindName), not an object", at: document.place(of: document.root))
         }

@@ -78,6 +78,13 @@ extension GGUFVocabulary {
         addBOS = try flag("add_bos_token")
         addEOS = try flag("add_eos_token")
         addSpacePrefix = try flag("add_space_prefix")
+        removesExtraSpaces = try flag("remove_extra_whitespaces")
+        if let bytes = try array("precompiled_charsmap") {
+            guard let numbers = bytes.ints else {
+                throw HadalError(.malformed, "expected bytes, not \(bytes.elementType)", at: place("precompiled_charsmap"))
+            }
+            normalizations = numbers.map { UInt8(truncatingIfNeeded: $0) }
+        }
     }
 }
 

@@ -76,7 +76,7 @@ private struct GGUFTokenizerBuilder {
         special.padID = id(vocabulary.padID)
         special.maskID = id(vocabulary.maskID)
         special.addBOS = (vocabulary.addBOS ?? (model.addBOS || entry.addBOS)) && special.bosID != nil
-        special.addEOS = (vocabulary.addEOS ?? false) && special.eosID != nil
+        special.addEOS = (vocabulary.addEOS ?? model.addEOS) && special.eosID != nil
         special.prefix = special.addBOS ? [special.bosID].compactMap { $0 } : []
         special.suffix = special.addEOS ? [special.eosID].compactMap { $0 } : []
 
@@ -132,6 +132,56 @@ private struct GGUFTokenizerBuilder {
     }
 
     func parts() throws -> TokenizerParts {
+        switch model.kind {
+        case .unigram, .wordpiece:
+            let document = model.kind == .unigram ? try unigram() : wordPieces()
+            var parts = try TokenizerFile(document).makeTokenizer().parts
+            // All tokens decode, those too whose text another one has.
+            (parts.tokens, parts.kinds) = (table, kinds)
+            return parts
+        case .bpe, .sentencepiece: return try merging()
+        }
+    }
+
+    /// A unigram vocabulary as the SentencePiece model that it was made of.
+    private func unigram() throws -> JSONDocument {
+        var file = SentencePieceFile()
+        file.pieces = kinds.indices.map { id in
+            SentencePieceFile.Piece(
+                text: String(decoding: table[id], as: UTF8.self), score: id < vocabulary.scores.count ? vocabulary.scores[id] : 0,
+                kind: SentencePieceFile.PieceKind(rawValue: UInt64(kinds[id].rawValue)) ?? .unused)
+        }
+        file.unknownID = special.unknownID.map { Int($0) } ?? -1
+        file.fallsBackToBytes = kinds.contains(.byte)
+        file.addsDummyPrefix = vocabulary.addSpacePrefix ?? true
+        file.removesExtraSpaces = vocabulary.removesExtraSpaces ?? false
+        file.normalizations = vocabulary.normalizations
+        return try file.tokenizer(names: [:], prefixesEveryText: true, file: vocabulary.file)
+    }
+
+    /// BERT's tokenizer. GGUF files write what starts a word with U+2581 and what goes on one without a prefix.
+    private func wordPieces() -> JSONDocument {
+        var entries = JSONObject()
+        var added: [JSON] = []
+        for id in kinds.indices {
+            let text = String(decoding: table[id], as: UTF8.self)
+            let isWhole = isWhole(kinds[id]) || (text.hasPrefix("[") && text.hasSuffix("]"))
+            let start = text.unicodeScalars.first == "\u{2581}"
+            let spelling = isWhole ? text : start ? String(text.unicodeScalars.dropFirst()) : "##" + text
+            if entries[spelling] == nil { entries[spelling] = JSON(.int(Int64(id))) }
+            if isWhole, !text.isEmpty { added.append(["id": JSON(.int(Int64(id))), "content": JSON(.string(text)), "special": true]) }
+        }
+        let unknown = special.unknownID.map { JSON(.string(String(decoding: table[Int($0)], as: UTF8.self))) } ?? "[UNK]"
+        return JSONDocument(
+            root: [
+                "added_tokens": JSON(.array(added)), "normalizer": ["type": "BertNormalizer"], "pre_tokenizer": ["type": "BertPreTokenizer"],
+                "decoder": ["type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always"],
+                "model": ["type": "WordPiece", "vocab": JSON(.object(entries)), "unk_token": unknown],
+            ], file: vocabulary.file)
+    }
+
+    /// The parts of a vocabulary whose tokens are merged from characters.
+    private func merging() throws -> TokenizerParts {
         var parts = TokenizerParts(
             tokens: table, kinds: kinds, added: AddedTokenMatcher(addedTokens(), order: .longestFirst),
             addedNormalized: AddedTokenMatcher([], order: .longestFirst), normalizer: nil, preTokenizer: nil,
@@ -146,6 +196,7 @@ private struct GGUFTokenizerBuilder {
             if entry.byteLevel { stages.append(.byteLevel(addPrefixSpace: false, pattern: nil)) }
             parts.preTokenizer = .sequence(stages)
             if entry.escapeSpaces { parts.spaceReplacement = Self.escapedSpace }
+        case .unigram, .wordpiece: break
         }
         if model.kind == .bpe, entry.byteLevel {
             parts.decoder.steps = [.byteLevel]

@@ -25,6 +25,9 @@ public struct GGUFVocabulary: Sendable {
     public var addBOS: Bool?
     public var addEOS: Bool?
     public var addSpacePrefix: Bool?
+    /// Of unigram vocabularies: `tokenizer.ggml.remove_extra_whitespaces`, and `tokenizer.ggml.precompiled_charsmap`.
+    public var removesExtraSpaces: Bool?
+    public var normalizations: [UInt8] = []
     /// Where it came from, for errors.
     public var file = "vocabulary"
 

@@ -19,7 +19,7 @@ public struct PreTokenizerCatalogue: Sendable {
         public var addBOS = false
     }
 
-    enum ModelKind: String { case bpe, sentencepiece }
+    enum ModelKind: String { case bpe, sentencepiece, unigram, wordpiece }
 
     struct Model: Sendable {
         var kind: ModelKind
@@ -29,6 +29,7 @@ public struct PreTokenizerCatalogue: Sendable {
         var eos: Int?
         var unknown: Int?
         var addBOS: Bool
+        var addEOS: Bool
     }
 
     /// Which tokens take white space beside them along.
@@ -94,7 +95,7 @@ public struct PreTokenizerCatalogue: Sendable {
             }
             models[name] = Model(
                 kind: kind, pre: item["pre"]?.string, bos: item["bos"]?.int, eos: item["eos"]?.int, unknown: item["unknown"]?.int,
-                addBOS: item["add_bos"]?.bool ?? false)
+                addBOS: item["add_bos"]?.bool ?? false, addEOS: item["add_eos"]?.bool ?? false)
         }
         for item in document.root["pre_tokenizers"]?.array ?? [] {
             var entry = Entry()

@@ -39,6 +39,8 @@ struct SentencePieceFile {
         self.addsDummyPrefix = addsDummyPrefix
     }
 
+    init() {}
+
     /// - Throws: `malformed` for a file that is no SentencePiece model, with the byte where reading failed.
     init(_ source: ByteSource) throws {
         try withExtendedLifetime(source) { try read(source.bytes, source.name) }

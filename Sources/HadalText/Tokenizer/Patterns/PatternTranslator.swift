@@ -288,6 +288,10 @@ struct PatternTranslator {
                 number = number * 10 + digit
                 at += 1
             }
+            if number > 9, number > groups, next <= "7" {
+                at = start + 1
+                return Atom(text: Self.literal(try character()))
+            }
             guard number <= groups, !hasNamedGroups else {
                 at = start
                 throw fail("a reference to a group that is not before it", .unsupported)

@@ -16,8 +16,14 @@ indirect enum Normalizer: Sendable {
 
     /// `text` is valid UTF-8, and so is the result.
     func apply(to text: [UInt8], _ scratch: Pattern.Scratch) throws -> [UInt8] {
+        var keepsStart = true
+        return try apply(to: text, scratch, &keepsStart)
+    }
+
+    /// - Parameter keepsStart: becomes false where the text loses its beginning, so that what comes first now did not start the text.
+    func apply(to text: [UInt8], _ scratch: Pattern.Scratch, _ keepsStart: inout Bool) throws -> [UInt8] {
         switch self {
-        case .sequence(let all): return try all.reduce(text) { try $1.apply(to: $0, scratch) }
+        case .sequence(let all): return try all.reduce(text) { try $1.apply(to: $0, scratch, &keepsStart) }
         case .unicode(let form): return UTF8Text.isASCII(text) ? text : form.apply(to: text)
         case .lowercase: return Self.lowercased(text)
         case .stripAccents:
@@ -29,6 +35,7 @@ indirect enum Normalizer: Sendable {
         case .strip(let left, let right):
             return text.withUnsafeBufferPointer { buffer in
                 let start = left ? UTF8Text.leadingSpaceEnd(buffer, from: 0, to: buffer.count) : 0
+                if start > 0 { keepsStart = false }
                 let end = right ? UTF8Text.trailingSpaceStart(buffer, from: start, to: buffer.count) : buffer.count
                 return Array(buffer[start..<end])
             }
@@ -38,6 +45,7 @@ indirect enum Normalizer: Sendable {
             var at = 0
             try text.withUnsafeBufferPointer { buffer in
                 try matcher.forEachMatch(in: buffer, 0..<buffer.count, scratch) { match in
+                    if match.lowerBound == 0, !match.isEmpty, content.isEmpty { keepsStart = false }
                     out += buffer[at..<match.lowerBound]
                     out += content
                     at = match.upperBound
