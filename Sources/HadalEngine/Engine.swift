@@ -35,6 +35,7 @@ public final class Engine: @unchecked Sendable {
     var trace: TraceSink?
     let endTokens: Set<Int32>
     let supportsBatches: Bool
+    private let tokenizerProblem: HadalError?
     private let watcher = Mutex<KernelWatcher?>(nil)
     private let backends: BackendChoice
     private let formats = Mutex<[ExactString: ChatFormat]>([:])
@@ -107,6 +108,7 @@ public final class Engine: @unchecked Sendable {
         self.model = model
         self.plan = plan
         tokenizer = prepared.tokenizer
+        tokenizerProblem = prepared.tokenizerProblem
         chatTemplates = prepared.chatTemplates
         if let live = options.liveKernels {
             let made = try KernelWatcher(self, placed.opened, live, options.environment)
@@ -188,6 +190,7 @@ public final class Engine: @unchecked Sendable {
 
     public func requireTokenizer() throws -> Tokenizer {
         if let tokenizer { return tokenizer }
+        if let tokenizerProblem { throw tokenizerProblem }
         throw HadalError(.notFound, "the model has no tokenizer", hint: "logits and generate-ids work on token ids")
     }
 

@@ -18,6 +18,14 @@ enum ModelText {
         }
     }
 
+    /// The tokenizer, or why there is none that can be used: a directory whose tokenizer is in a form that is not read takes token ids.
+    static func found(in files: ModelFiles) throws -> (tokenizer: Tokenizer?, problem: HadalError?) {
+        do { return (try tokenizer(of: files), nil) } catch let error as HadalError where error.code == .unsupported || error.code == .notFound {
+            guard let provider = files.huggingFace?.provider, !provider.exists("tokenizer.json") else { throw error }
+            return (nil, error)
+        }
+    }
+
     static func chatTemplates(of files: ModelFiles) throws -> PublishedTemplates {
         if let directory = files.huggingFace { return try PublishedTemplates(directory.provider) }
         return PublishedTemplates(file: files.path, keys: files.metadataKeys, metadata: files.metadata)

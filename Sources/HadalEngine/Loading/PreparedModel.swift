@@ -10,6 +10,8 @@ final class PreparedModel {
     let description: ModelDescription
     let model: LoadedModel
     let tokenizer: Tokenizer?
+    /// Why a tokenizer that is there cannot be used.
+    let tokenizerProblem: HadalError?
     let chatTemplates: ChatTemplates
     let options: EngineOptions
     /// Most tokens of a session.
@@ -33,7 +35,7 @@ final class PreparedModel {
         self.options = options
         model = try LoadedModel(
             description, observe: options.observe, feedsPrediction: options.predictsNext || options.speculation.source == .mtp)
-        tokenizer = try ModelText.tokenizer(of: files)
+        (tokenizer, tokenizerProblem) = try ModelText.found(in: files)
         chatTemplates = try ChatTemplates(ModelText.chatTemplates(of: files)) { options.log.write(.warning, $0) }
         contextLength = min(options.contextLength ?? min(model.contextLength, Engine.defaultContextLimit), contextLimit)
         guard case .draft(let path) = options.speculation.source else {

@@ -84,7 +84,7 @@ import Testing
     /// What Oniguruma takes, and PCRE2 would take for something else.
     @Test(arguments: [
         "(?P<n>a)", "\\C-a", "\\X", "\\y", "(?~ab)", "(?y{w})a", "(*FAIL)", "\\g<0>", "(?(1)a|b)", "(?i)ss", "(?i)[ß]", "(?i)[ß-ÿ]", "(?i)ﬁ", "(?i)[\\p{Lu}]",
-        "(?i)[[:upper:]]", "(?i)[a-z&&b]", "\\p{InBasicLatin}", "(?W)a",
+        "(?i)[[:upper:]]", "(?i)[a-z&&b]", "\\p{InBasicLatin}", "(?W)a", "a{2}?+", "a+?*", "a??{2}",
     ])
     func whatCannotBeMatchedTheSameWayIsRefused(_ pattern: String) {
         let error = #expect(throws: HadalError.self) { try Pattern(pattern) }

@@ -85,7 +85,7 @@ extension SentencePieceFile {
     }
 
     private func bytePairs(_ texts: [String], isolates: Bool) -> JSON {
-        let unknown = pieces.firstIndex { $0.kind == .unknown }.map { JSON(.string(texts[$0])) } ?? .null
+        let unknown = pieces.firstIndex { $0.kind == .unknown && !dropsUnknown }.map { JSON(.string(texts[$0])) } ?? .null
         let merges = merges(texts).map { JSON(.array([JSON(.string($0.left)), JSON(.string($0.right))])) }
         return [
             "type": "BPE", "vocab": JSON(.object(JSONObject(texts.enumerated().map { ($1, JSON(.int(Int64($0)))) }))),

@@ -32,6 +32,8 @@ struct SentencePieceFile {
     var escapesSpaces = true
     /// Pieces of the user match in the text as it is, as added tokens do, rather than in the normalized one.
     var matchesUserPiecesFirst = false
+    /// Characters that are no piece are left out, rather than unknown.
+    var dropsUnknown = false
 
     /// Takes texts as they are, whatever the model says, as some classes of transformers do.
     mutating func ignoreNormalization(addsDummyPrefix: Bool) {

@@ -73,6 +73,7 @@ public struct TokenizerDirectory {
         var model = try SentencePieceFile(source)
         if let prefix = traits?["prefixes_texts"]?.bool {
             model.ignoreNormalization(addsDummyPrefix: config?.root["add_prefix_space"]?.bool ?? prefix)
+            model.dropsUnknown = traits?["drops_unknown"]?.bool ?? false
         }
         for member in traits?["tokens"]?.object?.members ?? [] {
             if let text = member.value.string { settings.declared.setDefault(member.key, text) }

@@ -10,8 +10,9 @@ extension PatternTranslator {
         case "S": set = CharacterSet.whiteSpace.inverted
         case "d": set = try Self.property("nd")
         case "D": set = try Self.property("nd").inverted
-        case "w": set = try Self.word()
-        case "W": set = try Self.word().inverted
+        // In brackets, superscript and fraction digits of Latin-1 are none.
+        case "w": set = try inBrackets ? Self.property(":word:") : Self.word()
+        case "W": set = try inBrackets ? Self.property(":word:").inverted : Self.word().inverted
         case "h": set = .hexDigit
         case "H": set = CharacterSet.hexDigit.inverted
         case "p", "P": return try propertyEscape(inBrackets: inBrackets)
@@ -52,7 +53,8 @@ extension PatternTranslator {
         }
         at += 1
         let shown = String(String.UnicodeScalarView(source[start..<at]))
-        guard !name.hasPrefix(":"), let set = try UnicodeProperty.set(named: name, negated: isNegated, ignoringCase: inBrackets && options.ignoresCase)
+        let key = inBrackets && name.lowercased() == "word" ? ":word:" : name
+        guard !name.contains(":"), let set = try UnicodeProperty.set(named: key, negated: isNegated, ignoringCase: inBrackets && options.ignoresCase)
         else {
             at = start
             throw fail("unknown property \(shown)", .unsupported)

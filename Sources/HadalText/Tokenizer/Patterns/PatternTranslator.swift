@@ -139,17 +139,20 @@ struct PatternTranslator {
     /// An element with the repetitions that follow it.
     private mutating func quantified(_ atom: Atom) throws -> String {
         var text = atom.text
-        var isRepeated = false
+        var (isRepeated, isLazy) = (false, false)
         while let c = peek() {
             let range = interval()
             guard "*+?".unicodeScalars.contains(c) || range != nil else { break }
             guard !atom.isAssertion else { throw fail("an assertion cannot be repeated") }
+            // Oniguruma makes one repetition of two, which comes to the same for greedy ones alone.
+            if isLazy { throw fail("a repetition of a repetition that takes as little as it can", .unsupported) }
             if isRepeated { text = "(?:\(text))" }
             isRepeated = true
             guard let range else {
                 at += 1
                 text.unicodeScalars.append(c)
                 if let next = peek(), next == "?" || next == "+" {
+                    isLazy = next == "?"
                     text.unicodeScalars.append(next)
                     at += 1
                 }
@@ -164,6 +167,7 @@ struct PatternTranslator {
             text += range.isExact ? "{\(range.low)}" : "{\(range.low),\(range.high.map(String.init) ?? "")}"
             guard peek() == "?" else { continue }
             at += 1
+            isLazy = true
             text = range.isExact ? "(?:\(text))?" : text + "?"
         }
         return text
