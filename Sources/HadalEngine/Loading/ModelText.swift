@@ -58,6 +58,14 @@ extension Engine {
         return templates
     }
 
+    /// The chat template of a model for conversations without tools, or a file with nothing but a template.
+    public static func chatTemplate(at path: String) throws -> ChatTemplate {
+        guard let template = try chatTemplates(at: path).choose(withTools: false) else {
+            throw HadalError(.notFound, "no chat template in this model", at: Place(path))
+        }
+        return template
+    }
+
     private static func isDirectory(_ path: String) -> Bool {
         var isDirectory: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue

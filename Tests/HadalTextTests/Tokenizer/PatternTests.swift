@@ -109,7 +109,7 @@ import Testing
         try Classes.text.withUnsafeBufferPointer { text in
             for row in Classes.rows {
                 // A repetition, so that matches are the ranges themselves.
-                let options = row.pattern.hasPrefix("(?") ? String(row.pattern.prefix(4)) : ""
+                let options = ["(?i)", "(?m)"].first { row.pattern.hasPrefix($0) } ?? ""
                 var (count, ranges): (Int, [String]) = (0, [])
                 try Pattern("\(options)(?:\(row.pattern.dropFirst(options.utf8.count)))++").forEachMatch(in: text, Pattern.Scratch()) { range in
                     count += text[range].count { $0 & 0xC0 != 0x80 }
