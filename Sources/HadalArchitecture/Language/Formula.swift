@@ -18,6 +18,7 @@ struct Formula: Sendable {
         case .string(let text):
             do { kind = .expression(try Expression(parsing: text)) } catch let error as HadalError { throw error.located(at: place) }
         case .int(let i): kind = .constant(.int(Int(i)))
+        case .bigInteger(let i): kind = .constant(.float(i.double))
         case .double(let d): kind = .constant(.float(d))
         case .bool(let b): kind = .constant(.bool(b))
         case .array(let items): kind = .list(try items.map { try Formula($0, in: document) })

@@ -13,6 +13,7 @@ public enum ExpressionValue: Sendable, Equatable {
         case .null: self = .null
         case .bool(let b): self = .bool(b)
         case .int(let i): self = .int(Int(i))
+        case .bigInteger(let i): self = .float(i.double)
         case .double(let d): self = .float(d)
         case .string(let s): self = .string(s)
         case .array(let items):

@@ -14,6 +14,7 @@ extension JSON {
         case .null: out += "null"
         case .bool(let b): out += b ? "true" : "false"
         case .int(let i): out += String(i)
+        case .bigInteger(let i): out += i.description
         case .double(let d): out += d.isFinite ? "\(d)" : "null"
         case .string(let s): JSON.quote(s, to: &out)
         case .array(let items):

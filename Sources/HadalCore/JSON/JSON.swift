@@ -5,6 +5,8 @@ public struct JSON: Sendable {
         case bool(Bool)
         /// A number written without fraction or exponent that fits 64 bits.
         case int(Int64)
+        /// A number written without fraction or exponent that does not.
+        case bigInteger(BigInteger)
         case double(Double)
         case string(String)
         case array([JSON])
@@ -20,6 +22,11 @@ public struct JSON: Sendable {
         self.offset = offset
     }
 
+    /// A whole number of any size.
+    public init(_ integer: BigInteger, offset: Int = 0) {
+        self.init(integer.int.map { .int(Int64($0)) } ?? .bigInteger(integer), offset: offset)
+    }
+
     public static let null = JSON(.null)
 }
 
@@ -33,6 +40,7 @@ extension JSON {
     public var double: Double? {
         switch value {
         case .int(let i): Double(i)
+        case .bigInteger(let i): i.double
         case .double(let d): d
         default: nil
         }
@@ -50,6 +58,7 @@ extension JSON {
         case .null: "null"
         case .bool: "a boolean"
         case .int: "an integer"
+        case .bigInteger: "an integer beyond 64 bits"
         case .double: "a number"
         case .string: "a string"
         case .array: "an array"
@@ -74,6 +83,11 @@ extension JSON: Equatable {
         case .object(let x): return b.object.map { x == $0 } ?? false
         case .int(let x):
             if case .int(let y) = b.value { return x == y }
+            if case .bigInteger = b.value { return false }
+            return a.double == b.double
+        case .bigInteger(let x):
+            if case .bigInteger(let y) = b.value { return x == y }
+            if case .int = b.value { return false }
             return a.double == b.double
         case .double(let x): return x == b.double
         }

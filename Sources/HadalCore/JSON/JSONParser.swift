@@ -178,7 +178,13 @@ struct JSONParser {
             while digit(at) { at += 1 }
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        if whole, let value = Int64(text) { return JSON(.int(value), offset: start) }
+        if whole {
+            if let value = Int64(text) { return JSON(.int(value), offset: start) }
+            guard let value = BigInteger(text) else {
+                throw fail("an integer of more than \(BigInteger.maximumDigits) digits", at: start, code: .limitExceeded)
+            }
+            return JSON(value, offset: start)
+        }
         guard let value = Double(text) else { throw fail("malformed number", at: start) }
         return JSON(.double(value), offset: start)
     }

@@ -3,14 +3,12 @@ import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
+import HadalCore
 
 extension TemplateFilters {
     static let numberFilters: [String: Filter] = [
         "abs": plain("abs") { value, _ in
-            if let i = value.index {
-                if i == Int.min { throw TemplateValue.tooLarge }
-                return .int(abs(i))
-            }
+            if let i = value.integer { return .integer(i.absolute) }
             if let d = value.number { return .float(abs(d)) }
             if case .undefined(let why) = value { throw why.error }
             throw TemplateError.type("bad operand type for abs(): '\(value.typeName)'")
@@ -19,14 +17,13 @@ extension TemplateFilters {
             let bound = try arguments.bound(to: ["default", "base"], of: "int")
             let fallback = bound[0] ?? .int(0)
             switch value {
-            case .bool, .int: return .int(value.index ?? 0)
-            case .float(let d): return try whole(d) ?? fallback
+            case .bool, .int, .bigInteger: return value.integer.map { .integer($0) } ?? fallback
+            case .float(let d): return whole(d) ?? fallback
             case .string(let s), .markup(let s):
                 if let parsed = PythonNumber.parseInteger(s, base: try bound.int(1) ?? 10) {
-                    guard let integer = parsed else { throw TemplateValue.tooLarge }
-                    return .int(integer)
+                    return .integer(parsed)
                 }
-                return try PythonNumber.parseFloat(s).flatMap { try whole($0) } ?? fallback
+                return PythonNumber.parseFloat(s).flatMap { whole($0) } ?? fallback
             case .undefined(let why): throw why.error
             default: return fallback
             }
@@ -45,8 +42,8 @@ extension TemplateFilters {
             if case .undefined(let why) = value { throw why.error }
             guard let number = value.number else { throw TemplateError.type("type \(value.typeName) doesn't define __round__ method") }
             if method == "common" {
-                guard let i = value.index else { return .float(PythonNumber.rounded(number, digits: precision)) }
-                return precision >= 0 ? .int(i) : .int(try roundedInteger(i, -precision))
+                guard let i = value.integer else { return .float(PythonNumber.rounded(number, digits: precision)) }
+                return .integer(precision >= 0 ? i : rounded(i, toZeros: precision.magnitude))
             }
             // As Jinja computes it: scaled, cut, scaled back.
             let power = pow(10, Double(precision))
@@ -71,7 +68,7 @@ extension TemplateFilters {
             }
             let base: Double = isBinary ? 1024 : 1000
             if size == 1 { return .string("1 Byte") }
-            if size < base { return .string("\(Int(exactly: size.rounded(.towardZero)) ?? 0) Bytes") }
+            if size < base { return .string("\(BigInteger(exactly: size.rounded(.towardZero)) ?? BigInteger(0)) Bytes") }
             var unit = base * base
             let prefixes = ["k", "M", "G", "T", "P", "E", "Z", "Y"]
             for (i, prefix) in prefixes.enumerated() where size < unit * pow(base, Double(i)) || i == prefixes.count - 1 {
@@ -84,23 +81,14 @@ extension TemplateFilters {
     ]
 
     /// `int(float)`; nil for infinities and NaN, which have no integer.
-    private static func whole(_ value: Double) throws -> TemplateValue? {
-        guard value.isFinite else { return nil }
-        guard let integer = Int(exactly: value.rounded(.towardZero)) else { throw TemplateValue.tooLarge }
-        return .int(integer)
-    }
+    private static func whole(_ value: Double) -> TemplateValue? { BigInteger(exactly: value.rounded(.towardZero)).map { .integer($0) } }
 
     /// To a multiple of a power of ten, halves to the even one.
-    private static func roundedInteger(_ value: Int, _ zeros: Int) throws -> Int {
-        guard zeros < 19 else { return 0 }
-        var power = 1
-        for _ in 0..<zeros { power *= 10 }
-        let (quotient, remainder) = value.quotientAndRemainder(dividingBy: power)
-        let twice = remainder.magnitude.multipliedReportingOverflow(by: 2)
-        let half = UInt(power)
-        let goesAway = twice.overflow || twice.partialValue > half || (twice.partialValue == half && quotient & 1 != 0)
-        let (result, overflow) = (quotient + (goesAway ? (value < 0 ? -1 : 1) : 0)).multipliedReportingOverflow(by: power)
-        if overflow { throw TemplateValue.tooLarge }
-        return result
+    private static func rounded(_ value: BigInteger, toZeros zeros: UInt) -> BigInteger {
+        guard let power = BigInteger(10).power(Int(clamping: zeros)) else { return BigInteger(0) }
+        let (quotient, remainder) = value.dividedRoundingDown(by: power)
+        let rest = power.adding(-remainder) ?? remainder
+        let goesUp = remainder > rest || (remainder == rest && quotient.isOdd)
+        return (goesUp ? quotient.adding(BigInteger(1)) : quotient)?.multiplied(by: power) ?? value
     }
 }

@@ -27,7 +27,7 @@ enum TemplateMethods {
         case .list: list.contains(name)
         case .tuple: tuple.contains(name)
         case .float: float.contains(name)
-        case .int, .bool: int.contains(name)
+        case .int, .bool, .bigInteger: int.contains(name)
         case .object(is TemplateGroup), .object(is TemplateRange): tuple.contains(name)
         default: false
         }
@@ -55,9 +55,7 @@ enum TemplateMethods {
             return marked(try TextMethods.call(s, name, safe, run))
         case .dict(let dictionary): return try call(dictionary, name, arguments, run)
         case .float(let d): return .bool(d.isFinite && d == d.rounded())
-        case .int, .bool:
-            let magnitude = (value.index ?? 0).magnitude
-            return .int(name == "bit_count" ? magnitude.nonzeroBitCount : Int.bitWidth - magnitude.leadingZeroBitCount)
+        case .int, .bool, .bigInteger: return .int((name == "bit_count" ? value.integer?.bitCount : value.integer?.bitWidth) ?? 0)
         default: return try callSequence(value, name, arguments, run)
         }
     }

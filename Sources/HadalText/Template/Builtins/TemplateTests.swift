@@ -34,7 +34,12 @@ enum TemplateTests {
         "boolean": plain { if case .bool = $0 { true } else { false } },
         "true": plain { if case .bool(true) = $0 { true } else { false } },
         "false": plain { if case .bool(false) = $0 { true } else { false } },
-        "integer": plain { if case .int = $0 { true } else { false } },
+        "integer": plain {
+            switch $0 {
+            case .int, .bigInteger: true
+            default: false
+            }
+        },
         "float": plain { if case .float = $0 { true } else { false } },
         "number": plain { $0.number != nil },
         "string": plain { $0.text != nil },

@@ -48,9 +48,9 @@ extension TemplateRun {
         switch value {
         case .object(let loop as TemplateLoop): return try loop.attribute(name, self)
         case .object(let object): return object.attribute(name)
-        case .int, .bool:
+        case .int, .bool, .bigInteger:
             switch name {
-            case "real", "numerator": return .int(value.index ?? 0)
+            case "real", "numerator": return value.integer.map { .integer($0) }
             case "imag": return .int(0)
             case "denominator": return .int(1)
             default: return nil

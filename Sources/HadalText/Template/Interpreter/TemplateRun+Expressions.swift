@@ -7,6 +7,7 @@ extension TemplateRun {
             case .none: return .null
             case .bool(let b): return .bool(b)
             case .int(let i): return .int(i)
+            case .bigInteger(let i): return .integer(i)
             case .float(let d): return .float(d)
             case .string(let s): return .string(s)
             }
@@ -75,7 +76,7 @@ extension TemplateRun {
             guard let e else { return nil }
             let value = try evaluate(e, activation)
             if value.isNone { return nil }
-            guard let index = value.index else {
+            guard let index = value.clampedIndex else {
                 throw TemplateError.type("slice indices must be integers or None or have an __index__ method")
             }
             return index

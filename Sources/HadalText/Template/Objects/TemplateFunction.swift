@@ -40,6 +40,7 @@ struct BoundArguments {
         guard let value = values[at] else { return nil }
         if let i = value.index { return i }
         if case .undefined(let why) = value { throw why.error }
+        if case .bigInteger = value { throw TemplateError.runtime("\(function)(): an integer is too large") }
         throw TemplateError.type("\(function)(): '\(value.typeName)' object cannot be interpreted as an integer")
     }
 

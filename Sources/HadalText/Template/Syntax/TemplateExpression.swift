@@ -1,3 +1,5 @@
+import HadalCore
+
 /// A node of an expression.
 ///
 /// Nodes know the depth of the tree below them, so that no recursion over a tree is deeper than the parser allowed.
@@ -6,6 +8,7 @@ final class TemplateExpression: Sendable {
         case none
         case bool(Bool)
         case int(Int)
+        case bigInteger(BigInteger)
         case float(Double)
         case string(String)
     }

@@ -144,7 +144,7 @@ extension TemplateParser {
             return try make(.literal(.string(text)), line: token.line)
         case .integer:
             advance()
-            return try make(.literal(.int(try integer(token))), line: token.line)
+            return try make(.literal(try integer(token)), line: token.line)
         case .float:
             advance()
             guard let value = Double(token.text) else { throw fail("malformed number", line: token.line) }
@@ -181,17 +181,11 @@ extension TemplateParser {
         }
     }
 
-    private func integer(_ token: TemplateToken) throws -> Int {
-        let digits = token.text.lowercased()
-        let value =
-            switch digits.prefix(2) {
-            case "0x": Int(digits.dropFirst(2), radix: 16)
-            case "0o": Int(digits.dropFirst(2), radix: 8)
-            case "0b": Int(digits.dropFirst(2), radix: 2)
-            default: Int(digits)
-            }
-        guard let value else { throw fail("the integer \(token.text) is too large", line: token.line) }
-        return value
+    private func integer(_ token: TemplateToken) throws -> TemplateExpression.Literal {
+        guard let value = PythonNumber.parseInteger(token.text, base: 0) else {
+            throw fail("the integer \(token.text.prefix(40)) is too large", line: token.line)
+        }
+        return value.int.map { .int($0) } ?? .bigInteger(value)
     }
 
     /// An expression, or a tuple where commas follow.
@@ -248,7 +242,7 @@ extension TemplateParser {
             let attribute = advance()
             switch attribute.kind {
             case .name: return try make(.attribute(node, attribute.text), line: token.line)
-            case .integer: return try make(.subscripted(node, try make(.literal(.int(try integer(attribute))), line: token.line)), line: token.line)
+            case .integer: return try make(.subscripted(node, try make(.literal(try integer(attribute)), line: token.line)), line: token.line)
             default: throw fail("expected name or number", line: attribute.line)
             }
         }

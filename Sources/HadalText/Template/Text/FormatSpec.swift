@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Python's format specification: `[[fill]align][sign][#][0][width][grouping][.precision][type]`.
 struct FormatSpec {
     var fill = " "
@@ -65,8 +67,8 @@ struct FormatSpec {
             guard type == nil || type == "s" else { throw TemplateError.runtime("Unknown format code '\(type ?? " ")' for object of type 'str'") }
             if sign != "-" || align == "=" { throw TemplateError.runtime("not allowed in a string format specifier") }
             return try padded(try cut(s), run)
-        case .bool, .int:
-            let number = value.index ?? 0
+        case .bool, .int, .bigInteger:
+            let number = value.integer ?? BigInteger(0)
             var spec = self
             switch type {
             case nil, "d", "n", "x", "X", "o", "b":
@@ -74,11 +76,12 @@ struct FormatSpec {
                 spec.align = align ?? ">"
                 return try spec.integer(number, minimumDigits: 0, run)
             case "c":
-                guard let scalar = UInt32(exactly: number).flatMap(Unicode.Scalar.init) else { throw TemplateError.runtime("%c arg not in range(0x110000)") }
+                guard let scalar = number.int.flatMap(UInt32.init(exactly:)).flatMap(Unicode.Scalar.init) else { throw TemplateError.runtime("%c arg not in range(0x110000)") }
                 return try padded(String(scalar), run)
             case "e", "E", "f", "F", "g", "G", "%":
                 spec.align = align ?? ">"
-                return try spec.float(Double(number), run)
+                guard number.double.isFinite else { throw TemplateError.runtime("int too large to convert to float") }
+                return try spec.float(number.double, run)
             default: throw TemplateError.runtime("Unknown format code '\(type ?? " ")' for object of type 'int'")
             }
         case .float(let d):
@@ -137,7 +140,7 @@ struct FormatSpec {
 
     private func signText(_ isNegative: Bool) -> String { isNegative ? "-" : sign == "-" ? "" : String(sign) }
 
-    func integer(_ value: Int, minimumDigits: Int, _ run: TemplateRun) throws -> String {
+    func integer(_ value: BigInteger, minimumDigits: Int, _ run: TemplateRun) throws -> String {
         let (radix, mark) =
             switch type {
             case "x", "X": (16, "0x")
@@ -145,10 +148,10 @@ struct FormatSpec {
             case "b": (2, "0b")
             default: (10, "")
             }
-        var digits = String(value.magnitude, radix: radix)
+        var digits = value.absolute.text(radix: radix)
         try run.charge(bytes: minimumDigits)
         digits = String(repeating: "0", count: max(0, minimumDigits - digits.utf8.count)) + digits
-        var prefix = signText(value < 0) + (isAlternate ? mark : "")
+        var prefix = signText(value.isNegative) + (isAlternate ? mark : "")
         if type == "X" {
             digits = digits.uppercased()
             prefix = prefix.uppercased()

@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Python's `%` operator on strings.
 struct PercentFormat {
     private let values: [TemplateValue]
@@ -125,13 +127,13 @@ struct PercentFormat {
             return try spec.padded(try spec.cut(conversion == "a" ? PercentFormat.ascii(text) : text), run)
         case "d", "i", "u":
             if case .undefined(let why) = value { throw why.error }
-            guard let number = value.index ?? value.number.flatMap({ Int(exactly: $0.rounded(.towardZero)) }) else {
+            guard let number = value.integer ?? value.number.flatMap({ BigInteger(exactly: $0.rounded(.towardZero)) }) else {
                 throw TemplateError.type("%\(conversion) format: a real number is required, not \(value.typeName)")
             }
             spec.type = "d"
             return try spec.integer(number, minimumDigits: spec.precision ?? 0, run)
         case "x", "X", "o":
-            guard let number = value.index else { throw TemplateError.type("%\(conversion) format: an integer is required, not \(value.typeName)") }
+            guard let number = value.integer else { throw TemplateError.type("%\(conversion) format: an integer is required, not \(value.typeName)") }
             spec.type = conversion
             return try spec.integer(number, minimumDigits: spec.precision ?? 0, run)
         case "e", "E", "f", "F", "g", "G":

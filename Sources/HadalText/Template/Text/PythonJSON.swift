@@ -30,6 +30,7 @@ struct PythonJSON {
         case .null: out += "null"
         case .bool(let b): out += b ? "true" : "false"
         case .int(let i): out += String(i)
+        case .bigInteger(let i): out += i.description
         case .float(let d): out += PythonJSON.text(d)
         case .string(let s), .markup(let s): quote(s)
         case .dict(let dictionary): try write(dictionary, level: level)
@@ -104,6 +105,7 @@ struct PythonJSON {
         case .null: "null"
         case .bool(let b): b ? "true" : "false"
         case .int(let i): String(i)
+        case .bigInteger(let i): i.description
         case .float(let d): text(d)
         default: throw TemplateError.type("keys must be str, int, float, bool or None, not \(key.typeName)")
         }

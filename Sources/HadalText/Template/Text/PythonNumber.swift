@@ -3,6 +3,7 @@ import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
+import HadalCore
 
 /// Numbers written and read as Python does.
 enum PythonNumber {
@@ -66,8 +67,8 @@ enum PythonNumber {
         return (value / power).rounded(.toNearestOrEven) * power
     }
 
-    /// `int(text, base)`; nil for text that is no integer, `.some(nil)` for one that does not fit.
-    static func parseInteger(_ text: String, base: Int = 10) -> Int?? {
+    /// `int(text, base)`; nil for text that is no integer, or one of more digits than Python reads.
+    static func parseInteger(_ text: String, base: Int = 10) -> BigInteger? {
         var digits = Substring(StringMethods.strip(text, nil, leading: true, trailing: true))
         var isNegative = false
         if digits.first == "-" || digits.first == "+" { isNegative = digits.removeFirst() == "-" }
@@ -87,35 +88,23 @@ enum PythonNumber {
             if digits.first == "0", digits.contains(where: { $0 != "0" && $0 != "_" }) { return nil }
             base = 10
         }
-        var value: Int? = 0
+        var plain = isNegative ? "-" : ""
         var lastWasDigit = mayUnderscore
-        var any = false
         for scalar in digits.unicodeScalars {
             if scalar == "_" {
                 guard lastWasDigit else { return nil }
                 lastWasDigit = false
                 continue
             }
-            var digit: Int
-            switch scalar.value {
-            case 0x30...0x39: digit = Int(scalar.value) - 0x30
-            case 0x41...0x5A: digit = Int(scalar.value) - 0x41 + 10
-            case 0x61...0x7A: digit = Int(scalar.value) - 0x61 + 10
-            default:
-                guard scalar.properties.numericType == .decimal, let numeric = scalar.properties.numericValue else { return nil }
-                digit = Int(numeric)
-            }
-            guard digit < base else { return nil }
             lastWasDigit = true
-            any = true
-            if let current = value {
-                let (product, overflow) = current.multipliedReportingOverflow(by: base)
-                digit = isNegative ? -digit : digit
-                let (sum, overflow2) = product.addingReportingOverflow(digit)
-                value = overflow || overflow2 ? nil : sum
+            if scalar.isASCII {
+                plain.unicodeScalars.append(scalar)
+            } else {
+                guard scalar.properties.numericType == .decimal, let numeric = scalar.properties.numericValue else { return nil }
+                plain += String(Int(numeric))
             }
         }
-        return any && lastWasDigit ? .some(value) : nil
+        return lastWasDigit ? BigInteger(plain, radix: base) : nil
     }
 
     /// `float(text)`

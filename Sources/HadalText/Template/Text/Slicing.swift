@@ -38,7 +38,7 @@ enum Slicing {
             let begin = range.start &+ first &* range.step
             let by = range.step.multipliedReportingOverflow(by: stride)
             let end = begin.addingReportingOverflow(by.partialValue.multipliedReportingOverflow(by: count).partialValue)
-            if by.overflow || end.overflow { throw TemplateValue.tooLarge }
+            if by.overflow || end.overflow { throw TemplateError.runtime("an index does not fit 64 bits") }
             return .object(TemplateRange(start: begin, stop: end.partialValue, step: by.partialValue, length: count))
         default:
             if let items = value.tupleItems {

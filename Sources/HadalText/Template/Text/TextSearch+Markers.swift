@@ -1,9 +1,9 @@
 extension TextSearch {
     /// The first place where any of the parts occurs, and which: of several at one place the longest. Empty parts are not found.
-    static func earliest(of parts: [[UInt8]], in text: [UInt8]) -> (offset: Int, part: Int)? {
+    static func earliest(of parts: [[UInt8]], in text: [UInt8], from start: Int = 0) -> (offset: Int, part: Int)? {
         var best: (offset: Int, part: Int)?
         for (index, part) in parts.enumerated() where !part.isEmpty {
-            guard let offset = first(of: part, in: text, from: 0) else { continue }
+            guard let offset = first(of: part, in: text, from: start) else { continue }
             if let known = best, (known.offset, -parts[known.part].count) <= (offset, -part.count) { continue }
             best = (offset, index)
         }

@@ -81,6 +81,7 @@ enum TemplateKey: Hashable {
     case undefined
     case none
     case int(Int)
+    case bigInteger(BigInteger)
     case float(Double)
     case string(ExactString)
     case tuple([TemplateKey])
@@ -92,7 +93,10 @@ enum TemplateKey: Hashable {
         case .null: self = .none
         case .bool(let b): self = .int(b ? 1 : 0)
         case .int(let i): self = .int(i)
-        case .float(let d): self = Int(exactly: d).map { .int($0) } ?? .float(d)
+        case .bigInteger(let i): self = .bigInteger(i)
+        case .float(let d):
+            guard let whole = BigInteger(exactly: d) else { self = .float(d); return }
+            self = whole.int.map { .int($0) } ?? .bigInteger(whole)
         case .string(let s), .markup(let s): self = .string(ExactString(s))
         case .tuple(let list): self = .tuple(try list.items.map { try TemplateKey($0) })
         case .object(let object as TemplateGroup): self = .tuple([try TemplateKey(object.grouper), try TemplateKey(object.list)])

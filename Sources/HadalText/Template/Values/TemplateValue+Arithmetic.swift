@@ -4,9 +4,11 @@ import Glibc
 import Darwin
 #endif
 
-/// Python's operators. Integers that leave 64 bits are an error.
+import HadalCore
+
+/// Python's operators.
 extension TemplateValue {
-    static let tooLarge = TemplateError.runtime("the integer result does not fit 64 bits")
+    static let tooLarge = TemplateError.runtime("an integer has more than \(BigInteger.maximumDigits) digits")
 
     static func arithmetic(_ op: TemplateExpression.Operator, _ a: TemplateValue, _ b: TemplateValue, _ run: TemplateRun) throws -> TemplateValue {
         if op == .modulo, let format = a.text {
@@ -15,16 +17,17 @@ extension TemplateValue {
         }
         if case .undefined(let why) = a { throw why.error }
         if case .undefined(let why) = b { throw why.error }
-        if let x = a.index, let y = b.index { return try integers(op, x, y) }
-        if let x = a.number, let y = b.number { return .float(try floats(op, x, y)) }
+        if let x = a.index, let y = b.index, let result = integers(op, x, y) { return .int(result) }
+        if let x = a.integer, let y = b.integer { return try integers(op, x, y, run) }
+        if a.number != nil, b.number != nil, let x = try float(a), let y = try float(b) { return .float(try floats(op, x, y)) }
         switch op {
         case .add:
             if let x = a.text, let y = b.text { return try joined(x, a.isMarkup, y, b.isMarkup, run) }
             if case .list(let x) = a, case .list(let y) = b { return .list(try joined(x.items, y.items, run)) }
             if let x = a.tupleItems, let y = b.tupleItems { return .tuple(try joined(x, y, run)) }
         case .multiply:
-            if let n = b.index, let product = try repeated(a, n, run) { return product }
-            if let n = a.index, let product = try repeated(b, n, run) { return product }
+            if let n = b.clampedIndex, let product = try repeated(a, n, run) { return product }
+            if let n = a.clampedIndex, let product = try repeated(b, n, run) { return product }
         default: break
         }
         if op == .add, a.text != nil { throw TemplateError.type("can only concatenate str (not \"\(b.typeName)\") to str") }
@@ -61,48 +64,58 @@ extension TemplateValue {
         }
     }
 
-    private static func integers(_ op: TemplateExpression.Operator, _ x: Int, _ y: Int) throws -> TemplateValue {
+    /// nil where the result is no integer of 64 bits.
+    private static func integers(_ op: TemplateExpression.Operator, _ x: Int, _ y: Int) -> Int? {
         let result: (partialValue: Int, overflow: Bool)
         switch op {
         case .add: result = x.addingReportingOverflow(y)
         case .subtract: result = x.subtractingReportingOverflow(y)
         case .multiply: result = x.multipliedReportingOverflow(by: y)
-        case .divide:
-            if y == 0 { throw TemplateError.runtime("division by zero") }
-            return .float(Double(x) / Double(y))
         case .floorDivide, .modulo:
-            if y == 0 { throw TemplateError.runtime("integer division or modulo by zero") }
-            let (quotient, overflow) = x.dividedReportingOverflow(by: y)
-            if overflow {
-                if op == .modulo { return .int(0) }
-                throw tooLarge
-            }
-            let remainder = x % y
+            guard y != 0, x != .min else { return nil }
+            let (quotient, remainder) = x.quotientAndRemainder(dividingBy: y)
             let isBelow = remainder != 0 && (remainder < 0) != (y < 0)
-            return .int(op == .modulo ? (isBelow ? remainder + y : remainder) : (isBelow ? quotient - 1 : quotient))
-        case .power:
-            if y < 0 {
-                if x == 0 { throw TemplateError.runtime("0.0 cannot be raised to a negative power") }
-                return .float(pow(Double(x), Double(y)))
-            }
-            return .int(try power(x, y))
+            return op == .modulo ? (isBelow ? remainder + y : remainder) : (isBelow ? quotient - 1 : quotient)
+        case .divide, .power: return nil
         }
-        if result.overflow { throw tooLarge }
-        return .int(result.partialValue)
+        return result.overflow ? nil : result.partialValue
     }
 
-    private static func power(_ base: Int, _ exponent: Int) throws -> Int {
-        if base == 0 || base == 1 { return exponent == 0 ? 1 : base }
-        if base == -1 { return exponent & 1 == 0 ? 1 : -1 }
-        guard exponent < 64 else { throw tooLarge }
-        var result = 1
-        for _ in 0..<exponent {
-            let (product, overflow) = result.multipliedReportingOverflow(by: base)
-            if overflow { throw tooLarge }
-            result = product
+    private static func integers(
+        _ op: TemplateExpression.Operator, _ x: BigInteger, _ y: BigInteger, _ run: TemplateRun
+    ) throws -> TemplateValue {
+        let result: BigInteger?
+        switch op {
+        case .add: result = x.adding(y)
+        case .subtract: result = x.adding(-y)
+        case .multiply: result = x.multiplied(by: y)
+        case .divide:
+            if y.isZero { throw TemplateError.runtime("division by zero") }
+            let quotient = x.divided(by: y)
+            guard quotient.isFinite else { throw TemplateError.runtime("integer division result too large for a float") }
+            return .float(quotient)
+        case .floorDivide, .modulo:
+            if y.isZero { throw TemplateError.runtime("integer division or modulo by zero") }
+            try run.charge(x.bitWidth / 32 * y.bitWidth / 8)
+            let (quotient, remainder) = x.dividedRoundingDown(by: y)
+            result = op == .modulo ? remainder : quotient
+        case .power:
+            if y.isNegative { return .float(try floats(op, try float(x), try float(y))) }
+            try run.charge(min(y.int ?? .max, 1 << 14))
+            result = y.int.flatMap { x.power($0) } ?? (x.bitWidth < 2 ? x.power(y.isOdd ? 1 : 2) : nil)
         }
-        return result
+        guard let result else { throw tooLarge }
+        return .integer(result)
     }
+
+    /// An integer as an operand beside a float.
+    private static func float(_ value: BigInteger) throws -> Double {
+        let float = value.double
+        guard float.isFinite else { throw TemplateError.runtime("int too large to convert to float") }
+        return float
+    }
+
+    private static func float(_ value: TemplateValue) throws -> Double? { try value.integer.map { try float($0) } ?? value.number }
 
     private static func floats(_ op: TemplateExpression.Operator, _ x: Double, _ y: Double) throws -> Double {
         switch op {
@@ -139,17 +152,14 @@ extension TemplateValue {
 
     static func negated(_ value: TemplateValue) throws -> TemplateValue {
         if case .undefined(let why) = value { throw why.error }
-        if let i = value.index {
-            if i == Int.min { throw tooLarge }
-            return .int(-i)
-        }
+        if let i = value.integer { return .integer(-i) }
         if let d = value.number { return .float(-d) }
         throw TemplateError.type("bad operand type for unary -: '\(value.typeName)'")
     }
 
     static func posited(_ value: TemplateValue) throws -> TemplateValue {
         if case .undefined(let why) = value { throw why.error }
-        if let i = value.index { return .int(i) }
+        if let i = value.integer { return .integer(i) }
         if value.number != nil { return value }
         throw TemplateError.type("bad operand type for unary +: '\(value.typeName)'")
     }

@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Python's `==`, `<` and `in`.
 extension TemplateValue {
     func equals(_ other: TemplateValue) throws -> Bool {
@@ -28,20 +30,35 @@ extension TemplateValue {
         return true
     }
 
-    enum Order { case less, equal, greater, unordered }
+    enum Order {
+        case less, equal, greater, unordered
+
+        var reversed: Order { self == .less ? .greater : self == .greater ? .less : self }
+    }
 
     /// nil where one of the two is not a number.
     static func numericOrder(_ a: TemplateValue, _ b: TemplateValue) -> Order? {
         if let x = a.index, let y = b.index { return x < y ? .less : x == y ? .equal : .greater }
         guard let x = a.number, let y = b.number else { return nil }
+        // A float is compared with the integer itself, not with the float next to it.
+        if let whole = a.integer { return order(whole, b) }
+        if let whole = b.integer { return order(whole, a).reversed }
         return x < y ? .less : x == y ? .equal : x > y ? .greater : .unordered
     }
 
-    /// A bool, int or float as a float.
+    private static func order(_ x: BigInteger, _ other: TemplateValue) -> Order {
+        if let y = other.integer { return x < y ? .less : x == y ? .equal : .greater }
+        guard let y = other.number, !y.isNaN else { return .unordered }
+        guard y.isFinite, let floor = BigInteger(exactly: y.rounded(.down)) else { return y < 0 ? .greater : .less }
+        return x > floor ? .greater : x < floor || y != y.rounded(.down) ? .less : .equal
+    }
+
+    /// A bool, int or float as a float; an infinity for an integer beyond all floats.
     var number: Double? {
         switch self {
         case .float(let d): d
         case .int(let i): Double(i)
+        case .bigInteger(let i): i.double
         case .bool(let b): b ? 1 : 0
         default: nil
         }
@@ -92,6 +109,7 @@ extension TemplateValue {
         case (.null, .null): true
         case (.bool(let a), .bool(let b)): a == b
         case (.int(let a), .int(let b)): a == b
+        case (.bigInteger(let a), .bigInteger(let b)): a == b
         case (.string(let a), .string(let b)): PythonText.equal(a, b)
         case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)): a === b
         case (.dict(let a), .dict(let b)): a === b

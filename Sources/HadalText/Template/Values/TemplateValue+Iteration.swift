@@ -20,7 +20,7 @@ extension TemplateValue {
         switch self {
         case .undefined, .string, .markup, .list, .tuple, .dict: true
         case .object(let object): object.isIterable
-        case .null, .bool, .int, .float: false
+        case .null, .bool, .int, .bigInteger, .float: false
         }
     }
 

@@ -7,6 +7,7 @@ extension TemplateValue {
         case .null: self = .null
         case .bool(let b): self = .bool(b)
         case .int(let i): self = .int(Int(i))
+        case .bigInteger(let i): self = .integer(i)
         case .double(let d): self = .float(d)
         case .string(let s): self = .string(s)
         case .array(let items): self = .list(items.map { TemplateValue($0) })

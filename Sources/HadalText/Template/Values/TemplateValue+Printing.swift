@@ -22,6 +22,7 @@ extension TemplateValue {
         case .null: out += "None"
         case .bool(let b): out += b ? "True" : "False"
         case .int(let i): out += String(i)
+        case .bigInteger(let i): out += i.description
         case .float(let d): out += PythonNumber.text(d)
         case .string(let s): out += PythonText.quoted(s)
         case .markup(let s): out += "Markup(" + PythonText.quoted(s) + ")"

@@ -1,3 +1,5 @@
+import HadalCore
+
 /// A value while a template runs, with Python's types and meaning.
 ///
 /// Containers are immutable, as they are in the sandbox the templates are written for. Not `Sendable`: a value belongs to
@@ -7,6 +9,8 @@ enum TemplateValue {
     case null
     case bool(Bool)
     case int(Int)
+    /// An integer beyond 64 bits, and no other: see `integer`.
+    case bigInteger(BigInteger)
     case float(Double)
     case string(String)
     /// A string that `safe` or `escape` marked; concatenation escapes what is joined to it.
@@ -86,6 +90,9 @@ extension TemplateValue {
     static func tuple(_ items: [TemplateValue]) -> TemplateValue { .tuple(TemplateList(items)) }
     static func undefined(_ reason: TemplateUndefined.Reason) -> TemplateValue { .undefined(TemplateUndefined(reason)) }
 
+    /// An integer of any size.
+    static func integer(_ value: BigInteger) -> TemplateValue { value.int.map { .int($0) } ?? .bigInteger(value) }
+
     var depth: Int {
         switch self {
         case .list(let list), .tuple(let list): list.depth
@@ -116,7 +123,7 @@ extension TemplateValue {
         }
     }
 
-    /// The integer that Python's `operator.index` gives.
+    /// The integer that Python's `operator.index` gives; nil for one beyond 64 bits too.
     var index: Int? {
         switch self {
         case .int(let i): i
@@ -125,13 +132,25 @@ extension TemplateValue {
         }
     }
 
+    /// The same, but the nearest of 64 bits for one beyond them: for bounds and counts.
+    var clampedIndex: Int? {
+        if case .bigInteger(let i) = self { return i.isNegative ? .min : .max }
+        return index
+    }
+
+    /// The value of an integer or bool of any size.
+    var integer: BigInteger? {
+        if case .bigInteger(let i) = self { return i }
+        return index.map { BigInteger($0) }
+    }
+
     /// As Python names the type.
     var typeName: String {
         switch self {
         case .undefined: "Undefined"
         case .null: "NoneType"
         case .bool: "bool"
-        case .int: "int"
+        case .int, .bigInteger: "int"
         case .float: "float"
         case .string: "str"
         case .markup: "Markup"
@@ -148,6 +167,7 @@ extension TemplateValue {
         case .undefined, .null: false
         case .bool(let b): b
         case .int(let i): i != 0
+        case .bigInteger: true
         case .float(let d): d != 0
         case .string(let s), .markup(let s): !s.isEmpty
         case .list(let list), .tuple(let list): !list.items.isEmpty
