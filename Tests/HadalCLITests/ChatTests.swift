@@ -153,4 +153,36 @@ struct ChatTests {
             #expect(sampling["from"]?["temperature"]?.string == (name == "x" ? "built-in" : "catalogue"))
         }
     }
+
+    @Test("thoughts that were not opened are in no piped answer")
+    func reasoningThatWasNotOpened() throws {
+        var model = ScriptedModel.thinker()
+        model.template = "{% for m in messages %}{{ '<｜User｜>' + m.content }}{% endfor %}{# <think> #}<｜Assistant｜>"
+        model.script["<｜Assistant｜>"] = ["hmm"]
+        try withModel(model) { path, _ in
+            let base = ["run", path, "-p", "Where?", "--temperature", "0"]
+            #expect(try run(base).out == "Paris.\n")
+            #expect(try run(base + ["--reasoning", "only"]).out == "hmm, yes\n")
+            #expect(try run(base + ["--reasoning", "show"]).error.hasPrefix("hmm, yes\n"))
+            for more in [[], ["--think", "off"], ["--reasoning-budget", "0"]] {
+                let result = try json(try run(base + ["--json"] + more).out)
+                #expect(result["text"]?.string == "Paris." && result["reasoning"]?.string == "hmm, yes" && result["reasoning_tokens"]?.int == 2, "\(more)")
+            }
+            #expect(try run(["chat", path, "--temperature", "0"], input: "Where?\nAnd now?\n").out == "Paris.\nParis.\n")
+        }
+    }
+
+    @Test func integersOfAnySize() throws {
+        try withModel(.caller(#"{"city": 12345678901234567890}"#)) { path, folder in
+            try Self.tools.write(toFile: "\(folder)/tools.json", atomically: true, encoding: .utf8)
+            let base = ["run", path, "--temperature", "0", "--tools", "\(folder)/tools.json", "-p", "Weather?"]
+            #expect(try run(base).out.contains(#""arguments": {"city": 12345678901234567890}"#))
+            let call = try json(try run(base + ["--json", "--seed", "18446744073709551615"]).out)
+            #expect(call["tool_calls"]?.array?.first?["function"]?["arguments"]?.string == #"{"city": 12345678901234567890}"#)
+            #expect(call["seed"]?.text() == "18446744073709551615")
+            try "{{ messages | tojson }}".write(toFile: "\(folder)/t.jinja", atomically: true, encoding: .utf8)
+            let messages = #"[{"role": "user", "content": "", "n": -170141183460469231731687303715884105729}]"#
+            #expect(try run(["template", "\(folder)/t.jinja", "--messages", "-"], input: messages).out == messages)
+        }
+    }
 }

@@ -49,7 +49,7 @@ struct ReplyTests {
                 reasoning += piece
             case .text(let piece): text += piece
             case .token(let id): tokens.append(id)
-            case .toolCall: Issue.record("no call was made")
+            case .toolCall, .textWasReasoning: Issue.record("\(event)")
             case .finished(let summary): last = summary
             }
             return true
@@ -273,7 +273,7 @@ struct ReplyTests {
             case .reasoning(let text): events.append("reasoning \(text)")
             case .text(let text): events.append("text \(text)")
             case .toolCall(let call): events.append("call \(call.name) \(call.argumentsJSON)")
-            case .token, .finished: break
+            case .textWasReasoning, .token, .finished: break
             }
             return true
         }
@@ -317,6 +317,60 @@ struct ReplyTests {
         #expect(list[1].json["tool_calls"]?.array?.first?["function"]?["arguments"]?.string == #"{"a": 1}"#)
         for bad in [#"[{"content": "a"}]"#, #"[{"role": "user", "content": 5}]"#, #"{"a": 1}"#, #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]"#, #"[{"role": "user", "content": [{"type": "image"}]}]"#] {
             #expect { try ChatMessage.list(JSONDocument(parsing: bad, file: "chat.json")) } throws: { "\($0)".contains("chat.json:1:") }
+        }
+    }
+
+    /// A model that closes reasoning it never opened: its text is `Okay, plan</think>\n\nAns`.
+    private func silentThinker() -> ScriptedModel {
+        ScriptedModel(
+            words: ["Okay, ", "plan", "Ans", "<think>", "</think>", "<｜User｜>", "<｜Assistant｜>"], control: ["<｜User｜>", "<｜Assistant｜>"],
+            userDefined: ["<think>", "</think>"],
+            template: "{% for m in messages %}{{ '<｜User｜>' if m.role == 'user' else '<｜Assistant｜>' }}{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{% endfor %}<｜Assistant｜>",
+            script: [
+                "<｜Assistant｜>": ["Okay, "], "Okay, ": ["plan"], "plan": ["</think>"], "</think>": ["\n\n"], "\n\n": ["Ans"], "Ans": [ScriptedModel.end],
+            ])
+    }
+
+    @Test("text before the only closing marker was thought, in the events, the reply, the history and the next prompt")
+    func reasoningThatWasNotOpened() throws {
+        let engine = try engine(silentThinker())
+        var conversation = Conversation(engine: engine)
+        var events: [String] = []
+        let reply = try conversation.ask("Where?", options: options { $0.stopStrings = ["zzz"] }) { event in
+            switch event {
+            case .text(let text): events.append("text \(text)")
+            case .reasoning(let text): events.append("reasoning \(text)")
+            case .textWasReasoning(let text): events.append("was \(text)")
+            case .toolCall, .token, .finished: break
+            }
+            return true
+        }
+        #expect(events == ["text Okay, ", "text plan", "was Okay, plan", "text Ans"])
+        #expect(reply.answer == "Ans" && reply.reasoning == "Okay, plan" && reply.summary.reasoningTokens == 2)
+        #expect(conversation.messages.last == ChatMessage(role: "assistant", content: "Ans", reasoning: "Okay, plan"))
+        let next = try engine.chatPrompt(ChatRequest(messages: conversation.messages + [ChatMessage(role: "user", content: "And?")]))
+        #expect(next.text.contains("<think>Okay, plan</think>Ans<｜User｜>And?"))
+    }
+
+    @Test func messagesInPartsAndWithoutArguments() throws {
+        var model = ScriptedModel.thinker()
+        model.template = "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text }}{% endfor %}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %};{% endfor %}"
+        let engine = try engine(model)
+        let document = try JSONDocument(
+            parsing: #"""
+                [{"role": "system", "content": "S"}, {"role": "user", "content": [{"type": "text", "text": "Q"}]},
+                 {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": ""}}, {"function": {"name": "f", "arguments": null}},
+                  {"function": {"name": "f"}}, {"function": {"name": "f", "arguments": "{\"n\": 12345678901234567890}"}}]},
+                 {"role": "tool", "content": "T"}]
+                """#, file: "messages.json")
+        #expect(try engine.renderChat(try ChatMessage.list(document)) == #"system:S;user:Q;assistant:{}{}{}{"n": 12345678901234567890};tool:T;"#)
+        for bad in [#"[{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]"#, #"[{"role": "user", "content": [{"type": "audio"}]}]"#] {
+            #expect { try ChatMessage.list(JSONDocument(parsing: bad, file: "messages.json")) } throws: { error in
+                (error as? HadalError)?.code == .unsupported && "\(error)".contains(bad.contains("audio") ? "\"audio\"" : "\"image_url\"")
+            }
+        }
+        #expect { try ChatMessage.list(JSONDocument(parsing: #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}]"#, file: "m")) } throws: {
+            ($0 as? HadalError)?.code == .malformed
         }
     }
 }

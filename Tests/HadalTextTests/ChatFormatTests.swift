@@ -52,9 +52,8 @@ import TestSupport
 
     /// Templates that show no calls at all, cannot be given two, or write them in a form that is not in the list.
     static let without: Set<String> = [
-        "CohereForAI-c4ai-command-r-plus-tool_use.jinja", "HuggingFaceTB-SmolLM3-3B.jinja", "Kimi-K2-Thinking.jinja", "LFM2-8B-A1B.jinja",
-        "MiniMax-M3.jinja", "google-gemma-4-31B-it-interleaved.jinja", "google-gemma-4-31B-it.jinja", "llama-cpp-deepseek-r1.jinja",
-        "meetkai-functionary-medium-v3.2.jinja", "meta-llama-Llama-3.2-3B-Instruct.jinja", "microsoft-Phi-3.5-mini-instruct.jinja",
+        "HuggingFaceTB-SmolLM3-3B.jinja", "Kimi-K2-Thinking.jinja", "LFM2-8B-A1B.jinja", "llama-cpp-deepseek-r1.jinja",
+        "meta-llama-Llama-3.2-3B-Instruct.jinja", "microsoft-Phi-3.5-mini-instruct.jinja",
     ]
 
     @Test("calls that a template writes are read back", .enabled(if: folder != nil, "needs the goldens beside the checkout"), arguments: templates)
@@ -92,7 +91,7 @@ import TestSupport
         var start = common
         let bytes = Array(answered.utf8)
         while start > 0, bytes[start - 1] != UInt8(ascii: ">"), bytes[start - 1] != 0x0A, common - start < 40 { start -= 1 }
-        var parser = ChatOutputParser(format, tools: tools)
+        var parser = ChatOutputParser(format, afterPrompt: String(decoding: bytes[..<start], as: UTF8.self), tools: tools)
         var found: [ToolCall] = []
         for event in parser.feed(String(decoding: bytes[start...], as: UTF8.self)) + parser.finish() { if case .toolCall(let call) = event { found.append(call) } }
         #expect(found.map(\.name) == calls.map(\.name), "\(String(decoding: bytes[start...], as: UTF8.self))")
@@ -129,14 +128,15 @@ import TestSupport
         let markers = try #require(ChatConventions.builtIn.reasoning(template: "<|channel|>analysis", tokenizer: nil))
         let text = "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>analysis<|message|>so<|end|><|start|>assistant<|channel|>final<|message|>Hi!"
         for size in [1, 3, 7, 1000] {
-            var parser = ReasoningParser(markers)
+            var parser = ChatOutputParser(markers, [])
             var (reasoning, answer) = ("", "")
             let scalars = Array(text)
             for start in stride(from: 0, to: scalars.count, by: size) {
                 for event in parser.feed(String(scalars[start..<min(scalars.count, start + size)])) + (start + size >= scalars.count ? parser.finish() : []) {
                     switch event {
                     case .reasoning(let text): reasoning += text
-                    case .answer(let text): answer += text
+                    case .text(let text): answer += text
+                    case .toolCall, .textWasReasoning: Issue.record("\(event)")
                     }
                 }
             }
@@ -163,6 +163,7 @@ import TestSupport
             case .reasoning(let piece): reasoning += piece
             case .text(let piece): answer += piece
             case .toolCall(let call): calls.append(call)
+            case .textWasReasoning: Issue.record("the block was opened")
             }
         }
         #expect(reasoning == "hm ⚠️ 思" && answer == "So:" && calls == [ToolCall(id: "call00001", name: "f", argumentsJSON: #"{"a": "é"}"#)])

@@ -85,7 +85,7 @@ struct ChatCommand: ParsableCommand {
         Interrupt.reset()
         let session = conversation.session
         Interrupt.onInterrupt { session.cancel() }
-        var printer = ReplyPrinter(chat.reasoning)
+        var printer = ReplyPrinter(chat.reasoning, mayReason: session.engine.chatFormat.reasoning != nil)
         func show(_ event: GenerationEvent) -> Bool {
             printer.show(event)
             return !Interrupt.wasInterrupted

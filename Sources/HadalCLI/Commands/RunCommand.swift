@@ -43,7 +43,7 @@ struct RunCommand: ParsableCommand {
         let session = engine.makeSession()
         Interrupt.onInterrupt { session.cancel() }
 
-        var printer = ReplyPrinter(chat.reasoning)
+        var printer = ReplyPrinter(chat.reasoning, mayReason: !raw && engine.chatFormat.reasoning != nil)
         let quiet = json
         func show(_ event: GenerationEvent) -> Bool {
             if !quiet { printer.show(event) }
@@ -96,7 +96,7 @@ struct RunCommand: ParsableCommand {
             switch event {
             case .text(let piece): answer += piece
             case .token(let id): tokens.append(id)
-            case .reasoning, .toolCall, .finished: break
+            case .reasoning, .textWasReasoning, .toolCall, .finished: break
             }
             return show(event)
         }
@@ -157,7 +157,7 @@ struct RunFigures {
             ("load_seconds", JSON(.double(loadSeconds))),
             ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
             ("sampling", chosen.json),
-            ("seed", JSON(.int(Int64(bitPattern: summary.seed)))),
+            ("seed", JSON(BigInteger(summary.seed))),
         ]
     }
 }

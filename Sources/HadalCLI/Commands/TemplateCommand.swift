@@ -29,7 +29,8 @@ struct TemplateCommand: ParsableCommand {
         let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .local()
         if jsonl { return try runRows(templates, clock) }
         guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }
-        let conversation = try InputText.json(messages).root
+        let document = try InputText.json(messages)
+        let conversation = document.root
         var variables = JSONObject([("add_generation_prompt", true)])
         for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
         for member in ChatArguments.variables(options).members { variables[member.key] = member.value }
@@ -37,7 +38,8 @@ struct TemplateCommand: ParsableCommand {
         let list = conversation["messages"] ?? conversation
         let toolList = try tools.map { try InputText.json($0).root } ?? conversation["tools"]
         let template = try Self.template(of: templates, tools: toolList, &variables)
-        Terminal.out(try template.render(messages: list, tools: toolList, options: variables, now: clock))
+        let forms = ChatFormat(template: template, tokenizer: nil, variables: variables).content
+        Terminal.out(try template.render(messages: try forms.adapted(list, in: document), tools: toolList, options: variables, now: clock))
     }
 
     private static func template(of templates: ChatTemplates, tools: JSON?, _ variables: inout JSONObject) throws -> ChatTemplate {

@@ -3,19 +3,20 @@ import HadalText
 
 extension ChatMessage {
     /// As chat templates and the common HTTP interfaces have it, with arguments as text.
-    public var json: JSON { json(reasoningKey: "reasoning_content", nullContent: false, argumentsAsText: true) }
+    public var json: JSON { json(JSON(.string(content)), reasoningKey: "reasoning_content", argumentsAsText: true) }
 
     /// As one model's template wants it.
     func json(for format: ChatFormat) -> JSON {
         var message = self
         if !toolCalls.isEmpty, !format.keepsContentWithCalls { message.content = "" }
+        let isNull = format.takesNullContent && message.content.isEmpty && !toolCalls.isEmpty
         return message.json(
-            reasoningKey: format.reasoningKey, nullContent: format.takesNullContent, argumentsAsText: format.takesArgumentsAsText)
+            isNull ? .null : format.content.content(message.content, role: role), reasoningKey: format.reasoningKey,
+            argumentsAsText: format.takesArgumentsAsText)
     }
 
-    private func json(reasoningKey: String, nullContent: Bool, argumentsAsText: Bool) -> JSON {
-        var object = JSONObject([("role", JSON(.string(role)))])
-        object["content"] = nullContent && content.isEmpty && !toolCalls.isEmpty ? .null : JSON(.string(content))
+    private func json(_ content: JSON, reasoningKey: String, argumentsAsText: Bool) -> JSON {
+        var object = JSONObject([("role", JSON(.string(role))), ("content", content)])
         if let reasoning, !reasoning.isEmpty { object[reasoningKey] = JSON(.string(reasoning)) }
         if !toolCalls.isEmpty { object["tool_calls"] = JSON(.array(toolCalls.map { $0.json(argumentsAsText: argumentsAsText) })) }
         if let toolCallID { object["tool_call_id"] = JSON(.string(toolCallID)) }
@@ -23,38 +24,30 @@ extension ChatMessage {
         return JSON(.object(object))
     }
 
-    /// Reads a message as the common HTTP interfaces send it. Content in parts is joined; parts that are no text are refused.
+    /// Reads a message as the common HTTP interfaces send it. The texts of content in parts are joined; other parts are refused.
     ///
-    /// - Throws: `malformed`, with the place in the document.
+    /// - Throws: `malformed` or `unsupported`, with the place in the document.
     public init(_ json: JSON, in document: JSONDocument) throws {
         func fail(_ message: String, at value: JSON) -> HadalError { HadalError(.malformed, message, at: document.place(of: value)) }
         guard let role = json["role"]?.string else { throw fail("a message needs a \"role\"", at: json) }
-        var content = ""
+        var content = (text: "", reasoning: "")
         if let value = json["content"], !value.isNull {
-            if let text = value.string {
-                content = text
-            } else if let parts = value.array {
-                for part in parts {
-                    guard let text = part.string ?? part["text"]?.string else { throw fail("only parts with text are understood", at: part) }
-                    content += text
-                }
-            } else {
-                throw fail("\"content\" is a string, not \(value.kindName)", at: value)
+            guard value.string != nil || value.array != nil else {
+                throw fail("\"content\" is a string or a list of parts, not \(value.kindName)", at: value)
             }
+            content = try ContentForms.texts(value, in: document)
         }
-        self.init(role: role, content: content, reasoning: json["reasoning_content"]?.string ?? json["reasoning"]?.string)
+        let reasoning = ["reasoning_content", "reasoning", "thinking"].lazy.compactMap { json[$0]?.string }.first
+        self.init(role: role, content: content.text, reasoning: reasoning ?? (content.reasoning.isEmpty ? nil : content.reasoning))
         toolCallID = json["tool_call_id"]?.string
         name = json["name"]?.string
         for (index, value) in (json["tool_calls"]?.array ?? []).enumerated() {
             let function = value["function"] ?? value
             guard let name = function["name"]?.string else { throw fail("a call needs the name of its tool", at: value) }
-            let arguments = function["arguments"] ?? JSON(.object(JSONObject()))
-            let call = ToolCall(
-                id: value["id"]?.string ?? ToolCall.makeID(index + 1), name: name, argumentsJSON: arguments.string ?? arguments.text())
-            guard (try? JSONDocument(parsing: call.argumentsJSON, file: "arguments").root.object) != nil else {
+            guard let arguments = ToolCall.argumentText(function["arguments"] ?? function["parameters"] ?? .null) else {
                 throw fail("the arguments of a call are a JSON object", at: value)
             }
-            toolCalls.append(call)
+            toolCalls.append(ToolCall(id: value["id"]?.string ?? ToolCall.makeID(index + 1), name: name, argumentsJSON: arguments))
         }
     }
 

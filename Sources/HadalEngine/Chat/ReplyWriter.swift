@@ -38,10 +38,12 @@ struct ReplyWriter {
     }
 
     /// The rest, once the model has stopped.
-    mutating func finish() -> [GenerationEvent] {
+    ///
+    /// - Parameter wasCut: it has not ended its output itself.
+    mutating func finish(wasCut: Bool) -> [GenerationEvent] {
         guard !isStopped else { return [] }
         var events = events(parser.feed(detokenizer.finish()))
-        events += self.events(parser.finish())
+        events += self.events(parser.finish(wasCut: wasCut))
         if !isStopped { events += flushed() }
         return events
     }
@@ -58,6 +60,11 @@ struct ReplyWriter {
                 isStopped = stopped
                 answer += shown
                 if !shown.isEmpty { events.append(.text(shown)) }
+            case .textWasReasoning(let text):
+                stops.reset()
+                answer = ""
+                reasoning += text
+                events.append(.textWasReasoning(text))
             case .toolCall(let call):
                 events += flushed()
                 toolCalls.append(call)

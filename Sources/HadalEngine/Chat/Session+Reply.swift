@@ -43,7 +43,13 @@ extension Session {
         var live = true
         var closings = 0
 
-        func tell(_ events: [GenerationEvent]) throws { for event in events { live = try onEvent(event) && live } }
+        func tell(_ events: [GenerationEvent]) throws {
+            for event in events {
+                // What the model chose until then was thought, but for the marker that says so.
+                if case .textWasReasoning = event { summary.reasoningTokens = max(0, writer.tokens.count - 1 - summary.injectedTokens) }
+                live = try onEvent(event) && live
+            }
+        }
         func take(_ token: Int32) throws {
             try tell([.token(token)])
             try tell(try writer.take(token))
@@ -87,7 +93,7 @@ extension Session {
             summary.injectedTokens += ids.count
             for id in ids { try take(id) }
         }
-        try tell(writer.finish())
+        try tell(writer.finish(wasCut: summary.reason != .endOfText))
         if writer.isStopped { summary.reason = .stopString }
         if summary.reason == .endOfText, !writer.toolCalls.isEmpty { summary.reason = .toolCalls }
         summary.seconds = (ContinuousClock.now - generationStart).seconds

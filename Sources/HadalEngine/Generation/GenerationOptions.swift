@@ -30,6 +30,9 @@ public enum GenerationEvent: Sendable {
     case text(String)
     /// What the model thinks before it answers. Only from `reply`, where the model's form of reasoning is known.
     case reasoning(String)
+    /// All that came as text until now was thought before the answer began: the model closed reasoning that it never opened. Take
+    /// the text back, and add this one, which is the same without line ends around it, to the reasoning. Only from `reply`.
+    case textWasReasoning(String)
     /// The model wants a tool called. Only from `reply`, when tools were offered.
     case toolCall(ToolCall)
     /// A token was chosen. Its text may come later, together with others.

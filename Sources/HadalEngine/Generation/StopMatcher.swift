@@ -38,6 +38,9 @@ struct StopMatcher {
         return String(decoding: held, as: UTF8.self)
     }
 
+    /// Forgets what was held back.
+    mutating func reset() { held = [] }
+
     private func firstIndex(of stop: [UInt8]) -> Int? {
         guard held.count >= stop.count else { return nil }
         for start in 0...(held.count - stop.count) where held[start..<(start + stop.count)].elementsEqual(stop) { return start }

@@ -52,6 +52,8 @@ public struct ChatConventions: Sendable {
         callKeys.name = try keys.strings("name")
         callKeys.arguments = try keys.strings("arguments")
         callKeys.id = try keys.strings("id")
+        callKeys.list = try keys.strings("list")
+        callKeys.other = try keys.strings("other")
         try keys.finish()
         tools = try fields.array("tools").map { item in
             (try ToolCallFormat(item, keys: callKeys, in: document), try Self.evidence(item, in: document, templates: [], tokens: []))

@@ -15,6 +15,8 @@ public struct ChatFormat: Sendable {
     public let takesArgumentsAsText: Bool
     /// A message may have content beside its calls; otherwise the template would leave the calls out.
     public let keepsContentWithCalls: Bool
+    /// How the template reads the content of messages.
+    public let content: ContentForms
     /// What is written where reasoning is cut off.
     public let budgetLine: String
 
@@ -30,13 +32,15 @@ public struct ChatFormat: Sendable {
         reasoningKey = keys.first { key in source.map { TextSearch.first(of: key, in: $0) != nil } ?? false } ?? keys.first ?? "reasoning_content"
         let probe = template.map { ChatTemplateProbe(template: $0, variables: variables) }
         thinkingSwitch = probe.flatMap { probe in conventions.switches.first(where: probe.has) }
-        (takesNullContent, takesArgumentsAsText, keepsContentWithCalls) = probe?.callForm() ?? (false, false, true)
+        let content = probe.map { ContentForms($0) } ?? ContentForms()
+        self.content = content
+        (takesNullContent, takesArgumentsAsText, keepsContentWithCalls) = probe?.callForm(content.content(_:role:)) ?? (false, false, true)
     }
 
     /// Control tokens that must be shown for the parts of an answer to be told apart.
     public func shownControlTokens(of tokenizer: Tokenizer, withTools: Bool) -> Set<Int32> {
         var texts = reasoning?.all ?? []
-        if withTools { texts += toolFormats.flatMap(\.literals) }
+        texts += toolFormats.flatMap { withTools ? $0.literals : $0.drops }
         var shown: Set<Int32> = []
         for text in texts {
             for id in (try? tokenizer.encode(text, parseSpecial: true)) ?? [] where (try? tokenizer.isControl(id)) == true {

@@ -26,8 +26,12 @@ struct ChatTemplateProbe {
         return ExactString(on) != ExactString(off)
     }
 
-    /// How a message that calls a tool must be given for the call to be in the prompt.
-    func callForm() -> (nullContent: Bool, argumentsAsText: Bool, keepsContent: Bool)? {
+    private static let call = ToolCall(id: ToolCall.makeID(1), name: "called_tool", argumentsJSON: #"{"called_key": "called_value"}"#)
+
+    /// A question, a call and its result.
+    private func render(
+        calling content: JSON, _ argumentsAsText: Bool, result: String = "told_result", _ form: (String, String) -> JSON
+    ) -> String? {
         let tools: JSON = [[
             "type": "function",
             "function": [
@@ -37,15 +41,44 @@ struct ChatTemplateProbe {
                 ],
             ],
         ]]
-        func rendered(_ content: JSON, _ argumentsAsText: Bool) -> String? {
-            let call = ToolCall(id: ToolCall.makeID(1), name: "called_tool", argumentsJSON: #"{"called_key": "called_value"}"#)
-            return render(
-                [
-                    message("user", "question"),
-                    message("assistant", content, [("tool_calls", JSON(.array([call.json(argumentsAsText: argumentsAsText)])))]),
-                    message("tool", "told_result", [("tool_call_id", JSON(.string(call.id))), ("name", "called_tool")]),
-                ], tools: tools)
+        return render(
+            [
+                message("user", form("question", "user")),
+                message("assistant", content, [("tool_calls", JSON(.array([Self.call.json(argumentsAsText: argumentsAsText)])))]),
+                message("tool", form(result, "tool"), [("tool_call_id", JSON(.string(Self.call.id))), ("name", "called_tool")]),
+            ], tools: tools)
+    }
+
+    /// Whether the text of a message is in the prompt.
+    ///
+    /// - Parameter form: gives a text as the content of a role's message.
+    func shows(contentOf role: String, _ form: (String, String) -> JSON) -> Bool {
+        let needle = "told_content"
+        let question = message("user", form(role == "user" ? needle : "question", "user"))
+        let told = message(role, form(needle, role))
+        let texts: [String?] =
+            switch role {
+            case "user": [render([question])]
+            case "system": [render([told, question])]
+            case "tool":
+                [false, true].flatMap { asText in
+                    [JSON.null, form("", "assistant")].map { render(calling: $0, asText, result: needle, form) }
+                }
+            default: [render([question, told, question])]
+            }
+        // A list printed as such is not read.
+        return texts.contains { text in
+            guard let text, TextSearch.first(of: needle, in: text) != nil else { return false }
+            return !["'text':", "\"text\":"].contains { TextSearch.first(of: $0, in: text) != nil }
         }
+    }
+
+    /// How a message that calls a tool must be given for the call to be in the prompt.
+    ///
+    /// - Parameter form: gives a text as the content of a role's message.
+    func callForm(_ form: (String, String) -> JSON) -> (nullContent: Bool, argumentsAsText: Bool, keepsContent: Bool)? {
+        func rendered(_ content: JSON, _ argumentsAsText: Bool) -> String? { render(calling: content, argumentsAsText, form) }
+        let said = form("said", "assistant")
         func occurrences(of part: String, in text: String) -> Int {
             var (count, at) = (0, 0)
             let (needle, bytes) = (Array(part.utf8), Array(text.utf8))
@@ -55,16 +88,16 @@ struct ChatTemplateProbe {
             }
             return count
         }
-        let plainNones = rendered("said", false).map { occurrences(of: "None", in: $0) }
+        let plainNones = rendered(said, false).map { occurrences(of: "None", in: $0) }
         for argumentsAsText in [false, true] {
-            for content in [JSON.null, ""] {
+            for content in [JSON.null, form("", "assistant")] {
                 guard let text = rendered(content, argumentsAsText) else { continue }
                 func holds(_ part: String) -> Bool { TextSearch.first(of: part, in: text) != nil }
                 guard holds("called_tool"), holds("called_value") else { continue }
                 // An object printed as Python prints it, or text quoted once more, is no JSON for the model to read.
                 if holds("'called_key'") || holds(#"\"called_key\""#) { continue }
                 if content.isNull, occurrences(of: "None", in: text) > plainNones ?? 0 { continue }
-                let keepsContent = rendered("said", argumentsAsText).map { TextSearch.first(of: "called_value", in: $0) != nil } ?? true
+                let keepsContent = rendered(said, argumentsAsText).map { TextSearch.first(of: "called_value", in: $0) != nil } ?? true
                 return (content.isNull, argumentsAsText, keepsContent)
             }
         }

@@ -2,8 +2,18 @@
 enum JSONExtent: Equatable {
     /// The byte after the value.
     case end(Int)
-    case incomplete
-    case malformed
+    /// The text ends inside of the value.
+    case incomplete(Unclosed)
+    /// At this place stands what no value has there.
+    case malformed(Unclosed)
+
+    /// A value whose last braces and brackets are missing.
+    struct Unclosed: Equatable {
+        /// Where the value stops: the end of the text, or what cannot belong to it.
+        var stop: Int
+        /// What would close it, in order; nil inside of a string.
+        var closers: [UInt8]?
+    }
 
     private static let maximumDepth = 256
 
@@ -27,16 +37,18 @@ enum JSONExtent: Equatable {
             switch byte {
             case UInt8(ascii: "\""): inString = true
             case UInt8(ascii: "{"), UInt8(ascii: "["):
-                guard closers.count < maximumDepth else { return .malformed }
+                guard closers.count < maximumDepth else { return .malformed(Unclosed(stop: at - 1, closers: nil)) }
                 closers.append(byte == UInt8(ascii: "{") ? UInt8(ascii: "}") : UInt8(ascii: "]"))
             case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                guard closers.popLast() == byte else { return .malformed }
+                guard closers.last == byte else { return .malformed(Unclosed(stop: at - 1, closers: closers.reversed())) }
+                closers.removeLast()
                 if closers.isEmpty { return .end(at) }
             // Outside of strings a value has nothing but numbers, literals and punctuation.
-            case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "`"): return .malformed
+            case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "`"):
+                return .malformed(Unclosed(stop: at - 1, closers: closers.reversed()))
             default: break
             }
         }
-        return .incomplete
+        return .incomplete(Unclosed(stop: bytes.count, closers: inString ? nil : closers.reversed()))
     }
 }

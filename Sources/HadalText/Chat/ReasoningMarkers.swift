@@ -14,6 +14,9 @@ public struct ReasoningMarkers: Sendable, Equatable {
     public var ends: [String] = []
     /// Reasoning may open again after the answer has begun.
     public var reopens = false
+    /// Texts around the whole answer that are no part of it; empty: none.
+    public var answerOpen = ""
+    public var answerClose = ""
 
     /// An empty marker never matches.
     public init(open: String, close: String) {
@@ -31,7 +34,10 @@ public struct ReasoningMarkers: Sendable, Equatable {
     public func isClosed(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: close) }
 
     /// All texts that a stream must show for the parts to be told apart.
-    var all: [String] { [open, close] + drops + ends }
+    var all: [String] { [open, close, answerOpen, answerClose].filter { !$0.isEmpty } + drops + ends }
+
+    /// Texts that can stand only outside of calls.
+    var between: [String] { [close] + drops + (answerClose.isEmpty ? [] : [answerClose]) }
 
     /// Whether a text ends with a marker, line ends and spaces after either aside.
     private static func ends(_ text: String, with marker: String) -> Bool {
@@ -57,6 +63,9 @@ extension ReasoningMarkers {
         reopens = try fields.optionalBool("reopens") ?? false
         drops = try fields.strings("drop")
         ends = try fields.strings("ends")
+        let answer = try fields.strings("answer")
+        guard answer.isEmpty || answer.count == 2 else { throw fields.fail("'answer' has the texts before and after an answer") }
+        if answer.count == 2 { (answerOpen, answerClose) = (answer[0], answer[1]) }
         // Read by the rule that finds the form in a model.
         _ = fields.optional("templates")
         _ = fields.optional("tokens")

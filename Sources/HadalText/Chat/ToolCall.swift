@@ -22,6 +22,17 @@ public struct ToolCall: Sendable, Equatable {
         return value
     }
 
+    /// The text of the object that arguments are given as: an object, a string that holds one, or what stands for none: null, an empty
+    /// string, an empty array. nil for anything else.
+    public static func argumentText(_ value: JSON) -> String? {
+        if value.object != nil { return value.text() }
+        if value.isNull || value.array?.isEmpty == true { return "{}" }
+        guard let text = value.string else { return nil }
+        if text.utf8.allSatisfy(ToolCallMatcher.isSpace) { return "{}" }
+        guard let inner = try? JSONDocument(parsing: text, file: "arguments").root else { return nil }
+        return inner.object != nil ? text : inner.isNull ? "{}" : nil
+    }
+
     /// As messages hold it: `{"id", "type": "function", "function": {"name", "arguments"}}`.
     ///
     /// - Parameter argumentsAsText: the arguments are a string that holds JSON, not an object.

@@ -13,26 +13,36 @@ public struct ToolCallFormat: Sendable {
         var name: [String] = []
         var arguments: [String] = []
         var id: [String] = []
+        /// Keys of an object that holds calls.
+        var list: [String] = []
+        /// Further keys that such an object may begin with.
+        var other: [String] = []
     }
 
     public let name: String
     /// What a call looks like; the first pattern that fits counts.
     let calls: [ToolCallPattern]
+    /// What a call looks like that is marked by nothing but its place: an answer may begin with it, and the calls must be of offered tools.
+    let bare: [ToolCallPattern]
     let parameters: [ParameterForm]
     /// Texts that may stand around a group of calls.
     let begin: [[UInt8]]
     let end: [[UInt8]]
+    /// Texts that tell an answer from calls and belong to neither.
+    let drops: [String]
+    /// The beginning of a call or of `drops` that a rendered prompt ends with; empty: none.
+    let prompt: String
+    /// The mark around strings in `{object}`, and before tags in `{elements}`.
+    let mark: [UInt8]
     /// How the id of a call is put together, when its parts are written.
     let id: String?
-    /// An answer may be nothing but the JSON object of a call.
-    let isBare: Bool
-    /// A call ends reasoning that was not closed.
+    /// A call ends reasoning that was not closed as soon as it begins. Without: when the output ends with it.
     let endsReasoning: Bool
     let keys: CallKeys
 
     /// All texts that a stream must show for calls to be found.
     var literals: [String] {
-        (calls + parameters.map(\.pattern)).flatMap(\.literals) + (begin + end).map { String(decoding: $0, as: UTF8.self) }
+        (calls + bare + parameters.map(\.pattern)).flatMap(\.literals) + (begin + end + [mark]).map { String(decoding: $0, as: UTF8.self) } + drops
     }
 
     /// What makes a stream look closer.
@@ -52,8 +62,9 @@ public struct ToolCallFormat: Sendable {
         skipSpace()
         guard let quote = rest.first else { return true }
         guard quote == UInt8(ascii: "\"") else { return quote == UInt8(ascii: "}") }
+        guard !calls.contains(where: { $0.elements.contains(.named) }) else { return true }
         rest.removeFirst()
-        return (keys.name + keys.arguments + keys.id + ["type"]).contains { key in
+        return (keys.name + keys.arguments + keys.id + keys.list + keys.other).contains { key in
             let wanted = Array(key.utf8) + [UInt8(ascii: "\"")]
             return rest.starts(with: wanted) || wanted.starts(with: rest)
         }
@@ -62,98 +73,36 @@ public struct ToolCallFormat: Sendable {
     init(_ json: JSON, keys: CallKeys, in document: JSONDocument) throws {
         var fields = try JSONFields(json, in: document, what: "tool call form")
         name = try fields.string("name")
-        func pattern(_ text: String, at json: JSON) throws -> ToolCallPattern {
-            do { return try ToolCallPattern(text) } catch { throw fields.fail("\(error.text) in \"\(text)\"", at: json) }
+        func pattern(_ json: JSON, isBare: Bool = false) throws -> ToolCallPattern {
+            guard let text = json.string else { throw fields.fail("a pattern is a string", at: json) }
+            do { return try ToolCallPattern(text, isBare: isBare) } catch { throw fields.fail("\(error.text) in \"\(text)\"", at: json) }
         }
-        calls = try fields.array("calls").map { item in
-            guard let text = item.string else { throw fields.fail("a call is a pattern", at: item) }
-            return try pattern(text, at: item)
-        }
+        calls = try fields.array("calls").map { try pattern($0) }
+        bare = try (fields.optionalArray("bare") ?? []).map { try pattern($0, isBare: true) }
         parameters = try (fields.optionalArray("parameters") ?? []).map { item in
-            guard let text = item["pattern"]?.string else { throw fields.fail("a parameter needs a pattern", at: item) }
-            let form = try pattern(text, at: item)
-            for element in form.elements where element == .parameters || element == .calls || element == .arguments {
-                throw fields.fail("a parameter holds no calls or arguments", at: item)
+            let form = try pattern(try item["pattern"] ?? { throw fields.fail("a parameter needs a pattern", at: item) }())
+            for element in form.elements {
+                switch element {
+                case .literal, .space, .word, .text: break
+                default: throw fields.fail("a parameter holds no calls or arguments", at: item)
+                }
             }
+            guard form.elements.contains(.text(.value)) else { throw fields.fail("a parameter has a {value}", at: item) }
             return ParameterForm(pattern: form, trims: item["trim"]?.bool ?? false)
         }
         begin = try fields.strings("begin").map { Array($0.utf8) }
         end = try fields.strings("end").map { Array($0.utf8) }
+        drops = try fields.strings("drop")
+        prompt = try fields.optionalString("prompt") ?? ""
+        mark = Array((try fields.optionalString("mark") ?? "").utf8)
         id = try fields.optionalString("id")
-        isBare = try fields.optionalBool("bare") ?? false
         endsReasoning = try fields.optionalBool("ends_reasoning") ?? false
         self.keys = keys
         // Read by the rule that finds the form in a model.
         _ = fields.optional("templates")
         _ = fields.optional("tokens")
         try fields.finish()
-        guard !(begin + end).contains([]) else { throw fields.fail("a text to look for must not be empty") }
-    }
-}
-
-extension ToolCallFormat {
-    /// The calls that a match of one of `calls` found; nil when they make no sense.
-    ///
-    /// - Parameter offered: what was offered, for the types of values and for answers that are bare objects.
-    func calls(_ match: ToolCallMatcher, isBare: Bool, offered: OfferedTools) -> [(name: String, id: String?, arguments: String)]? {
-        func captured(_ capture: ToolCallPattern.Capture) -> String? {
-            match.captures[capture].map { String(decoding: $0, as: UTF8.self) }
-        }
-        guard let name = captured(.name) else {
-            guard let json = match.json, let value = Self.parse(json) else { return nil }
-            let items = value.array ?? [value]
-            var found: [(String, String?, String)] = []
-            for item in items {
-                guard let call = call(item, needsArguments: isBare) else { return nil }
-                if isBare, !offered.names.contains(ExactString(call.name)) { return nil }
-                found.append(call)
-            }
-            return found.isEmpty ? nil : found
-        }
-        var id = captured(.id)
-        if let form = self.id, let index = captured(.index) {
-            id = Self.replacing("{index}", index, in: Self.replacing("{name}", name, in: form))
-        }
-        if let json = match.json {
-            return Self.argumentText(json).map { [(name, id, $0)] }
-        }
-        var arguments = JSONObject()
-        for parameter in match.parameters {
-            guard let value = offered.value(parameter, of: name) else { return nil }
-            arguments[parameter.key] = value
-        }
-        return [(name, id, JSON(.object(arguments)).text())]
-    }
-
-    /// A call written as one JSON object, its parts at the top or under `function`.
-    private func call(_ json: JSON, needsArguments: Bool) -> (name: String, id: String?, arguments: String)? {
-        guard let object = json.object else { return nil }
-        func first(_ keys: [String]) -> JSON? { keys.lazy.compactMap { object[$0] }.first { !$0.isNull } }
-        guard let named = first(keys.name) else { return nil }
-        let id = first(keys.id)?.string
-        if named.object != nil, let inner = call(named, needsArguments: needsArguments) { return (inner.name, inner.id ?? id, inner.arguments) }
-        guard let name = named.string, !name.isEmpty else { return nil }
-        guard let arguments = first(keys.arguments) else { return needsArguments ? nil : (name, id, "{}") }
-        if arguments.object != nil { return (name, id, arguments.text()) }
-        guard let text = arguments.string.flatMap({ Self.argumentText(Array($0.utf8)[...]) }) else { return nil }
-        return (name, id, text)
-    }
-
-    /// The text of an object of arguments, written as such or as a string that holds it; nil when it is neither.
-    private static func argumentText(_ bytes: ArraySlice<UInt8>) -> String? {
-        guard let value = parse(bytes) else { return nil }
-        if value.object != nil { return String(decoding: bytes, as: UTF8.self) }
-        guard let inner = value.string, parse(Array(inner.utf8)[...])?.object != nil else { return nil }
-        return inner
-    }
-
-    private static func parse(_ bytes: ArraySlice<UInt8>) -> JSON? {
-        try? JSONDocument(parsing: String(decoding: bytes, as: UTF8.self), file: "tool call").root
-    }
-
-    private static func replacing(_ part: String, _ with: String, in text: String) -> String {
-        guard let at = TextSearch.first(of: part, in: text) else { return text }
-        let bytes = Array(text.utf8)
-        return String(decoding: bytes[..<at] + Array(with.utf8) + bytes[(at + part.utf8.count)...], as: UTF8.self)
+        guard !(begin + end).contains([]), !drops.contains("") else { throw fields.fail("a text to look for must not be empty") }
+        if mark.isEmpty, (calls + bare).contains(where: { $0.elements.contains(.elements) }) { throw fields.fail("{elements} need a 'mark'") }
     }
 }

@@ -1,6 +1,8 @@
 import HadalCore
 
 /// Holds a streamed text against a pattern.
+///
+/// A text that leaves out what would close a call is repaired where the end is certain: see `closes`.
 struct ToolCallMatcher {
     enum Outcome: Equatable {
         /// The pattern ends before this byte.
@@ -17,28 +19,52 @@ struct ToolCallMatcher {
         var isString: Bool?
     }
 
-    private let bytes: [UInt8]
-    /// Nothing will follow.
-    private let isLast: Bool
-    private let format: ToolCallFormat
-    private(set) var captures: [ToolCallPattern.Capture: [UInt8]] = [:]
-    /// The JSON of `arguments` or `calls`.
-    private(set) var json: ArraySlice<UInt8>?
-    private(set) var parameters: [Parameter] = []
-
-    init(_ bytes: [UInt8], isLast: Bool, format: ToolCallFormat) {
-        self.bytes = bytes
-        self.isLast = isLast
-        self.format = format
+    /// What is to come after the text.
+    enum Ending {
+        /// More may come.
+        case open
+        /// Nothing: the model was stopped.
+        case cut
+        /// Nothing: the model has ended its output itself.
+        case ended
     }
 
-    private var shortage: Outcome { isLast ? .failed : .incomplete }
+    let bytes: [UInt8]
+    let ending: Ending
+    let format: ToolCallFormat
+    let offered: OfferedTools
+    /// Texts that can stand only between calls.
+    let boundaries: [[UInt8]]
+    var captures: [ToolCallPattern.Capture: [UInt8]] = [:]
+    /// The JSON is that of `named`.
+    var isNamed = false
+    /// The JSON of `arguments`, `calls` or `named`, one value each.
+    var json: [[UInt8]] = []
+    /// The arguments of `object` and `keywords`.
+    var object: JSONObject?
+    /// What `python` found.
+    var calls: [(name: String, arguments: JSONObject)] = []
+    var parameters: [Parameter] = []
+    var elements: [ElementReader.Element] = []
 
-    mutating func match(_ pattern: ToolCallPattern, from start: Int = 0) -> Outcome {
+    init(_ bytes: [UInt8], ending: Ending, format: ToolCallFormat, offered: OfferedTools, boundaries: [[UInt8]]) {
+        self.bytes = bytes
+        self.ending = ending
+        self.format = format
+        self.offered = offered
+        self.boundaries = boundaries
+    }
+
+    var shortage: Outcome { ending == .open ? .incomplete : .failed }
+
+    /// A part with arguments is there, so that a call is no guess.
+    private var hasContent: Bool { !json.isEmpty || object != nil || !calls.isEmpty || !parameters.isEmpty || !elements.isEmpty }
+
+    mutating func match(_ pattern: ToolCallPattern, from start: Int) -> Outcome {
         match(pattern.elements[...], from: start)
     }
 
-    private mutating func match(_ elements: ArraySlice<ToolCallPattern.Element>, from start: Int) -> Outcome {
+    mutating func match(_ elements: ArraySlice<ToolCallPattern.Element>, from start: Int) -> Outcome {
         var at = start
         for (index, element) in zip(elements.indices, elements) {
             let next = elements[(index + 1)...]
@@ -49,19 +75,71 @@ struct ToolCallMatcher {
                 continue
             case .literal(let literal): outcome = match(literal, at: at)
             case .word(let capture): outcome = word(capture, at: at, before: next.first)
-            case .text(let capture): outcome = text(capture, at: at, before: next.first)
-            case .arguments, .calls: outcome = value(at: at, holdsCalls: element == .calls)
-            case .parameters: outcome = matchParameters(at: at)
+            case .text(let capture): outcome = text(capture, at: at, before: nextLiteral(next))
+            case .arguments: outcome = arguments(at: at, before: next)
+            case .calls, .named:
+                isNamed = element == .named
+                outcome = values(at: at, before: next)
+            case .object, .python, .keywords: outcome = loose(element, at: at, before: next)
+            case .parameters: outcome = matchParameters(at: at, before: next)
+            case .elements: outcome = matchElements(at: at)
             }
-            guard case .matched(let end) = outcome else {
-                // A text that ends right after a whole JSON value lacks nothing but what would have closed the call.
-                if isLast, json != nil, isClosing(elements[index...], at: at) { return .matched(bytes.count) }
-                return outcome
+            if case .matched(let end) = outcome {
+                at = end
+                continue
             }
-            at = end
+            guard elements[index...].allSatisfy(\.isLiteral) else { return outcome }
+            let repaired = closes(elements[index...], at: at)
+            return repaired == .failed ? outcome : repaired
         }
         return .matched(at)
     }
+
+    /// What becomes of a call whose closing text is not there.
+    ///
+    /// It was left out where a text follows that can only stand between calls. At the end of the output it may be missing too, also
+    /// in part: a JSON value that is whole lacks nothing else; parameters might have gone on, unless the model ended its output itself.
+    private func closes(_ elements: ArraySlice<ToolCallPattern.Element>, at start: Int) -> Outcome {
+        let after = afterSpace(start)
+        if after < bytes.count {
+            let rest = bytes[after...]
+            if boundaries.contains(where: { rest.starts(with: $0) }) {
+                return hasContent || format.end.contains(where: { rest.starts(with: $0) }) ? .matched(start) : .failed
+            }
+            if let literal = nextLiteral(elements), !json.isEmpty {
+                let next = afterBrackets(after)
+                let rest = bytes[next...]
+                if next > after, rest.starts(with: literal) { return match(elements, at: next) }
+                if next > after, ending == .open, literal.starts(with: rest) { return .incomplete }
+            }
+        }
+        switch ending {
+        case .open:
+            return after == bytes.count || boundaries.contains { $0.starts(with: bytes[after...]) } ? .incomplete : .failed
+        case .cut where json.isEmpty: return .failed
+        case .cut, .ended: return hasContent && isClosing(elements, at: start) ? .matched(bytes.count) : .failed
+        }
+    }
+
+    /// The byte after a few brackets that close nothing, and white space.
+    private func afterBrackets(_ start: Int) -> Int {
+        var at = start
+        while at < bytes.count, at - start < 4, bytes[at] == UInt8(ascii: "}") || bytes[at] == UInt8(ascii: "]") { at += 1 }
+        return afterSpace(at)
+    }
+
+    private func match(_ elements: ArraySlice<ToolCallPattern.Element>, at start: Int) -> Outcome {
+        var copy = self
+        return copy.match(elements, from: start)
+    }
+
+    func nextLiteral(_ elements: ArraySlice<ToolCallPattern.Element>) -> [UInt8]? {
+        for element in elements { if case .literal(let literal) = element { return literal } else if element != .space { return nil } }
+        return nil
+    }
+
+    /// What may follow a value at once: the text after it in the pattern, and what stands between calls.
+    func closers(_ elements: ArraySlice<ToolCallPattern.Element>) -> [[UInt8]] { (nextLiteral(elements).map { [$0] } ?? []) + boundaries }
 
     /// Whether the rest of the text is the beginning of the literals that are still to come.
     private func isClosing(_ elements: ArraySlice<ToolCallPattern.Element>, at start: Int) -> Bool {
@@ -80,7 +158,7 @@ struct ToolCallMatcher {
         return at == bytes.count
     }
 
-    private func afterSpace(_ start: Int) -> Int {
+    func afterSpace(_ start: Int) -> Int {
         var at = start
         while at < bytes.count, Self.isSpace(bytes[at]) { at += 1 }
         return at
@@ -114,65 +192,18 @@ struct ToolCallMatcher {
     }
 
     private mutating func text(
-        _ capture: ToolCallPattern.Capture, at start: Int, before next: ToolCallPattern.Element?
+        _ capture: ToolCallPattern.Capture, at start: Int, before literal: [UInt8]?
     ) -> Outcome {
-        guard case .literal(let literal)? = next else { return .failed }
+        guard let literal else { return .failed }
         guard let end = TextSearch.first(of: literal, in: bytes, from: start) else {
-            return capture != .value && bytes.count - start > Self.longestWord ? .failed : shortage
+            return bytes.count - start > Self.longestWord ? .failed : shortage
         }
         // Only a value may hold what markup is made of.
-        if capture != .value, end - start > Self.longestWord || bytes[start..<end].contains(where: Self.isMarkup) { return .failed }
-        captures[capture] = Array(bytes[start..<end])
+        var found = bytes[start..<end]
+        while let last = found.last, Self.isSpace(last) { found.removeLast() }
+        if found.count > Self.longestWord || found.contains(where: Self.isMarkup) { return .failed }
+        captures[capture] = Array(found)
         return .matched(end)
-    }
-
-    private mutating func value(at start: Int, holdsCalls: Bool) -> Outcome {
-        let at = afterSpace(start)
-        guard at < bytes.count else { return shortage }
-        guard bytes[at] == UInt8(ascii: "{") || bytes[at] == UInt8(ascii: holdsCalls ? "[" : "\"") else { return .failed }
-        switch JSONExtent.end(ofValueAt: at, in: bytes) {
-        case .end(let end):
-            json = bytes[at..<end]
-            return .matched(end)
-        case .incomplete: return holdsCalls && !format.mayHoldCall(bytes[at...]) ? .failed : shortage
-        case .malformed: return .failed
-        }
-    }
-
-    private mutating func matchParameters(at start: Int) -> Outcome {
-        var at = start
-        next: while true {
-            let begin = afterSpace(at)
-            guard begin < bytes.count else { return shortage }
-            var isOpen = false
-            for form in format.parameters {
-                captures[.string] = nil
-                switch match(form.pattern.elements[...], from: begin) {
-                case .matched(let end):
-                    guard parameters.count < Self.mostParameters else { return .failed }
-                    var value = captures[.value] ?? []
-                    if form.trims { value = Self.trimmed(value) }
-                    let key = String(decoding: captures[.key] ?? [], as: UTF8.self)
-                    let isString = captures[.string].map { $0 == Array("true".utf8) }
-                    parameters.append(Parameter(key: key, value: String(decoding: value, as: UTF8.self), isString: isString))
-                    at = end
-                    continue next
-                case .incomplete: isOpen = true
-                case .failed: break
-                }
-            }
-            return isOpen ? .incomplete : .matched(at)
-        }
-    }
-
-    /// Without one line end at either side.
-    private static func trimmed(_ value: [UInt8]) -> [UInt8] {
-        var value = value[...]
-        if value.first == 0x0D { value.removeFirst() }
-        if value.first == 0x0A { value.removeFirst() }
-        if value.last == 0x0A { value.removeLast() }
-        if value.last == 0x0D { value.removeLast() }
-        return Array(value)
     }
 
     private static func isMarkup(_ byte: UInt8) -> Bool {
@@ -182,5 +213,4 @@ struct ToolCallMatcher {
     static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
 
     private static let longestWord = 256
-    private static let mostParameters = 4096
 }

@@ -15,20 +15,27 @@ struct ToolCallPattern: Sendable {
         case arguments
         /// A JSON object that has the call's name and arguments, or an array of such.
         case calls
+        /// A JSON object whose only key is the call's name and has the arguments, or an array of such.
+        case named
+        /// An object with bare keys and strings in the format's marks.
+        case object
+        /// Calls in Python's syntax, or a list of them.
+        case python
+        /// The arguments of a call in Python's syntax, the closing parenthesis included.
+        case keywords
         /// Any number of parameters, in any of the format's patterns for them.
         case parameters
+        /// Any number of parameters as elements that have their names, each tag after the format's mark.
+        case elements
+
+        var isLiteral: Bool { if case .literal = self { true } else { self == .space } }
     }
 
     enum Capture: String, Sendable { case name, id, kind, index, key, value, string }
 
     let elements: [Element]
 
-    /// The JSON object of a call and nothing around it.
-    static let bare = ToolCallPattern(elements: [.calls])
-
-    private init(elements: [Element]) { self.elements = elements }
-
-    /// The text that starts a call.
+    /// The text that starts a call; empty where a place does.
     var trigger: [UInt8] { if case .literal(let bytes)? = elements.first { bytes } else { [] } }
 
     /// All literal texts.
@@ -36,8 +43,9 @@ struct ToolCallPattern: Sendable {
         elements.compactMap { if case .literal(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } }
     }
 
+    /// - Parameter isBare: the pattern may start with a place.
     /// - Throws: what is wrong in a sentence without a subject, for the caller to place.
-    init(_ text: String) throws(ToolCallPatternFault) {
+    init(_ text: String, isBare: Bool = false) throws(ToolCallPatternFault) {
         var elements: [Element] = []
         var literal: [UInt8] = []
         func flushed() -> [Element] { literal.isEmpty ? [] : [.literal(literal)] }
@@ -63,10 +71,14 @@ struct ToolCallPattern: Sendable {
             }
         }
         self.elements = elements + flushed()
-        guard case .literal? = self.elements.first else { throw .init(text: "a pattern starts with literal text") }
-        for (element, next) in zip(self.elements, self.elements.dropFirst() + [.space]) {
-            if case .text = element, case .literal = next { continue }
-            if case .text = element { throw .init(text: "literal text must follow a place for any text") }
+        if !isBare {
+            guard case .literal? = self.elements.first else { throw .init(text: "a pattern starts with literal text") }
+        }
+        for (index, element) in self.elements.enumerated() {
+            guard case .text = element else { continue }
+            guard case .literal? = self.elements[(index + 1)...].first(where: { $0 != .space }) else {
+                throw .init(text: "literal text must follow a place for any text")
+            }
         }
     }
 
@@ -74,6 +86,11 @@ struct ToolCallPattern: Sendable {
         switch name {
         case "arguments": return .arguments
         case "calls": return .calls
+        case "named": return .named
+        case "object": return .object
+        case "python": return .python
+        case "keywords": return .keywords
+        case "elements": return .elements
         case "parameters": return .parameters
         default:
             guard let capture = Capture(rawValue: name) else { throw .init(text: "unknown place '{\(name)}'") }

@@ -57,7 +57,7 @@ struct SpeculationTests {
             case .token(let id): answer.tokens.append(id)
             case .text(let text): answer.text += text
             case .finished(let summary): answer.reason = summary.reason
-            case .reasoning, .toolCall: break
+            case .reasoning, .textWasReasoning, .toolCall: break
             }
             return answer.tokens.count < stopAfter
         }

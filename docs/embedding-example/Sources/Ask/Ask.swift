@@ -33,7 +33,7 @@ struct Ask {
         for try await event in events {
             switch event {
             case .text(let piece): print(piece, terminator: "")
-            case .reasoning, .toolCall: break
+            case .reasoning, .textWasReasoning, .toolCall: break
             case .token(let id): if engine.tokenizer == nil { print(id, terminator: " ") }
             case .finished(let summary): print("\n[\(summary.generatedTokens) tokens, \(summary.reason.rawValue)]")
             }

@@ -4,22 +4,23 @@ import TestSupport
 
 @testable import HadalText
 
-@Suite struct ToolCallParserTests {
+@Suite struct ToolCallTests {
     /// All formats of a template that mentions these texts.
     private func formats(_ template: String) -> [ToolCallFormat] { ChatConventions.builtIn.tools(template: template, tokenizer: nil) }
 
-    private func parse(_ pieces: [String], _ template: String, tools: JSON? = nil) -> (text: String, calls: [ToolCall]) {
-        var parser = ToolCallParser(formats: formats(template), tools: tools)
-        var events: [ToolCallParser.Event] = []
+    private func parse(_ pieces: [String], _ template: String, tools: JSON? = nil, wasCut: Bool = false) -> (text: String, calls: [ToolCall]) {
+        var parser = ChatOutputParser(nil, formats(template), tools: tools ?? Self.tools)
+        var events: [ChatOutputParser.Event] = []
         for piece in pieces { events += parser.feed(piece) }
-        events += parser.finish()
+        events += parser.finish(wasCut: wasCut)
         var (text, calls) = ("", [ToolCall]())
         for event in events {
             switch event {
             case .text(let piece):
                 #expect(!piece.isEmpty)
                 text += piece
-            case .call(let call): calls.append(call)
+            case .toolCall(let call): calls.append(call)
+            case .reasoning, .textWasReasoning: Issue.record("\(event)")
             }
         }
         return (text, calls)
@@ -127,7 +128,7 @@ import TestSupport
     @Test("what is no call is text, to the last byte", arguments: bad)
     func text(_ template: String, _ text: String) {
         for pieces in cuts(text) {
-            let result = parse(pieces, template, tools: Self.tools)
+            let result = parse(pieces, template, tools: Self.tools, wasCut: true)
             #expect(result.calls.isEmpty && ExactString(result.text) == ExactString(text), "\(pieces): \(result)")
         }
     }
@@ -141,15 +142,15 @@ import TestSupport
     }
 
     @Test func callsAreToldAsSoonAsTheyAreWhole() {
-        var parser = ToolCallParser(formats: formats(Self.json))
+        var parser = ChatOutputParser(nil, formats(Self.json), tools: Self.tools)
         #expect(parser.feed("Well, <b>") == [.text("Well, <b>")])
         #expect(parser.feed(" <tool_call>{\"name\": \"f\"}").isEmpty)
-        #expect(parser.feed("</tool_call>") == [.call(ToolCall(id: "call00001", name: "f", argumentsJSON: "{}"))])
+        #expect(parser.feed("</tool_call>") == [.toolCall(ToolCall(id: "call00001", name: "f", argumentsJSON: "{}"))])
         #expect(parser.feed("\nso").isEmpty == false)
     }
 
     @Test func anAnswerInJSONIsNotHeldBackLongerThanItsFirstKey() {
-        var parser = ToolCallParser(formats: formats(#""name": function name"#), tools: Self.tools)
+        var parser = ChatOutputParser(nil, formats(#""name": function name"#), tools: Self.tools)
         #expect(parser.feed("{\"").isEmpty)
         #expect(parser.feed("city\": \"Oslo\"") == [.text("{\"city\": \"Oslo\"")])
     }
