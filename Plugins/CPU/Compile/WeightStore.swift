@@ -114,6 +114,22 @@ final class WeightStore {
 
     private func allocate(_ bytes: Int, huge: Bool = false) throws -> UnsafeMutableRawPointer { try allocateBlock(bytes, huge: huge).pointer }
 
+    /// Memory for a copy of parameters, which some kernel of a user's own may read wrongly. On both sides lie numbers that are others for
+    /// every store: a kernel whose result depends on them shows itself where two executables of one segment are compared.
+    private func allocateGuarded(_ bytes: Int) throws -> UnsafeMutableRawPointer {
+        let (size, overflow) = bytes.addingReportingOverflow(2 * Self.margin)
+        guard !overflow else { throw HadalError(.outOfMemory, "cannot allocate \(bytes) bytes of host memory") }
+        let pointer = try allocate(size)
+        let word = Float(Int.random(in: 1000...100_000)).bitPattern
+        for start in [0, Self.margin + bytes] {
+            for at in stride(from: start, to: start + Self.margin, by: 4) { pointer.storeBytes(of: word, toByteOffset: at, as: UInt32.self) }
+        }
+        return pointer + Self.margin
+    }
+
+    /// Bytes on each side: a cache line, which keeps what lies between them aligned.
+    private static let margin = 64
+
     func allocateBlock(_ bytes: Int, huge: Bool) throws -> HostMemory {
         let block = try HostMemory(bytes: bytes, huge: huge && device.configuration.usesHugePages)
         memory.append(block)
@@ -133,7 +149,7 @@ final class WeightStore {
         defer { withExtendedLifetime(stored) {} }
         let weight = segment.graph.weights[index]
         let count = weight.elements
-        let pointer = try allocate(count * 4)
+        let pointer = try allocateGuarded(count * 4)
         let floats = pointer.assumingMemoryBound(to: Float.self)
         for i in 0..<count {
             switch weight.dtype {
@@ -158,7 +174,7 @@ final class WeightStore {
         guard !overflow, let rowBytes = weight.dtype.byteCount(elements: columns) else {
             throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address")
         }
-        let pointer = try allocate(size)
+        let pointer = try allocateGuarded(size)
         let floats = pointer.assumingMemoryBound(to: Float.self)
         for row in 0..<rows {
             let stored = UnsafeRawBufferPointer(rebasing: data[(row * rowBytes)..<((row + 1) * rowBytes)])
@@ -199,7 +215,7 @@ final class WeightStore {
     /// A copy of a float8 weight's scales: few, beside the weight.
     func scales(_ index: Int, _ scales: Segment.BlockScales) throws -> UnsafeMutableRawPointer {
         if let known = copiedScales[index] { return known }
-        let pointer = try allocate(scales.rows * scales.columns * 4)
+        let pointer = try allocateGuarded(scales.rows * scales.columns * 4)
         pointer.copyMemory(from: scales.values, byteCount: scales.rows * scales.columns * 4)
         copiedScales[index] = pointer
         return pointer

@@ -15,15 +15,20 @@ final class BoundTrial {
     private let stateBindings: UnsafeMutableBufferPointer<hadal_binding>
     private let sequences: UnsafeMutableBufferPointer<hadal_sequence>
     private let pages: UnsafeMutableBufferPointer<UInt32>
+    /// Entries before and after the page lists.
+    private static let pagePadding = 16
     private let step: UnsafeMutablePointer<hadal_step>
 
     /// - Throws: when the device has no memory for the operands.
-    init(_ trial: ConformanceTrial, on device: any Device) throws {
+    init(_ trial: ConformanceTrial, on device: any Device, _ surroundings: Surroundings = .first) throws {
         self.trial = trial
         let graph = trial.segment.graph
-        inputs = try trial.inputs.map { try GuardedMemory($0, on: device) }
-        outputs = try graph.outputs.map { try GuardedMemory(PlainElement.poison(trial.bytes(of: graph.values[$0])), on: device) }
-        states = try trial.states.map { try GuardedMemory($0, on: device) }
+        inputs = try trial.inputs.map { try GuardedMemory($0, on: device, surroundings) }
+        outputs = try graph.outputs.map {
+            try GuardedMemory([UInt8](repeating: surroundings.unwrittenByte, count: trial.bytes(of: graph.values[$0])), on: device, surroundings)
+        }
+        states = try trial.states.map { try GuardedMemory($0, on: device, surroundings) }
+        trial.fillWeightGuards(surroundings)
         inputBindings = Self.copy(inputs.map(\.binding))
         outputBindings = Self.copy(outputs.map(\.binding))
         stateBindings = Self.copy(states.map(\.binding))
@@ -35,7 +40,9 @@ final class BoundTrial {
         }
         // An empty step still has something to point at.
         sequences = Self.copy(entries.isEmpty ? [hadal_sequence()] : entries)
-        pages = Self.copy(trial.pages.isEmpty ? [0] : trial.pages)
+        // What lies beside the page lists are pages too, so that reading one shows and does not crash.
+        let stray = [UInt32](repeating: surroundings == .first ? 0 : UInt32(clamping: max(trial.poolPages - 1, 0)), count: Self.pagePadding)
+        pages = Self.copy(stray + (trial.pages.isEmpty ? [0] : trial.pages) + stray)
         step = .allocate(capacity: 1)
         var values = hadal_step()
         values.size = UInt32(MemoryLayout<hadal_step>.size)
@@ -43,7 +50,7 @@ final class BoundTrial {
         values.sequence_count = UInt32(clamping: trial.sequences.count)
         values.rows = UInt32(clamping: trial.rows)
         values.sequences = UnsafePointer(sequences.baseAddress)
-        values.pages = UnsafePointer(pages.baseAddress)
+        values.pages = pages.baseAddress.map { UnsafePointer($0 + Self.pagePadding) }
         values.sequence_stride = UInt32(MemoryLayout<hadal_sequence>.stride)
         values.page_list_count = UInt32(clamping: trial.pages.count)
         step.initialize(to: values)

@@ -130,7 +130,7 @@ public struct ConformanceKit {
             guard !points.isEmpty else {
                 throw HadalError(
                     .mismatch, "case \(index) of op '\(contract.name)' has no combination that its own rules allow",
-                    at: Place("\(contract.folder)/op.json"))
+                    at: Place("\(contract.folder)/op.json"), hint: illegality(try space.point(0), contract))
             }
             return points
         }
@@ -139,6 +139,13 @@ public struct ConformanceKit {
         var points: [ConformancePoint] = []
         for round in 0..<(lists.map(\.count).max() ?? 0) { points += lists.filter { $0.count > round }.map { $0[round] } }
         return Array(points.prefix(max(most, lists.count)))
+    }
+
+    /// What keeps a combination from being legal.
+    private func illegality(_ point: ConformancePoint, _ contract: OpContract) -> String? {
+        let reason: String?
+        do { reason = try TrialBuilder.checkLegal(point, contract, catalogue) } catch let error as HadalError { reason = error.message } catch { reason = nil }
+        return reason.map { "the first, \(point.summary): \($0)" }
     }
 
     /// A case by its name.

@@ -30,6 +30,8 @@ public struct ConformanceReport: Sendable {
             case state
             /// The same step gave other bits the second time.
             case unrepeatable
+            /// What lies outside of the operands changes the result.
+            case outside
             /// A step without tokens failed.
             case empty
             /// No report, or a wrong one, though the backend claims to trace.

@@ -23,7 +23,14 @@ extension ConformanceTrial {
     ///
     /// - Parameter cancelled: the step's cancel flag is set before it starts.
     public func run(_ executable: any Executable, on device: any Device, trace: Bool = false, cancelled: Bool = false) throws -> Outcome {
-        let bound = try BoundTrial(self, on: device)
+        try run(executable, on: device, .first, trace: trace, cancelled: cancelled)
+    }
+
+    /// - Parameter surroundings: what lies where nothing may be read.
+    func run(
+        _ executable: any Executable, on device: any Device, _ surroundings: Surroundings, trace: Bool = false, cancelled: Bool = false
+    ) throws -> Outcome {
+        let bound = try BoundTrial(self, on: device, surroundings)
         let sink = trace ? TraceSink() : nil
         try bound.execute(executable, trace: sink, cancelled: cancelled)
         return try bound.outcome(traced: sink?.events.map(\.node) ?? [])

@@ -18,6 +18,8 @@ public struct ConformanceTrial: Sendable {
     public var rows: Int
     /// Keeps weight data alive that `segment` points to.
     private let storage: [HostBuffer]
+    /// Those of them that have `GuardedMemory.guardBytes` before and after what they hold.
+    var guardedWeights: [HostBuffer] = []
 
     public struct StepSequence: Sendable {
         public var first: Int
@@ -59,6 +61,44 @@ public struct ConformanceTrial: Sendable {
         case .symbol(.rows): rows
         case .symbol(.sequences): sequences.count
         }
+    }
+
+    /// Pages that the caches have, those of the step's sequences among them.
+    var poolPages: Int {
+        guard let state = segment.graph.states.first, let bytes = states.first?.count else { return 0 }
+        return bytes / max(state.heads * segment.pageTokens * state.width * segment.stateDType.blockBytes, 1)
+    }
+
+    /// Writes the guard bytes around weights. Whoever runs the trial's executables reads the weights where they lie, or has copied them.
+    func fillWeightGuards(_ surroundings: Surroundings) {
+        for buffer in guardedWeights {
+            let size = GuardedMemory.guardBytes
+            for start in [0, buffer.bytes - size] {
+                UnsafeMutableRawBufferPointer(start: buffer.pointer + start, count: size).initializeMemory(as: UInt8.self, repeating: surroundings.guardByte)
+            }
+        }
+    }
+
+    /// The trial with other bytes in those parts of the caches that hold no token yet.
+    func surrounded(by surroundings: Surroundings) -> ConformanceTrial {
+        var copy = self
+        for (index, state) in segment.graph.states.enumerated() {
+            var bytes = [UInt8](repeating: surroundings.unwrittenByte, count: states[index].count)
+            let row = state.width * segment.stateDType.blockBytes
+            for sequence in sequences {
+                for position in 0..<sequence.past {
+                    let entry = sequence.firstPage + position / segment.pageTokens
+                    guard pages.indices.contains(entry) else { continue }
+                    for head in 0..<state.heads {
+                        let offset = ((Int(pages[entry]) * state.heads + head) * segment.pageTokens + position % segment.pageTokens) * row
+                        guard offset + row <= bytes.count else { continue }
+                        bytes.replaceSubrange(offset..<offset + row, with: states[index][offset..<offset + row])
+                    }
+                }
+            }
+            copy.states[index] = bytes
+        }
+        return copy
     }
 
     /// Bytes of a value in this step.

@@ -20,11 +20,18 @@ struct TrialBuilder {
 
     /// Whether the contract accepts the case: shapes, `require`, whole blocks.
     static func isLegal(_ point: ConformancePoint, _ contract: OpContract, _ catalogue: OpCatalogue) -> Bool {
+        do { return try checkLegal(point, contract, catalogue) == nil } catch { return false }
+    }
+
+    /// Why the contract does not accept the case; nil when it does.
+    ///
+    /// - Throws: what its shapes or conditions throw.
+    static func checkLegal(_ point: ConformancePoint, _ contract: OpContract, _ catalogue: OpCatalogue) throws -> String? {
         var random = SplitMix64(seed: 0)
         let builder = TrialBuilder(
             catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: true, blockScales: true)
-        guard let graph = try? builder.graph(&random) else { return false }
-        return graph.weights.allSatisfy { ($0.dims.last ?? 1) % $0.dtype.blockElements == 0 }
+        let broken = try builder.graph(&random).weights.first { ($0.dims.last ?? 1) % $0.dtype.blockElements != 0 }
+        return broken.map { "rows of '\($0.name)' are not whole blocks of \($0.dtype.name)" }
     }
 
     /// New tokens of the step.
@@ -145,6 +152,8 @@ struct TrialBuilder {
         var trial = ConformanceTrial(
             point: point, segment: segment, inputs: [], states: [], sequences: sequences, pages: pages, tokens: tokens, rows: rows,
             keeping: storage)
+        trial.guardedWeights = storage
+        trial.fillWeightGuards(.first)
         // Large values find overflow in elementwise functions; sums of products would only lose precision to them.
         let outliers = contract.states.isEmpty && !contract.inputs.contains { $0.kind == .weight }
         for index in graph.inputs {
@@ -232,22 +241,27 @@ struct TrialBuilder {
         } else {
             throw HadalError(.unsupported, "the kit cannot draw \(weight.dtype.name) weights")
         }
-        let buffer = try HostBuffer(bytes: bytes.count)
-        buffer.pointer.copyMemory(from: bytes, byteCount: bytes.count)
-        storage.append(buffer)
-        var data = Segment.WeightData(bytes: UnsafeRawBufferPointer(start: buffer.pointer, count: bytes.count))
+        let pointer = try bytes.withUnsafeBytes { try Self.guarded($0, &storage) }
+        var data = Segment.WeightData(bytes: UnsafeRawBufferPointer(start: pointer, count: bytes.count))
         if weight.dtype == .f8_e4m3, blockScales {
             let block = Self.scaleBlock
             let (scaleRows, scaleColumns) = Self.scaleExtents(weight)
             let values = (0..<scaleRows * scaleColumns).map { _ in deviation / 100 * (0.5 + random.unit()) }
-            let scales = try HostBuffer(bytes: values.count * 4)
-            values.withUnsafeBytes { scales.pointer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(scales.pointer), byteCount: $0.count) }
-            storage.append(scales)
+            let scales = try values.withUnsafeBytes { try Self.guarded($0, &storage) }
             data.scales = .init(
-                values: UnsafePointer(scales.pointer.assumingMemoryBound(to: Float.self)), rows: scaleRows, columns: scaleColumns,
+                values: UnsafePointer(scales.assumingMemoryBound(to: Float.self)), rows: scaleRows, columns: scaleColumns,
                 block: (block, block))
         }
         return data
+    }
+
+    /// A copy of bytes between guard bytes; `storage` keeps it.
+    private static func guarded(_ bytes: UnsafeRawBufferPointer, _ storage: inout [HostBuffer]) throws -> UnsafeMutableRawPointer {
+        let buffer = try HostBuffer(bytes: bytes.count + 2 * GuardedMemory.guardBytes)
+        let pointer = buffer.pointer + GuardedMemory.guardBytes
+        if let base = bytes.baseAddress { pointer.copyMemory(from: base, byteCount: bytes.count) }
+        storage.append(buffer)
+        return pointer
     }
 
     /// Integers in the contract's range; those of one row differ from each other as far as the range allows, then repeat its minimum.

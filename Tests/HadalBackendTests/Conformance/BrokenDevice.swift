@@ -38,6 +38,14 @@ final class BrokenDevice: Device {
         case forgetsState
         /// The result changes from run to run.
         case unrepeatable
+        /// Takes the element after its first input into the result.
+        case readsPast
+        /// The element before it.
+        case readsBefore
+        /// What the first output held before, or, of an op with a cache, a row of it that holds no token.
+        case readsUnwritten
+        /// The element after its first weight.
+        case readsPastWeight
         /// Fails when there is nothing to do.
         case failsOnEmpty
         /// Says that it supports what it cannot compile.
@@ -85,7 +93,12 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
         if fault == .forgetsState {
             before = execution.states.map { [UInt8](UnsafeRawBufferPointer(start: $0.host + Int($0.offset), count: Int($0.bytes))) }
         }
+        let stray = stray(execution)
         try runBase(execution, step)
+        if let stray, let output = execution.outputs.first, output.bytes >= 4, segment.graph.values[segment.graph.outputs[0]].dtype == .f32 {
+            let first = output.host + Int(output.offset)
+            first.storeBytes(of: first.load(as: Float.self) + stray, as: Float.self)
+        }
         if fault == .forgetsState {
             for (binding, bytes) in zip(execution.states, before) { (binding.host + Int(binding.offset)).copyMemory(from: bytes, byteCount: bytes.count) }
         }
@@ -97,6 +110,23 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
             var event = hadal_trace_event()
             event.node = 7
             trace(execution.traceContext, &event)
+        }
+    }
+
+    /// What the fault reads and should not.
+    private func stray(_ execution: Execution) -> Float? {
+        switch fault {
+        case .readsPast: return execution.inputs.first.map { ($0.host + Int($0.offset) + Int($0.bytes)).loadUnaligned(as: Float.self) }
+        case .readsBefore: return execution.inputs.first.map { ($0.host + Int($0.offset) - 4).loadUnaligned(as: Float.self) }
+        case .readsUnwritten:
+            // The last row of the last page: there is a page more than sequences use.
+            guard let state = execution.states.first else { return execution.outputs.first.map { ($0.host + Int($0.offset)).loadUnaligned(as: Float.self) } }
+            let end = state.host + Int(state.offset) + Int(state.bytes)
+            return segment.stateDType == .f32 ? (end - 4).loadUnaligned(as: Float.self) : Float((end - 2).loadUnaligned(as: Float16.self))
+        case .readsPastWeight:
+            guard let bytes = segment.weights.first?.bytes, let base = bytes.baseAddress else { return nil }
+            return (base + bytes.count).loadUnaligned(as: Float.self)
+        default: return nil
         }
     }
 

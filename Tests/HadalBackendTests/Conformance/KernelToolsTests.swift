@@ -18,7 +18,7 @@ struct KernelToolsTests {
     private func kit(_ options: ConformanceKit.Options) -> ConformanceKit { .init(catalogue: catalogue, reference: reference, options: options) }
 
     /// What a kernel is broken by in practice, on ops of every kind, with the few cases that run between two saves.
-    @Test("A quick check finds what is broken", arguments: [BrokenDevice.Fault.offByOne, .wrongStride, .nan, .writesPast, .unrepeatable])
+    @Test("A quick check finds what is broken", arguments: [BrokenDevice.Fault.offByOne, .wrongStride, .nan, .writesPast, .unrepeatable, .readsPast])
     func quickFindsFaults(_ fault: BrokenDevice.Fault) throws {
         let ops: Set<String> = ["add", "linear", "rms_norm", "glu", "gather_rows"]
         let results = try kit(.init(ops: ops, quickCases: ConformanceKit.Options.quickCases)).check(

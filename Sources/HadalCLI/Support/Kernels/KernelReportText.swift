@@ -50,6 +50,7 @@ struct KernelReportText {
         case .overwritten: "written out of bounds"
         case .state: "a wrong cache"
         case .unrepeatable: "not repeatable"
+        case .outside: "reads outside"
         case .empty: "an empty step goes wrong"
         case .trace: "a wrong trace"
         case .error: "an error"
