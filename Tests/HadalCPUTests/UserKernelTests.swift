@@ -42,6 +42,72 @@ struct UserKernelTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).filter { $0.hasSuffix(".so") }.count == 1)
     }
 
+    @Test("the op with a state of docs/kernels.md compiles and runs the same for every number of threads and in every step", arguments: InstructionSet.onThisMachine)
+    func opWithState(isa: InstructionSet) throws {
+        let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
+        try FileManager.default.copyItem(atPath: Fixtures.path("kernels/short_conv"), toPath: "\(directory.path)/short_conv")
+        let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache, ["isa": .string(isa.name)]), log: .silent)
+        defer { device.quiesce() }
+        let catalogue = try OpCatalogue.load(adding: [directory.path])
+        let kit = ConformanceKit(catalogue: catalogue, reference: device, options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
+        let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
+        #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
+    }
+
+    @Test("reading beside an operand, or what is not written yet, is seen without another definition", arguments: [
+        "x[rows * width]", "x[-1]", "w[width]", "w[-1]", "m[width * 3]", "old", "y[rows * width]", "(float)args->step->pages[sequence->first_page + sequence->page_count]",
+        "(floats_from(kept, cache_row(past, args->step, sequence, 0, sequence->past + sequence->token_count), past->dtype, 1), kept[0])", "0",
+    ])
+    func readsOutside(term: String) throws {
+        let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
+        try directory.write(
+            "peek/op.json",
+            """
+            {"hadal": "op/1", "op": "peek", "summary": "s",
+             "inputs": [{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "w", "kind": "weight", "dims": ["D"]}, {"name": "m", "kind": "weight", "dims": ["D", "K"]}],
+             "outputs": [{"name": "y", "dims": ["N", "D"]}], "states": [{"name": "past", "dims": [1, "D"]}], "reference": "cpu", "tolerance": {"absolute": 1e-6},
+             "cases": [{"dims": {"D": [5], "K": [3]}, "steps": [[[2, 3]], [[0, 1]]]}]}
+            """)
+        try directory.write(
+            "peek/cpu.c",
+            """
+            #include "hadal_kernel.h"
+            #ifndef HADAL_ISA
+            #include "hadal_each_isa.h"
+            HADAL_EXPORT_KERNEL(peek, 0)
+            #else
+            #include "hadal_simd.h"
+            #include "hadal_cache.h"
+            HADAL_KERNEL(peek) {
+                const float *x = args->inputs[0].data, *w = args->inputs[1].data, *m = args->inputs[2].data;
+                float *y = args->outputs[0].data, kept[5], old;
+                const int64_t rows = args->outputs[0].rows, width = args->outputs[0].columns;
+                const hadal_kernel_state *past = &args->states[0];
+                if (thread->index) return;
+                for (uint32_t s = 0; s < args->step->sequence_count; s++) {
+                    const hadal_sequence *sequence = step_sequence(args->step, s);
+                    for (uint32_t t = 0; t < sequence->token_count; t++) {
+                        const int64_t row = sequence->first_token + t;
+                        cache_store(past->dtype, cache_row(past, args->step, sequence, 0, sequence->past + t), x + row * width, width);
+                        for (int64_t i = 0; i < width; i++) {
+                            old = y[row * width + i];
+                            y[row * width + i] = x[row * width + i] * w[i] * m[i * 3] + \(term);
+                        }
+                    }
+                }
+                (void)rows, (void)kept, (void)old;
+            }
+            #endif
+            """)
+        let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache), log: .silent)
+        defer { device.quiesce() }
+        let kit = ConformanceKit(
+            catalogue: try OpCatalogue.load(adding: [directory.path]), reference: device, options: .init(seed: 4, casesPerOp: 12, ops: ["peek"], failuresPerOp: 1))
+        let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
+        if term == "0" { return #expect(result.status == .pass, "\(fault(result)) \(result.unsupported)") }
+        #expect(result.failures.first?.kind == .outside, "\(fault(result)) \(result.unsupported)")
+    }
+
     @Test("every stock source compiles at run time and stays right", arguments: ConformanceTests.catalogue.map { $0.contracts.keys.sorted() }.success ?? [])
     func stockSources(op: String) throws {
         let (directory, cache) = (try KernelDirectory.stock(op), try KernelDirectory())

@@ -32,6 +32,47 @@ struct ContractErrorTests {
         return try OpContract(contentsOf: path)
     }
 
+    @Test("states are given by dims, or by heads and width")
+    func states() throws {
+        func contract(_ state: String) throws -> OpContract {
+            try read(
+                """
+                {"hadal": "op/1", "op": "keep", "summary": "s", "inputs": [{"name": "x", "kind": "value", "dims": ["N", "D"]}], "outputs": [{"name": "y", "dims": ["N", "D"]}],
+                 "states": [{"name": "past", \(state)}], "tolerance": {"absolute": 0}, "cases": [{"dims": {"D": 3}, "steps": [[[0, 1]]]}]}
+                """)
+        }
+        for state in [#""dims": ["1", "D"]"#, #""dims": [1, "D"]"#, #""heads": 1, "width": "D""#] {
+            let past = try #require(try contract(state).states.first)
+            #expect(past.heads.text == "1" && past.width.text == "D")
+        }
+        for (state, message) in [
+            (#""dims": ["D"]"#, "'dims' is [heads, width]"), (#""dims": ["1", "D"], "heads": 1"#, "'dims' is [heads, width]"), (#""width": "D""#, "'heads' is missing"),
+            (#""dims": ["1", "Q"]"#, "no input has the extent 'Q' by itself, which 'Q' of state 'past'"),
+        ] {
+            let error = #expect(throws: HadalError.self) { try contract(state) }
+            #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
+        }
+    }
+
+    @Test("an extent that no input has by itself is named")
+    func extents() throws {
+        for (inputs, outputs, message) in [
+            (#"["N", "streams * D"]"#, #"["N", "D"]"#, "no input has the extent 'D' by itself, which 'streams * D' of input 'x' calculates with"),
+            (#"["N", "D"]"#, #"["N", "E"]"#, "'E' of output 'y'"), (#"["N", "streams"]"#, #"["N", "streams"]"#, nil), (#"["N", "D"]"#, #"["N", "streams * D"]"#, nil),
+        ] {
+            let text = """
+                {"hadal": "op/1", "op": "keep", "summary": "s", "inputs": [{"name": "x", "kind": "value", "dims": \(inputs)}], "outputs": [{"name": "y", "dims": \(outputs)}],
+                 "attributes": [{"name": "streams", "type": "int"}], "tolerance": {"absolute": 0}}
+                """
+            guard let message else {
+                #expect(throws: Never.self) { try read(text) }
+                continue
+            }
+            let error = #expect(throws: HadalError.self) { try read(text) }
+            #expect(error?.description.contains(message) == true && error?.place?.description.contains("op.json:1:") == true, "\(error?.description ?? "")")
+        }
+    }
+
     @Test func goodOne() throws {
         let contract = try read(Self.good)
         #expect(contract.bench.shapes.count == 1 && contract.bench.operations?.text == "N * D" && contract.bench.reads.map(\.name) == ["x"])

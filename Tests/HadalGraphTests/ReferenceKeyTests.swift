@@ -48,4 +48,15 @@ import Testing
             try contract(#"{"expression": {"y": "x * w"}}"#, more: #", "states": [{"name": "s", "heads": 1, "width": 4}]"#)
         }
     }
+
+    /// Where the contract says that one extent is a multiple of the other, an element goes with its share of neighbours.
+    @Test func shorterInputs() throws {
+        let inputs = #"{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "g", "kind": "value", "dims": ["N", "E"]}"#
+        let error = #expect(throws: HadalError.self) { try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs) }
+        #expect(error?.message.contains(#""require": ["D % E == 0"]"#) == true, "\(error?.description ?? "")")
+        for require in ["D % E == 0", "D%E==0"] {
+            #expect(throws: Never.self) { try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs, more: #", "require": ["\#(require)"]"#) }
+        }
+        #expect(throws: HadalError.self) { try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs, more: #", "require": ["E % D == 0"]"#) }
+    }
 }

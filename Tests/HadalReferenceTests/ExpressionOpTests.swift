@@ -9,9 +9,9 @@ import Testing
 
 /// Ops of the user's own that their contracts give as expressions.
 @Suite struct ExpressionOpTests {
-    /// Runs op `my` with values [3, 300] and a weight [300]; returns y and what numbers went in.
+    /// Runs op `my` with values [3, 300] and a weight [300], or [1, 12] if it is short; returns y and what numbers went in.
     private func run(
-        _ expression: String, attributes: [String: ExpressionValue] = [:], optional: Bool = true
+        _ expression: String, attributes: [String: ExpressionValue] = [:], optional: Bool = true, isShort: Bool = false
     ) throws -> (y: [Float], x: [Float], w: [Float], n: [Int32]) {
         let directory = try KernelDirectory()
         try directory.write(
@@ -19,21 +19,21 @@ import Testing
             """
             {"hadal": "op/1", "op": "my", "summary": "s",
              "inputs": [{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "n", "kind": "value", "dims": ["N"], "dtypes": ["i32"]},
-                        {"name": "w", "kind": "weight", "dims": ["D"]}, {"name": "b", "kind": "weight", "dims": ["D"], "optional": true}],
+                        {"name": "w", "kind": "weight", "dims": \(isShort ? #"[1, "H"]"# : #"["D"]"#)}, {"name": "b", "kind": "weight", "dims": ["D"], "optional": true}],
              "outputs": [{"name": "y", "dims": ["N", "D"]}],
              "attributes": [{"name": "mode", "type": "string", "default": "a", "choices": ["a", "b"]}, {"name": "f", "type": "float", "default": 1},
                             {"name": "flag", "type": "bool", "default": false}],
-             "reference": {"expression": {"y": "\(expression)"}}, "tolerance": {"absolute": 1e-5}}
+             "require": [\(isShort ? #""D % H == 0""# : "")], "reference": {"expression": {"y": "\(expression)"}}, "tolerance": {"absolute": 1e-5}}
             """)
         let device = try ReferenceBackend().open(device: 0, options: ["kernels": .string(directory.path)], log: .silent)
         let (rows, columns) = (3, 300)
         var builder = GraphBuilder(name: "g", catalogue: try OpCatalogue.load(adding: [directory.path]))
         let x = builder.input("x", dtype: .f32, dims: [.tokens, .fixed(columns)]), n = builder.input("n", dtype: .i32, dims: [.tokens])
-        let w = builder.weight(.init(name: "w", dtype: .f32, dims: [columns]))
+        let w = builder.weight(.init(name: "w", dtype: .f32, dims: isShort ? [1, 12] : [columns]))
         builder.output(try builder.node("my", label: "node", inputs: [.value(x), .value(n), .weight(w)], attributes: attributes, outputNames: ["y"])[0])
         var random = SplitMix64(seed: 3)
         func draw(_ count: Int) -> [Float] { (0..<count).map { _ in Float(Double(random.next() >> 11) / 0x1p53 * 4 - 2) } }
-        let (xs, ws, ns) = (draw(rows * columns), draw(columns), [Int32]([5, -2, 7]))
+        let (xs, ws, ns) = (draw(rows * columns), draw(isShort ? 12 : columns), [Int32]([5, -2, 7]))
         var y = [Float](repeating: .nan, count: rows * columns)
         try ws.withUnsafeBytes { wBytes in
             let segment = Segment(graph: builder.graph, weights: [.init(bytes: wBytes)], bounds: .init(tokens: 8, sequences: 1, rows: 1))
@@ -72,6 +72,11 @@ import Testing
                 #expect(made.y[i * 300 + j] == Float(wanted))
             }
         }
+    }
+
+    @Test func aShorterInputGoesWithItsShareOfNeighbours() throws {
+        let made = try run("x * w", isShort: true)
+        for i in 0..<3 { for j in 0..<300 { #expect(made.y[i * 300 + j] == Float(Double(made.x[i * 300 + j]) * Double(made.w[j / 25]))) } }
     }
 
     @Test func attributesChooseAndAbsentInputsAreKnown() throws {

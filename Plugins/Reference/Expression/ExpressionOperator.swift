@@ -17,6 +17,8 @@ struct ExpressionOperator: NodeRunner {
         var source: Source
         /// The input's own place for each of the output's dims; nil: it lacks that dim.
         var axes: [Int?]
+        /// For each of the output's dims, how many neighbours along it go with one element.
+        var groups: [Int]
     }
 
     private struct Output: Sendable {
@@ -56,12 +58,12 @@ struct ExpressionOperator: NodeRunner {
                     let source: Source =
                         if case .weight = node.node.inputs[input] { .weight(try Self.elements(node.matrix(input))) } else { .value(input: input) }
                     numbers[name] = variables.count
-                    variables.append(
-                        Variable(source: source, axes: axes.map { axis in axis.flatMap { axis in contract.inputs[input].dims.firstIndex { $0.bareName == axis } } }))
+                    let given = operands[input]?.dims ?? []
+                    variables.append(try Self.variable(source, contract.inputs[input], given, output, wanted: rule, contract))
                 } else if name.hasPrefix(OpContract.indexPrefix) {
                     let axis = String(name.dropFirst(OpContract.indexPrefix.count))
                     numbers[name] = variables.count
-                    variables.append(Variable(source: .index, axes: axes.map { $0 == axis ? 0 : nil }))
+                    variables.append(Variable(source: .index, axes: axes.map { $0 == axis ? 0 : nil }, groups: axes.map { _ in 1 }))
                 }
             }
             let program = try ElementProgram(
@@ -73,6 +75,29 @@ struct ExpressionOperator: NodeRunner {
                 }, variables: numbers)
             return Output(program: program, variables: variables)
         }
+    }
+
+    /// How an operand's elements go with those of an output.
+    private static func variable(
+        _ source: Source, _ input: OpContract.Input, _ given: [Dim], _ output: OpContract.Output, wanted rule: ShapeRule.Result, _ contract: OpContract
+    ) throws -> Variable {
+        var variable = Variable(source: source, axes: [], groups: [])
+        for (place, dim) in output.dims.enumerated() {
+            let own = dim.bareName.flatMap { name in input.dims.firstIndex { $0.bareName == name } }
+            guard own == nil, let name = dim.bareName, input.dims.count == output.dims.count, given.indices.contains(place),
+                OpContract.isGrouped(input.dims[place], of: name, contract.require)
+            else {
+                variable.axes.append(own)
+                variable.groups.append(1)
+                continue
+            }
+            guard case .fixed(let few) = given[place], case .fixed(let many)? = rule.extents[name], few > 0, many % few == 0 else {
+                throw HadalError(.mismatch, "'\(input.name)': '\(input.dims[place].text)' does not divide \(name)")
+            }
+            variable.axes.append(place)
+            variable.groups.append(many / few)
+        }
+        return variable
     }
 
     /// A weight's elements; none where it lacks data, as when it is only asked whether the op can run.
@@ -119,6 +144,9 @@ struct ExpressionOperator: NodeRunner {
         let isVector = variable.axes.count == 1
         let rowAxis = isVector ? nil : variable.axes.first ?? nil
         let columnAxis = variable.axes.last ?? nil
+        let (rowGroup, columnGroup) = (isVector ? 1 : variable.groups.first ?? 1, variable.groups.last ?? 1)
+        // The operand's own extents, as far as they go with the output's.
+        let (ownRows, ownColumns) = ((rows + rowGroup - 1) / rowGroup, (width + columnGroup - 1) / columnGroup)
         switch variable.source {
         case .index:
             let countsRows = rowAxis != nil
@@ -126,16 +154,17 @@ struct ExpressionOperator: NodeRunner {
         case .value(let input):
             guard case .value(let index) = call.node.inputs[input] else { throw HadalError(.mismatch, "input \(input) is missing") }
             let tensor = call.tensors[index]
-            let steps = try steps(row: rowAxis, column: columnAxis, width: tensor.width, elements: tensor.rows * tensor.width, rows: rows, columns: width)
+            let steps = try steps(row: rowAxis, column: columnAxis, width: tensor.width, elements: tensor.rows * tensor.width, rows: ownRows, columns: ownColumns)
             guard let base = tensor.base else { throw HadalError(.mismatch, "input \(input) is not bound") }
             nonisolated(unsafe) let start = UnsafeRawPointer(base)
-            if tensor.dtype == .i32 {
-                return { row, column in Double(start.load(fromByteOffset: 4 * (row * steps.row + column * steps.column), as: Int32.self)) }
+            let isInteger = tensor.dtype == .i32
+            return { row, column in
+                let offset = 4 * (row / rowGroup * steps.row + column / columnGroup * steps.column)
+                return isInteger ? Double(start.load(fromByteOffset: offset, as: Int32.self)) : Double(start.load(fromByteOffset: offset, as: Float.self))
             }
-            return { row, column in Double(start.load(fromByteOffset: 4 * (row * steps.row + column * steps.column), as: Float.self)) }
         case .weight(let elements):
-            let steps = try steps(row: rowAxis, column: columnAxis, width: columnAxis == nil ? 1 : width, elements: elements.count, rows: rows, columns: width)
-            return { row, column in Double(elements[row * steps.row + column * steps.column]) }
+            let steps = try steps(row: rowAxis, column: columnAxis, width: columnAxis == nil ? 1 : ownColumns, elements: elements.count, rows: ownRows, columns: ownColumns)
+            return { row, column in Double(elements[row / rowGroup * steps.row + column / columnGroup * steps.column]) }
         }
     }
 

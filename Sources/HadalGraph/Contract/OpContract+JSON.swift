@@ -28,8 +28,25 @@ extension OpContract {
         (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
         try fields.finish()
-        reference = try referenceJSON.map { try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states) }
+        reference = try referenceJSON.map { try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states, require: require) }
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
+        try checkExtents(fields)
+    }
+
+    /// Every name in a shape is an attribute, or an extent that some input has by itself.
+    private func checkExtents(_ fields: JSONFields) throws {
+        let known = Set(attributes.map(\.name)).union(inputs.flatMap { $0.dims.compactMap(\.bareName) })
+        func check(_ dims: [Expression], _ what: String, _ more: Set<String> = []) throws {
+            for dim in dims {
+                guard let name = dim.names.subtracting(known).subtracting(more).min() else { continue }
+                throw fields.fail(
+                    "no input has the extent '\(name)' by itself, which '\(dim.text)' of \(what) calculates with: give an input the dim \"\(name)\", or make it an attribute",
+                    at: fields.object["inputs"])
+            }
+        }
+        for input in inputs { try check(input.dims, "input '\(input.name)'") }
+        for output in outputs { try check(output.dims, "output '\(output.name)'", ["i"]) }
+        for state in states { try check([state.heads, state.width], "state '\(state.name)'") }
     }
 
     static func expression(_ json: JSON, _ document: JSONDocument) throws -> Expression {
@@ -113,8 +130,9 @@ extension OpContract.AttributeSpec {
             HadalError(.mismatch, "attribute '\(name)' wants \(wanted), not \(value)")
         }
         func check(_ number: Double) throws {
-            if let minimum, number < minimum { throw bad("at least \(minimum)") }
-            if let maximum, number > maximum { throw bad("at most \(maximum)") }
+            func short(_ bound: Double) -> String { Int(exactly: bound).map(String.init) ?? "\(bound)" }
+            if let minimum, number < minimum { throw bad("at least \(short(minimum))") }
+            if let maximum, number > maximum { throw bad("at most \(short(maximum))") }
         }
         switch kind {
         case .bool:
@@ -150,8 +168,15 @@ extension OpContract.State {
     init(_ json: JSON, _ document: JSONDocument) throws {
         var fields = try JSONFields(json, in: document, what: "state")
         name = try fields.string("name")
-        heads = try OpContract.expression(fields.required("heads"), document)
-        width = try OpContract.expression(fields.required("width"), document)
+        if let dims = try fields.optionalArray("dims") {
+            guard dims.count == 2, json["heads"] == nil, json["width"] == nil else {
+                throw fields.fail("'dims' is [heads, width] of a token's rows, in place of the keys 'heads' and 'width'", at: json["dims"])
+            }
+            (heads, width) = (try OpContract.expression(dims[0], document), try OpContract.expression(dims[1], document))
+        } else {
+            heads = try OpContract.expression(fields.required("heads"), document)
+            width = try OpContract.expression(fields.required("width"), document)
+        }
         multipleOf = try fields.optionalDouble("multiple_of")
         help = try fields.optionalString("help") ?? ""
         try fields.finish()

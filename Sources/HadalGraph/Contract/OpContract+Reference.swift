@@ -6,7 +6,7 @@ extension OpContract {
 
     /// Reads the key `reference`: `"cpu"`, `"vulkan"` or `{"expression": {"<output>": "<expression>"}}`.
     static func reference(
-        _ json: JSON, _ document: JSONDocument, inputs: [Input], outputs: [Output], attributes: [AttributeSpec], states: [State]
+        _ json: JSON, _ document: JSONDocument, inputs: [Input], outputs: [Output], attributes: [AttributeSpec], states: [State], require: [Expression]
     ) throws -> Reference {
         if let backend = json.string {
             guard definingBackends.contains(backend) else {
@@ -30,7 +30,7 @@ extension OpContract {
             }
             guard output.count == nil else { throw given.fail("output '\(output.name)' repeats, which an expression cannot say", at: member.value) }
             let expression = try Self.expression(member.value, document)
-            try checkNames(of: expression, output, inputs, attributes) { given.fail($0, at: member.value) }
+            try checkNames(of: expression, output, inputs, attributes, require) { given.fail($0, at: member.value) }
             expressions[output.name] = expression
         }
         if let missing = outputs.first(where: { expressions[$0.name] == nil }) { throw given.fail("output '\(missing.name)' has no expression") }
@@ -40,16 +40,30 @@ extension OpContract {
     /// What an expression names beside inputs and attributes: extents of the output, and `index.EXTENT`, where along it an element lies.
     package static let indexPrefix = "index."
 
+    /// Whether an input's dim may stand for an output's of the same place although it is shorter: where `require` says that the output's
+    /// is a multiple of it, as in `D % heads == 0`. Then each element of the input goes with so many neighbours of the output.
+    package static func isGrouped(_ dim: Expression, of extent: String, _ require: [Expression]) -> Bool {
+        func plain(_ text: String) -> String { text.filter { $0 != " " } }
+        return require.contains { condition in
+            ["\(extent)%\(plain(dim.text))==0", "\(extent)%(\(plain(dim.text)))==0"].contains(plain(condition.text))
+        }
+    }
+
     private static func checkNames(
-        of expression: Expression, _ output: Output, _ inputs: [Input], _ attributes: [AttributeSpec], _ fail: (String) -> HadalError
+        of expression: Expression, _ output: Output, _ inputs: [Input], _ attributes: [AttributeSpec], _ require: [Expression],
+        _ fail: (String) -> HadalError
     ) throws {
         let extents = Set(output.dims.compactMap(\.bareName)).union(inputs.flatMap { $0.dims.compactMap(\.bareName) })
         for name in expression.names.sorted() {
             if let input = inputs.first(where: { $0.name == name }) {
-                for dim in input.dims where dim.constant != .int(1) {
-                    guard let extent = dim.bareName, output.dims.contains(where: { $0.bareName == extent }) else {
-                        throw fail("an element of '\(output.name)' has no one element of '\(name)' to go with it: '\(dim.text)' is none of its own extents")
-                    }
+                for (place, dim) in input.dims.enumerated() where dim.constant != .int(1) {
+                    if let extent = dim.bareName, output.dims.contains(where: { $0.bareName == extent }) { continue }
+                    let isAligned = input.dims.count == output.dims.count
+                    let other = isAligned ? output.dims[place].bareName : nil
+                    if let other, isGrouped(dim, of: other, require) { continue }
+                    let way = other.map { ". Where \($0) is a multiple of it, \"require\": [\"\($0) % \(dim.text) == 0\"] makes each go with its share of neighbours" }
+                    throw fail(
+                        "an element of '\(output.name)' has no one element of '\(name)' to go with it: '\(dim.text)' is none of its own extents\(way ?? "")")
                 }
             } else if name.hasPrefix(indexPrefix) {
                 let extent = String(name.dropFirst(indexPrefix.count))
