@@ -13,10 +13,11 @@ import TestSupport
         defer { Fixtures.remove(folder) }
         try Fixtures.write(
             """
-            {"hadal": "architecture/1", "name": "roped", "model": {"layers": 0, "width": 64, "context_length": 9, "vocabulary_size": 4},
+            {"hadal": "architecture/1", "name": "roped", "model": {"layers": 0, "width": 64, "context_length": 9, "vocabulary_size": 64},
              "weights": {"embed": {"safetensors": "e", "shape": [4, 64]}}, "rope": {"t": \(fields.text())},
              "graph": [{"op": "embedding", "in": "tokens", "weight": "embed", "out": "x"},
-                       {"op": "rope", "in": ["x", "positions"], "table": "t", "heads": 1, "out": "logits"}]}
+                       {"op": "rope", "in": ["x", "positions"], "table": "t", "heads": 1, "out": "x"},
+                       {"op": "gather_rows", "in": ["x", "rows"], "out": "logits"}]}
             """, to: "\(folder)/roped.json")
         let model = try FakeModel(config: "{}", tensors: [("e", .f32, [4, 64])])
         let match = try ArchitectureLibrary().match(model, file: "\(folder)/roped.json")

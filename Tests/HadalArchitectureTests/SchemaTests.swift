@@ -22,7 +22,7 @@ import TestSupport
         #expect(keys(definitions["transform"]) == Set(TransformStep.names))
         let node = definitions["statement"]?["oneOf"]?.array?.first
         #expect(keys(node) == Set(Statement.NodeSpec.keys))
-        let types = Set((definitions["parameter"]?["anyOf"]?.array?.last?["properties"]?["type"]?["enum"]?.array ?? []).compactMap(\.string))
+        let types = Set((definitions["parameter"]?["anyOf"]?.array?.last?["properties"]?["type"]?["anyOf"]?.array?.first?["enum"]?.array ?? []).compactMap(\.string))
         #expect(types == Set(ParameterSpec.Kind.allCases.flatMap { [$0.rawValue, $0.rawValue + "[]"] }))
         let kinds = (definitions["state"]?["properties"]?["kind"]?["enum"]?.array ?? []).compactMap(\.string)
         #expect(Set(kinds) == Set(StateSpec.Kind.allCases.map(\.rawValue)))
@@ -53,5 +53,66 @@ import TestSupport
             #expect(report.problems.isEmpty, "\(entry.name): \(report.problems)")
             #expect(report.notes.isEmpty, "\(entry.name): \(report.notes)")
         }
+    }
+
+    @Test func everyDescriptionAndExampleFits() throws {
+        let schema = JSONSchema(root: schema)
+        for description in try DocumentationTests.descriptions() {
+            #expect(try schema.fault(description.root) == nil, "\(description.file)")
+        }
+        for path in ["granite", "latent", "mixtral", "olmo2", "parallel", "smollm3"] {
+            #expect(try schema.fault(JSONDocument(parsing: Families.text("families/\(path).json"), file: path).root) == nil, "\(path)")
+        }
+    }
+
+    @Test(arguments: [
+        (#""params": null, "state": null, "graph": null, "rope": {"main": null}, "match": null, "variants": null"#, true),
+        (#""params": {"a": {"type": ["bool", "string"], "config": "x", "index": null, "map": null}}"#, true),
+        (#""params": {"a": {"type": ["bool"], "config": "x"}}"#, false),
+        (#""params": {"a": {"type": ["bool", "string[]"], "config": "x"}}"#, false),
+        (#""params": {"a": {"type": "number", "config": "x"}}"#, false),
+        (#""state": {"kv": {"kind": "recurrent"}}"#, false),
+        (#""weights": {"w": {"shape": [1], "safetensors": {"name": "t", "transform": null, "stored": null}}}"#, true),
+        (#""blocks": {"b": [{"op": "scale", "in": "x", "factor": null, "out": "x"}]}"#, false),
+        (#""blocks": {"b": [{"op": "scale", "in": "x", "factor": "null", "out": "x"}]}"#, true),
+        (#""blocks": {"b": [{"op": "scale", "in": "x", "factor": 2}]}"#, false),
+        (#""wieghts": {}"#, false),
+    ])
+    func theSchemaSaysWhatTheProgramSays(members: String, isLegal: Bool) throws {
+        let text = "{\"hadal\": \"architecture/1\", \"name\": \"sample\", \"extends\": \"llama\", \(members)}"
+        #expect(try JSONSchema(root: schema).fault(JSONDocument(parsing: text, file: "sample").root) == nil ? isLegal : !isLegal)
+        try Fixtures.withLibrary(["sample": text]) { library, folder in
+            let refusal = try OneCheckerTests.first { _ = try library.description(file: "\(folder)/sample.json"); return nil }
+            #expect((refusal == nil) == isLegal, "\(refusal.map(\.description) ?? "accepted")")
+        }
+    }
+
+    /// What the program takes, the schema allows; and an unknown key the schema refuses as the program does.
+    @Test func mutatedDescriptions() throws {
+        let catalogue = try OpCatalogue.load()
+        let schema = JSONSchema(root: schema)
+        let library = try ArchitectureLibrary()
+        let folder = try Fixtures.temporaryDirectory()
+        defer { Fixtures.remove(folder) }
+        var random = SeededGenerator(seed: 4)
+        let subjects = try OneCheckerTests.subjects()
+        var (taken, unknown) = (0, 0)
+        for round in 0..<1200 {
+            let subject = subjects[round % subjects.count]
+            let mutated = OneCheckerTests.mutated(try JSONDocument(parsing: subject.text, file: subject.name).root, &random)
+            let file = "\(folder)/\(subject.name).json"
+            try Fixtures.write(mutated.text(), to: file)
+            defer { Fixtures.remove(file) }
+            let refusal = try OneCheckerTests.first { try library.check(file: file, catalogue: catalogue).problems.first }
+            let fault = try schema.fault(JSONDocument(parsing: mutated.text(), file: "mutated").root)
+            if refusal == nil {
+                taken += 1
+                #expect(fault == nil, "\(subject.name): \(mutated.text())")
+            } else if let refusal, refusal.message.contains("unknown key"), refusal.place?.file == file {
+                unknown += 1
+                #expect(fault != nil, "\(refusal): \(mutated.text())")
+            }
+        }
+        #expect(taken > 150 && unknown > 5, "\(taken) \(unknown)")
     }
 }

@@ -19,11 +19,11 @@ import TestSupport
         }
         let text = """
             {"hadal": "architecture/1", "name": "sample", "model": {"layers": 1, "width": 1, "context_length": 8, "vocabulary_size": 1},
-             "weights": {"w": {"safetensors": \(source), "shape": \(shape)}},
-             "graph": [{"op": "embedding", "in": "tokens", "weight": "w", "out": "logits"}]}
+             "weights": {"w": {"safetensors": \(source), "shape": \(shape)}, "head": {"safetensors": "head", "shape": [1, 1]}},
+             "graph": [{"op": "embedding", "in": "tokens", "weight": "w", "label": "logits", "out": "x"}, {"op": "embedding", "in": "rows", "weight": "head", "out": "logits"}]}
             """
         return try Fixtures.withLibrary(["sample": text]) { library, folder in
-            let model = try FakeModel(config: "{}", tensors: tensors, data: all)
+            let model = try FakeModel(config: "{}", tensors: tensors + [("head", .f32, [1, 1])], data: all)
             let built = try library.match(model, file: "\(folder)/sample.json").build(model, catalogue: OpCatalogue.load())
             let binding = try #require(built.weights["w"] ?? built.weights["w.f32"])
             let data = try binding.materialise(from: model)
@@ -78,13 +78,13 @@ import TestSupport
         (#"{"name": "t", "transform": [{"rows": [3, 5]}]}"#, "[2, 2]", "has no rows 3 to 5"),
         (#"{"name": "t", "transform": [{"rows": [2, 4]}]}"#, "[4, 2]", "rows 2..<4 of t comes to shape [2, 2]; weight 'w' wants [4, 2]"),
         (#"{"name": "t", "transform": [{"reshape": [3, 3]}]}"#, "[3, 3]", "cannot be reshaped"),
-        (#"{"name": "t", "transform": [{"transpose": [1, 0, 2]}]}"#, "[4, 2]", "cannot be transposed"),
+        (#"{"name": "t", "transform": [{"transpose": [1, 0, 2]}]}"#, "[4, 2]", "comes to 3 extents, 'shape' has 2"),
         (#"{"name": "t", "transform": [{"rotary": {"heads": 3, "dim": 2, "to": "half"}}]}"#, "[4, 2]", "does not hold 3 heads"),
         (#"{"name": "t", "transform": [{"rws": [3, 5]}]}"#, "[2, 2]", "did you mean 'rows'?"),
         (#"{"concat": ["t", "long"], "axis": 1}"#, "[4, 4]", "cannot be joined"),
         (#"{"stack": "e.{i}", "index": "i", "count": 100000}"#, "[2, 2]", "between 1 and"),
         ("\"count\"", "[4, 2]", "is I64"),
-        ("\"{gone}.t\"", "[4, 2]", "is neither an index here nor an alias"),
+        ("\"{gone}.t\"", "[4, 2]", "is neither an index, an alias nor an integer parameter"),
         ("\"t\"", "[\"4611686018427387904 * 4\", 2]", "integer overflow"),
     ])
     func faults(source: String, shape: String, message: String) throws {

@@ -75,6 +75,39 @@ struct CommandTests {
         #expect(bench["bytes_per_token"]?.int == wanted)
     }
 
+    @Test func inspectListsTheTensorsOfAnUnknownArchitecture() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(atPath: llama, toPath: "\(folder)/model")
+        let path = "\(folder)/model/config.json"
+        let config = try String(contentsOfFile: path, encoding: .utf8)
+        try config.replacingOccurrences(of: "\"llama\"", with: "\"martian\"").write(toFile: path, atomically: true, encoding: .utf8)
+        let text = try succeed(["inspect", "\(folder)/model"])
+        #expect(text.contains("unknown model_type \"martian\"") && text.contains("model.layers.0.self_attn.q_proj.weight"), "\(text)")
+        let report = try json(try succeed(["inspect", "\(folder)/model", "--json"]))
+        #expect(report["architecture"]?.isNull == true && report["unknown"]?.string?.contains("martian") == true)
+        let known = try json(try succeed(["inspect", llama, "--json"]))
+        #expect(report["tensors"] == known["tensors"] && report["parameter_count"] == known["parameter_count"] && (known["tensors"]?.array?.count ?? 0) > 10)
+        // What a description named for it says is no such case.
+        #expect(try CommandRun(["inspect", "\(folder)/model", "--architecture", "\(folder)/none.json"]).status == 1)
+    }
+
+    /// LFM2 as docs/kernels.md describes it, with its op: the same tokens as the reference implementation.
+    @Test(.enabled(if: Fixtures.goldens != nil && KernelDirectory.compiler != nil, "needs the goldens beside the checkout, and a C compiler"))
+    func theOpWithStateOfThePage() throws {
+        let model = "\(Fixtures.goldens ?? "")/models/lfm2"
+        let extra = ["--architecture", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]
+        #expect(try succeed(["arch", "check", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]).contains("can be used"))
+        let golden = try SafetensorsFile(path: "\(model)/golden.safetensors")
+        func ids(_ name: String) throws -> [Int64] {
+            let tensor = try #require(golden.tensors.first { $0.name == name })
+            return UnsafeRawBufferPointer(rebasing: golden.source.bytes[tensor.range]).bindMemory(to: Int64.self).map { $0 }
+        }
+        let tokens = try ids("input_ids").map(String.init).joined(separator: ",")
+        let made = try succeed(["generate-ids", model, "--tokens", tokens, "-n", "16"] + extra)
+        #expect(made.contains(try ids("greedy").map(String.init).joined(separator: ", ")), "\(made)")
+    }
+
     @Test func inspectAndPlan() throws {
         let inspect = try json(try succeed(["inspect", llama, "--json"]))
         #expect(inspect["architecture"]?.string == "llama" && inspect["layers"]?.int == 3)

@@ -18,7 +18,9 @@ import TestSupport
         ("round(2.5)", .int(3)), ("abs(-4)", .int(4)), ("sqrt(16)", .float(4)), ("pow(2, 10)", .float(1024)), ("log(exp(1))", .float(1)),
         ("has(n) && !has(none) && !has(unknown)", .bool(true)), ("none == null", .bool(true)), ("text == 'abc'", .bool(true)),
         ("text != 'abd'", .bool(true)), ("a.b", .int(1)), ("1e3", .float(1000)), ("- - 3", .int(3)), ("on || 1 / 0 > 0", .bool(true)),
-        ("has(unknown) ? unknown : 0", .int(0)), ("text[1]", .string("b")), ("len(text)", .int(3)),
+        ("has(unknown) ? unknown : 0", .int(0)), ("text[1]", .string("b")), ("text[0]", .string("a")), ("text[len(text) - 1] == 'c'", .bool(true)), ("len('MEM*-E')", .int(6)),
+        ("'ä*'[1]", .string("*")), ("list == [3, 4.0, 5]", .bool(true)), ("list == none || none == list", .bool(false)), ("contains(list, 4.0)", .bool(true)),
+        ("contains([none, 1], none)", .bool(true)), ("on == 1", .bool(false)), ("n == 'x'", .bool(false)),
     ])
     func evaluates(text: String, wanted: ExpressionValue) throws { #expect(try Self.value(text) == wanted) }
 
@@ -28,6 +30,9 @@ import TestSupport
         ("9223372036854775807 + 1", "overflow"), ("-9223372036854775807 - 2", "overflow"), ("99999999999999999999", "too large"), ("on + 1", "wants numbers"),
         ("n ? 1 : 2", "wants a boolean"), ("list[3]", "outside an array"), ("list[-1]", "outside an array"), ("n[0]", "only an array"), ("text[3]", "outside a text of 3"), ("sqrt(-1)", "negative"),
         ("log(0)", "positive"), ("int(1e300)", "out of range"), ("!n", "does not apply"), ("'a' < 'b'", "wants numbers"), ("sum(n)", "wants an array"),
+        ("text[3]", "outside a text of 3 characters"), ("text[-1]", "outside a text"), ("text['a']", "must be an integer"), ("list == 'x'", "never equal to 'x': compare an entry"),
+        ("3 != list", "never equal to 3"), ("list == on", "never equal"), ("contains(text, 'a')", "takes a list and a value, not a string"),
+        ("contains(list, list)", "never equal"), ("len(n)", "takes a list or a text"),
     ])
     func refuses(text: String, message: String) {
         let error = #expect(throws: HadalError.self) { _ = try Self.value(text) }

@@ -38,7 +38,7 @@ extension BuildContext {
                 let place = source.configuration?.place(of: json)
                 guard let value = ExpressionValue(json) else {
                     throw HadalError(
-                        .mismatch, "\(path) (parameter \(spec.name)) is an object, not \(Self.wanted(spec))", at: place)
+                        .mismatch, "\(path) (parameter \(spec.name)) is an object, not \(spec.wanted)", at: place)
                 }
                 return (value, "config.json \(path)", place)
             }
@@ -89,55 +89,11 @@ extension BuildContext {
         return .array(try (0..<count).map { try formula.evaluate(scope([spec.index: $0])) })
     }
 
-    static func wanted(_ spec: ParameterSpec) -> String {
-        let one =
-            switch spec.kind {
-            case .int: "an integer"
-            case .float: "a number"
-            case .bool: "true or false"
-            case .string: "a string"
-            case .any: "a scalar"
-            }
-        return spec.isList ? "a list, each \(one)" : one
-    }
-
     private func check(_ value: ExpressionValue, _ spec: ParameterSpec, origin: String, place: Place) throws -> ExpressionValue {
         // Only a default or a derivation can say null; files that say null are passed over.
         if value.isNull { return .null }
-        func bad(_ wanted: String, _ value: ExpressionValue) -> HadalError {
-            HadalError(.mismatch, "parameter \(spec.name) (\(origin)) must be \(wanted), not \(value)", at: place)
-        }
         func one(_ value: ExpressionValue) throws -> ExpressionValue {
-            var value = value
-            if !spec.map.isEmpty, case .string(let text) = value {
-                guard let entry = spec.map.first(where: { $0.from == text }) else {
-                    throw HadalError(
-                        .unsupported, "\(origin) is '\(text)', which \(description.name) does not know", at: place,
-                        hint: Suggestion.hint(for: text, among: spec.map.map(\.from)))
-                }
-                value = entry.to
-            }
-            switch spec.kind {
-            case .int:
-                guard let i = value.int else { throw bad("an integer", value) }
-                value = .int(i)
-            case .float:
-                guard let d = value.double, d.isFinite else { throw bad("a number", value) }
-                value = .float(d)
-            case .bool: guard value.bool != nil else { throw bad("true or false", value) }
-            case .string: guard value.string != nil else { throw bad("a string", value) }
-            case .any:
-                if value.array != nil { throw bad("a scalar", value) }
-                if case .float(let d) = value, !d.isFinite { throw bad("a number", value) }
-            }
-            if let d = value.double {
-                if let minimum = spec.minimum, d < minimum { throw bad("at least \(Self.short(minimum))", value) }
-                if let maximum = spec.maximum, d > maximum { throw bad("at most \(Self.short(maximum))", value) }
-            }
-            if !spec.choices.isEmpty, !spec.choices.contains(value) {
-                throw bad("one of \(spec.choices.map(\.description).joined(separator: ", "))", value)
-            }
-            return value
+            try spec.checked(value, origin: origin, place: place, family: description.name)
         }
         if let per = spec.per {
             let count = try per.int(scope(), "'per' of parameter \(spec.name)", in: 0...Limits.arrayLength)
@@ -149,7 +105,7 @@ extension BuildContext {
             return .array(try items.map { $0.isNull ? .null : try one($0) })
         }
         if spec.isList {
-            guard let items = value.array, items.count <= Limits.arrayLength else { throw bad(Self.wanted(spec), value) }
+            guard let items = value.array, items.count <= Limits.arrayLength else { throw spec.mismatch(spec.wanted, value, origin, place) }
             return .array(try items.map(one))
         }
         // One value for every layer may be written once for each.
@@ -161,14 +117,12 @@ extension BuildContext {
             }
             return try one(first)
         }
-        if spec.kind == .any, let items = value.array {
-            guard items.count <= Limits.arrayLength else { throw bad("a shorter list", value) }
+        if spec.kind == .any, spec.alternatives.isEmpty, let items = value.array {
+            guard items.count <= Limits.arrayLength else { throw spec.mismatch("a shorter list", value, origin, place) }
             return .array(try items.map(one))
         }
         return try one(value)
     }
-
-    static func short(_ number: Double) -> String { Int(exactly: number).map(String.init) ?? "\(number)" }
 
     /// Resolves every parameter, then checks the description's requirements.
     func resolveParameters() throws {

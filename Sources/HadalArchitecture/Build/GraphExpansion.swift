@@ -18,6 +18,12 @@ struct GraphExpansion {
     private var weightIndex: [String: Int] = [:]
     private var stateIndex: [String: Int] = [:]
     private var takenNames: Set<String> = []
+    /// The statements that led to the one at hand; at an error, to that.
+    private var trail: [Place] = []
+    /// Values that a condition has kept from being made.
+    private var skipped: [String: GraphSpec.Skip] = [:]
+    /// The repetition in which nodes first used a state that has no layers.
+    private var stateUsers: [String: [String: Int]] = [:]
 
     init(_ context: BuildContext, _ catalogue: OpCatalogue, _ spec: GraphSpec) {
         self.context = context
@@ -28,7 +34,14 @@ struct GraphExpansion {
 
     private var scope: BuildContext.Scope { context.scope(indices) }
 
+    /// - Throws: `HadalError` at the line that is at fault, of the last file where that changes what is inherited.
     mutating func run() throws -> Graph {
+        do { return try build() } catch let error as HadalError {
+            throw Blame(context.description.document)?.own(error, trail: trail) ?? error
+        }
+    }
+
+    private mutating func build() throws -> Graph {
         for (name, dim) in GraphSpec.standardInputs { variables[name] = builder.input(name, dtype: .i32, dims: [dim]) }
         for input in spec.inputs {
             let dims = try input.dims.map { formula -> Dim in
@@ -44,11 +57,20 @@ struct GraphExpansion {
         try expand(spec.body)
         for output in spec.outputs {
             guard let value = variables[output] else {
+                if let skip = skipped[output] { throw GraphSpec.skippedValue(output, skip, at: spec.place) }
                 throw HadalError(.notFound, "graph '\(spec.name)' makes no '\(output)'", at: spec.place)
             }
+            if output == GraphSpec.logits { try checkLogits(builder.graph.values[value].dims) }
             builder.output(value)
         }
         return builder.graph
+    }
+
+    private func checkLogits(_ dims: [Dim]) throws {
+        let vocabulary = try context.description.facts?.vocabularySize.int(scope, "vocabulary_size") ?? 0
+        guard dims != [.rows, .fixed(vocabulary)] else { return }
+        let shape = "[" + dims.map(\.description).joined(separator: ", ") + "]"
+        throw spec.wrongLogits(dims.first == .rows ? "\(shape), and V is \(vocabulary)" : shape, at: spec.place)
     }
 
     private mutating func step(_ place: Place) throws {
@@ -60,67 +82,71 @@ struct GraphExpansion {
 
     private mutating func expand(_ body: [Statement]) throws {
         for statement in body {
-            switch statement {
-            case .node(let node):
-                try step(node.place)
-                if let when = node.when, try !when.bool(scope, "'when'") { continue }
-                try add(node)
-            case .block(let name, let when, let place):
+            try step(statement.place)
+            trail.append(statement.place)
+            if let when = statement.when, try !when.bool(scope, "'when'") {
+                let skip = GraphSpec.Skip(when: when, label: path.joined(separator: "."))
+                for name in statement.outputs(in: context.description) where variables[name] == nil { skipped[name] = skip }
+            } else {
+                try expand(statement)
+            }
+            // Left as it is where an error is thrown: that is where it leads.
+            trail.removeLast()
+        }
+    }
+
+    private mutating func expand(_ statement: Statement) throws {
+        switch statement {
+        case .node(let node): try add(node)
+        case .block(let name, _, let place):
+            guard let block = context.description.block(name) else {
+                throw HadalError(
+                    .notFound, "unknown block '\(name)'", at: place,
+                    hint: Suggestion.hint(for: name, among: context.description.blocks.map(\.name)))
+            }
+            guard !blockStack.contains(name) else {
+                throw HadalError(.malformed, "block '\(name)' contains itself: \((blockStack + [name]).joined(separator: " -> "))", at: place)
+            }
+            guard blockStack.count < Limits.blockDepth else {
+                throw HadalError(.limitExceeded, "blocks nested deeper than \(Limits.blockDepth)", at: place)
+            }
+            blockStack.append(name)
+            path.append(name)
+            try expand(block)
+            path.removeLast()
+            blockStack.removeLast()
+        case .repeated(let count, let from, let index, let label, _, let body, let place):
+            let n = try count.int(scope, "'repeat'", in: 0...Limits.nodes)
+            let first = try from?.int(scope, "'from'", in: 0...Limits.nodes) ?? 0
+            guard indices[index] == nil else {
+                throw HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)
+            }
+            guard indices.count < Limits.repeatDepth else {
+                throw HadalError(.limitExceeded, "'repeat' nested deeper than \(Limits.repeatDepth)", at: place)
+            }
+            for i in first..<first + n {
                 try step(place)
-                if let when, try !when.bool(scope, "'when'") { continue }
-                guard let block = context.description.block(name) else {
-                    throw HadalError(
-                        .notFound, "unknown block '\(name)'", at: place,
-                        hint: Suggestion.hint(for: name, among: context.description.blocks.map(\.name)))
-                }
-                guard !blockStack.contains(name) else {
-                    throw HadalError(.malformed, "block '\(name)' contains itself: \((blockStack + [name]).joined(separator: " -> "))", at: place)
-                }
-                guard blockStack.count < Limits.blockDepth else {
-                    throw HadalError(.limitExceeded, "blocks nested deeper than \(Limits.blockDepth)", at: place)
-                }
-                blockStack.append(name)
-                path.append(name)
-                try expand(block)
+                indices[index] = i
+                path.append("\(label).\(i)")
+                try expand(body)
                 path.removeLast()
-                blockStack.removeLast()
-            case .repeated(let count, let from, let index, let label, let when, let body, let place):
-                try step(place)
-                if let when, try !when.bool(scope, "'when'") { continue }
-                let n = try count.int(scope, "'repeat'", in: 0...Limits.nodes)
-                let first = try from?.int(scope, "'from'", in: 0...Limits.nodes) ?? 0
-                guard indices[index] == nil else {
-                    throw HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)
-                }
-                guard indices.count < Limits.repeatDepth else {
-                    throw HadalError(.limitExceeded, "'repeat' nested deeper than \(Limits.repeatDepth)", at: place)
-                }
-                for i in first..<first + n {
-                    try step(place)
-                    indices[index] = i
-                    path.append("\(label).\(i)")
-                    try expand(body)
-                    path.removeLast()
-                }
-                indices[index] = nil
-            case .hidden(let name, let value, let when, let place):
-                try step(place)
-                if let when, try !when.bool(scope, "'when'") { continue }
-                guard let index = variables[value] else { throw unknownValue(value, place) }
-                let (names, unknown) = name.expanded { indices[$0].map { [String($0)] } }
-                guard let text = names.first, unknown == nil else {
-                    throw HadalError(.notFound, "'{\(unknown ?? "")}' is no index here", at: place)
-                }
-                guard hidden.updateValue(index, forKey: "hidden.\(text)") == nil else {
-                    throw HadalError(.malformed, "'hidden.\(text)' is named twice", at: place)
-                }
+            }
+            indices[index] = nil
+        case .hidden(let name, let value, _, let place):
+            let index = try variable(value, place)
+            let (names, unknown) = name.expanded { indices[$0].map { [String($0)] } }
+            guard let text = names.first, unknown == nil else {
+                throw HadalError(.notFound, "'{\(unknown ?? "")}' is no index here", at: place)
+            }
+            guard hidden.updateValue(index, forKey: "hidden.\(text)") == nil else {
+                throw HadalError(.malformed, "'hidden.\(text)' is named twice", at: place)
             }
         }
     }
 
     private func unknownValue(_ name: String, _ place: Place) -> HadalError {
-        HadalError(
-            .notFound, "no value '\(name)' has been made here", at: place, hint: Suggestion.hint(for: name, among: Array(variables.keys)))
+        if let skip = skipped[name] { return GraphSpec.skippedValue(name, skip, at: place) }
+        return GraphSpec.unknownValue(name, among: Array(variables.keys), context.description, at: place)
     }
 
     private mutating func uniqueName(_ name: String) -> String {
@@ -145,7 +171,11 @@ struct GraphExpansion {
         for (name, formula) in members.attributes {
             let value = try formula.evaluate(scope)
             // Null leaves an attribute at its default.
-            if !value.isNull { attributes[name] = value }
+            if value.isNull { continue }
+            do { _ = try contract.attributes.first { $0.name == name }?.attribute(from: value) } catch let error as HadalError {
+                throw HadalError(error.code, "\(label): \(contract.name): \(error.message)", at: formula.place)
+            }
+            attributes[name] = value
         }
         var operands = try operands(node, contract, members, label: label)
         if let table = node.table { try useTable(table, contract, &operands, &attributes, label: label) }
@@ -193,7 +223,14 @@ struct GraphExpansion {
                 .notFound, "\(label): no weight '\(name)'", at: place,
                 hint: Suggestion.hint(for: name, among: context.description.weights.map(\.name)))
         }
-        guard let weight = try context.weight(weightSpec, indices, wanted: label) else {
+        let found: ResolvedWeight?
+        do { found = try context.weight(weightSpec, indices, wanted: label) } catch let error as HadalError
+            where !context.description.isBuiltIn && error.place?.file != weightSpec.place.file
+        {
+            let hint = [error.hint, "'\(name)' is described at \(weightSpec.place)"].compactMap { $0 }.joined(separator: "; ")
+            throw HadalError(error.code, error.message, at: error.place, hint: hint)
+        }
+        guard let weight = found else {
             guard input.optional else {
                 throw HadalError(.mismatch, "\(label): '\(input.name)' needs weight '\(name)', which this model does not have", at: place)
             }
@@ -249,10 +286,7 @@ struct GraphExpansion {
     }
 
     private mutating func states(_ node: Statement.NodeSpec, _ contract: OpContract, label: String) throws -> [Int] {
-        guard let name = node.state else {
-            guard contract.states.isEmpty else { throw HadalError(.mismatch, "\(label): op \(contract.name) needs a 'state'", at: node.place) }
-            return []
-        }
+        guard let name = node.state else { return [] }
         guard let spec = context.description.states.first(where: { $0.name == name }) else {
             throw HadalError(
                 .notFound, "\(label): no state '\(name)'", at: node.place,
@@ -270,6 +304,17 @@ struct GraphExpansion {
             }
             local[spec.index] = number
             instance += ".\(number)"
+        } else if let index = node.stateIndex {
+            let number = try index.int(scope, "'state_index'")
+            guard number == 0 else {
+                throw HadalError(.mismatch, "\(label): state '\(name)' has no 'layers', so it has no number \(number)", at: node.place)
+            }
+        } else {
+            // One cache for the nodes of one repetition. Those of another would write over what these remember.
+            guard stateUsers[name, default: indices] == indices else {
+                throw GraphSpec.sharedState(name, at: node.place, declared: spec.place)
+            }
+            stateUsers[name] = indices
         }
         let inner = context.scope(local)
         func extent(_ formula: Formula?, _ what: String) throws -> Int {

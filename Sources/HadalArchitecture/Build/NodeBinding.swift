@@ -14,7 +14,9 @@ struct NodeBinding {
         guard let contract = catalogue.contracts[node.op] else {
             throw HadalError(
                 .notFound, "unknown op '\(node.op)'", at: node.opPlace,
-                hint: Suggestion.hint(for: node.op, among: Array(catalogue.contracts.keys)))
+                hint: [
+                    Suggestion.hint(for: node.op, among: Array(catalogue.contracts.keys)), "an op of your own is found with --kernels DIR",
+                ].compactMap { $0 }.joined(separator: "; "))
         }
         return contract
     }
@@ -60,6 +62,10 @@ struct NodeBinding {
         }
         if node.state != nil, contract.states.isEmpty {
             throw HadalError(.mismatch, "op \(contract.name) has no state", at: node.place)
+        }
+        if node.state == nil, !contract.states.isEmpty { throw HadalError(.mismatch, "op \(contract.name) needs a 'state'", at: node.place) }
+        if let table = node.table, !contract.inputs.contains(where: { $0.name == "inv_freq" }) {
+            throw HadalError(.mismatch, "op \(contract.name) takes no 'table'", at: table.place)
         }
     }
 }

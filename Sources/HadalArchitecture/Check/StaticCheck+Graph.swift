@@ -1,27 +1,90 @@
 import HadalCore
 import HadalGraph
 
+/// Where a statement stands.
+struct StatementScope {
+    /// Indices that count here.
+    var indices: Set<String> = []
+    var blocks: [String] = []
+    /// Those around, the outermost first.
+    var loops: [Loop] = []
+    /// Whether a condition decides if what stands here is done.
+    var isConditional = false
+
+    struct Loop {
+        var index: String
+        /// How often, where the description says so; nil: a model says.
+        var count: Int?
+        /// At most so often, where the description says that.
+        var most: Int?
+        /// Whether some condition between the loop and here picks repetitions.
+        var isGuarded = false
+        var mayRepeat: Bool { most.map { $0 > 1 } ?? true }
+    }
+
+    func conditional(_ when: Formula?) -> StatementScope {
+        guard when != nil else { return self }
+        var copy = self
+        copy.isConditional = true
+        for i in copy.loops.indices { copy.loops[i].isGuarded = true }
+        return copy
+    }
+}
+
 extension StaticCheck {
     mutating func check(_ graph: GraphSpec) {
-        if let when = graph.when { names(when, []) }
-        var values = Set(GraphSpec.standardInputs.map(\.name))
+        if let when = graph.when { formula(when, [], .bool, "'when' of graph '\(graph.name)'") }
+        var values: [String: ValueShape] = [:]
+        for (name, dim) in GraphSpec.standardInputs { values[name] = ValueShape(dim, rank: 1, dtype: .i32) }
         for input in graph.inputs {
-            for formula in input.dims where formula.bareName != "T" && formula.bareName != "R" { names(formula, []) }
-            values.insert(input.name)
+            for dim in input.dims where dim.bareName != "T" && dim.bareName != "R" {
+                formula(dim, [], .number, "input '\(input.name)'", in: 1...(1 << 32))
+            }
+            let first = input.dims.first?.bareName
+            let rows: ValueShape.Rows = first == "T" ? .tokens : first == "R" ? .wanted : .other
+            values[input.name] = ValueShape(rows: rows, rank: input.dims.count, dtype: input.dtype)
         }
-        for feed in graph.feeds { names(feed.hidden, []) }
+        for feed in graph.feeds { check(feed, of: graph) }
         steps = 0
-        walk(graph.body, &values, [], [])
-        for output in graph.outputs where !values.contains(output) {
-            report(
-                HadalError(
-                    .notFound, "graph '\(graph.name)' makes no '\(output)'", at: graph.place,
-                    hint: Suggestion.hint(for: output, among: Array(values))))
+        skipped = [:]
+        namedHidden = [:]
+        valuesAreUncertain = false
+        walk(graph.body, &values, StatementScope())
+        for output in graph.outputs {
+            guard let shape = values[output] else {
+                if valuesAreUncertain { continue }
+                report(
+                    skipped[output].map { GraphSpec.skippedValue(output, $0, at: graph.place) }
+                        ?? HadalError(
+                            .notFound, "graph '\(graph.name)' makes no '\(output)'", at: graph.place,
+                            hint: Suggestion.hint(for: output, among: Array(values.keys))), cause: "value \(output)")
+                continue
+            }
+            guard output == GraphSpec.logits else { continue }
+            if !shape.rows.contains(.wanted), !shape.rows.contains(.other) {
+                report(graph.wrongLogits("[T, …]", at: shape.place ?? graph.place))
+            } else if let rank = shape.rank, rank != 2 {
+                report(graph.wrongLogits("\(rank) extents", at: shape.place ?? graph.place))
+            }
         }
     }
 
-    /// - Parameter values: names that some statement so far may have given a value.
-    private mutating func walk(_ body: [Statement], _ values: inout Set<String>, _ indices: Set<String>, _ blocks: [String]) {
+    private mutating func check(_ feed: GraphSpec.Feed, of graph: GraphSpec) {
+        names(feed.hidden, [])
+        guard let value = constant(feed.hidden) else { return }
+        guard value.int != nil || value.string != nil else {
+            return report(GraphSpec.wrongFeed(feed, value, graph: graph.name))
+        }
+        guard let name = value.string, graph.name != "main", !hiddenNames.contains(name) else { return }
+        let known = hiddenNames.map { "hidden.\($0)" }
+        report(
+            HadalError(
+                .notFound, "graph '\(graph.name)' is fed with hidden.\(name), which the main graph does not name", at: graph.place,
+                hint: Suggestion.hint(for: "hidden.\(name)", among: known)))
+    }
+
+    /// - Parameter values: those that some statement so far may have made.
+    private mutating func walk(_ body: [Statement], _ values: inout [String: ValueShape], _ scope: StatementScope) {
         for statement in body {
             steps += 1
             guard steps <= Limits.steps else {
@@ -30,137 +93,90 @@ extension StaticCheck {
                 }
                 return
             }
-            switch statement {
-            case .node(let node): check(node, &values, indices)
-            case .block(let name, let when, let place):
-                if let when { names(when, indices) }
-                usedBlocks.insert(name)
-                guard let block = description.block(name) else {
-                    report(
-                        HadalError(
-                            .notFound, "unknown block '\(name)'", at: place,
-                            hint: Suggestion.hint(for: name, among: description.blocks.map(\.name))))
-                    continue
-                }
-                guard !blocks.contains(name), blocks.count < Limits.blockDepth else {
-                    report(
-                        HadalError(
-                            .malformed, "block '\(name)' contains itself or lies too deep: \((blocks + [name]).joined(separator: " -> "))",
-                            at: place))
-                    continue
-                }
-                walk(block, &values, indices, blocks + [name])
-            case .repeated(let count, let from, let index, _, let when, let inner, let place):
-                if let from { names(from, indices) }
-                names(count, indices)
-                if let when { names(when, indices) }
-                if indices.contains(index) { report(HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)) }
-                walk(inner, &values, indices.union([index]), blocks)
-            case .hidden(let name, let value, let when, let place):
-                if let when { names(when, indices) }
-                hiddenNames.insert(name.text)
-                for placeholder in name.placeholders where !indices.contains(placeholder) {
-                    report(HadalError(.notFound, "'{\(placeholder)}' is no index here", at: place))
-                }
-                use(value, values, place)
+            if let when = statement.when { formula(when, scope.indices, .bool, "'when'") }
+            let before = values
+            trail.append(statement.place)
+            walk(statement, &values, scope.conditional(statement.when))
+            trail.removeLast()
+            guard let when = statement.when else { continue }
+            if constant(when)?.bool == false {
+                // What is never done makes nothing.
+                for name in statement.outputs(in: description) where before[name] == nil { skipped[name] = .init(when: when) }
+                values = before
+            } else {
+                values = before.merging(values) { $0.merged(with: $1) }
             }
         }
     }
 
-    private mutating func use(_ value: String, _ values: Set<String>, _ place: Place) {
-        guard !values.contains(value) else { return }
-        report(
-            HadalError(
-                .notFound, "no value '\(value)' has been made here", at: place, hint: Suggestion.hint(for: value, among: Array(values))))
-    }
-
-    private mutating func check(_ node: Statement.NodeSpec, _ values: inout Set<String>, _ indices: Set<String>) {
-        defer { values.formUnion(node.outputs) }
-        if let when = node.when { names(when, indices) }
-        if let index = node.stateIndex { names(index, indices) }
-        for name in node.inputs { use(name, values, node.place) }
-        do {
-            let contract = try NodeBinding.contract(node, catalogue)
-            let members = try NodeBinding(node, contract)
-            for (name, formula) in members.operands { check(name, formula, contract, values, indices) }
-            for (name, formula) in members.attributes { check(name, formula, contract, indices) }
-            let given = Set(members.attributes.map(\.name)).union(node.table == nil ? [] : ["rotary", "scale", "switch_length"])
-            for spec in contract.attributes where spec.defaultValue == nil && !given.contains(spec.name) {
-                throw HadalError(.mismatch, "op \(contract.name): attribute '\(spec.name)' is missing", at: node.place, hint: spec.help)
+    private mutating func walk(_ statement: Statement, _ values: inout [String: ValueShape], _ scope: StatementScope) {
+        switch statement {
+        case .node(let node): check(node, &values, scope)
+        case .block(let name, _, let place):
+            usedBlocks.insert(name)
+            guard let block = description.block(name) else {
+                valuesAreUncertain = true
+                return report(
+                    HadalError(
+                        .notFound, "unknown block '\(name)'", at: place, hint: Suggestion.hint(for: name, among: description.blocks.map(\.name))),
+                    cause: "block \(name)")
             }
-            if !contract.states.isEmpty {
-                guard let state = node.state else {
-                    throw HadalError(.mismatch, "op \(contract.name) needs a 'state'", at: node.place)
-                }
-                usedStates.insert(state)
-                guard let spec = description.states.first(where: { $0.name == state }) else {
-                    throw HadalError(
-                        .notFound, "no state '\(state)'", at: node.place,
-                        hint: Suggestion.hint(for: state, among: description.states.map(\.name)))
-                }
-                let count = spec.kind == .kv ? 2 : 1
-                guard count == contract.states.count else {
-                    throw HadalError(
-                        .mismatch, "op \(contract.name) wants \(contract.states.count == 2 ? "a kv" : "a latent") state; '\(state)' is \(spec.kind.rawValue)",
-                        at: node.place)
-                }
-                if spec.layers != nil, node.stateIndex == nil, !indices.contains(spec.index) {
-                    throw HadalError(.mismatch, "state '\(state)' needs an index; none named '\(spec.index)' here", at: node.place)
-                }
+            guard !scope.blocks.contains(name), scope.blocks.count < Limits.blockDepth else {
+                return report(
+                    HadalError(
+                        .malformed, "block '\(name)' contains itself or lies too deep: \((scope.blocks + [name]).joined(separator: " -> "))",
+                        at: place))
             }
-        } catch let error as HadalError { report(error) } catch {}
-        if let table = node.table { checkTable(table, indices) }
-    }
-
-    private mutating func checkTable(_ table: Formula, _ indices: Set<String>) {
-        guard let name = table.bareName else {
-            names(table, indices)
-            // Which one it comes to is known only with a model.
-            for spec in description.rope where table.text.contains("'\(spec.name)'") { usedTables.insert(spec.name) }
-            return
-        }
-        usedTables.insert(name)
-        if !description.rope.contains(where: { $0.name == name }) {
-            report(
-                HadalError(
-                    .notFound, "no rope table '\(name)'", at: table.place,
-                    hint: Suggestion.hint(for: name, among: description.rope.map(\.name))))
-        }
-    }
-
-    private mutating func check(
-        _ name: String, _ formula: Formula, _ contract: OpContract, _ values: Set<String>, _ indices: Set<String>
-    ) {
-        guard let bare = formula.bareName else {
-            names(formula, indices)
-            for spec in description.weights where formula.text.contains("'\(spec.name)'") { usedNames.insert(spec.name) }
-            return
-        }
-        guard contract.inputs.first(where: { $0.name == name })?.kind == .weight else { return use(bare, values, formula.place) }
-        usedNames.insert(bare)
-        if description.weight(bare) == nil {
-            report(
-                HadalError(
-                    .notFound, "no weight '\(bare)'", at: formula.place,
-                    hint: Suggestion.hint(for: bare, among: description.weights.map(\.name))))
+            var inner = scope
+            inner.blocks.append(name)
+            walk(block, &values, inner)
+        case .repeated(let count, let from, let index, _, _, let body, let place):
+            if let from { formula(from, scope.indices, .number, "'from'", in: 0...Limits.nodes) }
+            formula(count, scope.indices, .number, "'repeat'", in: 0...Limits.nodes)
+            if scope.indices.contains(index) { report(HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)) }
+            var inner = scope
+            inner.indices.insert(index)
+            // The index that its body asks for is another; the clash is reported.
+            if clashingIndices.contains(index) { inner.indices.insert("layer") }
+            inner.loops.append(.init(index: index, count: constant(count)?.int, most: most(count)))
+            let before = values
+            walk(body, &values, inner)
+            // It may not be done at all.
+            values = before.merging(values) { $0.merged(with: $1) }
+        case .hidden(let name, let value, _, let place):
+            hiddenNames.insert(name.text)
+            for placeholder in name.placeholders where !scope.indices.contains(placeholder) {
+                report(HadalError(.notFound, "'{\(placeholder)}' is no index here", at: place), cause: "name \(placeholder)")
+            }
+            checkTwice(name, scope, place)
+            use(value, values, place)
         }
     }
 
-    private mutating func check(_ name: String, _ formula: Formula, _ contract: OpContract, _ indices: Set<String>) {
-        guard let spec = contract.attributes.first(where: { $0.name == name }) else { return }
-        // A bare word where a string is wanted is mostly a string without its quotes.
-        if spec.kind == .string, let bare = formula.bareName, description.parameterIndex[bare] == nil, spec.choices.contains(bare) {
-            report(HadalError(.notFound, "unknown name '\(bare)'", at: formula.place, hint: "a string is written \"'\(bare)'\""))
-            return
+    /// A hidden state is named once.
+    private mutating func checkTwice(_ name: NamePattern, _ scope: StatementScope, _ place: Place) {
+        let again = HadalError(.malformed, "'hidden.\(name.text)' is named twice", at: place)
+        guard name.placeholders.isSubset(of: scope.loops.map(\.index)) else { return }
+        if let loop = scope.loops.first(where: { $0.mayRepeat && !$0.isGuarded && !name.placeholders.contains($0.index) }) {
+            let hint = loop.index == name.text ? "a name of each repetition is written \"{\(loop.index)}\"" : "the 'repeat' over '\(loop.index)' names it every time"
+            return report(HadalError(again.code, again.message, at: place, hint: hint))
         }
-        names(formula, indices)
-        var constant: ExpressionValue?
-        switch formula.kind {
-        case .constant(let value): constant = value
-        case .expression(let expression): constant = expression.constant
-        case .list: break
+        guard !scope.isConditional, scope.loops.isEmpty, name.placeholders.isEmpty else { return }
+        if let first = namedHidden[name.text] {
+            report(HadalError(again.code, again.message, at: place, hint: "first at \(first)"))
+        } else {
+            namedHidden[name.text] = place
         }
-        guard let constant, !constant.isNull else { return }
-        do { _ = try spec.attribute(from: constant) } catch let error as HadalError { report(error.located(at: formula.place)) } catch {}
+    }
+
+    mutating func use(_ value: String, _ values: [String: ValueShape], _ place: Place) {
+        guard values[value] == nil, !valuesAreUncertain else { return }
+        let error =
+            if let skip = skipped[value] {
+                GraphSpec.skippedValue(value, skip, at: place)
+            } else {
+                GraphSpec.unknownValue(value, among: Array(values.keys), description, at: place)
+            }
+        report(error, cause: "value \(value)")
     }
 }

@@ -1,29 +1,68 @@
 import HadalCore
 import HadalGraph
 
-/// Looks for faults in a description that no model is needed to find.
+/// Looks for faults in a description that no model is needed to find: the rules that `hadal arch check` applies, and loading before
+/// it looks at the model.
 struct StaticCheck {
     static let maximumProblems = 100
 
+    /// A fault, and how often it showed.
+    struct Finding {
+        var error: HadalError
+        /// What it is a fault of: further faults of one cause are counted and not told.
+        var cause: String
+        /// The statements that led to it, the outermost first.
+        var trail: [Place]
+        var more = 0
+    }
+
     let description: ArchitectureDescription
     let catalogue: OpCatalogue
-    var problems: [HadalError] = []
+    var findings: [Finding] = []
+    private var extraNotes: [String] = []
+    /// Positive while types are looked up whose faults are reported elsewhere.
+    var isQuiet = 0
+    var parameterTypes: [String: ValueType] = [:]
+    /// Parameters whose types depend on each other, at this moment.
+    var typesInProgress = 0
     var usedNames: Set<String> = []
     var usedBlocks: Set<String> = []
     var usedStates: Set<String> = []
     var usedTables: Set<String> = []
     var hiddenNames: Set<String> = []
     var indexNames: Set<String> = ["layer"]
+    /// Indices that are also names of something else, which is reported.
+    var clashingIndices: Set<String> = []
+    /// Whether something before makes values that cannot be known, as it is at fault itself: what is not there may be one of them.
+    var valuesAreUncertain = false
     var steps = 0
+    var trail: [Place] = []
+    /// Values of the graph at hand that a condition keeps from being made.
+    var skipped: [String: GraphSpec.Skip] = [:]
+    /// Hidden states of the graph at hand that are named whatever the model.
+    var namedHidden: [String: Place] = [:]
 
     init(_ description: ArchitectureDescription, _ catalogue: OpCatalogue) {
         self.description = description
         self.catalogue = catalogue
     }
 
-    mutating func report(_ error: HadalError) {
-        // A block that is used twice has its faults once.
-        if problems.count < Self.maximumProblems, !problems.contains(error) { problems.append(error) }
+    /// - Parameter cause: what the fault is a fault of; nil: itself.
+    mutating func report(_ error: HadalError, cause: String? = nil) {
+        let cause = cause ?? "\(error)"
+        if let known = findings.firstIndex(where: { $0.cause == cause }) {
+            // A block that is used twice has its faults once.
+            if findings[known].error.place != error.place { findings[known].more += 1 }
+        } else if findings.count < Self.maximumProblems {
+            findings.append(Finding(error: error, cause: cause, trail: trail))
+        }
+    }
+
+    mutating func note(_ text: String) { if !extraNotes.contains(text) { extraNotes.append(text) } }
+
+    /// Does `body`; whatever it throws is reported.
+    mutating func reporting(cause: String? = nil, _ body: (inout StaticCheck) throws -> Void) {
+        do { try body(&self) } catch let error as HadalError { report(error, cause: cause) } catch {}
     }
 
     mutating func run() -> CheckReport {
@@ -31,17 +70,43 @@ struct StaticCheck {
         for block in description.blocks { collectIndices(block.body) }
         for spec in description.parameters { check(spec) }
         checkCycles()
-        for requirement in description.require { names(requirement.condition, []) }
+        for requirement in description.require { formula(requirement.condition, [], .bool, "requirement") }
         for variant in description.variants { checkVariant(variant) }
         for spec in description.weights { check(spec) }
-        for state in description.states { for formula in state.formulas { names(formula, [state.index]) } }
+        checkTies()
+        for state in description.states { check(state) }
         for table in description.rope { check(table) }
-        for watched in description.watchedConfig + description.watchedGGUF { if let when = watched.when { names(when, []) } }
+        for watched in description.watchedConfig + description.watchedGGUF { if let when = watched.when { formula(when, [], .bool, "'when' of watched key '\(watched.key)'") } }
         checkFacts()
         for graph in description.graphs { check(graph) }
         return CheckReport(
-            name: description.name, problems: problems, notes: notes(), parameterCount: description.parameters.count,
-            weightCount: description.weights.count, graphNames: description.graphs.map(\.name))
+            name: description.name, problems: blamed(), notes: findings.isEmpty ? extraNotes + notes() : [], warnings: extraNotes,
+            parameterCount: description.parameters.count, weightCount: description.weights.count, graphNames: description.graphs.map(\.name))
+    }
+
+    /// The faults at the lines that cause them.
+    private func blamed() -> [HadalError] {
+        func counted(_ finding: Finding, _ error: HadalError) -> HadalError {
+            guard finding.more > 0 else { return error }
+            let hint = [error.hint, "and in \(finding.more) more place\(finding.more == 1 ? "" : "s")"].compactMap { $0 }.joined(separator: "; ")
+            return HadalError(error.code, error.message, at: error.place, hint: hint)
+        }
+        guard let blame = Blame(description.document), findings.contains(where: { blame.isInherited($0.error) }) else {
+            return findings.map { counted($0, $0.error) }
+        }
+        // What is wrong without the last file is no fault of it.
+        var below: [(raw: HadalError, told: HadalError)] = []
+        if let document = description.document.withoutLastLayer(),
+            let parent = try? ArchitectureDescription(document, files: Array(description.files.dropLast()))
+        {
+            var check = StaticCheck(parent, catalogue)
+            let told = check.run().problems
+            below = zip(check.findings.map(\.error), told).map { ($0, $1) }
+        }
+        return findings.map { finding in
+            if let own = below.first(where: { $0.raw.message == finding.error.message && $0.raw.place == finding.error.place }) { return own.told }
+            return counted(finding, blame.certain(finding.error, trail: finding.trail))
+        }
     }
 
     private mutating func collectIndices(_ body: [Statement]) {
@@ -49,7 +114,8 @@ struct StaticCheck {
             guard case .repeated(_, _, let index, _, _, let inner, let place) = statement else { continue }
             indexNames.insert(index)
             if description.parameterIndex[index] != nil || description.weightIndex[index] != nil {
-                report(HadalError(.malformed, "index '\(index)' is also a parameter or weight", at: place))
+                report(HadalError(.malformed, "index '\(index)' is also a parameter or weight", at: place), cause: "index \(index)")
+                clashingIndices.insert(index)
             }
             collectIndices(inner)
         }
@@ -59,146 +125,17 @@ struct StaticCheck {
     mutating func names(_ formula: Formula, _ indices: Set<String>) {
         for name in formula.names.sorted() {
             usedNames.insert(name)
-            if indices.contains(name) || description.parameterIndex[name] != nil || description.weightIndex[name] != nil { continue }
+            if indices.contains(name) || description.parameterIndex[name] != nil { continue }
+            if let weight = description.weight(name) {
+                needIndices(of: weight, indices, at: formula.place)
+                continue
+            }
             if name == "format" || name == "arch" || name.hasPrefix("config.") || name.hasPrefix("gguf.") { continue }
             let known = description.parameters.map(\.name) + description.weights.map(\.name) + Array(indices) + ["format"]
             report(
                 HadalError(
                     .notFound, "unknown name '\(name)' in \"\(formula.text)\"", at: formula.place,
-                    hint: Suggestion.hint(for: name, among: known)))
-        }
-    }
-
-    private mutating func check(_ spec: ParameterSpec) {
-        if let formula = spec.per { names(formula, []) }
-        let indices: Set<String> = spec.per == nil ? [] : [spec.index]
-        for formula in [spec.value, spec.fallback, spec.null].compactMap({ $0 }) { names(formula, indices) }
-        if let written = spec.written {
-            usedNames.insert(written)
-            if description.parameter(written) == nil {
-                report(
-                    HadalError(
-                        .notFound, "parameter '\(spec.name)': no parameter '\(written)'", at: spec.place,
-                        hint: Suggestion.hint(for: written, among: description.parameters.map(\.name))))
-            }
-        }
-        if let (weight, _) = spec.extent {
-            usedNames.insert(weight)
-            if description.weight(weight) == nil {
-                report(
-                    HadalError(
-                        .notFound, "parameter '\(spec.name)': no weight '\(weight)'", at: spec.place,
-                        hint: Suggestion.hint(for: weight, among: description.weights.map(\.name))))
-            }
-        }
-    }
-
-    private mutating func checkCycles() {
-        var done: Set<String> = []
-        var path: [String] = []
-        var faults: [HadalError] = []
-        func visit(_ spec: ParameterSpec) {
-            if done.contains(spec.name) { return }
-            if let start = path.firstIndex(of: spec.name) {
-                let cycle = (path[start...] + [spec.name]).joined(separator: " -> ")
-                faults.append(HadalError(.malformed, "parameters depend on each other: \(cycle)", at: spec.place))
-                return
-            }
-            guard path.count < Limits.parameterDepth else {
-                faults.append(
-                    HadalError(.limitExceeded, "parameters depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place))
-                return
-            }
-            path.append(spec.name)
-            let formulas = [spec.value, spec.fallback, spec.per, spec.null].compactMap { $0 }
-            for name in formulas.reduce(into: Set<String>(), { $0.formUnion($1.names) }).sorted() where name != spec.index {
-                if let other = description.parameter(name) { visit(other) }
-            }
-            path.removeLast()
-            done.insert(spec.name)
-        }
-        for spec in description.parameters { visit(spec) }
-        for fault in faults { report(fault) }
-    }
-
-    private mutating func checkVariant(_ variant: ArchitectureDescription.Variant) {
-        names(variant.when, [])
-        guard let patch = variant.patch else { return }
-        do {
-            // Variants do not nest, so that this ends.
-            var check = StaticCheck(try description.patched(with: patch).withoutVariants(), catalogue)
-            for problem in check.run().problems { report(problem) }
-            usedNames.formUnion(check.usedNames)
-            usedBlocks.formUnion(check.usedBlocks)
-        } catch let error as HadalError { report(error) } catch {}
-    }
-
-    private mutating func check(_ spec: WeightSpec) {
-        for formula in spec.shape + [spec.when, spec.optional, spec.tiedWhen].compactMap({ $0 }) { names(formula, indexNames) }
-        if let tied = spec.tied {
-            usedNames.insert(tied)
-            if description.weight(tied) == nil {
-                report(
-                    HadalError(
-                        .notFound, "weight '\(spec.name)' is tied to '\(tied)', which is no weight", at: spec.place,
-                        hint: Suggestion.hint(for: tied, among: description.weights.map(\.name))))
-            }
-        }
-        for part in [spec.safetensors, spec.gguf].compactMap({ $0 }) { check(part, spec, indexNames) }
-    }
-
-    private mutating func check(_ part: WeightSpec.Part, _ spec: WeightSpec, _ indices: Set<String>) {
-        for formula in part.stored ?? [] { names(formula, indices) }
-        for step in part.steps { for formula in step.formulas { names(formula, indices) } }
-        switch part.source {
-        case .tensor(let patterns, let place): check(patterns, place, indices)
-        case .mxfp4(let blocks, let scales, let place): check(blocks + scales, place, indices)
-        case .concat(let parts, _, _), .first(let parts, _): for inner in parts { check(inner, spec, indices) }
-        case .stack(let inner, let index, let count, _):
-            names(count, indices)
-            check(inner, spec, indices.union([index]))
-        }
-    }
-
-    private mutating func check(_ patterns: [NamePattern], _ place: Place, _ indices: Set<String>) {
-        for pattern in patterns {
-            for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
-                usedNames.insert(name)
-                if description.parameter(name)?.kind == .int { continue }
-                report(
-                    HadalError(
-                        .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index, an alias nor an integer parameter", at: place,
-                        hint: Suggestion.hint(for: name, among: Array(indices) + description.aliases.map(\.name))))
-            }
-        }
-    }
-
-    private mutating func check(_ table: RopeSpec) {
-        for (key, formula) in table.fields.sorted(by: { $0.key < $1.key }) {
-            if key.hasSuffix("_weight") {
-                let name = formula.bareName ?? formula.text
-                usedNames.insert(name)
-                if description.weight(name) == nil {
-                    report(
-                        HadalError(
-                            .notFound, "rope table '\(table.name)': no weight '\(name)'", at: formula.place,
-                            hint: Suggestion.hint(for: name, among: description.weights.map(\.name))))
-                }
-            } else {
-                names(formula, indexNames)
-            }
-        }
-    }
-
-    private mutating func checkFacts() {
-        guard !description.graphs.isEmpty else { return }
-        guard let facts = description.facts else {
-            report(HadalError(.malformed, "a description with a graph needs 'model'", at: description.document.place(of: description.json)))
-            return
-        }
-        for formula in [facts.layers, facts.width, facts.contextLength, facts.vocabularySize] { names(formula, []) }
-        if !description.graphs.contains(where: { $0.name == "main" }) {
-            report(HadalError(.malformed, "there is no 'graph'", at: description.document.place(of: description.json)))
+                    hint: Suggestion.hint(for: name, among: known)), cause: "name \(name)")
         }
     }
 
@@ -219,6 +156,12 @@ struct StaticCheck {
 }
 
 extension ArchitectureDescription {
+    /// Checks the description without a model. Loading does this first, so both refuse the same with the same words.
+    public func check(catalogue: OpCatalogue) -> CheckReport {
+        var check = StaticCheck(self, catalogue)
+        return check.run()
+    }
+
     func withoutVariants() throws -> ArchitectureDescription {
         guard var object = json.object else { return self }
         object["variants"] = nil

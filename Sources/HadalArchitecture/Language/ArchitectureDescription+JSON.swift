@@ -10,7 +10,21 @@ extension ArchitectureDescription {
     static let ownKeys = ["$schema", "name", "summary", "extends", "match"]
 
     /// Parses a merged document.
+    ///
+    /// - Throws: `HadalError` at the line of the last file where that is at fault, though the fault may show in what it extends.
     init(_ document: JSONDocument, files: [String]) throws {
+        do { try self.init(parsing: document, files: files) } catch let error as HadalError {
+            guard let blame = Blame(document), blame.isInherited(error) else { throw error }
+            if let below = document.withoutLastLayer() {
+                do { _ = try ArchitectureDescription(below, files: Array(files.dropLast())) } catch let own as HadalError where own.message == error.message {
+                    throw own
+                } catch {}
+            }
+            throw blame.certain(error)
+        }
+    }
+
+    private init(parsing document: JSONDocument, files: [String]) throws {
         var fields = try JSONFields(document.root, in: document, what: "architecture")
         self.document = document
         self.files = files

@@ -23,6 +23,14 @@ public struct ArchitectureDescription: Sendable {
         var width: Formula
         var contextLength: Formula
         var vocabularySize: Formula
+
+        /// Each with its key and what it may be.
+        var all: [(formula: Formula, key: String, range: ClosedRange<Int>)] {
+            [
+                (layers, "layers", 0...Limits.nodes), (width, "width", 1...Limits.extent), (contextLength, "context_length", 1...Limits.extent),
+                (vocabularySize, "vocabulary_size", 1...Limits.extent),
+            ]
+        }
     }
 
     public let name: String
@@ -54,6 +62,9 @@ public struct ArchitectureDescription: Sendable {
 
     /// Whether it can be built, or is only there to be extended.
     public var isAbstract: Bool { graphs.isEmpty }
+
+    /// Whether it comes with the installation: its lines are of no use to whoever has a model that does not fit.
+    var isBuiltIn: Bool { files.last.map { file in ArchitectureLibrary.builtInCandidates.contains { file.hasPrefix($0) } } ?? false }
 
     let parameterIndex: [String: Int]
     let weightIndex: [String: Int]

@@ -22,7 +22,11 @@ struct Formula: Sendable {
         case .double(let d): kind = .constant(.float(d))
         case .bool(let b): kind = .constant(.bool(b))
         case .array(let items): kind = .list(try items.map { try Formula($0, in: document) })
-        case .null, .object:
+        case .null:
+            throw HadalError(
+                .malformed, "expected an expression, a number or a boolean, not null", at: place,
+                hint: "the value null is written as the expression \"null\"; null itself removes what is inherited")
+        case .object:
             throw HadalError(.malformed, "expected an expression, a number or a boolean, not \(json.kindName)", at: place)
         }
     }

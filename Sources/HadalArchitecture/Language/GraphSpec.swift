@@ -20,8 +20,7 @@ struct GraphSpec: Sendable {
             switch try hidden.evaluate(scope) {
             case .int(let layer): return "hidden.\(layer)"
             case .string(let name): return "hidden.\(name)"
-            case let other:
-                throw HadalError(.malformed, "what feeds '\(input)' of graph '\(graph)' is neither a layer nor a name but \(other)", at: hidden.place)
+            case let other: throw GraphSpec.wrongFeed(self, other, graph: graph)
             }
         }
     }

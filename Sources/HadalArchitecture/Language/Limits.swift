@@ -11,6 +11,8 @@ enum Limits {
     static let parameterDepth = 48
     static let sourceParts = 4096
     static let rotaryDimensions = 65_536
+    /// Width, context length, vocabulary.
+    static let extent = 1 << 31
     static let stateExtent = 1 << 24
     static let warnings = 1000
 }

@@ -6,6 +6,8 @@ struct ParameterSpec: Sendable {
 
     var name: String
     var kind: Kind
+    /// Kinds of which any will do; `kind` is then `any`. Empty: `kind` says it.
+    var alternatives: [Kind] = []
     /// Dotted paths into config.json, tried in order.
     var config: [String]
     /// GGUF metadata keys, tried in order; `{arch}` stands for general.architecture.
@@ -30,6 +32,7 @@ struct ParameterSpec: Sendable {
     var choices: [ExpressionValue]
     /// Translation of strings.
     var map: [(from: String, to: ExpressionValue)]
+    var mapPlace: Place?
     var help: String
     var place: Place
 }
@@ -44,7 +47,12 @@ extension ParameterSpec {
             return
         }
         var fields = try JSONFields(json, in: document, what: "parameter '\(name)'")
-        if let type = try fields.optionalString("type") {
+        if let several = fields.optional("type"), let items = several.array {
+            alternatives = items.compactMap { $0.string.flatMap(Kind.init(rawValue:)) }.filter { $0 != .any }
+            guard alternatives.count == items.count, items.count > 1 else {
+                throw fields.fail("a list of types has two or more of int, float, bool and string", at: several)
+            }
+        } else if let type = try fields.optionalString("type") {
             isList = type.hasSuffix("[]")
             guard let kind = Kind(rawValue: isList ? String(type.dropLast(2)) : type) else {
                 throw fields.fail("'type' must be int, float, bool, string or any, with [] for a list, not '\(type)'", at: json["type"])
@@ -71,6 +79,7 @@ extension ParameterSpec {
             guard let value = ExpressionValue(item), value.array == nil else { throw fields.fail("'choices' are scalars", at: item) }
             return value
         }
+        mapPlace = json["map"].map { document.place(of: $0) }
         map = try (fields.optionalObject("map")?.members ?? []).map { member in
             guard let value = ExpressionValue(member.value), value.array == nil else {
                 throw fields.fail("'map' gives scalars", at: member.value)
@@ -80,8 +89,13 @@ extension ParameterSpec {
         help = try fields.optionalString("help") ?? ""
         try fields.finish()
         let hasSource = !config.isEmpty || !gguf.isEmpty || extent != nil
-        if value != nil, hasSource || fallback != nil {
-            throw fields.fail("a derived parameter ('value') has no other source and no 'default'")
+        if let own = json["value"], hasSource || fallback != nil {
+            let others = ["config", "gguf", "extent", "default"].filter { json[$0] != nil }
+            let place = document.place(of: own)
+            let inherited = others.compactMap { json[$0].map { document.place(of: $0) } }.filter { $0.file != place.file }
+            throw HadalError(
+                .malformed, "\(fields.what): a derived parameter ('value') has no other source and no 'default', and this has \(others.map { "'\($0)'" }.joined(separator: ", "))",
+                at: place, hint: inherited.isEmpty ? nil : "inherited from \(inherited.map(\.description).joined(separator: " and ")); null removes a member")
         }
         if value == nil, !hasSource, fallback == nil {
             throw fields.fail("needs 'config', 'gguf', 'extent', 'default' or 'value'")

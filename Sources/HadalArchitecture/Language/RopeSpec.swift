@@ -24,4 +24,8 @@ struct RopeSpec: Sendable {
     }
 
     var names: Set<String> { fields.values.reduce(into: []) { $0.formUnion($1.names) } }
+
+    func oddDimension(_ dim: Int) -> HadalError {
+        HadalError(.mismatch, "rope table '\(name)': dim is \(dim); it must be even", at: fields["dim"]?.place ?? place)
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import HadalCore
 import HadalGraph
 
@@ -8,11 +9,11 @@ extension ArchitectureLibrary {
     /// - Throws: `unsupported` that lists the known families when none fits.
     public func match(_ source: any ModelSource) throws -> Match {
         var best: [(count: Int, entry: Entry, reasons: [String])] = []
-        var unreadable: [HadalError] = []
+        var unreadable: [(entry: Entry, error: HadalError)] = []
         for entry in list {
             let rules: [MatchRule]
             do { rules = try Self.rules(entry.path) } catch let error as HadalError {
-                unreadable.append(error)
+                unreadable.append((entry, error))
                 continue
             }
             guard let held = rules.compactMap({ $0.reasons(source) }).max(by: { $0.count < $1.count }) else { continue }
@@ -22,16 +23,37 @@ extension ArchitectureLibrary {
         }
         // A description of the user's is preferred to a built-in one that fits as well.
         if best.contains(where: { !$0.entry.isBuiltIn }) { best.removeAll { $0.entry.isBuiltIn } }
-        // A file that cannot be read may have been the one that was meant.
-        if best.isEmpty, let error = unreadable.first { throw error }
+        if let meant = unreadable.first(where: { best.isEmpty || mayBeMeant($0.entry, source) }) { throw meant.error }
         guard let chosen = best.first else { throw noMatch(source) }
         guard best.count == 1 else {
             let names = best.map { "\($0.entry.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
             throw HadalError(.mismatch, "the model fits more than one architecture: \(names)", at: Place(source.name), hint: "choose one with --architecture")
         }
         let sentence = "matched \(chosen.entry.name) because \(chosen.reasons.joined(separator: " and "))"
-        let description = try description(named: chosen.entry.name)
-        return try Self.match(description, source, reasons: [sentence] + unreadable.map { "skipped a description: \($0)" })
+        return Match(
+            try description(named: chosen.entry.name), source, reasons: [sentence],
+            warnings: unreadable.map { "passed over a description that cannot be read: \($0.error)" })
+    }
+
+    /// That no description fits a model, where that is so; nil when one does, or another fault keeps it from being told.
+    public func unknown(_ source: any ModelSource) -> HadalError? {
+        do { _ = try match(source) } catch let error as HadalError { return error == noMatch(source) ? error : nil } catch {}
+        return nil
+    }
+
+    /// Whether a description that cannot be read may have been the one for a model: it is called what the model calls itself, or
+    /// mentions that, or stands in the place of a built-in one that would match.
+    private func mayBeMeant(_ entry: Entry, _ source: any ModelSource) -> Bool {
+        var names = [source.metadataValue("general.architecture")?.string].compactMap { $0 }
+        if let root = source.configuration?.root {
+            names += [root["model_type"]?.string].compactMap { $0 } + (root["architectures"]?.array ?? []).compactMap(\.string)
+        }
+        if names.contains(entry.name) { return true }
+        let replaced = Self.builtInCandidates.map { "\($0)/\(entry.name).json" }.first { $0 != entry.path && FileManager.default.fileExists(atPath: $0) }
+        if let replaced, let rules = try? Self.rules(replaced), rules.contains(where: { $0.reasons(source) != nil }) { return true }
+        guard let file = try? MappedFile(path: entry.path), file.count <= Limits.descriptionBytes else { return false }
+        let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
+        return names.contains { text.contains("\"\($0)\"") }
     }
 
     /// The match rules of a file alone; nothing else of it is looked at.
@@ -44,28 +66,7 @@ extension ArchitectureLibrary {
     /// Applies a description that the user chose.
     public func match(_ source: any ModelSource, file: String) throws -> Match {
         let description = try description(file: file)
-        return try Self.match(description, source, reasons: ["using \(description.name) because \(file) was given"])
-    }
-
-    /// Chooses the variant, if the description has any.
-    static func match(_ description: ArchitectureDescription, _ source: any ModelSource, reasons: [String]) throws -> Match {
-        guard !description.variants.isEmpty else { return Match(description: description, variant: nil, reasons: reasons) }
-        let context = BuildContext(description, source)
-        var fitting: [ArchitectureDescription.Variant] = []
-        for variant in description.variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") {
-            fitting.append(variant)
-        }
-        guard fitting.count <= 1 else {
-            let names = fitting.map { "\($0.name) (\($0.when.text))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model fits more than one variant of \(description.name): \(names)", at: Place(source.name))
-        }
-        guard let variant = fitting.first else { return Match(description: description, variant: nil, reasons: reasons) }
-        let values = try variant.when.names.sorted().map { "\($0) is \(try context.scope().value(of: $0) ?? .null)" }
-        let why = values.isEmpty ? "" : " (\(values.joined(separator: ", ")))"
-        let sentence = "variant \(variant.name) because \(variant.when.text)\(why)"
-        var chosen = description
-        if let patch = variant.patch { chosen = try description.patched(with: patch) }
-        return Match(description: chosen, variant: variant.name, reasons: reasons + [sentence])
+        return Match(description, source, reasons: ["using \(description.name) because \(file) was given"])
     }
 
     private func noMatch(_ source: any ModelSource) -> HadalError {
@@ -89,6 +90,22 @@ extension ArchitectureLibrary {
 }
 
 extension ArchitectureDescription {
+    /// The variant that a model is; nil when it is none.
+    func variant(for source: any ModelSource) throws -> (name: String, patch: JSON?, sentence: String)? {
+        guard !variants.isEmpty else { return nil }
+        let context = BuildContext(self, source)
+        var fitting: [Variant] = []
+        for variant in variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") { fitting.append(variant) }
+        guard fitting.count <= 1 else {
+            let names = fitting.map { "\($0.name) (\($0.when.text))" }.joined(separator: " and ")
+            throw HadalError(.mismatch, "the model fits more than one variant of \(name): \(names)", at: Place(source.name))
+        }
+        guard let variant = fitting.first else { return nil }
+        let values = try variant.when.names.sorted().map { "\($0) is \(try context.scope().value(of: $0) ?? .null)" }
+        let why = values.isEmpty ? "" : " (\(values.joined(separator: ", ")))"
+        return (variant.name, variant.patch, "variant \(variant.name) because \(variant.when.text)\(why)")
+    }
+
     func patched(with patch: JSON) throws -> ArchitectureDescription {
         try ArchitectureDescription(document.replacing(root: json.mergePatched(with: patch)), files: files)
     }
@@ -99,7 +116,6 @@ extension ArchitectureLibrary {
     ///
     /// - Throws: when the file does not parse as a description; faults of meaning are in the report.
     public func check(file path: String, catalogue: OpCatalogue) throws -> CheckReport {
-        var check = StaticCheck(try description(file: path), catalogue)
-        return check.run()
+        try description(file: path).check(catalogue: catalogue)
     }
 }

@@ -7,12 +7,46 @@ public struct Match: Sendable {
     public let variant: String?
     /// Sentences: "matched NAME because config.model_type is "NAME"", and why a variant was chosen.
     public let reasons: [String]
+    /// Descriptions that were passed over because they cannot be read.
+    public let warnings: [String]
+    /// The description with all its variants.
+    private let whole: ArchitectureDescription
+    /// Why no variant could be chosen.
+    private let failure: HadalError?
+
+    /// Chooses the variant, if the description has any. That it could not be chosen is told by `build`, after faults of the
+    /// description itself.
+    init(_ description: ArchitectureDescription, _ source: any ModelSource, reasons: [String], warnings: [String] = []) {
+        whole = description
+        self.warnings = warnings
+        var chosen: (description: ArchitectureDescription, name: String?, reasons: [String]) = (description, nil, [])
+        var failure: HadalError?
+        do {
+            if let variant = try description.variant(for: source) {
+                chosen = (try variant.patch.map { try description.patched(with: $0) } ?? description, variant.name, [variant.sentence])
+            }
+        } catch let error as HadalError { failure = error } catch {}
+        self.description = chosen.description
+        variant = chosen.name
+        self.reasons = reasons + chosen.reasons
+        self.failure = failure
+    }
 
     /// Applies the description to a model.
     ///
-    /// Parameters come first, then the tensor directory; tensor data are not read.
+    /// What `hadal arch check` says comes first: a description that it refuses is refused here, with the same words. Then parameters,
+    /// then the tensor directory; tensor data are not read.
     /// - Throws: `HadalError` that names the key, tensor or node at fault.
     public func build(_ source: any ModelSource, catalogue: OpCatalogue) throws -> ModelGraph {
+        let report = whole.check(catalogue: catalogue)
+        if let problem = report.problems.first { throw problem }
+        if let failure { throw failure }
+        do { return try build(source, catalogue, warnings: warnings + report.warnings) } catch let error as HadalError {
+            throw Blame(description.document)?.uncertain(error) ?? error
+        }
+    }
+
+    private func build(_ source: any ModelSource, _ catalogue: OpCatalogue, warnings: [String]) throws -> ModelGraph {
         guard let facts = description.facts, description.graphs.contains(where: { $0.name == "main" }) else {
             throw HadalError(
                 .unsupported, "description '\(description.name)' has no 'graph' and 'model': it is there to be extended",
@@ -24,11 +58,7 @@ public struct Match: Sendable {
         { throw quantization.unsupported }
         try context.resolveParameters()
         let scope = context.scope()
-        let most = 1 << 31
-        let layers = try facts.layers.int(scope, "layers", in: 0...Limits.nodes)
-        let width = try facts.width.int(scope, "width", in: 1...most)
-        let contextLength = try facts.contextLength.int(scope, "context_length", in: 1...most)
-        let vocabulary = try facts.vocabularySize.int(scope, "vocabulary_size", in: 1...most)
+        let numbers = try facts.all.map { try $0.formula.int(scope, $0.key, in: $0.range) }
 
         var graphs: [String: Graph] = [:]
         var hidden: [String: [String: Int]] = [:]
@@ -54,8 +84,8 @@ public struct Match: Sendable {
         }
         return ModelGraph(
             architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden, feeds: feeds,
-            states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: layers,
-            width: width, contextLength: contextLength, vocabularySize: vocabulary, warnings: try context.unreadKeys() + context.warnings())
+            states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: numbers[0],
+            width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3], warnings: warnings + (try context.unreadKeys()) + context.warnings())
     }
 }
 

@@ -6,7 +6,7 @@ import Darwin
 import HadalCore
 
 extension BuildContext {
-    private static let scalings = ["plain", "linear", "dynamic", "ntk_by_parts", "yarn", "longrope"]
+    static let scalings = ["plain", "linear", "dynamic", "ntk_by_parts", "yarn", "longrope"]
 
     /// Evaluates a table's fields.
     func ropeTable(_ spec: RopeSpec, _ indices: [String: Int], wanted: String) throws -> RopeTable {
@@ -23,7 +23,10 @@ extension BuildContext {
         }
         func positive(_ key: String, _ fallback: Double? = nil) throws -> Double {
             guard let d = try number(key, fallback) else { throw fail("'\(key)' is missing") }
-            guard d > 0 else { throw fail("'\(key)' is \(d); it must be above 0") }
+            guard d > 0 else {
+                let message = "'\(key)' is \(d); it must be above 0"
+                throw spec.fields[key]?.fail("rope table '\(spec.name)': \(message)") ?? fail(message)
+            }
             return d
         }
         func numbers(_ key: String) throws -> [Double]? {
@@ -39,7 +42,7 @@ extension BuildContext {
 
         guard let dimFormula = spec.fields["dim"] else { throw fail("'dim' is missing") }
         let dim = try dimFormula.int(scope, "dim of rope table '\(spec.name)'", in: 2...Limits.rotaryDimensions)
-        guard dim % 2 == 0 else { throw fail("dim is \(dim); it must be even") }
+        guard dim % 2 == 0 else { throw spec.oddDimension(dim) }
         let theta = try positive("theta")
         let typeValue = try spec.fields["type"]?.evaluate(scope) ?? .null
         let type = typeValue.isNull ? "plain" : typeValue.string ?? ""

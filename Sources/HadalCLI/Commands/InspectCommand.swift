@@ -17,54 +17,91 @@ struct InspectCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        if architecture == nil {
+            let files = try ModelFiles.open(path: try ModelStore.resolve(model))
+            if let reason = try search.environment.architectures().unknown(files) { return show(files, nil, unknown: reason) }
+        }
         let description = try search.describe(model, architecture: architecture)
-        let (graph, files) = (description.graph, description.files)
+        show(description.files, description, unknown: nil)
+    }
+
+    /// - Parameter unknown: why there is no description, which is all that is missing then: the tensors are listed all the same.
+    private func show(_ files: ModelFiles, _ description: ModelDescription?, unknown: HadalError?) {
         let types = Dictionary(grouping: files.tensors, by: \.dtype).map { (dtype: $0.key, count: $0.value.count, bytes: $0.value.reduce(0) { $0 + $1.byteCount }) }
             .sorted { $0.bytes > $1.bytes }
         let parameters = files.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
-        let context = min(graph.contextLength, 32768)
-        let memory = description.memory(contextLength: context, cacheDType: .f32)
-        if json {
-            Terminal.json([
-                "path": JSON(.string(files.path)), "format": JSON(.string(files.kind.rawValue)),
-                "architecture": JSON(.string(graph.architecture)), "variant": graph.variant.map { JSON(.string($0)) } ?? .null,
-                "reasons": JSON(.array(graph.reasons.map { JSON(.string($0)) })),
-                "warnings": JSON(.array(graph.warnings.map { JSON(.string($0)) })),
-                "layers": JSON(.int(Int64(graph.layerCount))), "width": JSON(.int(Int64(graph.width))),
-                "vocabulary": JSON(.int(Int64(graph.vocabularySize))), "context_length": JSON(.int(Int64(graph.contextLength))),
-                "parameter_count": JSON(.int(Int64(parameters))), "file_bytes": JSON(.int(Int64(files.totalBytes))),
-                "parameters": JSON(.object(JSONObject(graph.parameters.map { ($0.name, ["value": $0.value.json, "from": JSON(.string($0.origin))]) }))),
-                "dtypes": JSON(.array(types.map { ["dtype": JSON(.string($0.dtype.name)), "tensors": JSON(.int(Int64($0.count))), "bytes": JSON(.int(Int64($0.bytes)))] })),
-                "memory": [
-                    "weights_bytes": JSON(.int(Int64(memory.weights))), "cache_bytes": JSON(.int(Int64(memory.cache))),
-                    "cache_bytes_per_token": JSON(.int(Int64(graph.stateBytesPerToken(elementBytes: 4)))),
-                    "cache_context": JSON(.int(Int64(context))),
-                ],
-                "tensors": JSON(.array(files.tensors.map {
-                    ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)),
-                     "shape": JSON(.array($0.shape.map { JSON(.int(Int64($0))) })), "bytes": JSON(.int(Int64($0.byteCount)))]
-                })),
-            ])
-            return
-        }
+        if json { return Terminal.json(listing(files, description, unknown, types, parameters)) }
         Terminal.line(files.path)
-        for reason in graph.reasons { Terminal.line("  \(reason)") }
-        for warning in graph.warnings { Terminal.line("  warning: \(warning)") }
-        Terminal.line(Terminal.table([
-            ["  layers", "\(graph.layerCount)"], ["  width", "\(graph.width)"], ["  vocabulary", "\(graph.vocabularySize)"],
-            ["  context", "\(graph.contextLength) tokens"], ["  parameters", Self.count(parameters)],
-            ["  file", Terminal.bytes(files.totalBytes)],
-            ["  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f32)"],
-        ]))
-        Terminal.line("\nparameters")
-        Terminal.line(Terminal.table(graph.parameters.map { ["  \($0.name)", Self.short($0.value), $0.origin] }))
+        if let unknown { Terminal.line("  \(unknown)") }
+        var facts: [[String]] = []
+        if let description {
+            let graph = description.graph
+            for reason in graph.reasons { Terminal.line("  \(reason)") }
+            for warning in graph.warnings { Terminal.line("  warning: \(warning)") }
+            facts = [
+                ["  layers", "\(graph.layerCount)"], ["  width", "\(graph.width)"], ["  vocabulary", "\(graph.vocabularySize)"],
+                ["  context", "\(graph.contextLength) tokens"],
+            ]
+        }
+        facts += [["  parameters", Self.count(parameters)], ["  file", Terminal.bytes(files.totalBytes)]]
+        if let description {
+            let context = Self.context(description)
+            let memory = description.memory(contextLength: context, cacheDType: .f32)
+            facts.append(["  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f32)"])
+        }
+        Terminal.line(Terminal.table(facts))
+        if let graph = description?.graph {
+            Terminal.line("\nparameters")
+            Terminal.line(Terminal.table(graph.parameters.map { ["  \($0.name)", Self.short($0.value), $0.origin] }))
+        }
         Terminal.line("\ntensors")
         Terminal.line(Terminal.table(types.map { ["  \($0.dtype.name)", "\($0.count) tensors", Terminal.bytes($0.bytes)] }))
-        if tensors {
+        // Whoever describes a new family needs the names.
+        if tensors || unknown != nil {
             Terminal.line("")
             Terminal.line(Terminal.table(files.tensors.map { ["  \($0.name)", $0.dtype.name, "\($0.shape)", Terminal.bytes($0.byteCount)] }))
         }
     }
+
+    private func listing(
+        _ files: ModelFiles, _ description: ModelDescription?, _ unknown: HadalError?, _ types: [(dtype: DType, count: Int, bytes: Int)],
+        _ parameters: Int
+    ) -> JSON {
+        var object = JSONObject([("path", JSON(.string(files.path))), ("format", JSON(.string(files.kind.rawValue)))])
+        if let description {
+            let graph = description.graph
+            let context = Self.context(description)
+            let memory = description.memory(contextLength: context, cacheDType: .f32)
+            object["architecture"] = JSON(.string(graph.architecture))
+            object["variant"] = graph.variant.map { JSON(.string($0)) } ?? .null
+            object["reasons"] = JSON(.array(graph.reasons.map { JSON(.string($0)) }))
+            object["warnings"] = JSON(.array(graph.warnings.map { JSON(.string($0)) }))
+            object["layers"] = JSON(.int(Int64(graph.layerCount)))
+            object["width"] = JSON(.int(Int64(graph.width)))
+            object["vocabulary"] = JSON(.int(Int64(graph.vocabularySize)))
+            object["context_length"] = JSON(.int(Int64(graph.contextLength)))
+            object["parameters"] = JSON(.object(JSONObject(graph.parameters.map { ($0.name, ["value": $0.value.json, "from": JSON(.string($0.origin))]) })))
+            object["memory"] = [
+                "weights_bytes": JSON(.int(Int64(memory.weights))), "cache_bytes": JSON(.int(Int64(memory.cache))),
+                "cache_bytes_per_token": JSON(.int(Int64(graph.stateBytesPerToken(elementBytes: 4)))),
+                "cache_context": JSON(.int(Int64(context))),
+            ]
+        } else {
+            object["architecture"] = .null
+            object["unknown"] = JSON(.string(unknown?.description ?? ""))
+        }
+        object["parameter_count"] = JSON(.int(Int64(parameters)))
+        object["file_bytes"] = JSON(.int(Int64(files.totalBytes)))
+        object["dtypes"] = JSON(.array(types.map { ["dtype": JSON(.string($0.dtype.name)), "tensors": JSON(.int(Int64($0.count))), "bytes": JSON(.int(Int64($0.bytes)))] }))
+        object["tensors"] = JSON(.array(files.tensors.map {
+            ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)),
+             "shape": JSON(.array($0.shape.map { JSON(.int(Int64($0))) })), "bytes": JSON(.int(Int64($0.byteCount)))]
+        }))
+        return JSON(.object(object))
+    }
+
+    /// The context that memory is counted for, tokens.
+    private static func context(_ description: ModelDescription) -> Int { min(description.graph.contextLength, 32768) }
 
     private static func short(_ value: ExpressionValue) -> String {
         if let array = value.array, array.count > 8 {

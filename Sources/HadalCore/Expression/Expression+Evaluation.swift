@@ -28,12 +28,15 @@ extension Expression {
             guard let choice = try evaluate(condition, lookup).bool else { throw fail("'?' wants a boolean") }
             return try evaluate(choice ? yes : no, lookup)
         case .index(let base, let index):
-            let base = try evaluate(base, lookup)
+            let whole = try evaluate(base, lookup)
             guard let i = try evaluate(index, lookup).int else { throw fail("an index must be an integer") }
-            guard let items = base.array ?? base.string?.map({ .string(String($0)) }) else {
-                throw fail("only an array or a text can be indexed")
+            if let text = whole.string {
+                let characters = Array(text.unicodeScalars)
+                guard characters.indices.contains(i) else { throw fail("index \(i) is outside a text of \(characters.count) characters") }
+                return .string(String(characters[i]))
             }
-            guard items.indices.contains(i) else { throw fail("index \(i) is outside \(base.array == nil ? "a text" : "an array") of \(items.count)") }
+            guard let items = whole.array else { throw fail("only an array or a text can be indexed, not \(whole.kindName)") }
+            guard items.indices.contains(i) else { throw fail("index \(i) is outside an array of \(items.count)") }
             return items[i]
         case .unary(let op, let a): return try unary(op, try evaluate(a, lookup))
         case .binary("&&", let a, let b): return .bool(try truth(a, lookup) && truth(b, lookup))
@@ -59,8 +62,8 @@ extension Expression {
 
     private func binary(_ op: String, _ a: ExpressionValue, _ b: ExpressionValue) throws -> ExpressionValue {
         switch op {
-        case "==": return .bool(equal(a, b))
-        case "!=": return .bool(!equal(a, b))
+        case "==": return .bool(try equal(a, b))
+        case "!=": return .bool(try !equal(a, b))
         default: break
         }
         guard let x = a.double, let y = b.double else {
@@ -109,23 +112,30 @@ extension Expression {
         return .int(value)
     }
 
-    private func equal(_ a: ExpressionValue, _ b: ExpressionValue) -> Bool {
-        if let x = a.double, let y = b.double { return x == y }
-        return a == b
+    /// - Throws: for a list and a scalar, which no model makes equal: an entry of the list is what was meant.
+    private func equal(_ a: ExpressionValue, _ b: ExpressionValue) throws -> Bool {
+        if (a.array == nil) != (b.array == nil), !a.isNull, !b.isNull { throw fail(Self.listComparison(a.array == nil ? a.description : b.description)) }
+        return a.isEqual(to: b)
+    }
+
+    /// What is wrong with comparing a list with one value.
+    package static func listComparison(_ other: String) -> String {
+        "a list is never equal to \(other): compare an entry, list[i], or use contains()"
     }
 
     private func call(_ name: String, _ arguments: [ExpressionValue]) throws -> ExpressionValue {
         if name == "len" {
-            guard let count = arguments[0].array?.count ?? arguments[0].string?.count else { throw fail("len() wants an array or a text") }
-            return .int(count)
+            if let text = arguments[0].string { return .int(text.unicodeScalars.count) }
+            guard let items = arguments[0].array else { throw fail("len() takes a list or a text, not \(arguments[0].kindName)") }
+            return .int(items.count)
         }
         if name == "sum" {
             guard let items = arguments[0].array else { throw fail("sum() wants an array") }
             return try items.reduce(.int(0)) { try binary("+", $0, $1) }
         }
         if name == "contains" {
-            guard let items = arguments[0].array else { throw fail("contains() wants an array and a value") }
-            return .bool(items.contains { equal($0, arguments[1]) })
+            guard let items = arguments[0].array else { throw fail("contains() takes a list and a value, not \(arguments[0].kindName)") }
+            return .bool(try items.contains { try equal($0, arguments[1]) })
         }
         let numbers = arguments.compactMap(\.double)
         guard numbers.count == arguments.count else { throw fail("\(name)() wants numbers") }

@@ -3,7 +3,7 @@
 /// Grammar, loosest binding first: `c ? a : b`, `||`, `&&`, `== != < <= > >=`, `+ -`, `* / // %`, unary `- !`, `a[i]`.
 /// Literals: numbers, `'text'`, `true`, `false`, `null`, `[a, b]`. Functions: `min max floor ceil round abs sqrt log exp
 /// tanh erf sin cos pow len sum int has`. `/` gives an integer when both sides are integers and the division is exact, else a float; `//`
-/// rounds down. `has(name)` is true when the name is known and not null.
+/// rounds down. `a[i]` is an entry of a list or a character (Unicode scalar) of a text. `has(name)` is true when the name is known and not null.
 public struct Expression: Sendable {
     package indirect enum Node: Sendable {
         case literal(ExpressionValue)

@@ -62,6 +62,13 @@ public enum ExpressionValue: Sendable, Equatable {
     public var array: [ExpressionValue]? { if case .array(let a) = self { a } else { nil } }
     public var isNull: Bool { self == .null }
 
+    /// Equality as `==` of expressions has it: numbers by their value, whatever their kind, lists entry by entry.
+    public func isEqual(to other: ExpressionValue) -> Bool {
+        if let x = double, let y = other.double { return x == y }
+        if let a = array, let b = other.array { return a.count == b.count && zip(a, b).allSatisfy { $0.isEqual(to: $1) } }
+        return self == other
+    }
+
     public var kindName: String {
         switch self {
         case .null: "null"

@@ -70,6 +70,9 @@ public struct JSONDocument: Sendable {
         self = try JSONDocument(parsing: file.bytes, file: path, rejectDuplicateKeys: rejectDuplicateKeys)
     }
 
+    /// The documents that this one was merged of, the most basic first; for one that was parsed, itself.
+    public var layers: [JSONDocument] { parts.isEmpty ? [self] : parts }
+
     /// Line and column of a byte offset.
     public func place(at offset: Int) -> Place {
         if !parts.isEmpty {
