@@ -5,7 +5,7 @@ struct KernelTestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test", abstract: "Check kernels: every case of the contract against what defines the op.",
         discussion: """
-            Outputs hold NaN before a run and lie between guard bytes; every step runs twice, and once without tokens. A failure names the worst \
+            Outputs hold NaN before a run and lie between guard bytes; every step runs twice, with other bytes where nothing may be read, and once without tokens. A failure names the worst \
             element and a command that replays exactly that case. Exit status 1 when a kernel fails.
             """)
 
