@@ -85,7 +85,7 @@ struct GraphExpansion {
             try step(statement.place)
             trail.append(statement.place)
             if let when = statement.when, try !when.bool(scope, "'when'") {
-                let skip = GraphSpec.Skip(when: when, label: path.joined(separator: "."))
+                let skip = GraphSpec.Skip(when: when, label: path.isEmpty ? nil : path.joined(separator: "."))
                 for name in statement.outputs(in: context.description) where variables[name] == nil { skipped[name] = skip }
             } else {
                 try expand(statement)
