@@ -51,7 +51,8 @@ CASES = {
                                            "rope_scaling": {"type": "longrope", "short_factor": [1, 1, 1, 1, 1.5, 1.5, 2, 2], "long_factor": [1, 1, 2, 2, 4, 4, 8, 8]}}),
     "mixtral": ("mixtral", {**common, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "olmoe": ("olmoe", {**{k: v for k, v in common.items() if k != "head_dim"}, "num_key_value_heads": 4, "num_experts": 8, "num_experts_per_tok": 3, "norm_topk_prob": False}),
-    "gpt_oss": ("gpt_oss", {**common, "head_dim": 32, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8, "num_hidden_layers": 4, "rope_theta": 150000.0}),
+    "gpt_oss": ("gpt_oss", {**common, "head_dim": 32, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 8, "num_hidden_layers": 4, "rope_theta": 150000.0,
+                            "rope_scaling": {"rope_type": "default"}}),
 }
 
 # Families whose tiny checkpoints lie beside this folder, without what llama.cpp's files of them cannot say.
