@@ -9,7 +9,7 @@ import TestSupport
 @Suite struct FloatScaleTests {
     /// A graph that uses `w` as a stack of matrices.
     private static let experts = """
-        [{"op": "embedding", "in": "tokens", "weight": "e", "out": "x"},
+        [{"op": "embedding", "in": "rows", "weight": "e", "out": "x"},
          {"op": "router", "in": "x", "weight": "r", "top_k": 1, "out": ["chosen", "share"]},
          {"op": "experts", "in": ["x", "chosen", "share"], "gate": "w", "up": "w", "down": "d", "out": "logits"}]
         """
@@ -19,11 +19,12 @@ import TestSupport
         _ shape: [Int], source: String = "\"w.weight\"", made: [Int]? = nil, scales: (name: String, dtype: DType, shape: [Int]), bytes: [UInt8],
         config: String = #"{"quantization_config": {"quant_method": "fp8"}}"#
     ) throws -> (data: WeightData, floats: [Float], warnings: [String]) {
+        let columns = shape.count == 3 ? 32 : (made ?? shape).last ?? 0
         let text = """
-            {"hadal": "architecture/1", "name": "sample", "model": {"layers": 1, "width": 1, "context_length": 8, "vocabulary_size": 1},
+            {"hadal": "architecture/1", "name": "sample", "model": {"layers": 1, "width": 1, "context_length": 8, "vocabulary_size": \(columns)},
              "weights": {"w": {"safetensors": \(source), "shape": \(made ?? shape)}, "e": {"safetensors": "e", "shape": [4, 32]},
                          "r": {"safetensors": "r", "shape": [2, 32]}, "d": {"safetensors": "d", "shape": [2, 32, 3]}},
-             "graph": \(shape.count == 3 ? Self.experts : #"[{"op": "embedding", "in": "tokens", "weight": "w", "out": "logits"}]"#)}
+             "graph": \(shape.count == 3 ? Self.experts : #"[{"op": "embedding", "in": "rows", "weight": "w", "out": "logits"}]"#)}
             """
         let count = shape.reduce(1, *)
         var tensors: [(String, DType, [Int])] = [("w.weight", .f8_e4m3, shape), (scales.name, scales.dtype, scales.shape), ("w.input_scale", .f32, [])]
