@@ -108,8 +108,8 @@ import TestSupport
     ])
     func faults(weight: String, sources: String, code: HadalError.Code, message: String) throws {
         let text = """
-            {"hadal": "architecture/1", "name": "sample", "model": {"layers": 1, "width": 1, "context_length": 8, "vocabulary_size": 1},
-             "sources": \(sources), "weights": {"w": \(weight)}, "graph": [{"op": "embedding", "in": "tokens", "weight": "w", "out": "logits"}]}
+            {"hadal": "architecture/1", "name": "sample", "model": {"layers": 1, "width": 1, "context_length": 8, "vocabulary_size": 2},
+             "sources": \(sources), "weights": {"w": \(weight)}, "graph": [{"op": "embedding", "in": "rows", "weight": "w", "out": "logits"}]}
             """
         try Fixtures.withLibrary(["sample": text]) { library, folder in
             let model = try FakeModel(config: "{}", tensors: [("t", .f32, [4, 2])])
