@@ -116,7 +116,7 @@ SWITCHED = {
                                             rope_interleave=False, norm_topk_prob=False), None),
     "glm_moe_dsa": ("glm_moe_dsa", dict(SMALL, **LATENT, index_topk=5, index_head_dim=6, index_n_heads=16, index_topk_pattern="FSF",
                                         first_k_dense_replace=1), dsa),
-    "gpt2": ("gpt2", dict(SIZES, n_embd=32, n_layer=3, n_head=4, n_positions=64, n_inner=24, activation_function="relu",
+    "gpt2": ("gpt2", dict(SIZES, n_embd=32, n_layer=3, n_head=4, n_positions=128, n_inner=24, activation_function="relu",
                           scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False), None),
     "gpt_neox": ("gpt_neox", dict(SMALL, use_parallel_residual=False, attention_bias=False, rope_parameters=dict(PLAIN, partial_rotary_factor=0.5)), neox),
     "hunyuan_v1_dense": ("hunyuan_v1_dense", dict(SMALL, attention_bias=True, head_dim=12,
