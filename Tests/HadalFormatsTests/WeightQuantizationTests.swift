@@ -16,6 +16,7 @@ import Testing
     @Test(arguments: [
         (#""quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}"#, "awq (4 bits)"),
         (#""quantization_config": {"quant_method": "gptq", "bits": 8}"#, "gptq (8 bits)"),
+        (#""quantization_config": {"quant_method": "w4afp8"}"#, "w4afp8"),
         (#""quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": true}"#, "bitsandbytes (4 bits)"),
         (#""quantization_config": {"load_in_8bit": true, "load_in_4bit": false}"#, "bitsandbytes (8 bits)"),
         (#""quantization": {"group_size": 64, "bits": 4}, "quantization_config": {"group_size": 64, "bits": 4}"#, "mlx (4 bits)"),

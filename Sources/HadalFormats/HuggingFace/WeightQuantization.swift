@@ -116,7 +116,7 @@ public struct WeightQuantization: Sendable {
             let other = types.first { !$0.hasPrefix("fp8") }
             return (!types.isEmpty && other == nil, other)
         case "mxfp8", "w8a8_fp8": return (true, nil)
-        default: return (method.hasSuffix("fp8"), method == "mxfp4" ? nil : algorithm)
+        default: return (method.hasSuffix("fp8") && !method.hasPrefix("w4"), method == "mxfp4" ? nil : algorithm)
         }
     }
 
