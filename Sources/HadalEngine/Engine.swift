@@ -54,7 +54,8 @@ public final class Engine: @unchecked Sendable {
         let (options, description, model) = (prepared.options, prepared.description, prepared.model)
         let chosen = try BackendChoice(options, for: prepared.graphs, isDraft: prepared.isDraft)
         if let wanted = options.contextLength, wanted > model.contextLength {
-            options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for")
+            let beyond = prepared.description.graph.dynamicRope.map { "; \($0) is dynamic, and beyond that length Hadal does not stretch the frequencies" }
+            options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for\(beyond ?? "")")
         }
         let scales = try description.scales(of: model.graph)
         func bare(_ bounds: Segment.Bounds) -> Segment {

@@ -42,6 +42,10 @@ import TestSupport
         ),
         // A factor that is not stated follows from the lengths.
         (#""rope_scaling": {"type": "yarn", "original_max_position_embeddings": 128}"#, 10000, .yarn(factor: 4, betaFast: 32, betaSlow: 1, original: 128, truncate: true)),
+        (
+            #""rope_scaling": {"type": "longrope", "original_max_position_embeddings": 128, "short_factor": [1, 2, 3, 4], "long_factor": [5, 6, 7, 8]}"#, 10000,
+            .divided(short: .numbers([1, 2, 3, 4]), long: .numbers([5, 6, 7, 8]))
+        ),
         (#""rope_scaling": {"type": "dynamic", "factor": 2.0}"#, 10000, .plain), (#""rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}"#, 10000, .plain),
     ]
 
@@ -52,6 +56,15 @@ import TestSupport
         let found = try table(built)
         #expect(found.theta == theta && found.scaling == scaling)
         #expect(built.warnings.isEmpty, "\(built.warnings)")
+    }
+
+    @Test(arguments: [
+        (#""rope_scaling": {"type": "dynamic", "factor": 2.0}"#, "config.json rope_scaling.type"),
+        (#""rope_parameters": {"rope_type": "dynamic", "factor": 2.0}"#, "config.json rope_parameters.rope_type"),
+        (#""rope_scaling": {"type": "linear", "factor": 2.0}"#, nil),
+    ])
+    func frequenciesThatFollowTheLengthAreNamed(config: String, key: String?) throws {
+        #expect(try build(model("llama_untied", config, without: ["rope_scaling", "rope_parameters"])).dynamicRope == key)
     }
 
     static let files: [(metadata: [String: ExpressionValue], scaling: RopeTable.Scaling, scale: Double)] = [

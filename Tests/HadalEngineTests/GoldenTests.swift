@@ -1,5 +1,7 @@
+import Foundation
 import HadalCore
 import HadalEngine
+import Synchronization
 import TestSupport
 import Testing
 
@@ -68,6 +70,23 @@ struct GoldenTests {
         var options = Golden.options("reference", observe: .allLogits)
         options.predictsNext = true
         #expect(throws: HadalError.self) { try Engine(path: Fixtures.path("models/llama"), options: options) }
+    }
+
+    @Test("a context beyond the length of dynamic frequencies is a warning that names their key", arguments: [64, 65])
+    func dynamicRope(_ context: Int) throws {
+        let (from, to) = (Fixtures.path("models/llama"), try Fixtures.temporaryDirectory())
+        defer { try? FileManager.default.removeItem(atPath: to) }
+        try FileManager.default.copyItem(atPath: "\(from)/model.safetensors", toPath: "\(to)/model.safetensors")
+        var config = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: "\(from)/config.json"))) as? [String: Any] ?? [:]
+        config["rope_scaling"] = ["rope_type": "dynamic", "factor": 2.0]
+        config["max_position_embeddings"] = 64
+        try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: "\(to)/config.json"))
+        var options = Golden.options("reference")
+        options.contextLength = context
+        let said = Mutex<[String]>([])
+        options.log = LogSink { level, message in if level == .warning { said.withLock { $0.append(message) } } }
+        _ = try Engine(path: to, options: options)
+        #expect(said.withLock { $0.filter { $0.contains("config.json rope_scaling.rope_type is dynamic") }.count } == (context > 64 ? 1 : 0))
     }
 
     @Test("a rope switch in the middle of a session rebuilds the state")

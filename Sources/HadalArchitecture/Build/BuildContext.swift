@@ -17,6 +17,8 @@ final class BuildContext {
     var resolving: [String] = []
     var weights: [String: ResolvedWeight?] = [:]
     var usedTensors: Set<ExactString> = []
+    /// What says that rotary frequencies follow the length of the sequence beyond the context length.
+    var dynamicRope: String?
     /// The alias values that last led to a tensor, to be tried first and named in messages.
     var aliasChoice: [String: String] = [:]
     /// Paths into config.json, and metadata keys, that the description has asked for.

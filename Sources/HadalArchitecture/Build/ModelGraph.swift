@@ -26,6 +26,8 @@ public struct ModelGraph: Sendable {
     public let width: Int
     public let contextLength: Int
     public let vocabularySize: Int
+    /// The key that has rotary frequencies follow the length of the sequence beyond `contextLength`, which Hadal does not do; nil: none.
+    public let dynamicRope: String?
     /// Tensors of the model that no graph uses, and other things worth saying.
     public let warnings: [String]
 

@@ -85,7 +85,8 @@ public struct Match: Sendable {
         return ModelGraph(
             architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden, feeds: feeds,
             states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: numbers[0],
-            width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3], warnings: warnings + (try context.unreadKeys()) + context.warnings())
+            width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3], dynamicRope: context.dynamicRope,
+            warnings: warnings + (try context.unreadKeys()) + context.warnings())
     }
 }
 

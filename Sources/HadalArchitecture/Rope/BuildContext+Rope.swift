@@ -99,6 +99,7 @@ extension BuildContext {
                 scaling = .divided(short: short, long: nil)
                 scale = attention ?? (ratio <= 1 ? 1 : (1 + log(ratio) / log(original)).squareRoot())
             }
+        case "dynamic": dynamicRope = spec.fields["type"]?.bareName.flatMap { parameters[$0]?.origin } ?? "type of rope table '\(spec.name)'"
         default: break
         }
         // Divisors stored beside the weights replace the calculation.
