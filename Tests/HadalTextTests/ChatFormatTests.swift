@@ -124,6 +124,17 @@ import TestSupport
         #expect(try form("{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ c.function.name + c.function.arguments }}{% endfor %}{% endif %}{% endfor %}") == [true, true])
     }
 
+    @Test("every id of a marker is shown, not only the one that encoding finds")
+    func markersThatAVocabularyHasTwice() throws {
+        var vocabulary = GGUFVocabulary()
+        vocabulary.model = "gpt2"
+        vocabulary.tokens = ["a", "<think>", "</think>", "<think>", "</think>", "<pad>"].map { Array($0.utf8) }
+        vocabulary.kinds = [.normal, .control, .control, .control, .control, .control]
+        let tokenizer = try Tokenizer(vocabulary)
+        let format = ChatFormat(template: try ChatTemplate(source: "{# <think> </think> #}"), tokenizer: tokenizer)
+        #expect(format.shownControlTokens(of: tokenizer, withTools: false) == [1, 2, 3, 4])
+    }
+
     @Test func reasoningInChannels() throws {
         let markers = try #require(ChatConventions.builtIn.reasoning(template: "<|channel|>analysis", tokenizer: nil))
         let text = "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>analysis<|message|>so<|end|><|start|>assistant<|channel|>final<|message|>Hi!"

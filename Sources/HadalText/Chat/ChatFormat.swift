@@ -41,13 +41,18 @@ public struct ChatFormat: Sendable {
     public func shownControlTokens(of tokenizer: Tokenizer, withTools: Bool) -> Set<Int32> {
         var texts = reasoning?.all ?? []
         texts += toolFormats.flatMap { withTools ? $0.literals : $0.drops }
-        var shown: Set<Int32> = []
+        // By what they write: a vocabulary may hold a marker twice, and only one of its ids is the one that encoding finds.
+        var written: Set<[UInt8]> = []
         for text in texts {
-            for id in (try? tokenizer.encode(text, parseSpecial: true)) ?? [] where (try? tokenizer.isControl(id)) == true {
-                shown.insert(id)
+            for id in (try? tokenizer.encode(text, parseSpecial: true)) ?? [] {
+                if let bytes = try? tokenizer.tokenBytes(id) { written.insert(bytes) }
             }
         }
-        return shown
+        let shown = (0..<Int32(clamping: tokenizer.count)).filter { id in
+            guard (try? tokenizer.isControl(id)) == true, let bytes = try? tokenizer.tokenBytes(id) else { return false }
+            return written.contains(bytes)
+        }
+        return Set(shown)
     }
 
     /// What closes reasoning that has used up its budget.
