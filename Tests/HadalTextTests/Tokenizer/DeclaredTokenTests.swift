@@ -27,6 +27,7 @@ import Testing
         ["tokenizer_config.json": #"{"extra_special_tokens": ["<x>"]}"#],
         ["tokenizer_config.json": #"{"extra_special_tokens": [], "additional_special_tokens": ["<x>"]}"#],
         ["tokenizer_config.json": #"{"extra_special_tokens": {"image_token": "<x>"}}"#],
+        ["tokenizer_config.json": #"{"model_specific_special_tokens": {"image_token": "<x>"}}"#],
         ["tokenizer_config.json": #"{"image_token": "<x>", "add_bos_token": false, "odd_token": null}"#],
         ["special_tokens_map.json": #"{"mask_token": \#(object)}"#],
         ["special_tokens_map.json": #"{"additional_special_tokens": ["<x>"]}"#],

@@ -26,7 +26,7 @@ struct DeclaredTokens {
         if let config {
             try readNames(of: config, isLegacy: false)
             try readExtra(of: config)
-            let isNamed = (config.root["extra_special_tokens"]?.object?.count ?? 0) > 0
+            let isNamed = Self.namedExtra(of: config).contains { !$0.isEmpty }
             if extra?.isEmpty != false, !isNamed, let older = additional { (extra, additional) = (older, nil) }
             try readNamedExtra(of: config)
         }
@@ -117,9 +117,13 @@ struct DeclaredTokens {
         additional = try tokens("additional_special_tokens") ?? additional
     }
 
-    /// `extra_special_tokens` as an object of roles.
+    /// Objects of roles; where both name one, `extra_special_tokens` counts.
+    private static func namedExtra(of document: JSONDocument) -> [[JSONObject.Member]] {
+        ["model_specific_special_tokens", "extra_special_tokens"].map { document.root[$0]?.object?.members ?? [] }
+    }
+
     private mutating func readNamedExtra(of document: JSONDocument) throws {
-        for member in document.root["extra_special_tokens"]?.object?.members ?? [] {
+        for member in Self.namedExtra(of: document).joined() {
             specific.append((member.key, try Self.token(member.value, in: document)))
         }
     }
