@@ -90,7 +90,7 @@ extension PatternTranslator {
             let value = try number(radix: 16, most: 4)
             guard at == start + 4 else { throw fail("a malformed character number") }
             return value
-        case "c", "C", "M", "Q": throw fail("'\\\(c)' is not supported", .unsupported)
+        case "c", "C", "M": throw fail("'\\\(c)' is not supported", .unsupported)
         default: return c.value
         }
     }

@@ -270,16 +270,6 @@ struct PatternTranslator {
         case "R": return Atom(text: "(?>\\r\\n|[\\n-\\r\\x{85}\\x{2028}\\x{2029}])")
         case "N": return Atom(text: "\\N")
         case "O": return Atom(text: "(?s:.)")
-        case "Q":
-            var text = ""
-            while at < source.count, !starts(with: "\\E") {
-                if options.ignoresCase { try checkFolding() }
-                text += Self.literal(source[at].value)
-                at += 1
-            }
-            at = min(at + 2, source.count)
-            if let next = peek(), "*+?{".unicodeScalars.contains(next) { throw fail("a repetition of quoted text", .unsupported) }
-            return Atom(text: "(?:\(text))")
         case "k":
             guard peek() == "<" || peek() == "'" else { return Atom(text: "k") }
             let quote: Unicode.Scalar = peek() == "<" ? ">" : "'"
