@@ -122,4 +122,20 @@ struct GenerationFileTests {
             #expect(run.status == 0 && run.out == "hi", "\(run.error)")
         }
     }
+
+    @Test(arguments: [
+        (#"{"a": 1}"#, nil, "m.json:1:1: expected an array of messages, not an object"), ("5", nil, "m.json:1:1: expected an array of messages, not an integer"),
+        (#"{"messages": "x"}"#, nil, "m.json:1:14: expected an array of messages, not a string"), ("[]", #"{"name": "f"}"#, "t.json:1:1: expected an array of tools, not an object"),
+        ("[]", "[1]", "t.json:1:2: a tool needs the name of its function"),
+    ] as [(String, String?, String)])
+    func whatIsNoListOfMessagesOrTools(messages: String, tools: String?, words: String) throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try "{% for m in messages %}{{ m.content }}{% endfor %}".write(toFile: "\(folder)/t.jinja", atomically: true, encoding: .utf8)
+        try messages.write(toFile: "\(folder)/m.json", atomically: true, encoding: .utf8)
+        try tools?.write(toFile: "\(folder)/t.json", atomically: true, encoding: .utf8)
+        let files = ["--messages", "\(folder)/m.json"] + (tools == nil ? [] : ["--tools", "\(folder)/t.json"])
+        let run = try CommandRun(["template", "\(folder)/t.jinja"] + files)
+        #expect(run.status == 1 && run.error.contains(words), "\(run.error)")
+    }
 }

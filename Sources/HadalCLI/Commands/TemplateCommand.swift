@@ -36,7 +36,10 @@ struct TemplateCommand: ParsableCommand {
         for member in ChatArguments.variables(options).members { variables[member.key] = member.value }
         // {"messages": [...], "tools": [...]} is accepted as well as a bare list.
         let list = conversation["messages"] ?? conversation
-        let toolList = try tools.map { try InputText.json($0).root } ?? conversation["tools"]
+        guard list.array != nil else {
+            throw HadalError(.malformed, "expected an array of messages, not \(list.kindName)", at: document.place(of: list))
+        }
+        let toolList = try tools.map(ChatArguments.readTools) ?? conversation["tools"]
         let template = try Self.template(of: templates, tools: toolList, &variables)
         let forms = ChatFormat(template: template, tokenizer: nil, variables: variables).content
         Terminal.out(try template.render(messages: try forms.adapted(list, in: document), tools: toolList, options: variables, now: clock))

@@ -48,7 +48,7 @@ struct ChatArguments: ParsableArguments {
     }
 
     /// An array of tools, bare or under `tools`.
-    private static func readTools(_ path: String) throws -> JSON {
+    static func readTools(_ path: String) throws -> JSON {
         let document = try InputText.json(path)
         let list = document.root["tools"] ?? document.root
         guard let tools = list.array else {
