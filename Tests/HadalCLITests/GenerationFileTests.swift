@@ -126,7 +126,7 @@ struct GenerationFileTests {
     @Test(arguments: [
         (#"{"a": 1}"#, nil, "m.json:1:1: expected an array of messages, not an object"), ("5", nil, "m.json:1:1: expected an array of messages, not an integer"),
         (#"{"messages": "x"}"#, nil, "m.json:1:14: expected an array of messages, not a string"), ("[]", #"{"name": "f"}"#, "t.json:1:1: expected an array of tools, not an object"),
-        ("[]", "[1]", "t.json:1:2: a tool needs the name of its function"),
+        ("[]", #"{"tools": null}"#, "t.json:1:11: expected an array of tools, not null"),
     ] as [(String, String?, String)])
     func whatIsNoListOfMessagesOrTools(messages: String, tools: String?, words: String) throws {
         let folder = try Fixtures.temporaryDirectory()

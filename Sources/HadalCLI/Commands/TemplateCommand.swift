@@ -39,7 +39,7 @@ struct TemplateCommand: ParsableCommand {
         guard list.array != nil else {
             throw HadalError(.malformed, "expected an array of messages, not \(list.kindName)", at: document.place(of: list))
         }
-        let toolList = try tools.map(ChatArguments.readTools) ?? conversation["tools"]
+        let toolList = try tools.map { try ChatArguments.readTools($0, areNamed: false) } ?? conversation["tools"]
         let template = try Self.template(of: templates, tools: toolList, &variables)
         let forms = ChatFormat(template: template, tokenizer: nil, variables: variables).content
         Terminal.out(try template.render(messages: try forms.adapted(list, in: document), tools: toolList, options: variables, now: clock))

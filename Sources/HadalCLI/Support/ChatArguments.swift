@@ -33,7 +33,7 @@ struct ChatArguments: ParsableArguments {
 
     func request(_ messages: [ChatMessage] = []) throws -> ChatRequest {
         ChatRequest(
-            messages: messages, tools: try tools.map(Self.readTools), thinking: think, reasoningBudget: reasoningBudget,
+            messages: messages, tools: try tools.map { try Self.readTools($0) }, thinking: think, reasoningBudget: reasoningBudget,
             variables: Self.variables(options))
     }
 
@@ -48,13 +48,15 @@ struct ChatArguments: ParsableArguments {
     }
 
     /// An array of tools, bare or under `tools`.
-    static func readTools(_ path: String) throws -> JSON {
+    ///
+    /// - Parameter areNamed: every tool must have a name; a template may read others too.
+    static func readTools(_ path: String, areNamed: Bool = true) throws -> JSON {
         let document = try InputText.json(path)
         let list = document.root["tools"] ?? document.root
         guard let tools = list.array else {
             throw HadalError(.malformed, "expected an array of tools, not \(list.kindName)", at: document.place(of: list))
         }
-        for tool in tools where (tool["function"] ?? tool)["name"]?.string == nil {
+        for tool in tools where areNamed && (tool["function"] ?? tool)["name"]?.string == nil {
             throw HadalError(
                 .malformed, "a tool needs the name of its function", at: document.place(of: tool),
                 hint: #"{"type": "function", "function": {"name": "…", "description": "…", "parameters": {…}}}"#)
