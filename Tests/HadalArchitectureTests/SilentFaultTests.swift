@@ -57,6 +57,10 @@ import TestSupport
     }
 
     @Test(arguments: [
+        // Rotary settings that a family does without, one at a time.
+        #""params": {"rope_type": null}, "rope": {"main": {"type": null}}"#,
+        #""params": {"rope_original_length": null}, "rope": {"main": {"original_length": null, "type": null}}"#,
+        #""params": {"rope_factor": null}, "rope": {"main": {"factor": null, "type": null}}"#,
         // Naming a cache on purpose, twice as well.
         #""blocks": {"attend": [{"op": "attention", "in": ["q", "k", "v"], "state": "kv", "state_index": "max(layer - 1, 0)", "heads": "n_heads", "kv_heads": "n_kv_heads", "head_dim": "head_dim", "value_dim": "value_dim", "scale": "attention_scale", "out": "a"}, {"op": "linear", "in": "a", "weight": "o_proj", "out": "a"}]"# + "}",
         #""state": {"kv": {"layers": null}}, "blocks": {"attend": [{"op": "attention", "in": ["q", "k", "v"], "state": "kv", "state_index": 0, "heads": "n_heads", "kv_heads": "n_kv_heads", "head_dim": "head_dim", "value_dim": "value_dim", "scale": "attention_scale", "out": "a"}, {"op": "linear", "in": "a", "weight": "o_proj", "out": "a"}]"# + "}",
