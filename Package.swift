@@ -18,6 +18,9 @@ let package = Package(
     products: [
         .library(name: "Hadal", targets: ["Hadal"]),
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
+        // For those who write kernels and backends.
+        .library(name: "HadalConformance", targets: ["HadalConformance"]),
+        .library(name: "HadalKernelTools", targets: ["HadalKernelTools"]),
         // Backends to link into an application, which then needs no plugin files.
         .library(name: "HadalCPU", targets: ["HadalCPU"]),
         .library(name: "HadalReference", targets: ["HadalReference"]),
@@ -55,8 +58,12 @@ let package = Package(
             resources: [.copy("Resources")]),
         .target(name: "HadalBackend", dependencies: ["CHadalPlugin", "CHadalSystem", "HadalCore", "HadalGraph"]),
         .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
+        // Checks and times the kernels of any backend.
+        .target(name: "HadalConformance", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
+        // The Jinja of chat templates.
+        .target(name: "HadalTemplate", dependencies: ["HadalCore"]),
         .target(
-            name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "CPCRE2"],
+            name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "HadalTemplate", "CPCRE2"],
             resources: [
                 .embedInCode("Chat/Resources/chat_formats.json"),
                 .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
@@ -64,14 +71,21 @@ let package = Package(
             ]),
         .target(
             name: "HadalEngine",
-            dependencies: ["HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalText"]),
+            dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText"]),
+        // Work on kernels: tuning, live replacement, saved nodes, comparison of traces, ceilings of the machine.
+        .target(
+            name: "HadalKernelTools",
+            dependencies: [
+                "CHadalKernels", "HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalConformance",
+                "HadalEngine",
+            ]),
         .target(
             name: "HadalHub", dependencies: ["CCrypto", "HadalCore", "HadalFormats"], resources: [.copy("Resources")]),
         .target(
             name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
         .target(
             name: "HadalQuantization", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText"]),
-        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalMachine", "HadalQuantization", "HadalSynthesis"]),
+        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalKernelTools", "HadalQuantization", "HadalSynthesis"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -80,8 +94,6 @@ let package = Package(
         .target(
             name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", sources: cpuKernels.map { "\($0)/cpu.c" },
             publicHeadersPath: "include"),
-        // What this machine can do at most; `hadal doctor` and `hadal bench` compare with it.
-        .target(name: "HadalMachine", dependencies: ["CHadalKernels", "HadalCore"]),
         .target(
             name: "HadalReference",
             dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
@@ -108,7 +120,8 @@ let package = Package(
             name: "HadalVulkanPlugin", dependencies: ["HadalVulkan", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/Vulkan/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
-        .target(name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support", exclude: ["CAllocationCounter"]),
+        .target(name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support", exclude: ["CAllocationCounter", "Engine"]),
+        .target(name: "EngineTestSupport", dependencies: ["HadalEngine", "TestSupport"], path: "Tests/Support/Engine"),
         .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
         .testTarget(name: "HadalGraphTests", dependencies: ["HadalGraph", "TestSupport"]),
@@ -119,7 +132,10 @@ let package = Package(
             dependencies: [
                 "HadalBackend", "HadalPluginKit", "HadalGraph", "HadalReference", "CHadalPlugin", "CAllocationCounter", "TestSupport",
             ]),
-        .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "TestSupport"]),
+        .testTarget(
+            name: "HadalConformanceTests", dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
+        .testTarget(name: "HadalTemplateTests", dependencies: ["HadalTemplate", "TestSupport"]),
+        .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
         .testTarget(
             name: "HadalSynthesisTests",
@@ -131,20 +147,23 @@ let package = Package(
             ]),
         .testTarget(
             name: "HadalEngineTests",
-            dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "TestSupport"]),
+            dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "EngineTestSupport", "TestSupport"]),
+        .testTarget(
+            name: "HadalKernelToolsTests",
+            dependencies: ["HadalKernelTools", "HadalConformance", "HadalEngine", "HadalBackend", "HadalFormats", "EngineTestSupport", "TestSupport"]),
         .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
         .testTarget(
             name: "HadalReferenceTests",
-            dependencies: ["HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),
+            dependencies: ["HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "TestSupport"]),
         .testTarget(
             name: "HadalCPUTests",
             dependencies: [
-                "HadalCPU", "CHadalKernels", "HadalMachine", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "CAllocationCounter",
+                "HadalCPU", "CHadalKernels", "HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "CAllocationCounter",
                 "TestSupport",
             ]),
         .testTarget(
             name: "HadalVulkanTests",
-            dependencies: ["HadalVulkan", "HadalReference", "HadalBackend", "HadalGraph", "CHadalPlugin", "TestSupport"]),
+            dependencies: ["HadalVulkan", "HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

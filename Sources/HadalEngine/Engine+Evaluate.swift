@@ -4,7 +4,7 @@ extension Engine {
     /// The logits of every token of a sequence, and the hidden states the engine was loaded to observe.
     ///
     /// - Returns: `logits` F32 `[T, vocabulary]`; with `.hidden` also `hidden.embed`, `hidden.N`, `hidden.norm` F32 `[T, d]`; with
-    ///   `.everything` the output of every node, for `TraceComparison`. With `predictsNext` also `mtp_logits` F32 `[T - 1, vocabulary]`.
+    ///   `.everything` the output of every node, named by `node.N.output`. With `predictsNext` also `mtp_logits` F32 `[T - 1, vocabulary]`.
     /// - Throws: `invalidArgument` when the engine was loaded with `observe: .none`.
     public func evaluate(_ tokens: [Int32]) throws -> [NamedTensor] {
         guard options.observe != .none else {

@@ -3,6 +3,7 @@ import HadalBackend
 import HadalCore
 import HadalFormats
 import HadalGraph
+import HadalTemplate
 import HadalText
 import Synchronization
 
@@ -23,7 +24,7 @@ public final class Engine: @unchecked Sendable {
     /// What the model's files recommend for generating.
     public let recommendation: GenerationRecommendation
 
-    let program: Program
+    package let program: Program
     let runner: StepRunner
     let predictionHead: PredictionHead?
     /// The hidden states of a step's tokens, `[T, width]` after each run, when a prediction head reads them.
@@ -33,11 +34,14 @@ public final class Engine: @unchecked Sendable {
     let lock = Mutex<Void>(())
     var pool: PagePool
     var trace: TraceSink?
+    /// Owners of the folders of kernels that were replaced. With the lock held.
+    var kernelOwners: [AnyObject] = []
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     private let tokenizerProblem: HadalError?
-    private let watcher = Mutex<KernelWatcher?>(nil)
     private let backends: BackendChoice
+    /// The backends that the model is placed on, as they were opened.
+    package let openedBackends: [OpenedBackend]
     private let formats = Mutex<[ExactString: ChatFormat]>([:])
 
     static let pageTokens = 64
@@ -101,6 +105,7 @@ public final class Engine: @unchecked Sendable {
         }
         draftEngine = try prepared.draft.map { try Engine($0) }
         backends = chosen
+        openedBackends = placed.opened
         backendDescription = placed.summary
         supportsBatches = sequences > 1
         endTokens = prepared.tokenizer?.special.endIDs ?? []
@@ -111,25 +116,12 @@ public final class Engine: @unchecked Sendable {
         tokenizer = prepared.tokenizer
         tokenizerProblem = prepared.tokenizerProblem
         chatTemplates = prepared.chatTemplates
-        if let live = options.liveKernels {
-            let made = try KernelWatcher(self, placed.opened, live, options.environment)
-            watcher.withLock { $0 = made }
-        }
     }
 
-    deinit {
-        watcher.withLock { $0?.stop() }
-        backends.quiesce()
-    }
+    deinit { backends.quiesce() }
 
-    /// The most that the first device the model is placed on was measured to do; nil when that is the processor of this machine, or when the
-    /// device has no memory of its own to measure.
-    ///
-    /// - Parameter seconds: for each of up to three figures.
-    public func deviceCeilings(seconds: Double = 0.4) throws -> KernelCeilings? {
-        guard let device = backends.firstOpened, device.info.kind != .cpu else { return nil }
-        return try KernelCeilings.measured(on: device, seconds: seconds)
-    }
+    /// Of the devices that the options name, the first that the model has nodes on.
+    package var firstDevice: (any Device)? { backends.firstOpened }
 
     /// The template of conversations without tools; nil when the model has none.
     public var chatTemplate: ChatTemplate? { try? chatTemplates.choose(withTools: false) }

@@ -49,7 +49,7 @@ public struct EngineEnvironment: Sendable {
     }
 
     /// The option by which a backend is told the directories of op folders, separated by colons.
-    static let kernelOption = "kernels"
+    package static let kernelOption = "kernels"
 
     /// Options to open a device with: those given, and the directories of op folders for a backend that publishes an option for them, unless it is
     /// given already.

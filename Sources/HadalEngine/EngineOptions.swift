@@ -36,8 +36,9 @@ public struct EngineOptions: Sendable {
     public var expertMemory: Int?
     /// Whether and how generations draft tokens ahead.
     public var speculation = SpeculationOptions()
-    /// Watches kernel sources while the model runs, and uses those that are edited and found right; nil: kernels stay as they were loaded.
-    public var liveKernels: LiveKernelOptions?
+    /// Whether a backend may compute several ops in one kernel. Results do not depend on it. false for a model whose kernels are to be replaced
+    /// while it runs (`Engine.replaceKernel`): each op then has a kernel of its own. A setting `fusion` of the backend in `settings` comes first.
+    public var fusesOps = true
     public var log = LogSink.silent
 
     public enum Observation: Sendable, Equatable {

@@ -13,6 +13,9 @@ public struct NamedTensor: Sendable {
         self.values = values
     }
 
+    /// What a node's output is called among the results of `Engine.evaluate`: labels need not be unique.
+    package static func name(node: Int, output: Int) -> String { "node.\(node).\(output)" }
+
     /// The tensor as the file writers take it.
     public var source: TensorSource { TensorSource(name: name, dtype: .f32, shape: shape, values: values) }
 }

@@ -48,6 +48,9 @@ public final class Session: @unchecked Sendable {
     /// The tokens so far.
     public var tokens: [Int32] { Array(storage[..<count]) }
 
+    /// The engine's pages that hold the session's state, in order.
+    package var pageNumbers: [Int] { (0..<pages.count).map { Int(pages[$0]) } }
+
     /// The tokens so far without a copy; valid until the session changes.
     var history: UnsafeBufferPointer<Int32> { UnsafeBufferPointer(rebasing: storage[..<count]) }
 
@@ -74,7 +77,7 @@ public final class Session: @unchecked Sendable {
     ///
     /// - Parameter plannedLength: the length the session will reach with later calls; nil: with this one. What depends on the length of
     ///   the whole (a rope switch) is computed for it from the start, so that nothing has to be rebuilt.
-    func append(_ new: [Int32], plannedLength: Int? = nil, eachChunk: (Int, Int) throws -> Void) throws {
+    package func append(_ new: [Int32], plannedLength: Int? = nil, eachChunk: (Int, Int) throws -> Void) throws {
         clearCancellation()
         try withoutActuallyEscaping(eachChunk) { body in
             try new.withUnsafeBufferPointer { try append($0, plannedLength: plannedLength, eachRow: body) }

@@ -1,5 +1,6 @@
 import HadalBackend
 import HadalCPU
+import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference

@@ -1,6 +1,7 @@
 import Foundation
 import HadalBackend
 import HadalCPU
+import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference

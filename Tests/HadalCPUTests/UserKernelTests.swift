@@ -2,6 +2,7 @@ import CHadalKernels
 import CHadalPlugin
 import Foundation
 import HadalBackend
+import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference

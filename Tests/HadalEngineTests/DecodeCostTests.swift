@@ -60,23 +60,23 @@ import Testing
         }
     }
 
-    @Test("with kernels that change while a model runs, each op keeps a call of its own", .enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
-    func liveKernelsAreNotFused() throws {
+    @Test("without fusion, for kernels that change while a model runs, each op keeps a call of its own", .enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
+    func unfused() throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let model = try SyntheticModel(
             architecture: "qwen2", configuration: JSONDocument(parsing: Self.dense, file: "config.json"), type: .q4_K, library: ArchitectureLibrary(),
             catalogue: OpCatalogue.load())
         try model.write(to: "\(folder)/m.gguf", seed: 1)
-        func barriers(_ live: LiveKernelOptions?) throws -> Int {
+        func barriers(fuses: Bool) throws -> Int {
             var options = EngineOptions()
             options.environment.pluginPaths = [Fixtures.products]
             options.contextLength = 128
             options.settings = ["cpu.threads": "2"]
-            options.liveKernels = live
+            options.fusesOps = fuses
             return try Engine(path: "\(folder)/m.gguf", options: options).executableInfo.barriersPerStep
         }
-        let fused = try barriers(nil), live = try barriers(LiveKernelOptions())
-        #expect(live >= fused + 4 * 3, "\(live) and \(fused)")
+        let fused = try barriers(fuses: true), unfused = try barriers(fuses: false)
+        #expect(unfused >= fused + 4 * 3, "\(unfused) and \(fused)")
     }
 }

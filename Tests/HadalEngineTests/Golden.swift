@@ -1,3 +1,4 @@
+import EngineTestSupport
 import Foundation
 import HadalCore
 import HadalEngine
@@ -64,10 +65,6 @@ struct Golden {
     }
 
     static func options(_ backend: String, observe: EngineOptions.Observation = .none) -> EngineOptions {
-        var options = EngineOptions()
-        options.backend = backend
-        options.observe = observe
-        options.environment.pluginPaths = [Fixtures.products]
-        return options
+        .test(backend, observe: observe)
     }
 }

@@ -1,3 +1,4 @@
+import EngineTestSupport
 import Foundation
 import HadalBackend
 import HadalCore
@@ -8,15 +9,6 @@ import Testing
 /// An op and an architecture that this build has never seen, from files alone.
 @Suite("User ops", .enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
 struct UserOpTests {
-    /// The committed llama with the op of `directory` in place of its gate.
-    static func options(_ backend: String, _ directory: KernelDirectory, cache: KernelDirectory, observe: EngineOptions.Observation = .none) -> EngineOptions {
-        var options = Golden.options(backend, observe: observe)
-        options.architecture = Fixtures.path("kernels/relu2.json")
-        options.environment.kernelPaths = [directory.path]
-        options.settings = ["cpu.kernel-cache": cache.path, "cpu.threads": "2", "vulkan.kernel-cache": cache.path]
-        return options
-    }
-
     static let model = Fixtures.path("models/llama")
 
     /// Those of this machine that compute, where one needs a device.
@@ -28,7 +20,7 @@ struct UserOpTests {
         let ids = (0..<40).map { Int32($0 * 7 % 200 + 3) }
         var results: [[NamedTensor]] = []
         for backend in ["reference", backend] {
-            let engine = try Engine(path: Self.model, options: Self.options(backend, directory, cache: cache, observe: .hidden))
+            let engine = try Engine(path: Self.model, options: EngineOptions.relu2(backend, directory, cache: cache, observe: .hidden))
             #expect(engine.plan.parts.count == 1)
             results.append(try engine.evaluate(ids))
         }
@@ -46,7 +38,7 @@ struct UserOpTests {
     @Test("without the op's directory the architecture is refused, naming op and place")
     func unknownOp() throws {
         let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
-        let error = #expect(throws: HadalError.self) { try Engine(path: Self.model, options: Self.options("cpu", directory, cache: cache)) }
+        let error = #expect(throws: HadalError.self) { try Engine(path: Self.model, options: EngineOptions.relu2("cpu", directory, cache: cache)) }
         #expect(error?.description.contains("relu2_gate") == true && error?.description.contains("relu2.json") == true, "\(error?.description ?? "")")
     }
 
@@ -54,26 +46,11 @@ struct UserOpTests {
     func contractAlone() throws {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         try FileManager.default.removeItem(atPath: "\(directory.path)/relu2_gate/cpu.c")
-        var options = Self.options("cpu", directory, cache: cache)
+        var options = EngineOptions.relu2("cpu", directory, cache: cache)
         let error = #expect(throws: HadalError.self) { try Engine(path: Self.model, options: options) }
         #expect(error?.description.contains("\(directory.path)/relu2_gate/cpu.c") == true, "\(error?.description ?? "")")
         options.fallback = .allow
         let engine = try Engine(path: Self.model, options: options)
         #expect(!engine.plan.moves.isEmpty && engine.plan.moves.allSatisfy { $0.op == "relu2_gate" && $0.to != "cpu" })
-    }
-
-    @Test("an op that its kernel defines is refused by the reference, and checked against itself")
-    func definedByItsKernel() throws {
-        let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
-        try directory.edit("relu2_gate/op.json", "{\"expression\": {\"y\": \"max(gate, 0) * max(gate, 0) * up\"}}", "\"cpu\"")
-        let error = #expect(throws: HadalError.self) { try Engine(path: Self.model, options: Self.options("reference", directory, cache: cache)) }
-        #expect(error?.description.contains("the kernel of backend 'cpu'") == true, "\(error?.description ?? "")")
-        let candidate = KernelCandidate(
-            op: "relu2_gate", directory: directory.path, backend: "cpu", device: 0, options: ["kernel-cache": .string(cache.path)],
-            environment: EngineEnvironment(pluginPaths: [Fixtures.products]))
-        let verdict = try candidate.check()
-        #expect(verdict.fault == nil && verdict.cases >= 36)
-        try directory.edit("relu2_gate/cpu.c", "&i, &end);", "&i, &end);\n    if (thread->count == 3) y[0] = thread->index;")
-        #expect(try candidate.check().fault != nil)
     }
 }

@@ -1,9 +1,10 @@
+import HadalBackend
 import HadalCore
 import HadalGraph
 import TestSupport
 import Testing
 
-@testable import HadalBackend
+@testable import HadalConformance
 
 /// One case of `Tests/Fixtures/reference/ops.json`, which numpy computed.
 struct OpFixture: CustomTestStringConvertible, Sendable {

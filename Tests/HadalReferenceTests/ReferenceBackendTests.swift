@@ -1,9 +1,10 @@
+import HadalBackend
 import HadalCore
 import HadalGraph
 import HadalReference
 import Testing
 
-@testable import HadalBackend
+@testable import HadalConformance
 
 @Suite("Reference backend")
 struct ReferenceBackendTests {

@@ -1,5 +1,6 @@
 import Foundation
 import HadalCore
+import HadalTemplate
 import Testing
 import TestSupport
 

@@ -1,4 +1,5 @@
 import HadalCore
+import HadalTemplate
 import Testing
 
 @testable import HadalText

@@ -1,5 +1,6 @@
 import HadalCore
 import HadalFormats
+import HadalTemplate
 import TestSupport
 import Testing
 
@@ -62,23 +63,5 @@ struct PublishedTemplateTests {
         #expect(try ChatTemplates(published) { warnings.append($0) }.named.map(\.name) == ["default"])
         #expect(warnings.count == 1)
         #expect(throws: (any Error).self) { try ChatTemplates(published) }
-    }
-
-    @Test(arguments: [
-        (#"[{"name": "f", "parameters": {}}]"#, "f"),
-        (#"[{"type": "function", "name": "f", "parameters": {}}]"#, "f"),
-        (#"[{"function": {"name": "f", "parameters": {}}}]"#, "f"),
-        (#"[{"type": "function", "function": {"name": "f", "parameters": {}}}]"#, "f"),
-    ])
-    func toolsAreWrapped(_ tools: String, _ name: String) throws {
-        let template = try ChatTemplate(source: "{% for t in tools %}{{ t.type }} {{ t.function.name }} {{ t.function.parameters is mapping }}{% endfor %}")
-        #expect(try template.render(messages: [], tools: JSONDocument(parsing: tools, file: "t").root) == "function f True")
-    }
-
-    @Test func otherToolsStayAsTheyAre() throws {
-        let template = try ChatTemplate(source: "{{ tools | tojson }}")
-        for text in [#"[{"type": "web_search"}]"#, #"["f"]"#, #"[{"type": "web_search", "name": "f"}]"#] {
-            #expect(try template.render(messages: [], tools: JSONDocument(parsing: text, file: "t").root) == text)
-        }
     }
 }

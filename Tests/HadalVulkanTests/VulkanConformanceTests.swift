@@ -1,4 +1,5 @@
 import HadalBackend
+import HadalConformance
 import HadalCore
 import HadalGraph
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import HadalBackend
+import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference

@@ -18,7 +18,7 @@ public final class TraceSink {
 
     public init() {}
 
-    static let receive: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void = { context, event in
+    package static let receive: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void = { context, event in
         guard let context, let event = event?.pointee else { return }
         let sink = Unmanaged<TraceSink>.fromOpaque(context).takeUnretainedValue()
         sink.events.append(Event(

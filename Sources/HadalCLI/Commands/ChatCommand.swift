@@ -29,6 +29,8 @@ struct ChatCommand: ParsableCommand {
     func run() throws {
         let request = try chat.request()
         let engine = try model.load(speculation, live)
+        let watcher = try live.watch(engine)
+        defer { watcher?.stop() }
         guard engine.chatTemplate != nil else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }

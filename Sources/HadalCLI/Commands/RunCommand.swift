@@ -38,6 +38,8 @@ struct RunCommand: ParsableCommand {
         let request = try chat.request(conversation)
         let loadStart = ContinuousClock.now
         let engine = try model.load(speculation, live)
+        let watcher = try live.watch(engine)
+        defer { watcher?.stop() }
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
         let chosen = sampling.choose(for: engine, log: model.search.log)
         let session = engine.makeSession()

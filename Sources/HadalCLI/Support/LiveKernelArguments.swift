@@ -9,12 +9,12 @@ struct LiveKernelArguments: ParsableArguments {
         help: "Watch the kernel sources (--kernels, and the installation's) and use those that are edited, once they pass their check, from the next token on.")
     var isOn = false
 
-    /// nil without the flag. A notice begins a line of its own on a terminal, where an answer may be half written.
-    func options() -> LiveKernelOptions? {
+    /// Begins the watch; nil without the flag. A notice begins a line of its own on a terminal, where an answer may be half written.
+    func watch(_ engine: Engine) throws -> KernelWatcher? {
         guard isOn else { return nil }
         var options = LiveKernelOptions()
         options.check = { try VerdictCommand.check($0) }
         options.notice = { notice in Terminal.note("\(Terminal.standardErrorIsTerminal ? "\n" : "")\(notice)") }
-        return options
+        return try KernelWatcher(engine, options)
     }
 }

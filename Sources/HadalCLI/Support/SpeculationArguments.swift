@@ -32,7 +32,7 @@ extension ModelOptions {
     func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, adjust: (inout EngineOptions) -> Void = { _ in }) throws -> Engine {
         var options = try engineOptions()
         options.speculation = try speculation.options()
-        options.liveKernels = live?.options()
+        options.fusesOps = live?.isOn != true
         adjust(&options)
         return try Engine(path: try ModelStore.resolve(model), options: options)
     }

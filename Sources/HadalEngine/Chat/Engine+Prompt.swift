@@ -1,4 +1,5 @@
 import HadalCore
+import HadalTemplate
 import HadalText
 
 extension Engine {

@@ -26,14 +26,14 @@ extension BackendChoice {
             values[spec.name] = try spec.parse(String(threads))
         }
         // A kernel that computes several ops would hide a change of one of them.
-        if options.liveKernels != nil, values[fusionOption] == nil, backend.options.contains(where: { $0.name == fusionOption && $0.kind == .bool }) {
+        if !options.fusesOps, values[fusionOption] == nil, backend.options.contains(where: { $0.name == fusionOption && $0.kind == .bool }) {
             values[fusionOption] = .bool(false)
         }
         return try options.environment.addingKernels(to: values, for: backend)
     }
 
     /// Those of `name.option` settings that are this backend's.
-    static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
+    package static func parse(_ settings: [String: String], for backend: any Backend) throws -> [String: OptionValue] {
         var values: [String: OptionValue] = [:]
         for (key, text) in settings {
             let parts = key.split(separator: ".", maxSplits: 1).map(String.init)

@@ -7,7 +7,7 @@ import Synchronization
 /// The backends that the user asked for, and which of them each node of a model is meant for.
 ///
 /// A device is opened when the first node is to be placed on it, so that one without nodes never is.
-final class BackendChoice: Sendable {
+package final class BackendChoice: Sendable {
     /// A device that nodes are meant for, or may fall back on.
     private final class Entry: Sendable {
         /// Backend name, with the device's index where that is not 0.
@@ -63,7 +63,7 @@ final class BackendChoice: Sendable {
 
     /// Bytes of experts that `streaming` keeps in memory; nil: all of them.
     let expertMemory: Int?
-    static let expertOption = "expert-memory"
+    package static let expertOption = "expert-memory"
     static let threadsOption = "threads"
     /// The option of backends that may compute several ops in one kernel.
     static let fusionOption = "fusion"

@@ -6,7 +6,7 @@ import HadalGraph
 /// Which weights of a graph are experts, and which of these a backend can read from the model's files as it needs them.
 ///
 /// Reads no weight.
-struct ExpertPlacement: Sendable {
+package struct ExpertPlacement: Sendable {
     /// One node of experts.
     struct Layer: Sendable {
         var label: String

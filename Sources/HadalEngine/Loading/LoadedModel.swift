@@ -13,8 +13,8 @@ import Synchronization
 /// A model's main graph with its ports, and its weights.
 public final class LoadedModel: Sendable {
     /// Weights bound for compiling, and what keeps their bytes alive.
-    struct BoundWeights: Sendable {
-        var data: [Segment.WeightData]
+    package struct BoundWeights: Sendable {
+        package var data: [Segment.WeightData]
         /// For each weight what keeps its bytes; nil for one that a backend reads itself.
         var owners: [WeightData?]
         /// Of weights without data here.
@@ -52,7 +52,7 @@ public final class LoadedModel: Sendable {
         case .everything:
             for (index, node) in graph.nodes.enumerated() {
                 for (k, value) in node.outputs.enumerated() where graph.values[value].dtype == .f32 && value != logits {
-                    observed.append((TraceComparison.key(node: index, output: k), value))
+                    observed.append((NamedTensor.name(node: index, output: k), value))
                 }
             }
         }
@@ -73,7 +73,7 @@ public final class LoadedModel: Sendable {
     /// - Parameters:
     ///   - other: a graph whose embedding and head are used in place of this one's copies of them.
     ///   - streamed: experts that the backend is to read itself; only their scales are read here.
-    func bindWeights(of graph: Graph, sharing other: Graph? = nil, streamed: ExpertPlacement? = nil) throws -> BoundWeights {
+    package func bindWeights(of graph: Graph, sharing other: Graph? = nil, streamed: ExpertPlacement? = nil) throws -> BoundWeights {
         var bound = BoundWeights(data: [], owners: [])
         var bindings = try description.graph.bindings(of: graph)
         if let other { try share(&bindings, of: graph, with: other) }

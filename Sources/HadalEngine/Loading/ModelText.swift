@@ -1,6 +1,7 @@
 import Foundation
 import HadalCore
 import HadalFormats
+import HadalTemplate
 import HadalText
 
 /// Finds a model's tokenizer and chat template.

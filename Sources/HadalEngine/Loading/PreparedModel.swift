@@ -52,8 +52,6 @@ final class PreparedModel {
     private static func draftOptions(_ options: EngineOptions) -> EngineOptions {
         var draft = options
         draft.speculation = SpeculationOptions()
-        // The engine that it drafts for passes kernels on.
-        draft.liveKernels = nil
         draft.observe = .none
         draft.predictsNext = false
         draft.architecture = nil

@@ -1,4 +1,5 @@
 import HadalCore
+import HadalTemplate
 
 /// What is known of how one model reasons, calls tools and takes messages: found from its chat template and its vocabulary.
 public struct ChatFormat: Sendable {

@@ -1,4 +1,5 @@
 import HadalCore
+import HadalTemplate
 
 /// Finds out by trying how a chat template wants its messages.
 struct ChatTemplateProbe {

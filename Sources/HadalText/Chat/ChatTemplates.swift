@@ -1,4 +1,5 @@
 import HadalCore
+import HadalTemplate
 
 /// The chat templates of one model, parsed.
 public struct ChatTemplates: Sendable {

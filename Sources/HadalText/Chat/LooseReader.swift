@@ -1,4 +1,5 @@
 import HadalCore
+import HadalTemplate
 
 /// Reads values that models write in other ways than JSON: Python's literals and calls, and objects with bare keys.
 ///

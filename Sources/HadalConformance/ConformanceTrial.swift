@@ -1,0 +1,120 @@
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// One case made concrete: a segment of one node, the bytes of every operand, the caches before the step, and the step.
+///
+/// The same trial runs on any number of devices; each run gets copies.
+public struct ConformanceTrial: Sendable {
+    public var point: ConformancePoint
+    public var segment: Segment
+    /// Bytes of each of `segment.graph.inputs`, at this step's extents.
+    public var inputs: [[UInt8]]
+    /// Bytes of each state before the step.
+    public var states: [[UInt8]]
+    public var sequences: [StepSequence]
+    /// The page lists of all sequences, one after the other.
+    public var pages: [UInt32]
+    public var tokens: Int
+    public var rows: Int
+    /// Keeps weight data alive that `segment` points to.
+    private let storage: [HostBuffer]
+    /// Those of them that have `GuardedMemory.guardBytes` before and after what they hold.
+    var guardedWeights: [HostBuffer] = []
+
+    public struct StepSequence: Sendable {
+        public var first: Int
+        public var count: Int
+        public var past: Int
+        public var plannedLength: Int
+        public var firstPage: Int
+        public var pageCount: Int
+        public init(first: Int, count: Int, past: Int, plannedLength: Int, firstPage: Int = 0, pageCount: Int = 0) {
+            self.first = first
+            self.count = count
+            self.past = past
+            self.plannedLength = plannedLength
+            self.firstPage = firstPage
+            self.pageCount = pageCount
+        }
+    }
+
+    public init(
+        point: ConformancePoint, segment: Segment, inputs: [[UInt8]], states: [[UInt8]], sequences: [StepSequence], pages: [UInt32],
+        tokens: Int, rows: Int, keeping storage: [HostBuffer]
+    ) {
+        self.point = point
+        self.segment = segment
+        self.inputs = inputs
+        self.states = states
+        self.sequences = sequences
+        self.pages = pages
+        self.tokens = tokens
+        self.rows = rows
+        self.storage = storage
+    }
+
+    /// The extent of a dim in this step.
+    func extent(_ dim: Dim) -> Int {
+        switch dim {
+        case .fixed(let n): n
+        case .symbol(.tokens): tokens
+        case .symbol(.rows): rows
+        case .symbol(.sequences): sequences.count
+        }
+    }
+
+    /// Pages that the caches have, those of the step's sequences among them.
+    var poolPages: Int {
+        guard let state = segment.graph.states.first, let bytes = states.first?.count else { return 0 }
+        return bytes / max(state.heads * segment.pageTokens * state.width * segment.stateDType.blockBytes, 1)
+    }
+
+    /// Writes the guard bytes around weights. Whoever runs the trial's executables reads the weights where they lie, or has copied them.
+    func fillWeightGuards(_ surroundings: Surroundings) {
+        for buffer in guardedWeights {
+            let size = GuardedMemory.guardBytes
+            for start in [0, buffer.bytes - size] {
+                UnsafeMutableRawBufferPointer(start: buffer.pointer + start, count: size).initializeMemory(as: UInt8.self, repeating: surroundings.guardByte)
+            }
+        }
+    }
+
+    /// The trial with other bytes in those parts of the caches that hold no token yet.
+    func surrounded(by surroundings: Surroundings) -> ConformanceTrial {
+        var copy = self
+        for (index, state) in segment.graph.states.enumerated() {
+            var bytes = [UInt8](repeating: surroundings.unwrittenByte, count: states[index].count)
+            let row = state.width * segment.stateDType.blockBytes
+            for sequence in sequences {
+                for position in 0..<sequence.past {
+                    let entry = sequence.firstPage + position / segment.pageTokens
+                    guard pages.indices.contains(entry) else { continue }
+                    for head in 0..<state.heads {
+                        let offset = ((Int(pages[entry]) * state.heads + head) * segment.pageTokens + position % segment.pageTokens) * row
+                        guard offset + row <= bytes.count else { continue }
+                        bytes.replaceSubrange(offset..<offset + row, with: states[index][offset..<offset + row])
+                    }
+                }
+            }
+            copy.states[index] = bytes
+        }
+        return copy
+    }
+
+    /// Bytes of a value in this step.
+    func bytes(of value: Graph.Value) -> Int { value.dims.reduce(value.dtype.blockBytes) { $0 * extent($1) } }
+
+    /// The same executable's next step with nothing in it.
+    func emptied() -> ConformanceTrial {
+        var copy = self
+        copy.tokens = 0
+        copy.rows = 0
+        copy.sequences = []
+        copy.pages = []
+        copy.inputs = segment.graph.inputs.enumerated().map { index, value in
+            Array(inputs[index].prefix(copy.bytes(of: segment.graph.values[value])))
+        }
+        return copy
+    }
+}
