@@ -151,7 +151,11 @@ let package = Package(
         .testTarget(
             name: "HadalKernelToolsTests",
             dependencies: ["HadalKernelTools", "HadalConformance", "HadalEngine", "HadalBackend", "HadalFormats", "EngineTestSupport", "TestSupport"]),
-        .testTarget(name: "HadalCLITests", dependencies: ["HadalCore", "HadalFormats", "TestSupport"]),
+        .testTarget(
+            name: "HadalCLITests",
+            dependencies: [
+                "HadalCLI", "HadalCore", "HadalFormats", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .testTarget(
             name: "HadalReferenceTests",
             dependencies: ["HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "TestSupport"]),

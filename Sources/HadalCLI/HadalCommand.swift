@@ -38,10 +38,10 @@ struct HadalCommand: ParsableCommand {
             try command.run()
             StandardStream.finish()
         } catch let error as HadalError {
-            Terminal.error(error.description)
+            Terminal.error(error.commandLine)
             Foundation.exit(1)
         } catch let error as TemplateError {
-            Terminal.error(error.hadalError.description)
+            Terminal.error(error.hadalError.commandLine)
             Foundation.exit(1)
         } catch let error as Failure {
             if let message = error.message { Terminal.error(message) }

@@ -1,11 +1,11 @@
 /// The one error type that Hadal's libraries throw.
 ///
 /// A message is a sentence for a person; `code` is for programs; `place` says where the fault lies;
-/// `hint` says what to do about it. Nothing in a library target traps on data from outside.
+/// `hint` says what to do about it, in settings that each program renders in its own words. Nothing in a library target traps on data from outside.
 public struct HadalError: Error, Sendable, Equatable {
     /// What kind of failure this is. Raw values are stable and appear in `--json` output.
     public enum Code: String, Sendable, CaseIterable {
-        /// The caller asked for something that cannot be (a bad flag, an empty prompt, a wrong index).
+        /// The caller asked for something that cannot be (a bad value, an empty prompt, a wrong index).
         case invalidArgument = "invalid_argument"
         /// A file, tensor, key, plugin or model that is not there.
         case notFound = "not_found"
@@ -34,13 +34,18 @@ public struct HadalError: Error, Sendable, Equatable {
     public var code: Code
     public var message: String
     public var place: Place?
-    public var hint: String?
+    public var hint: Hint?
 
-    public init(_ code: Code, _ message: String, at place: Place? = nil, hint: String? = nil) {
+    public init(_ code: Code, _ message: String, at place: Place? = nil, hint: Hint? = nil) {
         self.code = code
         self.message = message
         self.place = place
         self.hint = hint
+    }
+
+    /// - Parameter hint: English for a person, which names no setting.
+    public init(_ code: Code, _ message: String, at place: Place? = nil, hint: String?) {
+        self.init(code, message, at: place, hint: Hint(hint))
     }
 
     /// The same error with a place filled in where it had none.
@@ -53,10 +58,5 @@ public struct HadalError: Error, Sendable, Equatable {
 
 extension HadalError: CustomStringConvertible {
     /// One line: `place: message (hint)`.
-    public var description: String {
-        var text = place.map { "\($0): " } ?? ""
-        text += message
-        if let hint { text += " (\(hint))" }
-        return text
-    }
+    public var description: String { text(\.description) }
 }

@@ -82,7 +82,7 @@ public final class Engine: @unchecked Sendable {
         if options.speculation.source != .off, let index = placed.capabilitiesOfDevice.firstIndex(where: { !$0.contains(.stableSteps) }) {
             throw HadalError(
                 .unsupported, "backend \(plan.devices[index]) does not promise that verifying drafts leaves the tokens as they are",
-                hint: "run without --speculate")
+                hint: [.remove(.speculation)])
         }
         if options.fallback == .warn { for move in plan.moveSummary { options.log.write(.warning, move) } }
         let weights = try model.bindWeights(of: model.graph, streamed: streamed)
@@ -176,7 +176,7 @@ public final class Engine: @unchecked Sendable {
     func takePage() throws -> UInt32 {
         guard let page = pool.take() else {
             throw HadalError(
-                .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full", hint: "close sessions, or raise cacheTokens")
+                .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full", hint: ["close sessions", .raise(.cacheTokens)])
         }
         return page
     }
@@ -184,7 +184,7 @@ public final class Engine: @unchecked Sendable {
     public func requireTokenizer() throws -> Tokenizer {
         if let tokenizer { return tokenizer }
         if let tokenizerProblem { throw tokenizerProblem }
-        throw HadalError(.notFound, "the model has no tokenizer", hint: "logits and generate-ids work on token ids")
+        throw HadalError(.notFound, "the model has no tokenizer", hint: [.action(.useTokenIDs)])
     }
 
     /// Runs `body` while every step reports each node to the returned events.

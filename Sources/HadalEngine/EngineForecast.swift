@@ -70,7 +70,7 @@ public struct EngineForecast: Sendable {
         } else {
             residentBytes = description.graph.weightBytes
             expertReadRate = nil
-            if chosen.expertMemory != nil { options.log.write(.warning, "--expert-memory has no effect: the model has no experts that can be read one by one") }
+            if chosen.expertMemory != nil { options.log.write(.warning, "the limit on expert memory has no effect: the model has no experts that can be read one by one") }
         }
         do {
             for load in loads {

@@ -54,7 +54,7 @@ extension Session {
         guard ids.count <= session.contextLength else {
             throw HadalError(
                 .contextFull, "the saved session has \(ids.count) tokens, the context holds \(session.contextLength)",
-                hint: "raise --context")
+                hint: [.raise(.contextLength)])
         }
         for token in ids where token < 0 || Int(token) >= engine.vocabularySize {
             throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: Place(path))

@@ -101,7 +101,7 @@ public final class Session: @unchecked Sendable {
         guard new.count <= contextLength - count else {
             throw HadalError(
                 .contextFull, "the context holds \(contextLength) tokens: \(count) are used and \(new.count) more do not fit",
-                hint: "raise --context, or start a new session")
+                hint: [.raise(.contextLength), "or start a new session"])
         }
         for token in new where token < 0 || Int(token) >= engine.vocabularySize {
             throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
@@ -223,7 +223,7 @@ extension Session {
         }
         for (session, token) in entries {
             guard session.count < session.contextLength else {
-                throw HadalError(.contextFull, "the context holds \(session.contextLength) tokens, and all are used", hint: "raise --context")
+                throw HadalError(.contextFull, "the context holds \(session.contextLength) tokens, and all are used", hint: [.raise(.contextLength)])
             }
             guard token >= 0, Int(token) < engine.vocabularySize else {
                 throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")

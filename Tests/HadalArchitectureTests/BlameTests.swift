@@ -24,7 +24,7 @@ import TestSupport
         (#""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "attn_norm", "out": "logits"}]}"#, "weight 'attn_norm' needs the index 'layer', which no 'repeat' counts here", true),
         // A fault of the author's file alone.
         (#""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "final_norm", "groups": null, "out": "logits"}]}"#, "written as the expression \"null\"", false),
-        (#""blocks": {"head": [{"op": "position_scale", "in": "x", "out": "logits"}]}"#, "an op of your own is found with --kernels DIR", false),
+        (#""blocks": {"head": [{"op": "position_scale", "in": "x", "out": "logits"}]}"#, "an op of your own is found in", false),
         (#""blocks": {"head": [{"op": "linear", "in": ["x", "head"], "out": "logits"}]}"#, "'head' is a weight", false),
         (#""blocks": {"head": [{"op": "gather_rows", "in": ["x", "rows"], "out": "x"}, {"op": "add", "in": ["x", "head"], "out": "logits"}]}"#, "'head' is a weight", false),
         (#""blocks": {"head": [{"op": "split", "in": "x", "sizes": ["q_dim", "0"], "out": ["x", "logits"]}]}"#, "attribute 'sizes' wants at least 1, not [0]", false),

@@ -129,7 +129,7 @@ import TestSupport
             #expect(tie?.message.contains("more than one architecture: twin") == true)
             let none = #expect(throws: HadalError.self) { _ = try match("{\n\"model_type\": \"martian\"}") }
             #expect(none?.description.hasPrefix("model/config.json:2:15: unknown model_type \"martian\"") == true)
-            #expect(none?.hint?.contains("mistral, mixtral") == true)
+            #expect(none?.hint?.description.contains("mistral, mixtral") == true)
         }
     }
 

@@ -74,6 +74,10 @@ import Glibc
         }
     }
 
+    private static func isAboutMemory(_ hint: HadalError.Hint?) -> Bool {
+        if case .change(.expertMemory, .raise, .bytes)? = hint?.steps.first { true } else { false }
+    }
+
     /// Pages of one expert, by what the limit's error says.
     private func least(_ stored: Stored, _ options: [String: OptionValue] = [:]) throws -> Int {
         let tight = try device(options.merging(["expert-memory": .int(1)]) { a, _ in a })
@@ -82,7 +86,7 @@ import Glibc
             Issue.record("a limit of one byte was taken")
             return 0
         } catch let error as HadalError {
-            #expect(error.code == .limitExceeded && error.hint?.contains("--expert-memory") == true, "\(error)")
+            #expect(error.code == .limitExceeded && Self.isAboutMemory(error.hint), "\(error)")
             let numbers = error.message.split { !$0.isNumber }.compactMap { Int($0) }
             return try #require(numbers.last(where: { $0 > 4096 }))
         }

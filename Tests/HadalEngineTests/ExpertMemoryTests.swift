@@ -239,7 +239,7 @@ struct ExpertMemoryTests {
         #expect(try group.tokens(context: 4096, isAsked: true, cacheTokens: nil, log: .silent) == (4096, 4096))
         #expect { try group.tokens(context: 5000, isAsked: true, cacheTokens: nil, log: .silent) } throws: {
             let error = $0 as? HadalError
-            return error?.code == .outOfMemory && error?.hint == "--context 4096 fits"
+            return error?.code == .outOfMemory && error?.hint == [.lower(.contextLength, to: .tokens(4096))]
         }
         let none = budget(MemoryLimits(group: base))
         #expect(throws: HadalError.self) { try none.tokens(context: 32768, isAsked: false, cacheTokens: nil, log: .silent) }

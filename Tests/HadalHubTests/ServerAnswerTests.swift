@@ -107,7 +107,7 @@ import Testing
         let error = await hadalError { try await store.pull("tiny", options: HubFixture.options) }
         #expect(error?.code == .io)
         #expect(error?.description.contains(url) == true)
-        #expect(error?.hint?.contains("network") == true)
+        #expect(error?.hint?.description.contains("network") == true)
     }
 
     @Test func cancellationKeepsThePartAndTheNextPullGoesOn() async throws {

@@ -45,10 +45,10 @@ import Testing
         func place(_ path: String) -> String { "\(fixture.directory)/\(path)" }
 
         #expect(try store.resolve(fixture.source) == fixture.source)
-        #expect { try store.resolve("tiny") } throws: { ($0 as? HadalError)?.hint?.contains("hadal pull tiny") == true }
+        #expect { try store.resolve("tiny") } throws: { ($0 as? HadalError)?.hint == [.action(.pull("tiny"))] }
         #expect { try store.resolve("nonsense") } throws: {
             let error = $0 as? HadalError
-            return error?.code == .notFound && error?.hint?.contains("tiny") == true && error?.hint?.contains("hadal pull") == true
+            return error?.code == .notFound && error?.hint?.description.contains("tiny") == true && error?.hint?.steps.contains(.action(.pull(nil))) == true
         }
         #expect(throws: HadalError.self) { try store.resolve("../store/tiny") }
         #expect(throws: HadalError.self) { try store.resolve("") }
@@ -94,7 +94,7 @@ import Testing
         let fixture = try HubFixture()
         let store = try fixture.store(url: nil)
         let none = await hadalError { try await store.pull("tiny") }
-        #expect(none?.hint?.contains("--from") == true)
+        #expect(none?.hint?.steps.first == .action(.pullFromFile("tiny")))
         let model = try await store.pull("tiny", from: fixture.source)
         #expect(model.isVerified && fixture.installed() == fixture.bytes)
 
@@ -115,7 +115,7 @@ import Testing
         let store = try fixture.store(url: nil)
         let error = await hadalError { try await store.pull("tinny") }
         #expect(error?.code == .notFound)
-        #expect(error?.hint?.contains("tiny") == true)
+        #expect(error?.hint?.description.contains("tiny") == true)
         #expect(!FileManager.default.fileExists(atPath: "\(fixture.directory)/store/tinny"))
     }
 

@@ -11,7 +11,7 @@ import Testing
     @Test func unknownFeaturesAreNamed() throws {
         let error = #expect(throws: HadalError.self) { _ = try VulkanSettings(["without": .string("fp16, nonsense")]) }
         #expect(error?.code == .invalidArgument && error?.message.contains("'nonsense'") == true)
-        for feature in VulkanSettings.knownFeatures { #expect(error?.hint?.contains(feature) == true) }
+        for feature in VulkanSettings.knownFeatures { #expect(error?.hint?.description.contains(feature) == true) }
         #expect(try VulkanSettings(["without": .string(" fp16,integer-dot ,")]).disabledFeatures == ["fp16", "integer-dot"])
         #expect(try VulkanSettings([:]).disabledFeatures.isEmpty)
     }

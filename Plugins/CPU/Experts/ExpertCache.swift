@@ -118,7 +118,7 @@ final class ExpertCache: @unchecked Sendable {
         guard configuration.limit >= least else {
             throw HadalError(
                 .limitExceeded, "a limit of \(configuration.limit) bytes for experts is less than the \(least) that two of them take",
-                hint: "--expert-memory \((least + 1023) >> 10)KiB is the least for this model")
+                hint: [.raise(.expertMemory, to: .bytes((least + 1023) & ~1023))])
         }
         return locked {
             layers.append(layer)

@@ -227,7 +227,7 @@ struct GraphExpansion {
         do { found = try context.weight(weightSpec, indices, wanted: label) } catch let error as HadalError
             where !context.description.isBuiltIn && error.place?.file != weightSpec.place.file
         {
-            let hint = [error.hint, "'\(name)' is described at \(weightSpec.place)"].compactMap { $0 }.joined(separator: "; ")
+            let hint = error.hint.adding("'\(name)' is described at \(weightSpec.place)")
             throw HadalError(error.code, error.message, at: error.place, hint: hint)
         }
         guard let weight = found else {

@@ -14,9 +14,7 @@ struct NodeBinding {
         guard let contract = catalogue.contracts[node.op] else {
             throw HadalError(
                 .notFound, "unknown op '\(node.op)'", at: node.opPlace,
-                hint: [
-                    Suggestion.hint(for: node.op, among: Array(catalogue.contracts.keys)), "an op of your own is found with --kernels DIR",
-                ].compactMap { $0 }.joined(separator: "; "))
+                hint: HadalError.Hint(Suggestion.hint(for: node.op, among: Array(catalogue.contracts.keys))).adding(.set(.kernelPaths)))
         }
         return contract
     }

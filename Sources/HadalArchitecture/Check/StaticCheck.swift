@@ -88,7 +88,7 @@ struct StaticCheck {
     private func blamed() -> [HadalError] {
         func counted(_ finding: Finding, _ error: HadalError) -> HadalError {
             guard finding.more > 0 else { return error }
-            let hint = [error.hint, "and in \(finding.more) more place\(finding.more == 1 ? "" : "s")"].compactMap { $0 }.joined(separator: "; ")
+            let hint = error.hint.adding("and in \(finding.more) more place\(finding.more == 1 ? "" : "s")")
             return HadalError(error.code, error.message, at: error.place, hint: hint)
         }
         guard let blame = Blame(description.document), findings.contains(where: { blame.isInherited($0.error) }) else {
@@ -142,14 +142,14 @@ struct StaticCheck {
     private func notes() -> [String] {
         var notes: [String] = []
         guard !description.graphs.isEmpty else { return ["there is no graph: this description is there to be extended"] }
-        if description.matches.isEmpty { notes.append("there is no 'match': it is used only when named with --architecture") }
+        if description.matches.isEmpty { notes.append("there is no 'match': it is used only when it is named") }
         for spec in description.parameters where !usedNames.contains(spec.name) { notes.append("parameter '\(spec.name)' is not used") }
         for spec in description.weights where !usedNames.contains(spec.name) { notes.append("weight '\(spec.name)' is not used") }
         for block in description.blocks where !usedBlocks.contains(block.name) { notes.append("block '\(block.name)' is not used") }
         for state in description.states where !usedStates.contains(state.name) { notes.append("state '\(state.name)' is not used") }
         for table in description.rope where !usedTables.contains(table.name) { notes.append("rope table '\(table.name)' is not used") }
         for wanted in ["embed", "norm"] where !hiddenNames.contains(wanted) {
-            notes.append("no value is named as hidden '\(wanted)': `hadal logits --hidden` cannot show it")
+            notes.append("no value is named as hidden '\(wanted)': it cannot be shown beside the logits")
         }
         return notes
     }

@@ -49,7 +49,7 @@ struct Blame {
     }
 
     private func told(_ error: HadalError, at place: Place?, _ hint: String) -> HadalError {
-        HadalError(error.code, error.message, at: place, hint: [error.hint, hint].compactMap { $0 }.joined(separator: "; "))
+        HadalError(error.code, error.message, at: place, hint: error.hint.adding(.text(hint)))
     }
 
     /// Where the last file changes a name that the fault is about: one that the formula at fault depends on, or that the message quotes.

@@ -27,7 +27,7 @@ extension ArchitectureLibrary {
         guard let chosen = best.first else { throw noMatch(source) }
         guard best.count == 1 else {
             let names = best.map { "\($0.entry.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model fits more than one architecture: \(names)", at: Place(source.name), hint: "choose one with --architecture")
+            throw HadalError(.mismatch, "the model fits more than one architecture: \(names)", at: Place(source.name), hint: [.set(.architecture)])
         }
         let sentence = "matched \(chosen.entry.name) because \(chosen.reasons.joined(separator: " and "))"
         return Match(
@@ -71,7 +71,9 @@ extension ArchitectureLibrary {
 
     private func noMatch(_ source: any ModelSource) -> HadalError {
         let families = list.map(\.name).joined(separator: ", ")
-        let hint = "known architectures: \(families); describe another in JSON (docs/architectures.md) and give it with --architecture"
+        let hint: HadalError.Hint = [
+            "known architectures: \(families)", "another can be described in JSON (docs/architectures.md)", .set(.architecture),
+        ]
         if source.format == .gguf {
             let place = Place(source.name, .field("general.architecture"))
             guard let name = source.metadataValue("general.architecture") else {

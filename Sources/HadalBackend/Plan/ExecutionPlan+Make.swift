@@ -85,7 +85,7 @@ extension ExecutionPlan {
         if !refused.isEmpty {
             throw HadalError(
                 .unsupported, "\(refused.count) of \(segment.graph.nodes.count) ops cannot run where they are placed: \(Refusal.summary(refused))",
-                hint: policy == .error ? "--fallback warn lets another backend run them" : "no backend takes them")
+                hint: policy == .error ? [.set(.fallback, to: "warn")] : ["no backend takes them"])
         }
 
         // Only devices with nodes are part of the plan.

@@ -99,14 +99,14 @@ public struct PlacementRules: Sendable, Equatable {
 
     /// Why a rule matches nothing: a warning where what it names exists and this model has none, an error otherwise.
     private static func reason(_ rule: Rule, _ nodes: [Graph.Node], _ ops: Set<String>) throws -> String {
-        func fail(_ message: String, _ hint: String) -> HadalError { HadalError(.invalidArgument, "placement '\(rule.text)': \(message)", hint: hint) }
-        let arch = "hadal arch graph MODEL lists labels and ops"
+        func fail(_ message: String, _ hint: HadalError.Hint) -> HadalError { HadalError(.invalidArgument, "placement '\(rule.text)': \(message)", hint: hint) }
+        let arch: HadalError.Hint = [.action(.listGraph)]
         for term in rule.pattern.terms {
             switch term {
             case .rest: break
             case .word(let word):
                 guard !ops.contains(word), !nodes.contains(where: { $0.op == word || $0.label == word }) else { break }
-                throw fail("there is no op '\(word)'", "ops: \(ops.sorted().joined(separator: ", "))")
+                throw fail("there is no op '\(word)'", ["ops: \(ops.sorted().joined(separator: ", "))"])
             case .label(let bytes):
                 guard !nodes.contains(where: { PlacementPattern.glob(bytes, Array($0.label.utf8)) }) else { break }
                 throw fail("no label is like '\(String(decoding: bytes, as: UTF8.self))'", arch)

@@ -45,7 +45,7 @@ struct ArchCommand: ParsableCommand {
 
         func run() throws {
             let report = try search.environment.architectures().check(file: file, catalogue: try search.environment.catalogue())
-            for problem in report.problems { Terminal.error(problem.description) }
+            for problem in report.problems { Terminal.error(problem.commandLine) }
             for note in report.notes { Terminal.note(note) }
             guard report.problems.isEmpty else { throw Failure() }
             Terminal.line(

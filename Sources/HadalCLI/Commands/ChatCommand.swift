@@ -65,7 +65,7 @@ struct ChatCommand: ParsableCommand {
             } catch {
                 // The question is taken back, so that the conversation stays well formed.
                 if conversation.messages.last?.role == "tool" { conversation.undo() }
-                Terminal.error((error as? HadalError)?.description ?? "\(error)")
+                Terminal.error((error as? HadalError)?.commandLine ?? "\(error)")
             }
         }
     }

@@ -32,7 +32,7 @@ struct InspectCommand: ParsableCommand {
         let parameters = files.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
         if json { return Terminal.json(listing(files, description, unknown, types, parameters)) }
         Terminal.line(files.path)
-        if let unknown { Terminal.line("  \(unknown)") }
+        if let unknown { Terminal.line("  \(unknown.commandLine)") }
         var facts: [[String]] = []
         if let description {
             let graph = description.graph
@@ -88,7 +88,7 @@ struct InspectCommand: ParsableCommand {
             ]
         } else {
             object["architecture"] = .null
-            object["unknown"] = JSON(.string(unknown?.description ?? ""))
+            object["unknown"] = JSON(.string(unknown?.commandLine ?? ""))
         }
         object["parameter_count"] = JSON(.int(Int64(parameters)))
         object["file_bytes"] = JSON(.int(Int64(files.totalBytes)))

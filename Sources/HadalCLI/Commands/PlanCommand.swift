@@ -24,7 +24,10 @@ struct PlanCommand: ParsableCommand {
             let text = try forecast.placementRules(options).json.text(indent: 2) + "\n"
             do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: Place(output)) }
         }
-        if json { return Terminal.json(forecast.json()) }
+        if json {
+            let obstacle = forecast.obstacle.map { ["obstacle": JSON(.string($0.commandLine))] as JSON }
+            return Terminal.json(obstacle.map(forecast.json().mergePatched) ?? forecast.json())
+        }
         for reason in forecast.description.graph.reasons { Terminal.line(reason) }
         Terminal.line("backend \(forecast.backend), fallback \(model.fallback.rawValue)")
         PlanListing.placement(forecast).forEach { Terminal.line($0) }
@@ -38,7 +41,7 @@ struct PlanCommand: ParsableCommand {
         if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.heldBytes > free, forecast.devices.count < 2 {
             Terminal.line("  the weights do not fit the free memory")
         }
-        if let obstacle = forecast.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle)") }
+        if let obstacle = forecast.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle.commandLine)") }
         if let output { Terminal.note("the placement is in \(output)") }
     }
 

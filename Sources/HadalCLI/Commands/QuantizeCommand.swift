@@ -38,7 +38,7 @@ struct QuantizeCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        do { _ = try options() } catch let error as HadalError { throw ValidationError(error.description) }
+        do { _ = try options() } catch let error as HadalError { throw ValidationError(error.commandLine) }
     }
 
     private func options() throws -> QuantizationOptions {

@@ -145,7 +145,7 @@ struct TraceCommand: ParsableCommand {
                     try KernelWorkbench($0, environment: command.model.search.environment, settings: settings)
                 }
                 relative = try NodeComparison(node, sides[0], sides[1]).relative
-            } catch { problem = "\(error)" }
+            } catch { problem = (error as? HadalError)?.commandLine ?? "\(error)" }
         }
 
         var text: String {

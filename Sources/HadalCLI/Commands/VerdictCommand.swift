@@ -13,7 +13,7 @@ struct VerdictCommand: ParsableCommand {
     func run() throws {
         let verdict: KernelVerdict
         do { verdict = try KernelCandidate(parsing: candidate).check() } catch let error as HadalError {
-            verdict = KernelVerdict(cases: 0, fault: error.description)
+            verdict = KernelVerdict(cases: 0, fault: error.commandLine)
         }
         Terminal.json(verdict.json)
     }

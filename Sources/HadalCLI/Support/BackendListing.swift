@@ -20,7 +20,7 @@ enum BackendListing {
                     lines.append(text)
                 }
             } catch {
-                lines.append("  devices cannot be listed: \(error)")
+                lines.append("  devices cannot be listed: \((error as? HadalError)?.commandLine ?? "\(error)")")
             }
             if !backend.options.isEmpty { lines.append("  options (--set \(backend.name).NAME=VALUE)") }
             let rows = backend.options.map { option -> [String] in

@@ -29,7 +29,7 @@ extension Engine {
     }
 
     private func renderChat(_ messages: [ChatMessage], tools: JSON?, options: JSONObject, template: ChatTemplate?) throws -> String {
-        guard let template else { throw HadalError(.notFound, "the model has no chat template", hint: "use --raw") }
+        guard let template else { throw HadalError(.notFound, "the model has no chat template", hint: [.remove(.chatTemplate)]) }
         var variables = try templateVariables()
         variables["add_generation_prompt"] = true
         for member in options.members { variables[member.key] = member.value }

@@ -44,7 +44,7 @@ extension Engine {
             guard length <= windows.context else {
                 throw HadalError(
                     .invalidArgument, "a file of logits holds one window; the \(length) tokens of the text do not fit a context of \(windows.context)",
-                    hint: "raise --context, or compare with a model")
+                    hint: [.raise(.contextLength), "or compare with a model"])
             }
             guard file.rows == length else {
                 throw HadalError(.mismatch, "the file has logits of \(file.rows) tokens, the text has \(length)", at: Place(file.path))

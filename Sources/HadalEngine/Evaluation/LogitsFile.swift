@@ -15,7 +15,7 @@ public final class LogitsFile: Sendable {
     public init(path: String) throws {
         file = try SafetensorsFile(path: path)
         guard let tensor = file.tensors.first(where: { ExactString($0.name) == ExactString("logits") }) else {
-            throw HadalError(.notFound, "the file has no tensor 'logits'", at: Place(path), hint: "hadal logits writes such a file")
+            throw HadalError(.notFound, "the file has no tensor 'logits'", at: Place(path), hint: [.action(.writeLogits)])
         }
         guard tensor.shape.count == 2, [DType.f32, .f16, .bf16].contains(tensor.dtype) else {
             throw HadalError(

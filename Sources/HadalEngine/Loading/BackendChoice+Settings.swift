@@ -10,7 +10,7 @@ extension BackendChoice {
             if known.contains(owner) { continue }
             known.formUnion(registry.list().available.map(\.backend.name))
             guard known.contains(owner) else {
-                throw HadalError(.invalidArgument, "--set \(key): there is no backend '\(owner)'", hint: "backends: \(known.sorted().joined(separator: ", "))")
+                throw HadalError(.invalidArgument, "option \(key): there is no backend '\(owner)'", hint: "backends: \(known.sorted().joined(separator: ", "))")
             }
         }
     }
@@ -58,14 +58,14 @@ extension BackendChoice {
             return backend.options.contains { $0.name == expertOption && $0.kind == .int } && backend.capabilities.contains(.weightPieces)
         }
         guard let limit = options.expertMemory else { return able.first }
-        guard limit > 0 else { throw HadalError(.invalidArgument, "a limit of \(limit) bytes for experts", hint: "leave --expert-memory out for none") }
+        guard limit > 0 else { throw HadalError(.invalidArgument, "a limit of \(limit) bytes for experts", hint: [.remove(.expertMemory)]) }
         guard let first = able.first else {
             throw HadalError(
-                .unsupported, "backend '\(backends[holders[0]].name)' keeps all experts in memory and takes no --expert-memory", hint: "the cpu backend does")
+                .unsupported, "backend '\(backends[holders[0]].name)' keeps all experts in memory and takes no limit on them", hint: "the cpu backend does")
         }
         guard able.count == 1 else {
             throw HadalError(
-                .unsupported, "--expert-memory is one limit, and experts are placed on \(able.map { backends[$0].name }.joined(separator: " and "))",
+                .unsupported, "the limit on expert memory holds for one backend, and experts are placed on \(able.map { backends[$0].name }.joined(separator: " and "))",
                 hint: "place all experts on one of them")
         }
         return first

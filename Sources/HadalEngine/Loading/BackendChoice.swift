@@ -131,7 +131,7 @@ package final class BackendChoice: Sendable {
         if options.threads != nil, !resolved.contains(where: { Self.takesThreads($0.backend) }) {
             throw HadalError(
                 .invalidArgument, "backend \(resolved.map(\.backend.name).joined(separator: ", ")) has no option '\(Self.threadsOption)'",
-                hint: "run without --threads")
+                hint: [.remove(.threads)])
         }
         let limited = try Self.streaming(resolved.map(\.backend), experts: Set(experts.compactMap { entryOfRule[$0] }), options)
         entries = try resolved.enumerated().map { index, item in
@@ -198,19 +198,19 @@ package final class BackendChoice: Sendable {
     func streamedExperts(of graph: Graph, _ model: ModelGraph, _ placed: Placed, log: LogSink) throws -> ExpertPlacement? {
         guard expertMemory != nil else { return nil }
         guard graph.nodes.contains(where: { $0.op == "experts" }) else {
-            log.write(.warning, "--expert-memory has no effect: the model has no experts")
+            log.write(.warning, "the limit on expert memory has no effect: the model has no experts")
             return nil
         }
         let placement = try ExpertPlacement(graph, of: model, on: placed)
         guard !placement.layers.isEmpty else {
-            log.write(.warning, "--expert-memory has no effect: the backend that runs the experts keeps all of them in memory")
+            log.write(.warning, "the limit on expert memory has no effect: the backend that runs the experts keeps all of them in memory")
             return nil
         }
         let fixed = placement.layers.filter { !$0.isStreamable }
         if let first = fixed.first {
             log.write(
                 .warning,
-                "the experts of \(fixed.count) of \(placement.layers.count) layers stay in memory, whatever --expert-memory says: those of \(first.label) are not stored one by one")
+                "the experts of \(fixed.count) of \(placement.layers.count) layers stay in memory, whatever the limit on expert memory says: those of \(first.label) are not stored one by one")
         }
         return placement.pieces.isEmpty ? nil : placement
     }

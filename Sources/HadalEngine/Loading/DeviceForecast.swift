@@ -94,7 +94,7 @@ public struct DeviceForecast: Sendable {
         guard room >= 0 else {
             throw HadalError(
                 .outOfMemory, "\(device) would hold \(weightBytes + expertBytes + exchangeBytes) bytes of weights and values; \(name) has \(free) free of \(total)",
-                hint: "place fewer ops on it (--place); hadal plan shows what each device needs")
+                hint: [.lower(.placement), .action(.showPlan)])
         }
         guard cacheBytesPerToken > 0 else { return (context, cache) }
         let fitting = room / cacheBytesPerToken / Engine.pageTokens * Engine.pageTokens - Engine.pageTokens
@@ -102,7 +102,7 @@ public struct DeviceForecast: Sendable {
         guard fitting >= wanted else {
             throw HadalError(
                 .outOfMemory, "the cache of \(wanted) tokens takes \(cacheBytesPerToken) bytes each on \(device), where \(room) bytes are left beside the weights",
-                hint: fitting >= Engine.pageTokens ? "--context \(fitting) fits" : "place fewer ops on it (--place)")
+                hint: fitting >= Engine.pageTokens ? [.lower(.contextLength, to: .tokens(fitting))] : [.lower(.placement)])
         }
         let chosen = min(context, fitting)
         if chosen < context { log.write(.warning, "the context is \(chosen) tokens, not \(context): more do not fit the memory of \(device)") }

@@ -38,7 +38,7 @@ extension Engine {
         if let first = hosted.first, let total = first.totalBytes, packed > total {
             throw HadalError(
                 .outOfMemory, "the quantised weights take \(packed) bytes, \(first.name) has \(total)",
-                at: Place(model.description.files.path), hint: "hadal plan shows what a model needs")
+                at: Place(model.description.files.path), hint: [.action(.showPlan)])
         }
         for load in loads {
             fitted = try load.fit(context: fitted.context, cache: fitted.cache, isAsked: isAsked, cacheTokens: options.cacheTokens, log: options.log)

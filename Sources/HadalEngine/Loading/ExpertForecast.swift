@@ -48,7 +48,7 @@ public struct ExpertForecast: Sendable {
         guard limit < minimumLimit else { return }
         throw HadalError(
             .limitExceeded, "a limit of \(limit) bytes for experts is less than the \(minimumLimit) that two of them take", at: Place(path),
-            hint: "--expert-memory \((minimumLimit + 1023) >> 10)KiB is the least for this model")
+            hint: [.raise(.expertMemory, to: .bytes((minimumLimit + 1023) & ~1023))])
     }
 
     /// Experts of the largest kind that a limit holds.

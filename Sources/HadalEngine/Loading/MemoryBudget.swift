@@ -69,7 +69,8 @@ struct MemoryBudget {
                 .outOfMemory,
                 "\(residentBytes) bytes of weights that stay in memory, \(expertBytes) of experts and \(cacheBytesPerToken) for each of "
                     + "\(wanted) tokens are more than \(room.by) leaves (\(max(room.bytes + residentBytes + expertBytes, 0)) bytes)",
-                hint: fitting >= Self.leastTokens ? "--context \(fitting) fits" : "lower --expert-memory; hadal plan shows what a model needs")
+                hint: fitting >= Self.leastTokens
+                    ? [.lower(.contextLength, to: .tokens(fitting))] : [.lower(.expertMemory), .action(.showPlan)])
         }
         let chosen = min(context, fitting)
         if chosen < context {

@@ -45,7 +45,7 @@ final class PredictionHead {
         guard graph.graphs[graphName] != nil else {
             throw HadalError(
                 .unsupported, "this model has no layer that predicts the token after the next", at: Place(description.files.path),
-                hint: "files often leave it out; --speculate draft:MODEL works with any model")
+                hint: ["files often leave it out", .set(.speculation, to: "a draft model")])
         }
         guard let name = graph.feeds[graphName]?[inputName], let value = graph.hidden["main"]?[name] else {
             throw HadalError(.malformed, "\(graph.architecture) does not say what feeds '\(inputName)' of graph '\(graphName)'")

@@ -67,7 +67,7 @@ enum FileBytes {
     static func error(_ what: String, _ path: String) -> HadalError {
         let number = errno
         let code: HadalError.Code = number == ENOENT ? .notFound : .io
-        let hint = number == ENOSPC || number == EDQUOT ? "the disk is full: make room and pull again, it goes on where it stopped" : nil
+        let hint: HadalError.Hint? = number == ENOSPC || number == EDQUOT ? ["the disk is full: make room", .action(.resumePull)] : nil
         return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: Place(path), hint: hint)
     }
 }

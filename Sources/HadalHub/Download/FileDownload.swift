@@ -64,7 +64,7 @@ struct FileDownload {
         } catch {
             throw HadalError(
                 .cancelled, "the download was stopped at \(count) of \(file.bytes) bytes", at: Place(url.absoluteString),
-                hint: "pull again to go on")
+                hint: [.action(.resumePull)])
         }
     }
 

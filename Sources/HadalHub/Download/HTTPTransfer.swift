@@ -164,7 +164,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         let place = Place(url.absoluteString)
         if isCancelled {
             continuation.resume(throwing: HadalError(
-                .cancelled, "the download was stopped at \(partial.count) of \(expected) bytes", at: place, hint: "pull again to go on"))
+                .cancelled, "the download was stopped at \(partial.count) of \(expected) bytes", at: place, hint: [.action(.resumePull)]))
         } else if let failure {
             continuation.resume(throwing: failure)
         } else if askAgain {
@@ -177,11 +177,11 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
             } else {
                 continuation.resume(returning: .interrupted(HadalError(
                     .io, "the connection broke at \(partial.count) of \(expected) bytes: \(error.localizedDescription)", at: place,
-                    hint: "pull again to go on")))
+                    hint: [.action(.resumePull)])))
             }
         } else if partial.count < expected {
             continuation.resume(returning: .interrupted(HadalError(
-                .io, "the server closed the connection at \(partial.count) of \(expected) bytes", at: place, hint: "pull again to go on")))
+                .io, "the server closed the connection at \(partial.count) of \(expected) bytes", at: place, hint: [.action(.resumePull)])))
         } else {
             continuation.resume(returning: .complete)
         }
@@ -204,6 +204,6 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         guard let code, hopeless.contains(code) else { return nil }
         return HadalError(
             .io, "cannot reach \(url.host ?? "the server"): \(error.localizedDescription)", at: Place(url.absoluteString),
-            hint: "check the network, or fetch the file in another way and use: hadal pull NAME --from FILE")
+            hint: ["check the network, or fetch the file in another way", .action(.pullFromFile(nil))])
     }
 }

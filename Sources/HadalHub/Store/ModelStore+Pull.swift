@@ -41,7 +41,7 @@ extension ModelStore {
             guard let address = file.url, let url = URL(string: address), url.host != nil else {
                 throw HadalError(
                     .notFound, "the catalogue has no address for '\(file.name)'", at: Place(path),
-                    hint: "run: hadal pull \(name) --from FILE" + (entry.obtain.map { "; \($0)" } ?? ""))
+                    hint: installHint(entry))
             }
             missing.append((file, url))
         }

@@ -32,7 +32,7 @@ extension ModelStore {
         let looksLikeAPath = model.contains("/") || [".gguf", ".safetensors"].contains { model.lowercased().hasSuffix($0) }
         throw HadalError(
             .notFound, looksLikeAPath ? "there is no file or directory '\(model)'" : "there is no model or file '\(model)'",
-            hint: "models: \(known.joined(separator: ", ")); `hadal pull NAME` fetches one")
+            hint: ["models: \(known.joined(separator: ", "))", .action(.pull(nil))])
     }
 
     /// A catalogue model's path when all its files are there in their full length; nil when none of them is.
@@ -61,8 +61,9 @@ extension ModelStore {
         return first.hasSuffix(".gguf") ? first : directory(of: entry.name)
     }
 
-    func installHint(_ entry: CatalogueEntry) -> String {
-        entry.isFetchable ? "run: hadal pull \(entry.name)" : "run: hadal pull \(entry.name) --from FILE" + (entry.obtain.map { "; \($0)" } ?? "")
+    func installHint(_ entry: CatalogueEntry) -> HadalError.Hint {
+        guard !entry.isFetchable else { return [.action(.pull(entry.name))] }
+        return HadalError.Hint([.action(.pullFromFile(entry.name))] + (entry.obtain.map { [.text($0)] } ?? []))
     }
 
     func presentBytes(of entry: CatalogueEntry) -> Int {
@@ -77,7 +78,7 @@ extension ModelStore {
         guard !model.isEmpty else { throw HadalError(.invalidArgument, "the name of a model is empty") }
         guard access(model, F_OK) == 0 else { return nil }
         guard !model.hasSuffix(partialSuffix) else {
-            throw HadalError(.invalidArgument, "this is a download that is not complete", at: Place(model), hint: "pull the model again")
+            throw HadalError(.invalidArgument, "this is a download that is not complete", at: Place(model), hint: [.action(.resumePull)])
         }
         guard FileBytes.isDirectory(model) else { return model }
         // A directory that happens to have a model's name, with no model in it, must not hide the model.

@@ -42,7 +42,7 @@ public final class KernelWatcher: @unchecked Sendable {
         guard !able.isEmpty else {
             throw HadalError(
                 .unsupported, "backend \(backends.map(\.backend.name).joined(separator: ", ")) cannot exchange kernels of a loaded model",
-                hint: "leave --live-kernels out")
+                hint: [.remove(.liveKernels)])
         }
         guard !engine.options.fusesOps else {
             throw HadalError(

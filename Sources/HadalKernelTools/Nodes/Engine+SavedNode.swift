@@ -73,7 +73,7 @@ extension Engine {
         guard bytes <= Double(limit) else {
             throw HadalError(
                 .limitExceeded, "the operands of \(node.label) (\(node.op)) take \(Int(bytes)) bytes, more than the limit of \(limit)",
-                hint: "raise --save-limit")
+                hint: [.raise(.saveLimit)])
         }
     }
 

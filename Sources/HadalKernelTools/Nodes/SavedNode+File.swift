@@ -68,7 +68,7 @@ extension SavedNode {
         let file = try SafetensorsFile(path: path)
         func value(_ key: String) -> String? { file.metadata.first { ExactString($0.key) == ExactString(key) }?.value }
         guard let kind = value("hadal") else {
-            throw HadalError(.malformed, "not a saved node: its metadata has no 'hadal'", at: Place(path), hint: "hadal trace --compare saves nodes")
+            throw HadalError(.malformed, "not a saved node: its metadata has no 'hadal'", at: Place(path), hint: [.action(.saveNode)])
         }
         guard kind == Self.format, let text = value("node") else {
             throw HadalError(.unsupported, "a file of kind '\(kind)', not '\(Self.format)'", at: Place(path))

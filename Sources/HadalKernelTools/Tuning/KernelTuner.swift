@@ -42,7 +42,7 @@ public struct KernelTuner {
         guard backend.options.contains(where: { $0.name == Self.option && $0.kind == .string }) else {
             throw HadalError(
                 .unsupported, "the kernels of backend '\(backend.name)' have no parameters to tune",
-                hint: "a backend that can be tuned publishes an option '\(Self.option)'; hadal backends lists options")
+                hint: ["a backend that can be tuned publishes an option '\(Self.option)'", .action(.listBackends)])
         }
     }
 

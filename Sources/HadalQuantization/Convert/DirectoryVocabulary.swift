@@ -17,7 +17,7 @@ struct DirectoryVocabulary {
         } catch let error as HadalError {
             throw HadalError(
                 error.code, error.message, at: error.place,
-                hint: [error.hint, "--no-tokenizer writes the file without one"].compactMap { $0 }.joined(separator: "; "))
+                hint: error.hint.adding(.remove(.tokenizer)))
         }
         var named: [String] = []
         for entry in try PublishedTemplates(directory.provider).entries {

@@ -51,7 +51,7 @@ import Testing
         var vocabulary = try TokenizerFixtures.byteLevelGGUF("byte_level", pre: "nosuch")
         var error = #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
         #expect(error?.code == .unsupported)
-        #expect(error?.description.contains("'nosuch'") == true && error?.hint?.contains("smollm") == true)
+        #expect(error?.description.contains("'nosuch'") == true && error?.hint?.description.contains("smollm") == true)
         vocabulary.model = "rwkv"
         error = #expect(throws: HadalError.self) { try Tokenizer(vocabulary) }
         #expect(error?.message == "unsupported tokenizer model 'rwkv'")

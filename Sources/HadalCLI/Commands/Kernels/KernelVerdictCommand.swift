@@ -55,11 +55,11 @@ struct KernelVerdictCommand: ParsableCommand {
                         break
                     } catch let error as HadalError where error.code == .unsupported { refusal = error }
                 }
-                if fields.count == 1, let refusal { fields.append(("untimed", JSON(.string(refusal.description)))) }
+                if fields.count == 1, let refusal { fields.append(("untimed", JSON(.string(refusal.commandLine)))) }
             }
             return JSON(.object(JSONObject(fields)))
         } catch {
-            return ["error": JSON(.string("\(error)"))]
+            return ["error": JSON(.string((error as? HadalError)?.commandLine ?? "\(error)"))]
         }
     }
 }
