@@ -65,6 +65,18 @@ void hadal_system_futex_wake(const uint32_t *word, int32_t count) { (void)word, 
 bool hadal_system_pin_thread(uint32_t processor) { (void)processor; return false; }
 #endif
 
+void hadal_system_name_thread(const char *name) {
+#ifdef __linux__
+    char cut[16];
+    snprintf(cut, sizeof cut, "%s", name);
+    pthread_setname_np(pthread_self(), cut);
+#elif defined(__APPLE__)
+    pthread_setname_np(name);
+#else
+    (void)name;
+#endif
+}
+
 bool hadal_system_stack(uintptr_t *lowest, size_t *size) {
 #ifdef __linux__
     pthread_attr_t attributes;

@@ -25,6 +25,9 @@ void hadal_system_futex_wake(const uint32_t *word, int32_t count);
 /* Pins the calling thread to one processor. False when the system refuses. */
 bool hadal_system_pin_thread(uint32_t processor);
 
+/* Names the calling thread for debuggers; a name that is too long for the system is cut. */
+void hadal_system_name_thread(const char *name);
+
 /* Lowest address of the calling thread's stack and its size in bytes; false where the system does not tell. */
 bool hadal_system_stack(uintptr_t *lowest, size_t *size);
 

@@ -88,7 +88,7 @@ extension Session {
         _ body: @escaping @Sendable (Session, (GenerationEvent) throws -> Bool) throws -> Void
     ) -> AsyncThrowingStream<GenerationEvent, any Error> {
         AsyncThrowingStream { continuation in
-            let cancelled = CancellationFlag()
+            let cancelled = CancelFlag()
             continuation.onTermination = { [weak self] reason in
                 if case .cancelled = reason {
                     cancelled.set()
@@ -108,8 +108,4 @@ extension Session {
             }
         }
     }
-}
-
-extension Duration {
-    public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }
