@@ -73,30 +73,18 @@ public struct MachineCeilings: Sendable {
     /// Work a second of all threads together, while every one of them is busy. `work` returns how much it did.
     private static func rate(_ threads: Int, _ seconds: Double, _ work: @escaping @Sendable (Int) -> Double) throws -> Double {
         let gate = Gate(threads: threads, seconds: seconds, work: work)
-        var handles: [pthread_t] = []
+        var helpers: [SystemThread] = []
         for index in 1..<max(threads, 1) {
-            let part = Unmanaged.passRetained(Part(gate: gate, index: index))
-            #if os(Linux)
-            var handle = pthread_t()
-            let started = pthread_create(&handle, nil, { Part.main($0) }, part.toOpaque()) == 0
-            #else
-            var created: pthread_t?
-            let started = pthread_create(&created, nil, { Part.main($0) }, part.toOpaque()) == 0 && created != nil
-            guard let handle = created ?? nil else { break }
-            #endif
-            guard started else {
-                part.release()
-                break
-            }
-            handles.append(handle)
+            guard let thread = SystemThread(name: "hadal-measure", { gate.run(index) }) else { break }
+            helpers.append(thread)
         }
-        guard handles.count == threads - 1 else {
+        guard helpers.count == threads - 1 else {
             gate.abandon()
-            for handle in handles { pthread_join(handle, nil) }
+            for thread in helpers { thread.join() }
             throw HadalError(.outOfMemory, "cannot start \(threads) threads to measure with")
         }
         gate.run(0)
-        for handle in handles { pthread_join(handle, nil) }
+        for thread in helpers { thread.join() }
         return gate.total
     }
 }
@@ -131,35 +119,12 @@ private final class Gate: @unchecked Sendable {
             if abandoned.load(ordering: .relaxed) { return }
             sched_yield()
         }
-        let start = Self.now()
+        let start = MonotonicClock.seconds
         var done = 0.0, elapsed = 0.0
         repeat {
             done += work(index)
-            elapsed = Self.now() - start
+            elapsed = MonotonicClock.seconds - start
         } while elapsed < seconds
         rates[index] = done / elapsed
-    }
-
-    private static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-}
-
-/// What one more thread is told.
-private final class Part {
-    let gate: Gate
-    let index: Int
-    init(gate: Gate, index: Int) {
-        self.gate = gate
-        self.index = index
-    }
-
-    static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-        guard let argument else { return nil }
-        let part = Unmanaged<Part>.fromOpaque(argument).takeRetainedValue()
-        part.gate.run(part.index)
-        return nil
     }
 }

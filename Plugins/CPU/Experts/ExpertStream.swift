@@ -1,6 +1,5 @@
 import CHadalKernels
 import HadalCore
-import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -188,7 +187,7 @@ final class ExpertStream: @unchecked Sendable {
         }
         if end > finished { return .down }
         if finished == count { return .stop(.done) }
-        if let cancel, Self.isSet(cancel) {
+        if CancelFlag.isSet(cancel) {
             cache.abandon(layer, needs: UnsafeBufferPointer(start: needs, count: count))
             return .stop(.cancelled)
         }
@@ -216,10 +215,5 @@ final class ExpertStream: @unchecked Sendable {
         failure = error
         cache.abandon(layer, needs: UnsafeBufferPointer(start: needs, count: count))
         return .stop(.failed)
-    }
-
-    /// The word is written by other threads: read it as an atomic.
-    private static func isSet(_ word: UnsafePointer<UInt32>) -> Bool {
-        UnsafeRawPointer(word).assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .relaxed) != 0
     }
 }

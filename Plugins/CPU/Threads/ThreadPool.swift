@@ -1,6 +1,7 @@
 import CHadalKernels
 import CHadalPlugin
 import CHadalSystem
+import HadalCore
 import Synchronization
 
 #if canImport(Glibc)
@@ -64,7 +65,7 @@ final class ThreadPool: @unchecked Sendable {
     private var interruption: Outcome?
     private let run: UnsafeMutablePointer<Run>
     private let contexts: UnsafeMutablePointer<hadal_kernel_thread>
-    private var handles: [pthread_t] = []
+    private var helpers: [SystemThread] = []
 
     private let order: ShareOrder
 
@@ -106,7 +107,7 @@ final class ThreadPool: @unchecked Sendable {
     /// Runs the list to its end, or to where it was cancelled.
     func run(_ list: Run) -> Outcome {
         if order != .together { return runInTurns(list) }
-        if handles.count < threads - 1, !start() {
+        if helpers.count < threads - 1, !start() {
             quiesce()
             return .noThreads
         }
@@ -125,8 +126,8 @@ final class ThreadPool: @unchecked Sendable {
     /// The caller's thread computes every share of an instruction before it goes on to the next.
     private func runInTurns(_ list: Run) -> Outcome {
         for position in list.instructions.indices {
-            if let cancel = list.cancel, Self.isSet(cancel) { return .cancelled }
-            let instruction = list.instructions[position], begin = list.trace == nil ? 0 : Self.now()
+            if CancelFlag.isSet(list.cancel) { return .cancelled }
+            let instruction = list.instructions[position], begin = list.trace == nil ? 0 : MonotonicClock.nanoseconds
             for turn in 0..<threads { instruction.function(instruction.arguments, contexts + (order == .forward ? turn : threads - 1 - turn)) }
             let isLast = position + 1 == list.instructions.count || list.instructions[position + 1].node != instruction.node
             if list.trace != nil, isLast { _ = report(list, instruction.node, since: begin) }
@@ -136,12 +137,12 @@ final class ThreadPool: @unchecked Sendable {
 
     /// Joins all threads. The next run starts them again.
     func quiesce() {
-        guard !handles.isEmpty else { return }
+        guard !helpers.isEmpty else { return }
         quit.set(1)
         ticket.increment()
         ticket.wakeAll()
-        for handle in handles { pthread_join(handle, nil) }
-        handles = []
+        for thread in helpers { thread.join() }
+        helpers = []
         quit.set(0)
     }
 
@@ -151,13 +152,13 @@ final class ThreadPool: @unchecked Sendable {
         let context = UnsafePointer(contexts + index)
         let tracing = list.trace != nil
         var passed: UInt32 = 0
-        var begin = tracing ? Self.now() : 0
+        var begin = tracing ? MonotonicClock.nanoseconds : 0
         var position = 0
         while position < list.instructions.count {
             let instruction = list.instructions[position]
             if instruction.barrier || tracing {
                 passed &+= 1
-                if index == 0, let cancel = list.cancel, Self.isSet(cancel), stop.relaxed == UInt32.max {
+                if index == 0, CancelFlag.isSet(list.cancel), stop.relaxed == UInt32.max {
                     stop.set(passed)
                 }
                 barrier.wait { for i in 0..<instruction.aheadCount { instruction.ahead?[i].prefetch(thread: index, of: threads) } }
@@ -187,68 +188,31 @@ final class ThreadPool: @unchecked Sendable {
     }
 
     private func report(_ list: Run, _ node: UInt32, since begin: UInt64) -> UInt64 {
-        let end = Self.now()
+        let end = MonotonicClock.nanoseconds
         var event = hadal_trace_event(
             size: UInt32(MemoryLayout<hadal_trace_event>.size), node: node, start_ns: begin, duration_ns: end - begin, bytes: 0)
         list.trace?(list.traceContext, &event)
-        return Self.now()
+        return MonotonicClock.nanoseconds
     }
 
     private func start() -> Bool {
-        for index in handles.count + 1..<threads {
-            let start = Unmanaged.passRetained(ThreadStart(pool: self, index: index, ticket: ticket.relaxed))
-            #if os(Linux)
-            var handle = pthread_t()
-            guard pthread_create(&handle, nil, { ThreadPool.main($0) }, start.toOpaque()) == 0 else {
-                start.release()
-                return false
-            }
-            #else
-            var created: pthread_t?
-            guard pthread_create(&created, nil, { ThreadPool.main($0) }, start.toOpaque()) == 0, let handle = created else {
-                start.release()
-                return false
-            }
-            #endif
-            handles.append(handle)
+        for index in helpers.count + 1..<threads {
+            let seen = ticket.relaxed
+            // The pool joins its threads before it goes.
+            guard let thread = SystemThread(name: "hadal-cpu", { [unowned(unsafe) self] in serve(index, since: seen) }) else { return false }
+            helpers.append(thread)
         }
         return true
     }
 
-    private static func main(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-        guard let argument else { return nil }
-        let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-        // The pool joins its threads before it goes.
-        let pool = start.pool
-        var seen = start.ticket
+    /// One thread's life: a run whenever the ticket moves on.
+    private func serve(_ index: Int, since first: UInt32) {
+        var seen = first
         while true {
-            pool.ticket.waitWhile(seen, sleepers: pool.idle)
+            ticket.waitWhile(seen, sleepers: idle)
             seen &+= 1
-            if pool.quit.value != 0 { return nil }
-            pool.work(start.index)
+            if quit.value != 0 { return }
+            work(index)
         }
-    }
-
-    /// The word is written by other threads: read it as an atomic.
-    @inline(__always) private static func isSet(_ word: UnsafePointer<UInt32>) -> Bool {
-        UnsafeRawPointer(word).assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .relaxed) != 0
-    }
-
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
-}
-
-/// What a new thread is told. Does not keep the pool alive: the pool outlives its threads.
-private final class ThreadStart {
-    unowned(unsafe) let pool: ThreadPool
-    let index: Int
-    let ticket: UInt32
-    init(pool: ThreadPool, index: Int, ticket: UInt32) {
-        self.pool = pool
-        self.index = index
-        self.ticket = ticket
     }
 }

@@ -66,9 +66,7 @@ final class NodeTracer {
                 UInt32(VK_QUERY_RESULT_64_BIT.rawValue) | UInt32(VK_QUERY_RESULT_WAIT_BIT.rawValue))
         }
         try check(result, "reading the device's clock")
-        var clock = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &clock)
-        let now = UInt64(clock.tv_sec) * 1_000_000_000 + UInt64(clock.tv_nsec)
+        let now = MonotonicClock.nanoseconds
         let period = Double(context.physical.limits.timestampPeriod)
         func nanoseconds(_ from: UInt64, _ to: UInt64) -> UInt64 { to > from ? UInt64(Double(to - from) * period) : 0 }
         let last = ticks[nodes.count]

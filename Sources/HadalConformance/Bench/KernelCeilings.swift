@@ -39,7 +39,7 @@ public struct KernelCeilings: Sendable {
             try target.copy(from: source, sourceOffset: 0, to: 0, bytes: bytes)
             fastest = min(fastest, clock.now - begin)
         } while clock.now - start < .seconds(seconds)
-        let time = Double(fastest.components.seconds) + Double(fastest.components.attoseconds) * 1e-18
+        let time = fastest.seconds
         guard time > 0 else { return nil }
         let rates = try device.measureRates(seconds: seconds)
         return KernelCeilings(

@@ -40,11 +40,11 @@ public struct ChildProcess: Sendable {
         out.closeWriter()
         error.closeWriter()
         var result = ChildProcess(end: .timedOut, output: [], errors: [])
-        let deadline = now() + seconds
+        let deadline = MonotonicClock.seconds + seconds
         // Both pipes end when the program and all that it started have ended, or closed them.
         var isOpen = [true, !merged]
         while isOpen[0] || isOpen[1] {
-            let left = deadline - now()
+            let left = deadline - MonotonicClock.seconds
             guard left > 0 else { break }
             var polls = [
                 pollfd(fd: isOpen[0] ? out.reader : -1, events: Int16(POLLIN), revents: 0),
@@ -79,7 +79,7 @@ public struct ChildProcess: Sendable {
             let got = waitpid(process, &status, WNOHANG)
             if got == process { break }
             if got < 0, errno != EINTR { return .exited(-1) }
-            guard now() < deadline else {
+            guard MonotonicClock.seconds < deadline else {
                 kill(-process, SIGKILL)
                 while waitpid(process, &status, 0) < 0, errno == EINTR {}
                 return .timedOut
@@ -118,12 +118,6 @@ public struct ChildProcess: Sendable {
         let failure = posix_spawn(&process, path, &actions, &attributes, argv, hadal_system_environment())
         guard failure == 0 else { throw HadalError(.io, "cannot run it: \(String(cString: strerror(failure)))", at: Place(path)) }
         return process
-    }
-
-    private static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
     /// Two ends; neither outlives an exec.

@@ -34,8 +34,7 @@ struct WatchVerdict {
         guard let executable = Bundle.main.executablePath else { throw HadalError(.notFound, "this program's own file is unknown") }
         let child = try ChildProcess.run(executable, ["kernels", "verdict"] + arguments, seconds: timeout)
         var verdict = Self.read(child, ceilings: ceilings, timeout: timeout)
-        let elapsed = (ContinuousClock.now - start).components
-        verdict.seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+        verdict.seconds = (ContinuousClock.now - start).seconds
         return verdict
     }
 
