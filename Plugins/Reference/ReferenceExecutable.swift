@@ -59,19 +59,19 @@ final class ReferenceExecutable: Executable, @unchecked Sendable {
 
         for (index, op) in operators.enumerated() {
             let call = OperatorCall(
-                node: graph.nodes[index], tensors: tensors, caches: caches, step: step, pool: pool, cancel: Cancellation(execution.cancel))
-            guard !call.cancel.isRequested else { throw HadalError(.cancelled, "the step was cancelled") }
-            let start = execution.trace == nil ? 0 : Self.nanoseconds()
+                node: graph.nodes[index], tensors: tensors, caches: caches, step: step, pool: pool, cancel: execution.cancel)
+            guard !call.isCancelled else { throw HadalError(.cancelled, "the step was cancelled") }
+            let start = execution.trace == nil ? 0 : MonotonicClock.nanoseconds
             do { try op.run(call) } catch let error as HadalError {
                 throw HadalError(error.code, "\(graph.nodes[index].label): \(graph.nodes[index].op): \(error.message)", hint: error.hint)
             }
-            guard !call.cancel.isRequested else { throw HadalError(.cancelled, "the step was cancelled") }
+            guard !call.isCancelled else { throw HadalError(.cancelled, "the step was cancelled") }
             if let trace = execution.trace {
                 var event = hadal_trace_event()
                 event.size = UInt32(MemoryLayout<hadal_trace_event>.size)
                 event.node = UInt32(index)
                 event.start_ns = start
-                event.duration_ns = Self.nanoseconds() - start
+                event.duration_ns = MonotonicClock.nanoseconds - start
                 trace(execution.traceContext, &event)
             }
         }
@@ -113,11 +113,5 @@ final class ReferenceExecutable: Executable, @unchecked Sendable {
             let target = host + Int(clamping: binding.offset)
             if target != base, binding.bytes >= UInt64(tensors[index].bytes) { memmove(target, base, tensors[index].bytes) }
         }
-    }
-
-    private static func nanoseconds() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

@@ -15,7 +15,7 @@ public final class Session: @unchecked Sendable {
     public internal(set) var count = 0
     var pages: PageList
     let logitStorage: UnsafeMutableBufferPointer<Float>
-    let cancelFlag: UnsafeMutablePointer<UInt32>
+    let cancelFlag = CancelFlag()
     /// Whether `logits` belongs to the last token.
     public internal(set) var hasLogits = false
     /// Follows this session when the engine drafts with the model's own prediction layer.
@@ -30,8 +30,6 @@ public final class Session: @unchecked Sendable {
         pages = PageList(capacity: (contextLength + engine.pageTokens - 1) / engine.pageTokens)
         logitStorage = .allocate(capacity: engine.vocabularySize)
         logitStorage.initialize(repeating: 0)
-        cancelFlag = .allocate(capacity: 1)
-        cancelFlag.initialize(to: 0)
         prediction = engine.makePredictionState()
     }
 
@@ -42,7 +40,6 @@ public final class Session: @unchecked Sendable {
         }
         storage.deallocate()
         logitStorage.deallocate()
-        cancelFlag.deallocate()
     }
 
     /// The tokens so far.
@@ -58,7 +55,7 @@ public final class Session: @unchecked Sendable {
     public var logits: UnsafeBufferPointer<Float> { UnsafeBufferPointer(logitStorage) }
 
     /// Asks a running `append` to end early with `HadalError.cancelled`, or a running `generate` to finish. Any thread.
-    public func cancel() { cancelFlag.pointee = 1 }
+    public func cancel() { cancelFlag.set() }
 
     /// Appends tokens and computes the logits after the last of them.
     ///
@@ -85,10 +82,10 @@ public final class Session: @unchecked Sendable {
     }
 
     /// Forgets a `cancel()` that came too early to be meant for what starts now.
-    func clearCancellation() { cancelFlag.pointee = 0 }
+    func clearCancellation() { cancelFlag.clear() }
 
     /// Whether `cancel()` was called since.
-    var isCancelled: Bool { cancelFlag.pointee != 0 }
+    var isCancelled: Bool { cancelFlag.isSet }
 
     /// Appends tokens; `eachRow` receives the logits `[rows, vocabulary]` of each chunk, with the index of its first token.
     ///
@@ -113,7 +110,7 @@ public final class Session: @unchecked Sendable {
             try rollback(to: 0)
         }
         try process(total: planned, planned: max(planned, plannedLength ?? 0), eachRow: eachRow,
-            cancel: cancel ?? UnsafePointer(cancelFlag))
+            cancel: cancel ?? cancelFlag.address)
     }
 
     /// Runs the tokens from `count` up to `total`, which are already in `storage`, in chunks.

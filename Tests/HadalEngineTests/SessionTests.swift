@@ -1,8 +1,9 @@
 import Foundation
 import HadalCore
-import HadalEngine
 import TestSupport
 import Testing
+
+@testable import HadalEngine
 
 @Suite("Sessions")
 struct SessionTests {
@@ -146,14 +147,17 @@ struct SessionTests {
     func cancel(_ backend: String) throws {
         let engine = try engine(backend) { $0.batchTokens = 4 }
         let session = engine.makeSession()
-        let thread = Thread {
-            while !Thread.current.isCancelled {
+        let isOver = CancelFlag()
+        let thread = SystemThread(name: "canceller") {
+            while !isOver.isSet {
                 session.cancel()
                 usleep(50)
             }
         }
-        thread.start()
-        defer { thread.cancel() }
+        defer {
+            isOver.set()
+            thread?.join()
+        }
         // The flag is cleared when an append starts, so keep trying until one is hit while it runs.
         var cancelled = false
         for _ in 0..<200 where !cancelled {
@@ -166,6 +170,19 @@ struct SessionTests {
             }
         }
         #expect(cancelled)
+    }
+
+    @Test("an append that is cancelled between two chunks keeps the first", arguments: backends)
+    func cancelBetweenChunks(_ backend: String) throws {
+        let session = try engine(backend) { $0.batchTokens = 4 }.makeSession()
+        let error = #expect(throws: HadalError.self) {
+            try session.append(prompt(12)) { _, _ in SystemThread(name: "canceller") { session.cancel() }?.join() }
+        }
+        #expect(error?.code == .cancelled && session.count == 4 && !session.hasLogits)
+        // What came too early to be meant for the next append is forgotten.
+        session.cancel()
+        try session.append(prompt(4))
+        #expect(session.count == 8 && session.hasLogits)
     }
 
     @Test("cancelling ends a generation, wherever it stands", arguments: backends)

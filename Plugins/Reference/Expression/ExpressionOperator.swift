@@ -116,7 +116,7 @@ struct ExpressionOperator: NodeRunner {
             call.pool.forEach(target.rows, cost: target.rows * width * 16) { range in
                 var values = reads.map { _ in [Double](repeating: 0, count: ElementProgram.block) }
                 var result = [Double](repeating: 0, count: ElementProgram.block)
-                for row in range where !call.cancel.isRequested {
+                for row in range where !call.isCancelled {
                     for start in stride(from: 0, to: width, by: ElementProgram.block) {
                         let count = min(ElementProgram.block, width - start)
                         for (k, read) in reads.enumerated() { for i in 0..<count { values[k][i] = read(row, start + i) } }

@@ -50,7 +50,7 @@ struct Attention: Operator {
             // One query row of one head at a time.
             call.pool.forEach(sequence.count * heads, cost: cost) { range in
                 withScratch(max(headDim, valueDim)) { row in
-                    for item in range where !call.cancel.isRequested {
+                    for item in range where !call.isCancelled {
                         let (i, head) = (item / heads, item % heads)
                         attend(
                             query: q[sequence.first + i] + head * headDim, position: sequence.past + i, kvHead: head / (heads / kvHeads),

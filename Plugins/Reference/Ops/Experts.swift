@@ -57,7 +57,7 @@ struct Experts: Operator {
         defer { sums.deallocate() }
         sums.initialize(repeating: 0)
         for expert in 0..<experts where !chosen[expert].isEmpty {
-            guard !call.cancel.isRequested else { return }
+            guard !call.isCancelled else { return }
             add(expert, chosen[expert], x, Sums(base: sums), call)
         }
         for i in 0..<x.count * width { y.base[i] = Float(sums[i]) }

@@ -33,7 +33,7 @@ struct Indexer: Operator {
         for sequence in call.step.sequences where sequence.count > 0 {
             call.pool.forEach(sequence.count, cost: sequence.count * sequence.length * heads * dim) { range in
                 withScratch(dim) { key in
-                    for i in range where !call.cancel.isRequested {
+                    for i in range where !call.isCancelled {
                         let token = sequence.first + i
                         let chosen = choice(q[token], w[token], sequence, seen: sequence.past + i + 1, cache, key)
                         for s in 0..<topK { selection[token][s] = s < chosen.count ? Int32(clamping: chosen[s]) : -1 }

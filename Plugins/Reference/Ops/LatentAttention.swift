@@ -52,7 +52,7 @@ struct LatentAttention: Operator {
             let cost = sequence.count * heads * sequence.length * (nope + rope + valueDim)
             call.pool.forEach(sequence.count * heads, cost: cost) { range in
                 withScratch(rope) { rotary in
-                    for item in range where !call.cancel.isRequested {
+                    for item in range where !call.isCancelled {
                         let (i, head) = (item / heads, item % heads)
                         let token = sequence.first + i
                         attend(
@@ -88,7 +88,7 @@ struct LatentAttention: Operator {
         let source = Rows(base: latents, count: length, width: rank)
         call.pool.forEach(kvB.rows, cost: kvB.rows * rank * length) { range in
             withScratch(rank) { row in
-                for r in range where !call.cancel.isRequested {
+                for r in range where !call.isCancelled {
                     kvB.decode(row: r, into: row)
                     for j in 0..<length { expanded.base[r * length + j] = dot(source[j], row, rank) }
                 }

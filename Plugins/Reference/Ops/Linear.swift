@@ -20,7 +20,7 @@ struct Linear: Operator {
         // Each weight row is decoded once, however many tokens there are.
         call.pool.forEach(weight.rows, cost: weight.rows * weight.columns * x.count) { range in
             withScratch(weight.columns) { row in
-                for m in range where !call.cancel.isRequested {
+                for m in range where !call.isCancelled {
                     weight.decode(row: m, into: row)
                     let offset = bias.map { Double($0[m]) } ?? 0
                     for n in 0..<x.count { y[n][m] = Float(dot(x[n], row, x.width) + offset) }

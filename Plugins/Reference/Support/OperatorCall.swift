@@ -11,7 +11,10 @@ struct OperatorCall: @unchecked Sendable {
     let caches: [PagedCache]
     let step: StepLayout
     let pool: WorkerPool
-    let cancel: Cancellation
+    let cancel: UnsafePointer<UInt32>?
+
+    /// Whether the step is to end early: what rows not yet begun are left for.
+    var isCancelled: Bool { CancelFlag.isSet(cancel) }
 
     private func tensor(_ index: Int, _ dtype: DType) throws -> (Tensor, UnsafeMutableRawPointer)? {
         let tensor = tensors[index]

@@ -206,7 +206,7 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     func execute(_ execution: Execution) throws {
         guard execution.inputs.count == inputs.count, execution.outputs.count == outputs.count, execution.states.count == statePageBytes.count
         else { throw HadalError(.invalidArgument, "the bindings do not match the segment's inputs, outputs and states") }
-        if let cancel = execution.cancel, cancel.pointee != 0 { throw HadalError(.cancelled, "the step was cancelled") }
+        if execution.isCancelled { throw HadalError(.cancelled, "the step was cancelled") }
         try bind(execution)
         guard let words = step.pointer, let counts = indirect.pointer else { throw HadalError(.backend, "memory for the step is not mapped") }
         let now = execution.step.pointee

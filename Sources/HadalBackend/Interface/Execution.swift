@@ -12,8 +12,10 @@ public struct Execution {
     /// Called on the executing thread once a node, when the backend claims `.trace`.
     public var trace: (@convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void)?
     public var traceContext: UnsafeMutableRawPointer?
-    /// Set to nonzero by any thread to ask for an early end.
+    /// Set to nonzero by any thread to ask for an early end. See `isCancelled`.
     public var cancel: UnsafePointer<UInt32>?
+    /// Whether the run is to end early, with `cancelled`: what to look at between nodes. Reads `cancel` as an atomic word.
+    public var isCancelled: Bool { CancelFlag.isSet(cancel) }
 
     public init(
         inputs: UnsafeBufferPointer<hadal_binding>, outputs: UnsafeBufferPointer<hadal_binding>,

@@ -24,7 +24,7 @@ final class DraftModel: Drafter {
         let vocabulary = min(session.engine.vocabularySize, draft.engine.vocabularySize)
         for i in 0..<limit {
             drafts[i] = indexOfLargest(draft.logits.baseAddress!, vocabulary)
-            if i + 1 < limit { try draft.append(UnsafeBufferPointer(start: drafts + i, count: 1), eachRow: nil, cancel: session.cancelFlag) }
+            if i + 1 < limit { try draft.append(UnsafeBufferPointer(start: drafts + i, count: 1), eachRow: nil, cancel: session.cancelFlag.address) }
         }
         return limit
     }
@@ -43,7 +43,7 @@ final class DraftModel: Drafter {
         guard new.allSatisfy({ $0 < draft.engine.vocabularySize }) else {
             return false
         }
-        try draft.append(new, eachRow: nil, cancel: session.cancelFlag)
+        try draft.append(new, eachRow: nil, cancel: session.cancelFlag.address)
         agreed = length
         return true
     }

@@ -23,7 +23,7 @@ extension Session {
             let row = try runner.add(
                 UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
                 pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: count + size, wantedRows: size)
-            try runner.run(cancel: UnsafePointer(cancelFlag), trace: engine.trace)
+            try runner.run(cancel: cancelFlag.address, trace: engine.trace)
             recordHidden(row: 0, count: size)
             rows.update(from: runner.logits + row * vocabulary, count: size * vocabulary)
             return size

@@ -140,7 +140,7 @@ final class SampleExecutable: Executable, @unchecked Sendable {
     }
 
     func execute(_ execution: Execution) throws {
-        if let cancel = execution.cancel, cancel.pointee != 0 { throw HadalError(.cancelled, "stopped") }
+        if execution.isCancelled { throw HadalError(.cancelled, "stopped") }
         guard let x = pointer(execution.inputs[0]), let y = pointer(execution.outputs[0]) else { return }
         let count = Int(execution.step.pointee.tokens) * width
         for i in 0..<count { y[i] = factor * x[i] }
