@@ -184,7 +184,7 @@ struct LiveKernelTests {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         let engine = try Engine(path: Fixtures.path("models/llama"), options: .relu2("cpu", directory, cache: cache))
         let error = #expect(throws: HadalError.self) { try KernelWatcher(engine) }
-        #expect(error?.code == .invalidArgument && error?.hint?.contains("fusesOps") == true)
+        #expect(error?.code == .invalidArgument && error?.hint?.description.contains("fusesOps") == true)
     }
 
     @Test("after the watch nothing is taken up, and what was taken stays")
