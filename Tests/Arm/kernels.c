@@ -338,7 +338,7 @@ static void check_float_linear(uint32_t dtype, int64_t columns) {
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
-/* Three sequences: one token, some, and enough to be turned round; windows and pages end anywhere. */
+/* Three sequences: one token, some, and enough to be transposed; windows and pages end anywhere. */
 static void check_attention(uint32_t dtype, int64_t key_dim, int64_t value_dim, int64_t window) {
     enum { HEADS = 6, KV_HEADS = 2, PAGE = 32, PAGES = 12, SEQUENCES = 3 };
     const hadal_sequence sequences[SEQUENCES] = {{0, 1, 70, 71, 0, 3}, {1, 5, 17, 22, 3, 1}, {6, 40, 61, 101, 4, 4}};

@@ -24,7 +24,7 @@ import Testing
         try CPUBackend().open(device: 0, options: options, log: .silent)
     }
 
-    /// Float weights, and quantised ones that meet 15-bit activations, are float arithmetic in another order. With 8-bit activations the
+    /// Float weights, and quantised ones with 15-bit activations, are float arithmetic in another order. With 8-bit activations the
     /// rounding of seven layers of linears adds up: about a hundredth each.
     @Test(arguments: [
         (DType.f32, "auto", 1e-5), (.bf16, "auto", 1e-5), (.q8_0, "15bit", 5e-4), (.q4_1, "15bit", 5e-4), (.q8_0, "auto", 0.05), (.q4_1, "auto", 0.05),

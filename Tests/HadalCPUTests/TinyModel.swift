@@ -65,9 +65,9 @@ final class TinyModel {
                 let q = try node("linear", [.value(h), matrix("q", Self.heads * 24, Self.width)])
                 let latent = try node("linear", [.value(h), matrix("latent", 32, Self.width)])
                 let key = try node("linear", [.value(h), matrix("key", 16, Self.width)])
-                let turned = try node("rope", [.value(key), .value(positions), frequencies], ["heads": .int(1), "rotary": .int(16)])
+                let rotated = try node("rope", [.value(key), .value(positions), frequencies], ["heads": .int(1), "rotary": .int(16)])
                 let kvB = matrix("kv_b", Self.heads * 24, 32)
-                var operands: [Graph.Operand] = [.value(q), .value(latent), .value(turned), kvB]
+                var operands: [Graph.Operand] = [.value(q), .value(latent), .value(rotated), kvB]
                 if isSparse {
                     let q = try node("linear", [.value(h), matrix("index.q", 3 * 16, Self.width)])
                     let k = try node("linear", [.value(h), matrix("index.k", 16, Self.width)])

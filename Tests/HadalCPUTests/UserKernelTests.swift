@@ -118,6 +118,35 @@ struct UserKernelTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).count == 1)
     }
 
+    @Test("a source with the names that vectors and block lists had before compiles and stays right", arguments: [
+        ("layer_norm", ["v_reduce_add": "v_sum"]),
+        ("latent_attention", ["v_reduce_max": "v_highest"]),
+        (
+            "linear",
+            [
+                "dot_block_list": "dot_listing", "dot_list_blocks": "dot_list", "dot_prefetch_results": "dot_results_ahead",
+                "hadal_block_list_bytes": "hadal_listing_bytes",
+            ]
+        ),
+    ])
+    func namesOfBefore(op: String, names: [String: String]) throws {
+        let (directory, cache) = (try KernelDirectory.stock(op), try KernelDirectory())
+        for (now, before) in names { try directory.edit("\(op)/cpu.c", now, before) }
+        let result = try check(op, [directory], options([directory], cache: cache))
+        #expect(result.status == .pass, "\(fault(result)) \(result.unsupported)")
+    }
+
+    @Test("panels need the products of a block, not hadal_dot.h, which is built on them")
+    func panelsAlone() throws {
+        let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
+        let file = "relu2_gate/cpu.c"
+        try directory.edit(file, "#include \"hadal_each_isa.h\"", "#include \"hadal_packed.h\"\n#include \"hadal_intrinsics.h\"\n#include \"hadal_each_isa.h\"")
+        let headers = ["simd", "codes", "dot_block", "panels"].map { "#include \"hadal_\($0).h\"\n" }.joined()
+        try directory.edit(file, "#include \"hadal_simd.h\"\n", headers)
+        let result = try check("relu2_gate", [directory], options([directory], cache: cache))
+        #expect(result.status == .pass, "\(fault(result)) \(result.unsupported)")
+    }
+
     @Test("an override is used, the first directory's before the next")
     func override() throws {
         let (first, second, cache) = (try KernelDirectory.stock("scale"), try KernelDirectory.stock("scale"), try KernelDirectory())

@@ -5,8 +5,8 @@
  * The softmax streams over tiles of keys (Milakov and Gimelshein 2018), so that no buffer grows with the context. One item of
  * work is a block of consecutive queries of one sequence times the query heads that share a key head: they all read the same tiles.
  *
- * A few rows take the products with one key after the other, and add across a vector at the end. Many rows are turned round first, so that a vector holds
- * a number of each of LANES rows: then nothing is ever added across, up to and including the softmax.
+ * A few rows take the products with one key after the other, with a horizontal add at the end. Many rows are transposed first, so that a vector holds
+ * one element of each of LANES rows: no horizontal add is needed then, up to and including the softmax.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
@@ -36,14 +36,14 @@ HADAL_EXPORT_KERNEL(attention_append, 0)
 #include "hadal_simd.h"
 #include "hadal_cache.h"
 
-/* Sums of vectors that registers hold beside what is added to them; keys whose products with two vectors of turned rows are that many. */
+/* Accumulators that fit in registers beside the operands; keys whose products with two vectors of transposed rows fill them. */
 #undef SUMS
-#undef TURNED_KEYS
+#undef TRANSPOSED_KEYS
 #define SUMS (REGISTERS / 2)
-#define TURNED_KEYS (SUMS / 2)
-/* Vectors of values that are weighed at a time for 1, 2 or 4 rows. */
-#undef WEIGHED
-#define WEIGHED(rows) (SUMS / (rows) < 8 ? SUMS / (rows) : 8)
+#define TRANSPOSED_KEYS (SUMS / 2)
+/* Vectors of values that are accumulated at a time for 1, 2 or 4 rows. */
+#undef VALUE_VECTORS
+#define VALUE_VECTORS(rows) (SUMS / (rows) < 8 ? SUMS / (rows) : 8)
 
 /* inputs: k, v; states: key, value. */
 HADAL_KERNEL(attention_append) {
@@ -74,22 +74,22 @@ INLINE float HADAL_FN(cached_one)(uint32_t dtype, const char *p, int64_t i) {
     return x;
 }
 
-/* Memory that is needed soon. It is asked for beside other work, some lines at a time, into the second level: much at once makes the processor wait. */
+/* Memory that is needed soon. It is prefetched into the second-level cache beside other work, some lines at a time: a burst makes the processor wait. */
 typedef struct {
     const char *at, *end;
     int64_t lines;
-} HADAL_FN(coming);
+} HADAL_FN(prefetch);
 
-INLINE void HADAL_FN(ask)(HADAL_FN(coming) *coming) {
-    for (int64_t i = 0; i < coming->lines && coming->at < coming->end; i++, coming->at += 64) __builtin_prefetch(coming->at, 0, 2);
+INLINE void HADAL_FN(prefetch_next)(HADAL_FN(prefetch) *prefetch) {
+    for (int64_t i = 0; i < prefetch->lines && prefetch->at < prefetch->end; i++, prefetch->at += 64) __builtin_prefetch(prefetch->at, 0, 2);
 }
 
 /*
- * scores[r * TILE + j] = q row r . key j for `rows` (1, 2 or 4) rows and keys from ..< to. So many keys go together that their sums fill a vector: what is
- * added across is added for all of them at once. Missing keys are the last one again.
+ * scores[r * TILE + j] = q row r . key j for `rows` (1, 2 or 4) rows and keys from ..< to. So many keys go together that their sums fill a vector: one
+ * horizontal add serves all of them. The tail repeats the last key.
  */
 INLINE void HADAL_FN(score_rows)(
-    uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n, HADAL_FN(coming) *coming) {
+    uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n, HADAL_FN(prefetch) *prefetch) {
     const int64_t bytes = n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     const int keys = LANES / rows;
     for (int64_t first = from; first < to; first += keys) {
@@ -97,7 +97,7 @@ INLINE void HADAL_FN(score_rows)(
         const char *at[LANES];
 #pragma GCC unroll 16
         for (int j = 0; j < keys; j++) at[j] = k + (first + (j < count ? j : count - 1)) * bytes;
-        HADAL_FN(ask)(coming);
+        HADAL_FN(prefetch_next)(prefetch);
         vf sum[LANES];
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) sum[i] = (vf){0};
@@ -123,9 +123,9 @@ INLINE void HADAL_FN(score_rows)(
 }
 
 /* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` at column i, SUMS with all rows at most. */
-INLINE void HADAL_FN(weigh)(
+INLINE void HADAL_FN(accumulate_values)(
     uint32_t dtype, int rows, int vectors, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
-    int64_t i, HADAL_FN(coming) *coming) {
+    int64_t i, HADAL_FN(prefetch) *prefetch) {
     const int64_t bytes = width * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
     vf sum[SUMS];
 #pragma GCC unroll 4
@@ -133,7 +133,7 @@ INLINE void HADAL_FN(weigh)(
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) sum[r * vectors + c] = v_load(acc + r * width + i + c * LANES) * decay[r];
     for (int64_t j = 0; j < count; j++) {
-        HADAL_FN(ask)(coming);
+        HADAL_FN(prefetch_next)(prefetch);
         vf value[8];
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) value[c] = HADAL_FN(cached)(dtype, v + j * bytes, i + c * LANES);
@@ -150,14 +150,17 @@ INLINE void HADAL_FN(weigh)(
         for (int c = 0; c < vectors; c++) v_store(acc + r * width + i + c * LANES, sum[r * vectors + c]);
 }
 
-INLINE void HADAL_FN(weigh_rows)(
+INLINE void HADAL_FN(accumulate_value_rows)(
     uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
-    HADAL_FN(coming) *coming) {
-    const int wide = WEIGHED(rows), half = wide / 2;
+    HADAL_FN(prefetch) *prefetch) {
+    const int wide = VALUE_VECTORS(rows), half = wide / 2;
     int64_t i = 0;
-    for (; i + wide * LANES <= width; i += wide * LANES) HADAL_FN(weigh)(dtype, rows, wide, acc, decay, p, p_row, p_key, v, count, width, i, coming);
-    for (; i + half * LANES <= width; i += half * LANES) HADAL_FN(weigh)(dtype, rows, half, acc, decay, p, p_row, p_key, v, count, width, i, coming);
-    for (; i + LANES <= width; i += LANES) HADAL_FN(weigh)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i, coming);
+    for (; i + wide * LANES <= width; i += wide * LANES)
+        HADAL_FN(accumulate_values)(dtype, rows, wide, acc, decay, p, p_row, p_key, v, count, width, i, prefetch);
+    for (; i + half * LANES <= width; i += half * LANES)
+        HADAL_FN(accumulate_values)(dtype, rows, half, acc, decay, p, p_row, p_key, v, count, width, i, prefetch);
+    for (; i + LANES <= width; i += LANES)
+        HADAL_FN(accumulate_values)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i, prefetch);
     for (; i < width; i++)
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
@@ -168,14 +171,14 @@ INLINE void HADAL_FN(weigh_rows)(
         }
 }
 
-/* scores[j * rows + r] = key j . row r for `keys` keys and `vectors` vectors of rows; turned[d * rows + r]: the rows. */
-INLINE void HADAL_FN(score_turned)(int keys, int vectors, float *scores, const float *turned, int64_t rows, const float *k, int64_t n) {
-    vf sum[TURNED_KEYS * 2];
+/* scores[j * rows + r] = key j . row r for `keys` keys and `vectors` vectors of rows; transposed[d * rows + r]: the rows. */
+INLINE void HADAL_FN(score_transposed)(int keys, int vectors, float *scores, const float *transposed, int64_t rows, const float *k, int64_t n) {
+    vf sum[TRANSPOSED_KEYS * 2];
 #pragma GCC unroll 16
     for (int i = 0; i < keys * vectors; i++) sum[i] = (vf){0};
     for (int64_t d = 0; d < n; d++) {
         vf x[2];
-        for (int c = 0; c < vectors; c++) x[c] = v_load(turned + d * rows + c * LANES);
+        for (int c = 0; c < vectors; c++) x[c] = v_load(transposed + d * rows + c * LANES);
 #pragma GCC unroll 8
         for (int j = 0; j < keys; j++) {
             const vf key = v_splat(k[j * n + d]);
@@ -187,15 +190,17 @@ INLINE void HADAL_FN(score_turned)(int keys, int vectors, float *scores, const f
 }
 
 /* The same for all rows and `count` keys. */
-INLINE void HADAL_FN(score_all)(float *scores, const float *turned, int64_t rows, const float *k, int64_t count, int64_t n) {
+INLINE void HADAL_FN(score_all)(float *scores, const float *transposed, int64_t rows, const float *k, int64_t count, int64_t n) {
     for (int64_t r = 0; r < rows; r += 2 * LANES) {
         int64_t j = 0;
         if (r + LANES < rows) {
-            for (; j + TURNED_KEYS <= count; j += TURNED_KEYS) HADAL_FN(score_turned)(TURNED_KEYS, 2, scores + j * rows + r, turned + r, rows, k + j * n, n);
-            for (; j < count; j++) HADAL_FN(score_turned)(1, 2, scores + j * rows + r, turned + r, rows, k + j * n, n);
+            for (; j + TRANSPOSED_KEYS <= count; j += TRANSPOSED_KEYS)
+                HADAL_FN(score_transposed)(TRANSPOSED_KEYS, 2, scores + j * rows + r, transposed + r, rows, k + j * n, n);
+            for (; j < count; j++) HADAL_FN(score_transposed)(1, 2, scores + j * rows + r, transposed + r, rows, k + j * n, n);
         } else {
-            for (; j + TURNED_KEYS <= count; j += TURNED_KEYS) HADAL_FN(score_turned)(TURNED_KEYS, 1, scores + j * rows + r, turned + r, rows, k + j * n, n);
-            for (; j < count; j++) HADAL_FN(score_turned)(1, 1, scores + j * rows + r, turned + r, rows, k + j * n, n);
+            for (; j + TRANSPOSED_KEYS <= count; j += TRANSPOSED_KEYS)
+                HADAL_FN(score_transposed)(TRANSPOSED_KEYS, 1, scores + j * rows + r, transposed + r, rows, k + j * n, n);
+            for (; j < count; j++) HADAL_FN(score_transposed)(1, 1, scores + j * rows + r, transposed + r, rows, k + j * n, n);
         }
     }
 }
@@ -219,16 +224,17 @@ INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start,
     *to = last + 1 - start < n ? last + 1 - start : n;
 }
 
-/* A tile of keys and values with rows as they are; the next one lies so many bytes behind each. */
+/* A tile of keys and values with rows as they are. key_prefetch, value_prefetch: byte offsets of the next tile from this one; 0: there is none. */
 INLINE void HADAL_FN(tile_few)(
-    uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v, int64_t key_ahead,
-    int64_t value_ahead) {
+    uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v, int64_t key_prefetch,
+    int64_t value_prefetch) {
     const int64_t key_size = key_type == HADAL_DTYPE_F32 ? 4 : 2, value_size = value_type == HADAL_DTYPE_F32 ? 4 : 2;
     const int64_t key_bytes = item->key_dim * key_size, value_bytes = item->value_dim * value_size, rows = item->rows;
     /* Of each key's and value's lines, as many as bring all of the next tile by the end of this one. */
-    const int64_t weighed = item->group > 1 ? SUMS : WEIGHED(1);
-    HADAL_FN(coming) keys = {k + key_ahead, k + key_ahead + (key_ahead ? n * key_bytes : 0), (key_bytes * LANES / 64 + rows - 1) / rows};
-    HADAL_FN(coming) values = {v + value_ahead, v + value_ahead + (value_ahead ? n * value_bytes : 0), (value_size * weighed * LANES / 64 + rows - 1) / rows};
+    const int64_t vectors = item->group > 1 ? SUMS : VALUE_VECTORS(1);
+    HADAL_FN(prefetch) keys = {k + key_prefetch, k + key_prefetch + (key_prefetch ? n * key_bytes : 0), (key_bytes * LANES / 64 + rows - 1) / rows};
+    HADAL_FN(prefetch) values = {
+        v + value_prefetch, v + value_prefetch + (value_prefetch ? n * value_bytes : 0), (value_size * vectors * LANES / 64 + rows - 1) / rows};
     for (int64_t r = 0; r < item->rows;) {
         int64_t from, to;
         HADAL_FN(seen)(item, r, start, n, &from, &to);
@@ -258,7 +264,7 @@ INLINE void HADAL_FN(tile_few)(
                 if (item->cap > 0) v_store(score + j, x = v_select(x == v_splat(-INFINITY), x, HADAL_FN(capped)(item->cap, x)));
                 top = v_max(top, x);
             }
-            float peak = v_highest(top);
+            float peak = v_reduce_max(top);
             if (peak < item->highest[r + i]) peak = item->highest[r + i];
             item->decay[r + i] = expf(item->highest[r + i] - peak);
             vf sum = {0};
@@ -268,22 +274,22 @@ INLINE void HADAL_FN(tile_few)(
                 sum += e;
             }
             item->highest[r + i] = peak;
-            item->total[r + i] = item->total[r + i] * item->decay[r + i] + v_sum(sum);
+            item->total[r + i] = item->total[r + i] * item->decay[r + i] + v_reduce_add(sum);
         }
         float *acc = item->acc + r * item->value_dim;
         const float *p = scores + from, *decay = item->decay + r;
         v += from * value_bytes;
         switch (count) {
-        case 1: HADAL_FN(weigh_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
-        case 2: HADAL_FN(weigh_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
-        default: HADAL_FN(weigh_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values);
+        case 1: HADAL_FN(accumulate_value_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
+        case 2: HADAL_FN(accumulate_value_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
+        default: HADAL_FN(accumulate_value_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values);
         }
         v -= from * value_bytes;
         r += count;
     }
 }
 
-/* The same with the rows turned round; keys unseen ..< n of the tile. */
+/* The same with transposed rows; keys unseen ..< n of the tile. */
 INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t unseen, int64_t n, const char *k, const char *v) {
     const int64_t rows = attention_rows(item->rows), key_dim = item->key_dim;
     const float *keys = (const float *)k + unseen * key_dim;
@@ -330,14 +336,14 @@ INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item,
     }
     v += unseen * item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
     const float *p = item->scores + unseen * rows;
-    HADAL_FN(coming) none = {0, 0, 0};
+    HADAL_FN(prefetch) none = {0, 0, 0};
     /* Up to three rows more than there are, which nobody reads. */
     for (int64_t r = 0; r < item->rows; r += 4)
-        HADAL_FN(weigh_rows)(value_type, 4, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim, &none);
+        HADAL_FN(accumulate_value_rows)(value_type, 4, item->acc + r * item->value_dim, item->decay + r, p + r, 1, rows, v, n - unseen, item->value_dim, &none);
 }
 
 /* All tiles of keys `oldest` ..< `stop`. */
-static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_turned, int64_t oldest, int64_t stop) {
+static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_transposed, int64_t oldest, int64_t stop) {
     const hadal_kernel_state *keys = item->keys, *values = item->values;
     /* Tiles begin at fixed places of a page, not where the window of the block's first query does: a query's sums are split the
      * same way whatever queries share its block. */
@@ -348,7 +354,7 @@ static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_turned, int64_t 
         if (n > stop - start) n = stop - start;
         const char *k = (const char *)cache_row(keys, item->step, item->sequence, item->head, start);
         const char *v = (const char *)cache_row(values, item->step, item->sequence, item->head, start);
-        if (is_turned) {
+        if (is_transposed) {
             const int64_t unseen = oldest > start ? oldest - start : 0; /* keys that no row sees */
             switch (values->dtype) {
             case HADAL_DTYPE_F32: HADAL_FN(tile_many)(HADAL_DTYPE_F32, item, start, unseen, n, k, v); break;
@@ -357,14 +363,14 @@ static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_turned, int64_t 
             }
         } else {
             const int is_last = start + n >= stop;
-            const int64_t key_ahead = is_last ? 0 : (const char *)cache_row(keys, item->step, item->sequence, item->head, start + n) - k;
-            const int64_t value_ahead = is_last ? 0 : (const char *)cache_row(values, item->step, item->sequence, item->head, start + n) - v;
+            const int64_t key_prefetch = is_last ? 0 : (const char *)cache_row(keys, item->step, item->sequence, item->head, start + n) - k;
+            const int64_t value_prefetch = is_last ? 0 : (const char *)cache_row(values, item->step, item->sequence, item->head, start + n) - v;
             if (keys->dtype == HADAL_DTYPE_F32 && values->dtype == HADAL_DTYPE_F32)
-                HADAL_FN(tile_few)(HADAL_DTYPE_F32, HADAL_DTYPE_F32, item, start, n, k, v, key_ahead, value_ahead);
+                HADAL_FN(tile_few)(HADAL_DTYPE_F32, HADAL_DTYPE_F32, item, start, n, k, v, key_prefetch, value_prefetch);
             else if (keys->dtype == HADAL_DTYPE_F16 && values->dtype == HADAL_DTYPE_F16)
-                HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v, key_ahead, value_ahead);
+                HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v, key_prefetch, value_prefetch);
             else
-                HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v, key_ahead, value_ahead);
+                HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v, key_prefetch, value_prefetch);
         }
         start += n;
     }
@@ -392,8 +398,8 @@ HADAL_KERNEL(attention) {
             for (int64_t head = 0; head < kv_heads; head++) {
                 if (counter++ % thread->count != thread->index) continue;
                 const int64_t tokens = count - first < block ? count - first : block, rows = tokens * group, wide = attention_rows(rows);
-                /* Turned rows add in another order, so whether they are depends on the number of tokens only beyond HADAL_STABLE_TOKENS. */
-                const int is_turned = rows > 8 && (group > 8 || count > HADAL_STABLE_TOKENS);
+                /* Transposed rows add in another order, so whether rows are transposed depends on the number of tokens only beyond HADAL_STABLE_TOKENS. */
+                const int is_transposed = rows > 8 && (group > 8 || count > HADAL_STABLE_TOKENS);
                 item.sequence = sequence;
                 item.head = head;
                 item.rows = rows;
@@ -405,16 +411,16 @@ HADAL_KERNEL(attention) {
                 for (int64_t r = 0; r < rows; r++) {
                     const int64_t token = sequence->first_token + first + r / group;
                     const float *from = (const float *)((const char *)q->data + token * q->stride) + (head * group + r % group) * key_dim;
-                    if (is_turned)
+                    if (is_transposed)
                         for (int64_t d = 0; d < key_dim; d++) queries[d * wide + r] = from[d] * scale;
                     else
                         for (int64_t d = 0; d < key_dim; d++) queries[r * key_dim + d] = from[d] * scale;
                 }
-                if (is_turned && rows < wide)
+                if (is_transposed && rows < wide)
                     for (int64_t d = 0; d < key_dim; d++) memset(queries + d * wide + rows, 0, (size_t)(wide - rows) * 4);
                 memset(acc, 0, (size_t)(wide * value_dim) * 4);
                 HADAL_FN(attend)(
-                    &item, is_turned, window > 0 && item.position + 1 > window ? item.position + 1 - window : 0, item.position + tokens);
+                    &item, is_transposed, window > 0 && item.position + 1 > window ? item.position + 1 - window : 0, item.position + tokens);
                 for (int64_t r = 0; r < rows; r++) {
                     const int64_t token = sequence->first_token + first + r / group;
                     float *to = (float *)((char *)y->data + token * y->stride) + (head * group + r % group) * value_dim;

@@ -27,10 +27,10 @@ static uint64_t gather_scratch(const hadal_kernel_args *args) {
 
 /* Of x quantised, for gate and up; of hidden quantised, for down. */
 static uint64_t gate_scratch(const hadal_kernel_args *args) {
-    return args->inputs[3].packing || args->inputs[4].packing ? hadal_listing_bytes(args->inputs[2].columns, args->inputs[2].stride) : 0;
+    return args->inputs[3].packing || args->inputs[4].packing ? hadal_block_list_bytes(args->inputs[2].columns, args->inputs[2].stride) : 0;
 }
 static uint64_t down_scratch(const hadal_kernel_args *args) {
-    return args->inputs[4].packing ? hadal_listing_bytes(args->inputs[3].columns, args->inputs[3].stride) : 0;
+    return args->inputs[4].packing ? hadal_block_list_bytes(args->inputs[3].columns, args->inputs[3].stride) : 0;
 }
 
 #include "hadal_intrinsics.h"
@@ -157,7 +157,7 @@ INLINE void HADAL_FN(float_product)(
  * `list`. Rows beyond the last are not meant.
  */
 static void HADAL_FN(product)(
-    const HADAL_FN(matrix) *m, int64_t expert, int64_t group, int64_t groups, const char *x, int64_t stride, int64_t tokens, dot_listing list, float *out) {
+    const HADAL_FN(matrix) *m, int64_t expert, int64_t group, int64_t groups, const char *x, int64_t stride, int64_t tokens, dot_block_list list, float *out) {
     const hadal_kernel_tensor *weight = m->weight;
     const int64_t columns = weight->columns;
     if (!weight->packing) {
@@ -180,7 +180,7 @@ static void HADAL_FN(product)(
  * inputs: starts, x and x quantised in order, gate, up, gate_bias, up_bias, scales of gate and of up, regions; output: hidden [N, K * F].
  * attributes: activation, alpha, limit, up_offset, rows and columns of the scales' blocks for gate and for up, their offsets in a region.
  *
- * A thread's share are groups of 16 rows, weighed with the number of tokens of their expert, which may leave it with a part of an expert.
+ * A thread's share are groups of 16 rows, weighted by the number of tokens of their expert, which may leave it with a part of an expert.
  */
 HADAL_KERNEL(experts_gate) {
     const hadal_kernel_attribute *attribute = args->attributes;
@@ -211,12 +211,12 @@ HADAL_KERNEL(experts_gate) {
         for (int64_t at = begin; at < begin + count; at += EXPERT_TOKENS) {
             const int64_t tokens = begin + count - at < EXPERT_TOKENS ? begin + count - at : EXPERT_TOKENS;
             const char *gate_rows = (const char *)gate_x->data + at * gate_x->stride, *up_rows = (const char *)up_x->data + at * up_x->stride;
-            dot_listing list = {0, 0};
-            if (gate_x == q || up_x == q) list = dot_list((const int8_t *)q->data + at * q->stride, q->columns, q->stride, tokens, thread->scratch);
+            dot_block_list list = {0, 0};
+            if (gate_x == q || up_x == q) list = dot_list_blocks((const int8_t *)q->data + at * q->stride, q->columns, q->stride, tokens, thread->scratch);
             for (int64_t group = first; group < last; group += DOT_GROUPS) {
                 const int64_t groups = last - group < DOT_GROUPS ? last - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
                 const int64_t rows = inner - row < groups * HADAL_PACK_ROWS ? inner - row : groups * HADAL_PACK_ROWS;
-                if (tokens > 1) dot_results_ahead((const float *)args->outputs[0].data + at * inner + row, inner, rows, tokens);
+                if (tokens > 1) dot_prefetch_results((const float *)args->outputs[0].data + at * inner + row, inner, rows, tokens);
                 float b[2][DOT_WIDE] = {{0}, {0}};
                 if (gate_bias) memcpy(b[0], gate_bias + e * inner + row, (size_t)rows * 4);
                 if (up_bias) memcpy(b[1], up_bias + e * inner + row, (size_t)rows * 4);
@@ -260,13 +260,13 @@ HADAL_KERNEL(experts_down) {
         for (int64_t at = begin; at < end; at += EXPERT_TOKENS) {
             const int64_t tokens = end - at < EXPERT_TOKENS ? end - at : EXPERT_TOKENS;
             const char *from = (const char *)x->data + at * x->stride;
-            dot_listing list = {0, 0};
-            if (down.weight->packing) list = dot_list((const int8_t *)from, x->columns, x->stride, tokens, thread->scratch);
+            dot_block_list list = {0, 0};
+            if (down.weight->packing) list = dot_list_blocks((const int8_t *)from, x->columns, x->stride, tokens, thread->scratch);
             for (int64_t group = first; group < last; group += DOT_GROUPS) {
                 const int64_t groups = last - group < DOT_GROUPS ? last - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
                 const int64_t rows = width - row < groups * HADAL_PACK_ROWS ? width - row : groups * HADAL_PACK_ROWS;
                 for (int64_t t = 0; t < tokens && tokens > 1; t++)
-                    dot_results_ahead((const float *)y->data + order[at + t] / k * width + row, 0, rows, 1);
+                    dot_prefetch_results((const float *)y->data + order[at + t] / k * width + row, 0, rows, 1);
                 float out[EXPERT_TOKENS * DOT_WIDE];
                 HADAL_FN(product)(&down, e, group, groups, from, x->stride, tokens, list, out);
                 for (int64_t t = 0; t < tokens; t++) {

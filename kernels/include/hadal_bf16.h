@@ -1,5 +1,5 @@
 /*
- * Products of pairs of bfloat16 numbers, where the processor has an instruction for them. Included once, before the passes: it is no instruction set of its
+ * Products of pairs of bfloat16 elements, where the processor has an instruction for them. Included once, before the passes: it is no instruction set of its
  * own, since nothing else needs it.
  */
 #ifndef HADAL_BF16_H

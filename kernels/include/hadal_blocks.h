@@ -1,5 +1,5 @@
 /*
- * The published GGUF block formats: their codes and scales as stored, and decoded, so that
+ * The published GGUF block formats: their quantised values (code) and scales as stored, and decoded, so that
  * w = scale[c / 16] * code[c] + minimum[c / 16], exactly as the formats define it in float32.
  *
  * Included once per pass, after hadal_simd.h. Sources: the format descriptions of the GGUF project.
@@ -7,7 +7,7 @@
 #ifndef HADAL_BLOCKS_NAMES
 #define HADAL_BLOCKS_NAMES
 #define vb16 HADAL_FN(vb16)
-#define vb16_loose HADAL_FN(vb16_loose)
+#define vb16_unaligned HADAL_FN(vb16_unaligned)
 #define stored_scales HADAL_FN(stored_scales)
 #define stored_scales_of HADAL_FN(stored_scales_of)
 #define stored_codes HADAL_FN(stored_codes)
@@ -22,7 +22,7 @@
 #endif
 
 typedef uint8_t vb16 __attribute__((vector_size(16)));
-typedef uint8_t vb16_loose __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint8_t vb16_unaligned __attribute__((vector_size(16), aligned(1), may_alias));
 
 /*
  * Scales as stored: float16 d and e; of super-blocks also the bytes that these are multiplied with, of each 16 columns or of each 32 as the format has
@@ -114,7 +114,7 @@ INLINE void stored_scales_of(uint32_t dtype, const uint8_t *p, stored_scales *ou
     }
 }
 
-INLINE vb16 stored_bytes(const uint8_t *p) { return *(const vb16_loose *)p; }
+INLINE vb16 stored_bytes(const uint8_t *p) { return *(const vb16_unaligned *)p; }
 
 /* Sixteen bits as bytes of 0 or 16. */
 INLINE vb16 stored_bits(const uint8_t *p) {
@@ -123,9 +123,9 @@ INLINE vb16 stored_bits(const uint8_t *p) {
     return (vb16)((both & each) != 0) & 16;
 }
 
-/* The codes of columns 32j ..< 32j + 32 of a block, sixteen a vector, as stored: all count from zero but those of Q8_0, which have a sign. */
+/* The quantised values of columns 32j ..< 32j + 32 of a block, sixteen a vector, as stored: unsigned, but for those of Q8_0. */
 INLINE void stored_codes(uint32_t dtype, const uint8_t *p, int64_t j, vb16 *code) {
-    /* Types of 32 columns, and IQ4_XS, have the first sixteen codes in the low halves of bytes and the others in the high ones. */
+    /* Types of 32 columns, and IQ4_XS, have the first sixteen values in the low halves of bytes and the others in the high ones. */
     int64_t at = 2;
     switch (dtype) {
     case HADAL_DTYPE_Q8_0:
@@ -163,7 +163,7 @@ INLINE void stored_codes(uint32_t dtype, const uint8_t *p, int64_t j, vb16 *code
         for (int h = 0; h < 2; h++) code[h] |= stored_bits(p + at - 4 + h * 2);
 }
 
-/* What the codes of a block stand for without scales. */
+/* The quantised values of a block, without scales. */
 INLINE void decode_codes(uint32_t dtype, const uint8_t *p, int8_t *code) {
     static const int8_t nonlinear[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
     /* Twice the values of 4-bit floats (2 exponent bits, 1 mantissa bit). */
@@ -188,7 +188,7 @@ static __attribute__((unused)) void decode_block(uint32_t dtype, const uint8_t *
     for (int i = 0; i < 16; i++) out->minimum[i] = 0;
     switch (dtype) {
     case HADAL_DTYPE_MXFP4: {
-        /* Half of two to the exponent, since the codes are doubled. */
+        /* Half of two to the exponent, since the quantised values are doubled. */
         const uint32_t bits = stored.s[0] < 2 ? 0x00200000u << stored.s[0] : (uint32_t)(stored.s[0] - 1) << 23;
         memcpy(&out->scale[0], &bits, 4);
         out->scale[1] = out->scale[0];

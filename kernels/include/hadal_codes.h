@@ -1,12 +1,13 @@
 /*
- * Codes and scales of a packed group, unpacked to vectors of LANES rows. Included once per pass, after hadal_simd.h. hadal_packed.h has the layouts.
+ * Quantised values (codes) and scales of a packed group, unpacked to vectors of LANES rows. Included once per pass, after hadal_simd.h. hadal_packed.h
+ * has the layouts.
  *
  * `packing` is a constant wherever these are called: each becomes its own code.
  */
 #ifndef HADAL_CODES_NAMES
 #define HADAL_CODES_NAMES
-#define vb_loose HADAL_FN(vb_loose)
-#define vsb_loose HADAL_FN(vsb_loose)
+#define vb_unaligned HADAL_FN(vb_unaligned)
+#define vsb_unaligned HADAL_FN(vsb_unaligned)
 #define widen_bytes HADAL_FN(widen_bytes)
 #define widen_signed_bytes HADAL_FN(widen_signed_bytes)
 #define code_table HADAL_FN(code_table)
@@ -18,18 +19,18 @@
 #define code_offset HADAL_FN(code_offset)
 #endif
 
-typedef uint8_t vb_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
-typedef int8_t vsb_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef uint8_t vb_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef int8_t vsb_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
 
-INLINE vf widen_bytes(const uint8_t *p) { return __builtin_convertvector(__builtin_convertvector(*(const vb_loose *)p, vi), vf); }
-INLINE vf widen_signed_bytes(const uint8_t *p) { return __builtin_convertvector(__builtin_convertvector(*(const vsb_loose *)p, vi), vf); }
+INLINE vf widen_bytes(const uint8_t *p) { return __builtin_convertvector(__builtin_convertvector(*(const vb_unaligned *)p, vi), vf); }
+INLINE vf widen_signed_bytes(const uint8_t *p) { return __builtin_convertvector(__builtin_convertvector(*(const vsb_unaligned *)p, vi), vf); }
 
 /* Whether a block has a scale for each half. */
 INLINE int code_halves(uint32_t packing) {
     return packing == HADAL_PACKED_4_HALVES || packing == HADAL_PACKED_4_HALVES_MIN || packing == HADAL_PACKED_6_HALVES;
 }
 
-/* What an unpacked code has too much. */
+/* The zero point of an unpacked code: what is subtracted from it. */
 INLINE int code_offset(uint32_t packing) {
     switch (packing) {
     case HADAL_PACKED_4: return 8;
@@ -47,7 +48,7 @@ INLINE int code_minimum(uint32_t packing) {
         || packing == HADAL_PACKED_5_MIN || packing == HADAL_PACKED_5_SUPER;
 }
 
-/* Twice a 4-bit float, plus 16; and the table of the non-linear types, plus 128 where VNNI wants that. */
+/* Twice a 4-bit float, plus 16; and the table of the non-linear types, plus 128 where VNNI requires that. */
 #define CODE_FLOATS 16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4
 #define CODE_PLUS (HADAL_ISA == 3 ? 128 : 0)
 #define CODE_NONLINEAR                                                                                                                    \
@@ -85,16 +86,16 @@ vi code_table(uint32_t packing, vi codes) {
 
 /* Line i (0 ... 7) of a block: a byte for each code. `codes` is the block, moved on to the vector's first row. */
 INLINE vi code_line(uint32_t packing, const uint8_t *codes, int i) {
-    if (packing == HADAL_PACKED_8) return *(const vi_loose *)(codes + i * 64);
-    vi line = *(const vi_loose *)(codes + i % 4 * 64);
+    if (packing == HADAL_PACKED_8) return *(const vi_unaligned *)(codes + i * 64);
+    vi line = *(const vi_unaligned *)(codes + i % 4 * 64);
     line = (i < 4 ? line : (vi)((vu)line >> 4)) & 0x0f0f0f0f;
     if (hadal_packed_code_bytes(packing) == 320) {
-        const vu bits = (vu) * (const vi_loose *)(codes + 256);
+        const vu bits = (vu) * (const vi_unaligned *)(codes + 256);
         line |= (vi)(i < 4 ? bits << (4 - i) : bits >> (i - 4)) & 0x10101010;
     }
     if (packing == HADAL_PACKED_6_HALVES) {
         const int at = i % 4 * 2;
-        const vu bits = (vu) * (const vi_loose *)(codes + 256 + i / 4 * 64);
+        const vu bits = (vu) * (const vi_unaligned *)(codes + 256 + i / 4 * 64);
         line |= (vi)(at < 4 ? bits << (4 - at) : bits >> (at - 4)) & 0x30303030;
     }
     if (packing == HADAL_PACKED_4_FLOAT || packing == HADAL_PACKED_4_TABLE || packing == HADAL_PACKED_4_TABLE_SUPER) return code_table(packing, line);
@@ -115,8 +116,8 @@ INLINE void code_super(uint32_t packing, const uint8_t *super, vf *d, vf *e) {
 INLINE void code_scales(uint32_t packing, const uint8_t *own, int64_t lane, vf d, vf e, vf *scale, vf *minimum) {
     switch (packing) {
     case HADAL_PACKED_4_FLOAT:
-        /* Half of two to the exponent, since the codes are doubled. */
-        scale[0] = (vf)(__builtin_convertvector(*(const vb_loose *)(own + lane), vi) << 23) * 0.5f;
+        /* Half of two to the exponent, since the quantised values are doubled. */
+        scale[0] = (vf)(__builtin_convertvector(*(const vb_unaligned *)(own + lane), vi) << 23) * 0.5f;
         break;
     case HADAL_PACKED_4_TABLE_SUPER: scale[0] = d * widen_signed_bytes(own + lane); break;
     case HADAL_PACKED_4_SUPER: case HADAL_PACKED_5_SUPER:

@@ -15,21 +15,21 @@
 #define weight_rows_add HADAL_FN(weight_rows_add)
 #define panel_pack HADAL_FN(panel_pack)
 #define panel_tile HADAL_FN(panel_tile)
-#define vb8_loose HADAL_FN(vb8_loose)
+#define vb8_unaligned HADAL_FN(vb8_unaligned)
 #endif
 #undef FLOAT_ROWS
 #undef FLOAT_TOKENS
-#undef FLOAT_AHEAD
+#undef FLOAT_PREFETCH_DISTANCE
 #undef PANEL_ROWS
 #undef PANEL_COLUMNS
 #undef PANEL_TOKENS
 /* Rows and tokens of a tile. */
 #define FLOAT_ROWS 4
 #define FLOAT_TOKENS 2
-/* Bytes of a row that are asked for ahead of use, into the second level of caches. */
-#define FLOAT_AHEAD 2048
+/* How many bytes of a row ahead of their use are prefetched, into the second-level cache. */
+#define FLOAT_PREFETCH_DISTANCE 2048
 
-typedef uint8_t vb8_loose __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef uint8_t vb8_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 /* LANES float8 e4m3 (1 sign, 4 exponent, 3 mantissa bits, bias 7; 0x7f and 0xff are NaN) as float32. */
 INLINE vf load_float8(const uint8_t *p) {
@@ -47,7 +47,7 @@ INLINE vf load_float8(const uint8_t *p) {
     half = _mm_or_si128(half, _mm_and_si128(_mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x7f)), _mm_set1_epi16(0x7e00)));
     return (vf)_mm256_cvtph_ps(half) * 256.0f;
 #else
-    vi wide = __builtin_convertvector(*(const vb8_loose *)p, vi), magnitude = wide & 0x7f;
+    vi wide = __builtin_convertvector(*(const vb8_unaligned *)p, vi), magnitude = wide & 0x7f;
     vf value = (vf)(magnitude << 20) * 0x1p120f;
     return (vf)((vi)value | (wide & 0x80) << 24 | ((magnitude == 0x7f) & 0x7fc00000));
 #endif
@@ -63,12 +63,12 @@ INLINE vf load_as(uint32_t dtype, const uint8_t *p) {
  * `next`: bytes from the end of a row of w to its counterpart in the tile that comes after this one.
  */
 INLINE void float_tile(uint32_t dtype, int tokens, const uint8_t *const *w, int64_t next, const float *x, int64_t stride, int64_t n, float *out) {
-    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2, line = 64 / size, near = n - FLOAT_AHEAD / size;
+    const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : 2, line = 64 / size, near = n - FLOAT_PREFETCH_DISTANCE / size;
     vf sum[4][2] = {{{0}, {0}}, {{0}, {0}}, {{0}, {0}}, {{0}, {0}}};
     int64_t i = 0;
     for (; i + line <= n; i += line) {
-        const int64_t ahead = i * size + FLOAT_AHEAD + (i < near ? 0 : next);
-        for (int r = 0; r < 4; r++) __builtin_prefetch(w[r] + ahead, 0, 2);
+        const int64_t distance = i * size + FLOAT_PREFETCH_DISTANCE + (i < near ? 0 : next);
+        for (int r = 0; r < 4; r++) __builtin_prefetch(w[r] + distance, 0, 2);
         for (int64_t j = i; j < i + line; j += LANES)
             for (int t = 0; t < tokens; t++) {
                 vf v = v_load(x + t * stride + j);
@@ -84,7 +84,7 @@ INLINE void float_tile(uint32_t dtype, int tokens, const uint8_t *const *w, int6
     for (int r = 0; r < 4; r++) {
         if (i < n) floats_from(rest, w[r] + i * size, dtype, n - i);
         for (int t = 0; t < tokens; t++) {
-            float total = v_sum(sum[r][t]);
+            float total = v_reduce_add(sum[r][t]);
             for (int64_t j = i; j < n; j++) total += x[t * stride + j] * rest[j - i];
             out[t * 4 + r] = total;
         }
@@ -117,7 +117,7 @@ INLINE void float8_tile(int tokens, const uint8_t *const *w, const float *const 
         }
     }
     for (int r = 0; r < 4; r++)
-        for (int t = 0; t < tokens; t++) out[t * 4 + r] = v_sum(sum[r][t]);
+        for (int t = 0; t < tokens; t++) out[t * 4 + r] = v_reduce_add(sum[r][t]);
 }
 
 /* n float8 elements with their scales, or n of another float type, as float32. */
@@ -135,7 +135,7 @@ INLINE void floats_of_row(float *to, const uint8_t *from, uint32_t dtype, const 
     }
 }
 
-/* ---- rows whose type is known when they are met ------------------------------------------------------------------- */
+/* ---- rows whose type is known at run time ------------------------------------------------------------------------ */
 
 /* FLOAT_ROWS rows and the type of their elements, which is not float8; `next` is as in float_tile. */
 typedef struct {
@@ -159,7 +159,7 @@ INLINE void weight_rows_add_as(uint32_t dtype, const weight_rows *w, const float
     const uint8_t *const *rows = w->rows;
     int64_t i = 0;
     for (; i + line <= width; i += line) {
-        for (int r = 0; r < 4; r++) __builtin_prefetch(rows[r] + i * size + FLOAT_AHEAD + w->next, 0, 2);
+        for (int r = 0; r < 4; r++) __builtin_prefetch(rows[r] + i * size + FLOAT_PREFETCH_DISTANCE + w->next, 0, 2);
         for (int64_t j = i; j < i + line; j += LANES) {
             vf sum = v_load(to + j);
             for (int64_t r = 0; r < count; r++) sum += factors[r] * load_as(dtype, rows[r] + j * size);
@@ -216,15 +216,15 @@ INLINE void panel_pack(uint32_t dtype, const uint8_t *w, int64_t stride, int64_t
             }
         }
         for (int64_t c = 0; c < columns; c += 4) {
-            vf4 a = *(const vf4_loose *)(wide[0] + c), b = *(const vf4_loose *)(wide[1] + c);
-            vf4 d = *(const vf4_loose *)(wide[2] + c), e = *(const vf4_loose *)(wide[3] + c);
+            vf4 a = *(const vf4_unaligned *)(wide[0] + c), b = *(const vf4_unaligned *)(wide[1] + c);
+            vf4 d = *(const vf4_unaligned *)(wide[2] + c), e = *(const vf4_unaligned *)(wide[3] + c);
             vf4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
             vf4 ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), de2 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
             float *to = panel + c * PANEL_ROWS + row;
-            *(vf4_loose *)to = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-            *(vf4_loose *)(to + PANEL_ROWS) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-            *(vf4_loose *)(to + 2 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
-            *(vf4_loose *)(to + 3 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
+            *(vf4_unaligned *)to = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
+            *(vf4_unaligned *)(to + PANEL_ROWS) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
+            *(vf4_unaligned *)(to + 2 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
+            *(vf4_unaligned *)(to + 3 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
         }
     }
 }

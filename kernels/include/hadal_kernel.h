@@ -71,7 +71,7 @@ typedef struct hadal_kernel_thread {
     uint32_t size;
     uint32_t index, count;
     uint32_t reserved;
-    void *scratch;            /* this thread's own, 64-byte aligned, as large as `scratch_bytes` of the kernel asked for */
+    void *scratch;            /* this thread's own, 64-byte aligned, as large as `scratch_bytes` of the kernel says */
     uint64_t scratch_bytes;
     hadal_kernel_sgemm sgemm; /* NULL: none at hand */
 } hadal_kernel_thread;

@@ -28,7 +28,7 @@ INLINE void normalise(const float *x, const float *weight, float *y, int64_t n, 
         vf v = v_load_part(x + i, n - i);
         sum[1] += v * v;
     }
-    const float factor = 1.0f / sqrtf(v_sum((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)n + eps);
+    const float factor = 1.0f / sqrtf(v_reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)n + eps);
     i = 0;
     if (weight) {
         for (; i + LANES <= n; i += LANES) v_store(y + i, v_load(x + i) * factor * v_load(weight + i));

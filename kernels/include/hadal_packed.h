@@ -4,8 +4,8 @@
  * Activations: 8 bits, in blocks of 32 along the row, each with a float32 scale; see hadal_block.
  *
  * Weights: groups of 16 rows, interleaved so that one broadcast of four activations serves sixteen rows. A group is read from its start to its end:
- * for every 8 blocks of 32 columns (at its end perhaps fewer) their scales, then their codes, both in whole lines of 64 bytes. The codes of a block
- * are eight lines: line i holds, for row r, columns 4i ... 4i + 3 in bytes 4r ... 4r + 3. Codes of less than 8 bits are stored as
+ * for every 8 blocks of 32 columns (at its end perhaps fewer) their scales, then their quantised values (codes), both in whole lines of 64 bytes.
+ * The codes of a block are eight lines: line i holds, for row r, columns 4i ... 4i + 3 in bytes 4r ... 4r + 3. Codes of less than 8 bits are stored as
  *
  *     four lines, whose low halves are lines 0 ... 3 and whose high halves are lines 4 ... 7;
  *     of 5-bit codes then one line: bit i of a byte is bit 4 of the byte there in line i;
@@ -40,7 +40,7 @@ enum {
     HADAL_PACKED_6_HALVES = 12,     /* Q6_K: w = d s (code - 32); super: float16 d; int8 s of each half */
     HADAL_PACKED_8 = 13,            /* Q8_0: w = d code, signed; float16 d */
     HADAL_PACKED_KINDS = 14,
-    /* Added to HADAL_PACKED_8: codes are stored with 128 added, as VNNI wants one factor unsigned. */
+    /* Added to HADAL_PACKED_8: quantised values are stored with 128 added, as VNNI requires one factor to be unsigned. */
     HADAL_PACKED_BIASED = 256
 };
 
@@ -66,11 +66,14 @@ static inline int64_t hadal_quantised_stride(int64_t columns, int64_t terms) {
 /* Rows of activations that a weight is multiplied with at a time. */
 enum { HADAL_CHUNK_ROWS = 128 };
 
-/* Scratch for saying which rows of a chunk have a second term of which blocks. */
-static inline uint64_t hadal_listing_bytes(int64_t columns, int64_t stride) {
+/* Scratch for the block list of a chunk: which of its rows have a second term of which blocks. */
+static inline uint64_t hadal_block_list_bytes(int64_t columns, int64_t stride) {
     const int64_t blocks = columns / 32;
     return stride > hadal_term_bytes(columns) ? (uint64_t)(4 * (blocks + 2) + HADAL_CHUNK_ROWS * blocks) : 0;
 }
+
+/* The name of before, for kernels of other folders. */
+#define hadal_listing_bytes hadal_block_list_bytes
 
 /* The packing that a stored type is given for an instruction set; 0: none. */
 static inline uint32_t hadal_packing_of(uint32_t dtype, uint32_t isa) {

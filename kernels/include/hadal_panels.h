@@ -1,23 +1,26 @@
 /*
- * Panels: blocks of packed groups, unpacked once into the nearest cache for many rows of activations. Included once per pass, by hadal_dot.h, whose products
- * and tile sizes it uses.
+ * Panels: blocks of packed groups, unpacked once into the nearest cache for many rows of activations. Included once per pass, by hadal_dot.h, after
+ * hadal_dot_block.h, whose products and tile sizes it uses.
  */
 #ifndef HADAL_PANELS_NAMES
 #define HADAL_PANELS_NAMES
 #define dot_panel HADAL_FN(dot_panel)
-#define dot_coming_panel HADAL_FN(dot_coming_panel)
+#define dot_prefetch_panel HADAL_FN(dot_prefetch_panel)
 #define dot_unpack HADAL_FN(dot_unpack)
 #define dot_tile HADAL_FN(dot_tile)
 #define dot_panel_block HADAL_FN(dot_panel_block)
-#define dot_listing HADAL_FN(dot_listing)
-#define dot_list HADAL_FN(dot_list)
+#define dot_block_list HADAL_FN(dot_block_list)
+#define dot_list_blocks HADAL_FN(dot_list_blocks)
 #define dot_listed HADAL_FN(dot_listed)
 #define dot_tiles HADAL_FN(dot_tiles)
 #define dot_call HADAL_FN(dot_call)
 #define dot_many HADAL_FN(dot_many)
+/* The names of before, for kernels of other folders. */
+#define dot_listing dot_block_list
+#define dot_list dot_list_blocks
 #endif
 
-/* Blocks of DOT_GROUPS groups, unpacked: lines of codes; scale and minimum of all rows, of both halves if a block has them. */
+/* Blocks of DOT_GROUPS groups, unpacked: lines of quantised values; scale and minimum of all rows, of both halves if a block has them. */
 typedef struct {
     uint8_t lines[DOT_PANEL][8][DOT_WIDE * 4];
     float scale[DOT_PANEL][2][DOT_WIDE], minimum[DOT_PANEL][2][DOT_WIDE];
@@ -46,15 +49,16 @@ INLINE void dot_unpack(uint32_t packing, const uint8_t *group, int64_t blocks, i
 }
 
 /*
- * What is asked for beside `count` blocks of two groups from `first` on, in `steps` steps. The groups of a panel are read side by side: what a long one will
+ * What is prefetched beside `count` blocks of two groups from `first` on, in `steps` steps. The groups of a panel are read side by side: what a long one will
  * need lies in itself, or at the same place of the next panel's.
  */
-INLINE dot_coming dot_coming_panel(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, int64_t steps) {
+INLINE dot_prefetch dot_prefetch_panel(uint32_t packing, const uint8_t *group, int64_t blocks, int64_t first, int64_t count, int64_t steps) {
     const int64_t bytes = hadal_packed_group_bytes(packing, blocks * HADAL_PACK_COLUMNS), from = hadal_packed_super_at(packing, first);
-    const int64_t to = hadal_packed_code_at(packing, first + count - 1, blocks) + hadal_packed_code_bytes(packing), near = DOT_PANEL_AHEAD / DOT_GROUPS;
-    const int64_t ahead = bytes < near ? DOT_PANEL_AHEAD : from < bytes - near ? near : near + (DOT_GROUPS - 1) * bytes;
+    const int64_t to = hadal_packed_code_at(packing, first + count - 1, blocks) + hadal_packed_code_bytes(packing);
+    const int64_t near = DOT_PANEL_PREFETCH_DISTANCE / DOT_GROUPS;
+    const int64_t distance = bytes < near ? DOT_PANEL_PREFETCH_DISTANCE : from < bytes - near ? near : near + (DOT_GROUPS - 1) * bytes;
     const int64_t lines = (to - from + 63) / 64;
-    return (dot_coming){group + from + ahead, 0, lines, (lines + steps - 1) / steps, bytes};
+    return (dot_prefetch){group + from + distance, 0, lines, (lines + steps - 1) / steps, bytes};
 }
 
 /*
@@ -81,7 +85,7 @@ INLINE void dot_panel_block(
 /* out[t * DOT_WIDE + r] += the products of the first `count` blocks of the panel, which are blocks of the rows x from `origin` on. */
 INLINE void dot_tile(
     uint32_t packing, int tokens, const dot_panel *panel, int64_t count, int64_t origin, const int8_t *x, int64_t columns, int64_t stride,
-    dot_coming *coming, float *out) {
+    dot_prefetch *prefetch, float *out) {
 #pragma GCC unroll 4
     for (int row = 0; row < DOT_WIDE; row += DOT_VECTORS * LANES) {
         vf sum[DOT_TOKENS * DOT_VECTORS];
@@ -89,7 +93,7 @@ INLINE void dot_tile(
         for (int t = 0; t < tokens; t++)
             for (int v = 0; v < DOT_VECTORS; v++) sum[t * DOT_VECTORS + v] = v_load(out + t * DOT_WIDE + row + v * LANES);
         for (int64_t i = 0; i < count; i++) {
-            dot_ask(coming, DOT_GROUPS);
+            dot_prefetch_next(prefetch, DOT_GROUPS);
             dot_panel_block(packing, tokens, panel, i, row, x + (origin + i) * 32, (const hadal_block *)(x + columns) + origin + i, stride, sum);
         }
 #pragma GCC unroll 8
@@ -104,12 +108,12 @@ INLINE void dot_tile(
 typedef struct {
     int32_t *start;
     uint8_t *rows;
-} dot_listing;
+} dot_block_list;
 
-/* The listing of `tokens` (at most DOT_CHUNK) rows, in scratch of hadal_listing_bytes. */
-INLINE dot_listing dot_list(const int8_t *x, int64_t columns, int64_t stride, int64_t tokens, void *scratch) {
+/* The block list of `tokens` (at most DOT_CHUNK) rows, in scratch of hadal_block_list_bytes. */
+INLINE dot_block_list dot_list_blocks(const int8_t *x, int64_t columns, int64_t stride, int64_t tokens, void *scratch) {
     const int64_t blocks = columns / 32, terms = 2 * hadal_term_bytes(columns);
-    dot_listing list = {0, 0};
+    dot_block_list list = {0, 0};
     if (tokens < 2 || stride < terms) return list;
     list.start = (int32_t *)scratch + 1;
     list.rows = (uint8_t *)(list.start + blocks + 1);
@@ -139,8 +143,8 @@ typedef struct {
     int64_t tokens, count, origin;
     const int8_t *x;
     int64_t columns, stride;
-    dot_listing list;
-    dot_coming *coming;
+    dot_block_list list;
+    dot_prefetch *prefetch;
     float *out;
 } dot_call;
 
@@ -172,7 +176,7 @@ INLINE void dot_tiles(uint32_t packing, const dot_call *call) {
     int64_t t = 0;
 #define DOT_TILES(size)               \
     for (; t + size <= tokens; t += size) \
-        dot_tile(packing, size, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->coming, call->out + t * DOT_WIDE)
+        dot_tile(packing, size, call->panel, count, call->origin, call->x + t * stride, columns, stride, call->prefetch, call->out + t * DOT_WIDE)
     DOT_TILES(DOT_TOKENS);
     DOT_TILES(2);
     DOT_TILES(1);
@@ -186,7 +190,7 @@ INLINE void dot_tiles(uint32_t packing, const dot_call *call) {
     }
 }
 
-/* Unpacked, types differ only in how their products may be added, in what their codes have too much, and in whether they have minima. */
+/* Unpacked, types differ only in how their products may be added, in the zero points of their quantised values, and in whether they have minima. */
 static __attribute__((unused, noinline)) void dot_many(uint32_t packing, const dot_call *call) {
     switch (packing) {
     case HADAL_PACKED_4: dot_tiles(HADAL_PACKED_4, call); return;

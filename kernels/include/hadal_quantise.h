@@ -16,16 +16,16 @@
 INLINE float quantise_most(const float *x) {
     vf top = {0};
     for (int i = 0; i < 32; i += LANES) top = v_max(top, (vf)((vi)v_load(x + i) & 0x7fffffff));
-    return v_highest(top);
+    return v_reduce_max(top);
 }
 
 /* The scale of a block whose largest magnitude is `most`, which becomes 127. */
 INLINE float quantise_scale(float most) { return most > 1e-30f ? most * (1.0f / 127) : 0.0f; }
 
-/* 32 floats to whole numbers in -127 ... 127 and a scale. */
+/* 32 floats to integers in -127 ... 127 and a scale. */
 INLINE void quantise_block(const float *x, int8_t *q, hadal_block *block) {
     const float most = quantise_most(x), scale = quantise_scale(most), inverse = scale > 0 ? 127.0f / most : 0.0f;
-    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     vi4 half[2] = {{0}, {0}};
     for (int i = 0; i < 32; i += LANES) {
         const vi whole = (vi)(v_load(x + i) * inverse + shift) - 0x4b400000;
@@ -36,7 +36,7 @@ INLINE void quantise_block(const float *x, int8_t *q, hadal_block *block) {
         memcpy(part, &whole, sizeof part);
         for (int j = 0; j < LANES / 4; j++) half[i / 16] += part[j];
     }
-    /* Both are added across at once. */
+    /* One horizontal add of both. */
     const vi4 two = __builtin_shufflevector(half[0], half[1], 0, 4, 1, 5) + __builtin_shufflevector(half[0], half[1], 2, 6, 3, 7);
     const vi4 sums = two + __builtin_shufflevector(two, two, 2, 3, 0, 1);
     block->scale = scale;
@@ -122,12 +122,12 @@ INLINE void pack_scales(uint32_t packing, uint8_t *to, int64_t first, int64_t co
     }
 }
 
-/* Row r's codes of a block, as stored_codes gives them. to: the block's codes. */
+/* Row r's quantised values of a block, as stored_codes gives them. to: those of the block. */
 INLINE void pack_codes(uint32_t packing, uint8_t *to, int64_t r, const vb16 *code) {
     uint32_t four[8];
     memcpy(four, code, 32);
     if ((packing & 255) == HADAL_PACKED_8) {
-        /* Adding 128 turns the top bit. */
+        /* Adding 128 flips the top bit. */
         for (int i = 0; i < 8; i++) {
             four[i] ^= packing & HADAL_PACKED_BIASED ? 0x80808080u : 0;
             memcpy(to + i * 64 + r * 4, &four[i], 4);

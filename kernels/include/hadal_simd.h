@@ -27,9 +27,9 @@
 #define vu HADAL_FN(vu)
 #define vh HADAL_FN(vh)
 #define v_halves HADAL_FN(v_halves)
-#define vf_loose HADAL_FN(vf_loose)
-#define vi_loose HADAL_FN(vi_loose)
-#define vh_loose HADAL_FN(vh_loose)
+#define vf_unaligned HADAL_FN(vf_unaligned)
+#define vi_unaligned HADAL_FN(vi_unaligned)
+#define vh_unaligned HADAL_FN(vh_unaligned)
 #define v_splat HADAL_FN(v_splat)
 #define v_load HADAL_FN(v_load)
 #define v_load_part HADAL_FN(v_load_part)
@@ -41,12 +41,12 @@
 #define v_select HADAL_FN(v_select)
 #define v_max HADAL_FN(v_max)
 #define v_min HADAL_FN(v_min)
-#define v_sum HADAL_FN(v_sum)
+#define v_reduce_add HADAL_FN(v_reduce_add)
 #define v_sums HADAL_FN(v_sums)
 #define v_max4 HADAL_FN(v_max4)
-#define v_highest HADAL_FN(v_highest)
+#define v_reduce_max HADAL_FN(v_reduce_max)
 #define vf4 HADAL_FN(vf4)
-#define vf4_loose HADAL_FN(vf4_loose)
+#define vf4_unaligned HADAL_FN(vf4_unaligned)
 #define vi4 HADAL_FN(vi4)
 #define v_exp HADAL_FN(v_exp)
 #define v_tanh HADAL_FN(v_tanh)
@@ -55,6 +55,13 @@
 #define f32_to_f16 HADAL_FN(f32_to_f16)
 #define f32_to_bf16 HADAL_FN(f32_to_bf16)
 #define floats_from HADAL_FN(floats_from)
+/* The names of before, for kernels of other folders. */
+#define v_sum v_reduce_add
+#define v_highest v_reduce_max
+#define vf_loose vf_unaligned
+#define vi_loose vi_unaligned
+#define vh_loose vh_unaligned
+#define vf4_loose vf4_unaligned
 #endif
 
 typedef float vf __attribute__((vector_size(LANES * 4)));
@@ -62,19 +69,19 @@ typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
 typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
 typedef float vf4 __attribute__((vector_size(16)));
-typedef float vf4_loose __attribute__((vector_size(16), aligned(1), may_alias));
+typedef float vf4_unaligned __attribute__((vector_size(16), aligned(1), may_alias));
 typedef int32_t vi4 __attribute__((vector_size(16)));
-typedef float vf_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
-typedef int32_t vi_loose __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
-typedef uint16_t vh_loose __attribute__((vector_size(LANES * 2), aligned(1), may_alias));
+typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
+typedef int32_t vi_unaligned __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
+typedef uint16_t vh_unaligned __attribute__((vector_size(LANES * 2), aligned(1), may_alias));
 
 /* What the compilers' conversions take. They are used by name: the header that declares them by another takes most of the time that a small kernel
  * takes to compile. */
 typedef int16_t v_halves __attribute__((vector_size(LANES * 2)));
 
 INLINE vf v_splat(float x) { return x - (vf){0}; }
-INLINE vf v_load(const void *p) { return *(const vf_loose *)p; }
-INLINE void v_store(void *p, vf v) { *(vf_loose *)p = v; }
+INLINE vf v_load(const void *p) { return *(const vf_unaligned *)p; }
+INLINE void v_store(void *p, vf v) { *(vf_unaligned *)p = v; }
 /* The first n (< LANES) elements; zeros after them. */
 INLINE vf v_load_part(const void *p, int64_t n) {
     vf v = {0};
@@ -87,13 +94,14 @@ INLINE vf v_select(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & 
 INLINE vf v_max(vf a, vf b) { return v_select(a > b, a, b); }
 INLINE vf v_min(vf a, vf b) { return v_select(a < b, a, b); }
 
-INLINE float v_sum(vf v) {
+/* Horizontal add and maximum. */
+INLINE float v_reduce_add(vf v) {
     float part[4] = {0, 0, 0, 0};
     for (int i = 0; i < LANES; i += 4)
         for (int j = 0; j < 4; j++) part[j] += v[i + j];
     return (part[0] + part[1]) + (part[2] + part[3]);
 }
-/* The sums of LANES vectors, one after the other: each adds lanes half of a vector apart, then a quarter, and so on. */
+/* The horizontal adds of LANES vectors as one vector: each adds lanes half of a vector apart, then a quarter, and so on. */
 INLINE vf v_sums(const vf *v) {
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #if LANES == 16
@@ -125,7 +133,7 @@ INLINE vf4 v_max4(vf4 a, vf4 b) {
     const vi4 first = a > b;
     return (vf4)((first & (vi4)a) | (~first & (vi4)b));
 }
-INLINE float v_highest(vf v) {
+INLINE float v_reduce_max(vf v) {
     vf4 part[LANES / 4];
     memcpy(part, &v, sizeof part);
     for (int i = 1; i < LANES / 4; i++) part[0] = v_max4(part[0], part[i]);
@@ -174,11 +182,11 @@ INLINE uint16_t f32_to_bf16(float value) {
 
 INLINE vf v_load_f16(const void *p) {
 #if LANES == 16
-    return (vf)__builtin_ia32_vcvtph2ps512_mask((v_halves)*(const vh_loose *)p, (vf){0}, (uint16_t)-1, 4 /* the current direction */);
+    return (vf)__builtin_ia32_vcvtph2ps512_mask((v_halves)*(const vh_unaligned *)p, (vf){0}, (uint16_t)-1, 4 /* the current direction */);
 #elif LANES == 8
-    return (vf)__builtin_ia32_vcvtph2ps256((v_halves)*(const vh_loose *)p);
+    return (vf)__builtin_ia32_vcvtph2ps256((v_halves)*(const vh_unaligned *)p);
 #elif defined(__aarch64__)
-    return (vf)vcvt_f32_f16((float16x4_t)*(const vh_loose *)p);
+    return (vf)vcvt_f32_f16((float16x4_t)*(const vh_unaligned *)p);
 #else
     vf v;
     uint16_t h[LANES];
@@ -189,18 +197,18 @@ INLINE vf v_load_f16(const void *p) {
 }
 INLINE void v_store_f16(void *p, vf v) {
 #if LANES == 16
-    *(vh_loose *)p = (vh)__builtin_ia32_vcvtps2ph512_mask(v, 0 /* to nearest */, (v_halves){0}, (uint16_t)-1);
+    *(vh_unaligned *)p = (vh)__builtin_ia32_vcvtps2ph512_mask(v, 0 /* to nearest */, (v_halves){0}, (uint16_t)-1);
 #elif LANES == 8
-    *(vh_loose *)p = (vh)__builtin_ia32_vcvtps2ph256(v, 0 /* to nearest */);
+    *(vh_unaligned *)p = (vh)__builtin_ia32_vcvtps2ph256(v, 0 /* to nearest */);
 #elif defined(__aarch64__)
-    *(vh_loose *)p = (vh)vcvt_f16_f32((float32x4_t)v);
+    *(vh_unaligned *)p = (vh)vcvt_f16_f32((float32x4_t)v);
 #else
     uint16_t h[LANES];
     for (int i = 0; i < LANES; i++) h[i] = f32_to_f16(v[i]);
     memcpy(p, h, sizeof h);
 #endif
 }
-INLINE vf v_load_bf16(const void *p) { return (vf)(__builtin_convertvector((vh)*(const vh_loose *)p, vu) << 16); }
+INLINE vf v_load_bf16(const void *p) { return (vf)(__builtin_convertvector((vh)*(const vh_unaligned *)p, vu) << 16); }
 
 /* n elements of a float type to float32. */
 INLINE void floats_from(float *to, const void *from, uint32_t dtype, int64_t n) {
@@ -233,7 +241,7 @@ INLINE vf v_exp(vf x) {
     vi visible = ~(x < v_splat(-87.3f));
     vf clamped = v_min(v_max(v_splat(-87.3f), x), v_splat(88.7f));
     clamped = v_select(x == x, clamped, x);
-    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+    const float shift = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     vf shifted = clamped * 1.44269504088896341f + shift;
     vi power = (vi)shifted;
     vf n = shifted - shift;

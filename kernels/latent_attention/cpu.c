@@ -1,7 +1,7 @@
 /*
  * latent_attention: attention over one latent row and one rotary key per token, which all heads share (arXiv 2405.04434, section 2.1).
  *
- * The cache holds rank + rope_dim numbers a token. With kv_b = [K; V] of a head there are two ways to the same result:
+ * The cache holds rank + rope_dim elements a token. With kv_b = [K; V] of a head there are two ways to the same result:
  *
  *     absorbed   q' = K^T q once for each query; scores are q' . latent; y = V (sum of p latent). A long row for each score, none for
  *                each key: for few new tokens, and where every query sees other keys.
@@ -10,7 +10,7 @@
  *
  * Which is cheaper is reckoned for each sequence. Where a selection leaves keys out, queries are absorbed and each gathers its own
  * rows of the cache, a tile at a time; a selection that leaves none out is as good as none. latent_attention_append writes the cache
- * before; latent_attention_pack turns a quantised kv_b to float16 at load. The softmax streams over tiles of keys (Milakov and
+ * before; latent_attention_pack converts a quantised kv_b to float16 at load. The softmax streams over tiles of keys (Milakov and
  * Gimelshein 2018).
  */
 #include "hadal_kernel.h"
@@ -128,7 +128,7 @@ INLINE float HADAL_FN(soften)(float *score, float scale, int64_t seen, float *hi
     for (int64_t j = seen; j < LATENT_TILE; j++) score[j] = -INFINITY;
     vf top = v_load(score);
     for (int64_t j = LANES; j < LATENT_TILE; j += LANES) top = v_max(top, v_load(score + j));
-    float peak = v_highest(top);
+    float peak = v_reduce_max(top);
     if (peak < *highest) peak = *highest;
     const float decay = expf(*highest - peak);
     vf sum = {0};
@@ -138,7 +138,7 @@ INLINE float HADAL_FN(soften)(float *score, float scale, int64_t seen, float *hi
         sum += p;
     }
     *highest = peak;
-    *total = *total * decay + v_sum(sum);
+    *total = *total * decay + v_reduce_add(sum);
     return decay;
 }
 

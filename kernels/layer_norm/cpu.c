@@ -21,7 +21,7 @@ HADAL_KERNEL(layer_norm) {
         vf sum = {0};
         int64_t i = 0;
         for (; i + LANES <= n; i += LANES) sum += v_load(x + i);
-        float total = v_sum(sum);
+        float total = v_reduce_add(sum);
         for (; i < n; i++) total += x[i];
         const float mean = total / (float)n;
         vf square = {0};
@@ -29,7 +29,7 @@ HADAL_KERNEL(layer_norm) {
             vf v = v_load(x + i) - mean;
             square += v * v;
         }
-        float variance = v_sum(square);
+        float variance = v_reduce_add(square);
         for (; i < n; i++) variance += (x[i] - mean) * (x[i] - mean);
         const float factor = 1.0f / sqrtf(variance / (float)n + eps);
         for (i = 0; i < n; i++) {

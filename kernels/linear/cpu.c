@@ -2,8 +2,8 @@
  * linear: y = x W^T + b (+ residual).
  *
  * Float weights are used as stored: row by row for few tokens, in panels widened in the cache for many, and float32 ones through a matrix
- * library then, where there is one. Activations that meet bfloat16 weights may be rounded to bfloat16, if that is asked for. Quantised weights are packed
- * once (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): whole-number dot
+ * library then, where there is one. Activations that are multiplied with bfloat16 weights may be rounded to bfloat16, if an option says so.
+ * Quantised weights are packed once (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): integer dot
  * products of a block, exact, then one float multiply-add with both scales. hadal_packed.h has the layouts.
  */
 #include "hadal_kernel.h"
@@ -20,11 +20,11 @@ static int linear_rounds(const hadal_kernel_args *args) {
 }
 
 static uint64_t linear_scratch(const hadal_kernel_args *args) {
-    if (args->inputs[1].packing) return hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride);
+    if (args->inputs[1].packing) return hadal_block_list_bytes(args->inputs[0].columns, args->inputs[0].stride);
     return linear_rounds(args) ? 2 * HADAL_CHUNK_ROWS * (uint64_t)args->inputs[1].columns : 0;
 }
 
-static uint64_t gate_scratch(const hadal_kernel_args *args) { return hadal_listing_bytes(args->inputs[0].columns, args->inputs[0].stride); }
+static uint64_t gate_scratch(const hadal_kernel_args *args) { return hadal_block_list_bytes(args->inputs[0].columns, args->inputs[0].stride); }
 static uint64_t norm_scratch(const hadal_kernel_args *args) { return 4 * (uint64_t)args->inputs[0].columns; }
 
 /* Tokens from which float weights are multiplied in panels, or float32 ones by the matrix library. */
@@ -140,7 +140,7 @@ INLINE void HADAL_FN(panel_begin)(const float *now, const float *bias, const flo
     }
 }
 
-/* Rows begin ..< end of y for `tokens` tokens from `token` on; x: their activations, n floats each. Where `rounds`, floats hold pairs of bfloat16 numbers. */
+/* Rows begin ..< end of y for `tokens` tokens from `token` on; x: their activations, n floats each. Where `rounds`, floats hold pairs of bfloat16. */
 INLINE void HADAL_FN(panel_rows)(
     uint32_t dtype, int rounds, const hadal_kernel_args *args, const float *x, int64_t n, int64_t token, int64_t tokens, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[4], *y = &args->outputs[0];
@@ -277,14 +277,14 @@ static void HADAL_FN(packed_rows)(const hadal_kernel_args *args, const hadal_ker
     for (int64_t first = part.row; first < part.last; first += DOT_CHUNK) {
         const int64_t tokens = part.last - first < DOT_CHUNK ? part.last - first : DOT_CHUNK;
         const int8_t *q = (const int8_t *)x->data + first * x->stride;
-        const dot_listing list = dot_list(q, x->columns, x->stride, tokens, thread->scratch);
+        const dot_block_list list = dot_list_blocks(q, x->columns, x->stride, tokens, thread->scratch);
         for (int64_t group = part.group; group < part.end; group += DOT_GROUPS) {
             const int64_t groups = part.end - group < DOT_GROUPS ? part.end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
             const int64_t rows = weight->rows - row < groups * HADAL_PACK_ROWS ? weight->rows - row : groups * HADAL_PACK_ROWS;
             float out[DOT_CHUNK * DOT_WIDE];
             if (tokens > 1) {
-                dot_results_ahead((const float *)y->data + first * stride + row, stride, rows, tokens);
-                if (residual) dot_results_ahead(residual + first * stride + row, stride, rows, tokens);
+                dot_prefetch_results((const float *)y->data + first * stride + row, stride, rows, tokens);
+                if (residual) dot_prefetch_results(residual + first * stride + row, stride, rows, tokens);
             }
             dot_product(weight, (const uint8_t *)weight->data + group * group_bytes, groups, q, x->stride, tokens, list, out);
             HADAL_FN(packed_results)(args, first, tokens, row, rows, out);
@@ -307,14 +307,14 @@ HADAL_KERNEL(linear_gate) {
     for (int64_t first = part.row; first < part.last; first += DOT_CHUNK) {
         const int64_t tokens = part.last - first < DOT_CHUNK ? part.last - first : DOT_CHUNK;
         const int8_t *q = (const int8_t *)x->data + first * x->stride;
-        const dot_listing list = dot_list(q, x->columns, x->stride, tokens, thread->scratch);
+        const dot_block_list list = dot_list_blocks(q, x->columns, x->stride, tokens, thread->scratch);
         for (int64_t group = part.group; group < part.end; group += DOT_GROUPS) {
             const int64_t groups = part.end - group < DOT_GROUPS ? part.end - group : DOT_GROUPS, row = group * HADAL_PACK_ROWS;
             const int64_t rows = gate->rows - row < groups * HADAL_PACK_ROWS ? gate->rows - row : groups * HADAL_PACK_ROWS;
             float g[DOT_CHUNK * DOT_WIDE], u[DOT_CHUNK * DOT_WIDE], bias[2][DOT_WIDE] = {{0}, {0}};
             if (gate_bias) memcpy(bias[0], gate_bias + row, (size_t)rows * 4);
             if (up_bias) memcpy(bias[1], up_bias + row, (size_t)rows * 4);
-            if (tokens > 1) dot_results_ahead((const float *)y->data + first * stride + row, stride, rows, tokens);
+            if (tokens > 1) dot_prefetch_results((const float *)y->data + first * stride + row, stride, rows, tokens);
             dot_product(gate, (const uint8_t *)gate->data + group * gate_bytes, groups, q, x->stride, tokens, list, g);
             dot_product(up, (const uint8_t *)up->data + group * up_bytes, groups, q, x->stride, tokens, list, u);
             for (int64_t t = 0; t < tokens; t++) {

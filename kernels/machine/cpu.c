@@ -53,10 +53,10 @@ static uint64_t HADAL_FN(read)(const void *data, uint64_t bytes) {
     vi a = {0}, b = {0}, c = {0}, d = {0};
     for (; p + 4 * sizeof(vi) <= end; p += 4 * sizeof(vi)) {
         __builtin_prefetch(p + 4096);
-        a += *(const vi_loose *)p;
-        b += *(const vi_loose *)(p + sizeof(vi));
-        c += *(const vi_loose *)(p + 2 * sizeof(vi));
-        d += *(const vi_loose *)(p + 3 * sizeof(vi));
+        a += *(const vi_unaligned *)p;
+        b += *(const vi_unaligned *)(p + sizeof(vi));
+        c += *(const vi_unaligned *)(p + 2 * sizeof(vi));
+        d += *(const vi_unaligned *)(p + 3 * sizeof(vi));
     }
     a = (a + b) + (c + d);
     uint64_t sum = 0;
@@ -87,7 +87,7 @@ static double HADAL_FN(floats)(uint64_t rounds, float *sink) {
 #endif
     vf total = {0};
     for (int i = 0; i < CHAINS; i++) total += acc[i];
-    *sink = v_sum(total);
+    *sink = v_reduce_add(total);
     return (double)rounds * CHAINS * 2 * LANES;
 }
 
@@ -113,7 +113,7 @@ static double HADAL_FN(bytes)(uint64_t rounds, int32_t *sink) {
     vi total = {0};
     for (int i = 0; i < CHAINS; i++) total += acc[i];
     *sink = total[0];
-    /* A vector of bytes a multiply-add; without byte products, of 32-bit numbers. */
+    /* A vector of bytes a multiply-add; without byte products, of 32-bit elements. */
     return (double)rounds * CHAINS * 2 * (HADAL_ISA == 0 ? LANES : 4 * LANES);
 }
 

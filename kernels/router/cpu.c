@@ -2,7 +2,7 @@
  * router: scores every expert for every token and picks the top_k, with their weights.
  *
  * Two kernels with a barrier between them: router_logits multiplies, router chooses. Logits never go through a matrix library: equal
- * rows must give equal logits, and a token the same ones alone as among others, since the choice turns on them. The choice is made in float64.
+ * rows must give equal logits, and a token the same ones alone as among others, since the choice depends on them. The choice is made in float64.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA

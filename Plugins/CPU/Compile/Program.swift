@@ -18,8 +18,8 @@ final class Program: @unchecked Sendable {
     private let list: UnsafeMutableBufferPointer<Instruction>
     /// The name of each instruction's kernel.
     private let names: [String]
-    /// What instructions ask for ahead.
-    private let starts: ConstantArray<PackedStart>
+    /// What instructions prefetch.
+    private let prefetches: ConstantArray<WeightPrefetch>
     private let isa: InstructionSet
     /// Pointers rather than buffer pointers: writing a field through the latter allocates in a debug build.
     let tensors: UnsafeMutablePointer<hadal_kernel_tensor>
@@ -128,12 +128,12 @@ final class Program: @unchecked Sendable {
                     stream: startsStream ? planned.stream.map { Unmanaged.passUnretained($0) } : nil,
                     span: startsStream ? spans[index].count : 1))
         }
-        let ahead = Self.weightsAhead(plan, barriers: list.map(\.barrier))
-        starts = ConstantArray(ahead.flatMap(\.value))
+        let prefetched = Self.weightPrefetches(plan, barriers: list.map(\.barrier))
+        prefetches = ConstantArray(prefetched.flatMap(\.value))
         var next = 0
-        for (index, wanted) in ahead {
-            list[index].ahead = UnsafePointer(starts.pointer + next)
-            list[index].aheadCount = wanted.count
+        for (index, wanted) in prefetched {
+            list[index].prefetches = UnsafePointer(prefetches.pointer + next)
+            list[index].prefetchCount = wanted.count
             next += wanted.count
         }
         instructions = UnsafeBufferPointer(list)
@@ -151,7 +151,7 @@ final class Program: @unchecked Sendable {
 
     deinit {
         instructions.deallocate()
-        starts.deallocate()
+        prefetches.deallocate()
         patches.deallocate()
         varying.deallocate()
         stateSources.deallocate()
@@ -182,20 +182,20 @@ final class Program: @unchecked Sendable {
     }
 
     /// For barriers, the packed weights that are read between it and the next barrier before which weights have been read.
-    private static func weightsAhead(_ plan: [PlannedInstruction], barriers: [Bool]) -> [(index: Int, value: [PackedStart])] {
-        var ahead: [(index: Int, value: [PackedStart])] = []
+    private static func weightPrefetches(_ plan: [PlannedInstruction], barriers: [Bool]) -> [(index: Int, value: [WeightPrefetch])] {
+        var prefetches: [(index: Int, value: [WeightPrefetch])] = []
         for (index, planned) in plan.enumerated() {
-            if barriers[index], ahead.last?.value.isEmpty != true { ahead.append((index, [])) }
+            if barriers[index], prefetches.last?.value.isEmpty != true { prefetches.append((index, [])) }
             // Which expert is read is not known yet.
-            guard !ahead.isEmpty, String(cString: planned.kernel.pointee.name).hasPrefix("linear") else { continue }
+            guard !prefetches.isEmpty, String(cString: planned.kernel.pointee.name).hasPrefix("linear") else { continue }
             for tensor in planned.inputs where tensor.packing != 0 {
                 guard case .constant(let pointer) = tensor.home, case .fixed(let rows) = tensor.rows else { continue }
                 let bytes = Int(hadal_packed_group_bytes(tensor.packing & 255, Int64(tensor.columns)))
-                ahead[ahead.count - 1].value.append(
-                    PackedStart(base: pointer, groups: (rows - 1) / Int(HADAL_PACK_ROWS) + 1, groupBytes: bytes))
+                prefetches[prefetches.count - 1].value.append(
+                    WeightPrefetch(base: pointer, groups: (rows - 1) / Int(HADAL_PACK_ROWS) + 1, groupBytes: bytes))
             }
         }
-        return ahead
+        return prefetches
     }
 
     /// For each instruction, those that run with it.

@@ -189,7 +189,7 @@ final class ExpertCache: @unchecked Sendable {
         }
     }
 
-    /// Has experts read that a coming step of a layer is likely to need, as far as there is room for guesses.
+    /// Prefetches experts that a later step of a layer is likely to need, as far as there is room for guesses.
     ///
     /// - Returns: how many of them are seen to.
     func expect(_ number: Int, _ experts: UnsafeBufferPointer<Int32>) -> Int {

@@ -19,21 +19,21 @@ struct Instruction {
     var node: UInt32
     /// All threads have to meet before this: it reads what others wrote, or writes where others read.
     var barrier: Bool
-    /// Weights that this instruction or one soon after it begins to read: asked for while threads wait for each other. `aheadCount` of them.
-    var ahead: UnsafePointer<PackedStart>?
-    var aheadCount = 0
+    /// Weights that this instruction or one soon after it begins to read: prefetched while threads wait for each other. `prefetchCount` of them.
+    var prefetches: UnsafePointer<WeightPrefetch>?
+    var prefetchCount = 0
     /// Runs this instruction and the `span - 1` that follow, as often as it takes; nil: they are run one after the other.
     var stream: Unmanaged<ExpertStream>?
     var span = 1
 }
 
 /// Where threads begin to read a packed weight: groups of rows, shared out among them.
-struct PackedStart {
+struct WeightPrefetch {
     var base: UnsafeRawPointer
     var groups: Int
     var groupBytes: Int
 
-    /// What is asked for: kernels themselves ask for what lies further on.
+    /// How much each thread prefetches: kernels themselves prefetch what lies further on.
     static let bytes = 8192
 
     @inline(__always) func prefetch(thread: Int, of threads: Int) {
@@ -161,7 +161,7 @@ final class ThreadPool: @unchecked Sendable {
                 if index == 0, CancelFlag.isSet(list.cancel), stop.relaxed == UInt32.max {
                     stop.set(passed)
                 }
-                barrier.wait { for i in 0..<instruction.aheadCount { instruction.ahead?[i].prefetch(thread: index, of: threads) } }
+                barrier.wait { for i in 0..<instruction.prefetchCount { instruction.prefetches?[i].prefetch(thread: index, of: threads) } }
                 // Compared with the barrier's number: thread 0 may already have asked to stop after the next one.
                 if stop.relaxed <= passed { break }
                 if tracing, index == 0, position > 0, list.instructions[position - 1].node != instruction.node {
