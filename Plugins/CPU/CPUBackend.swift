@@ -15,54 +15,54 @@ public struct CPUBackend: Backend {
         [
             OptionSpec(
                 name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 1024,
-                help: "threads that compute; 0: one for each core this process may use"),
+                help: "number of compute threads; 0: one per core that this process may use"),
             OptionSpec(
                 name: "isa", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + InstructionSet.allCases.map(\.name),
-                help: "instruction set; auto: the strongest that the processor has"),
+                help: "instruction set; auto: the best that the processor supports"),
             OptionSpec(
                 name: "blas", kind: .string, defaultValue: .string("auto"), choices: ["auto", "off"],
                 help: "float products of many tokens through OpenBLAS when it is installed"),
             OptionSpec(
                 name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
-                help: "what meets quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for outliers"),
+                help: "precision of activations multiplied with quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for outliers"),
             OptionSpec(
                 name: "bf16-activations", kind: .bool, defaultValue: .bool(false),
-                help: "from 16 tokens a step on, round what meets bfloat16 weights to bfloat16 (8 bits): faster, where the processor has AVX-512 BF16"),
+                help: "round activations multiplied with bfloat16 weights to bfloat16 in steps of 16 tokens or more: faster, where the processor has AVX-512 BF16"),
             OptionSpec(
                 name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
-                help: "latent attention: absorbed (few new tokens), expanded (many), or auto: whichever is cheaper for each sequence"),
+                help: "form of latent attention: absorbed (few new tokens), expanded (many), or auto: the cheaper one for each sequence"),
             OptionSpec(
                 name: "fusion", kind: .bool, defaultValue: .bool(true),
-                help: "neighbouring ops in one kernel where that is faster; with kernels that change while a model runs, each op has its own"),
+                help: "fuse neighbouring ops where that is faster; not done with kernels that change while a model runs"),
             OptionSpec(
-                name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "ask for 2 MiB pages for packed weights"),
+                name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "use 2 MiB pages for packed weights"),
             OptionSpec(
                 name: "expert-memory", kind: .int, defaultValue: .int(0), minimum: 0,
-                help: "bytes of experts to keep in memory, the others being read from disk as they are needed (2GiB); 0: all"),
+                help: "maximum bytes of experts to keep in memory (e.g. 2GiB), the others being read from disk on demand; 0: all"),
             OptionSpec(
                 name: "expert-prefetch", kind: .bool, defaultValue: .bool(true),
-                help: "with expert-memory: read the experts that the next layer's router would choose ahead of time"),
+                help: "with expert-memory: prefetch the experts that the next layer's router would choose"),
             OptionSpec(
                 name: "expert-threads", kind: .int, defaultValue: .int(2), minimum: 1, maximum: 64,
-                help: "with expert-memory: threads that read and pack experts"),
+                help: "with expert-memory: number of threads that read and pack experts"),
             OptionSpec(
                 name: "expert-reads", kind: .string, defaultValue: .string("direct"), choices: ["direct", "cached"],
-                help: "with expert-memory: past the system's page cache where that is possible, or through it"),
+                help: "with expert-memory: direct bypasses the system's page cache where possible, cached uses it"),
             OptionSpec(
                 name: "kernels", kind: .string, defaultValue: .string(""),
-                help: "directories with op folders of your own, separated by colons; their cpu.c come before the built-in kernels"),
+                help: "directories with your own op folders, separated by colons; their cpu.c override the built-in kernels"),
             OptionSpec(
                 name: "kernel-cache", kind: .string, defaultValue: .string(""),
-                help: "directory for compiled kernels; empty: hadal/kernels in the user's cache directory"),
+                help: "directory for compiled kernels; default: hadal/kernels in the user's cache directory"),
             OptionSpec(
                 name: "c-compiler", kind: .string, defaultValue: .string("auto"),
-                help: "what compiles kernels: a path or a name, auto for the first of cc, clang and gcc, or empty for none"),
+                help: "C compiler for kernels: a path or a name, auto for the first of cc, clang and gcc, or empty for none"),
             OptionSpec(
                 name: "compile-unchanged", kind: .bool, defaultValue: .bool(false),
-                help: "compile a source of kernels even where it is the one that the built-in kernel was built from"),
+                help: "compile kernel sources even if identical to those of the built-in kernels"),
             OptionSpec(
                 name: "order", kind: .string, defaultValue: .string("together"), choices: ShareOrder.allCases.map(\.name),
-                help: "how the threads' shares of a kernel are computed: together, or one after another, to see whether a kernel depends on that"),
+                help: "order in which the threads' shares of a kernel are computed: together, or one after another, which reveals kernels that depend on it"),
         ]
     }
 
@@ -121,13 +121,13 @@ public struct CPUBackend: Backend {
         }
         if experts.limit > 0 { configuration.experts = experts }
         guard experts.limit == 0 || configuration.order == .together else {
-            throw HadalError(.unsupported, "experts are read while others are computed: with expert-memory, shares are computed together")
+            throw HadalError(.unsupported, "expert-memory requires order 'together', since experts are read while others are computed")
         }
         return try CPUDevice(configuration, log: log)
     }
 }
 
-/// What an opened CPU device was asked to use.
+/// The options of an opened CPU device.
 struct CPUConfiguration: Sendable {
     var threads = Processors.usable
     var isa = InstructionSet.available
@@ -135,7 +135,7 @@ struct CPUConfiguration: Sendable {
     var usesHugePages = true
     /// nil: 15 bits for blocks with outliers, else 8.
     var activations: ActivationBits?
-    /// Whether activations of many tokens that meet bfloat16 weights may be rounded to bfloat16.
+    /// Whether activations of many tokens may be rounded to bfloat16 where they are multiplied with bfloat16 weights.
     var roundsActivations = false
     var latentForm = LatentForm.auto
     /// Whether a call may compute several nodes.
@@ -155,7 +155,7 @@ enum LatentForm: Int, Sendable, CaseIterable {
     var name: String { "\(self)" }
 }
 
-/// How finely activations that meet quantised weights are quantised themselves.
+/// The precision of activations that are multiplied with quantised weights.
 enum ActivationBits: Int, Sendable, CaseIterable {
     case eight = 1
     case fifteen = 2

@@ -25,10 +25,10 @@ public struct ReferenceBackend: Backend {
     public let options = [
         OptionSpec(
             name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 256,
-            help: "threads that share the rows of a matrix; 0: as many as there are processors"),
+            help: "number of threads that share the rows of a matrix; 0: one per processor"),
         OptionSpec(
             name: "kernels", kind: .string, defaultValue: .string(""),
-            help: "directories with op folders of your own, separated by colons: ops whose contract gives them as expressions"),
+            help: "directories with your own op folders, separated by colons: ops whose contracts define them as expressions"),
     ]
 
     public func devices() throws -> [DeviceInfo] { [Self.deviceInfo()] }
@@ -40,7 +40,7 @@ public struct ReferenceBackend: Backend {
         for (key, value) in options {
             switch (key, value) {
             case ("threads", .int(let n)) where (0...256).contains(n): threads = Int(n)
-            case ("threads", _): throw HadalError(.invalidArgument, "option threads wants a whole number from 0 to 256")
+            case ("threads", _): throw HadalError(.invalidArgument, "option threads requires an integer from 0 to 256")
             case ("kernels", .string(let text)):
                 let directories = text.split(separator: ":").map(String.init)
                 if !directories.isEmpty { contracts = try OpCatalogue.load(adding: directories.reversed()) }

@@ -16,7 +16,7 @@ struct HadalCommand: ParsableCommand {
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
             CommandGroup(name: "Models", subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self, QuantizeCommand.self, SynthCommand.self]),
             CommandGroup(
-                name: "Looking inside",
+                name: "Inspecting",
                 subcommands: [
                     LogitsCommand.self, GenerateIDsCommand.self, TokenizeCommand.self, TemplateCommand.self, TraceCommand.self,
                     BenchCommand.self, EvalCommand.self,

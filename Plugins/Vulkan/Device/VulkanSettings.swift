@@ -24,25 +24,25 @@ struct VulkanSettings {
     static let specs: [OptionSpec] = [
         OptionSpec(
             name: "kernels", kind: .string, defaultValue: .string(""),
-            help: "directories of op folders, separated by colons, whose kernels come before the installation's own"),
+            help: "directories of op folders, separated by colons, that override the installation's kernels"),
         OptionSpec(
             name: "kernel-cache", kind: .string, defaultValue: .string(""),
-            help: "where compiled kernels are kept; by default hadal/kernels in the user's cache directory, 'none' for nowhere"),
+            help: "directory for compiled kernels; default: hadal/kernels in the user's cache directory; 'none': keep none"),
         OptionSpec(
             name: "tuned", kind: .string, defaultValue: .string(""),
-            help: "a file of tuned parameters; by default hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none' for the usual ones"),
+            help: "file of tuned parameters; default: hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none': the contracts' defaults"),
         OptionSpec(
             name: "without", kind: .string, defaultValue: .string(""),
-            help: "device features to do without, separated by commas: \(knownFeatures.joined(separator: ", "))"),
+            help: "device features not to use, separated by commas: \(knownFeatures.joined(separator: ", "))"),
         OptionSpec(
             name: "compile", kind: .bool, defaultValue: .bool(true),
-            help: "compile kernels that the installation has no compiled form of, with shaderc"),
+            help: "compile kernels that the installation does not ship compiled, with shaderc"),
         OptionSpec(
             name: "spirv-output", kind: .string, defaultValue: .string(""),
-            help: "a directory for the compiled form of every kernel in use, as an installation ships them in kernels/spirv"),
+            help: "directory to write the SPIR-V of every kernel in use to, as an installation ships it in kernels/spirv"),
         OptionSpec(
             name: "order", kind: .string, defaultValue: .string(InvocationOrder.together.rawValue), choices: InvocationOrder.allCases.map(\.rawValue),
-            help: "how the invocations of a kernel are numbered: together, as the device has them, or backward, with memory that nothing was written to holding NaN, to see whether a kernel depends on that"),
+            help: "order of a kernel's invocations: together, as the device numbers them, or backward, with NaN in unwritten memory. Backward reveals kernels that depend on the order"),
     ]
 
     /// - Throws: `invalidArgument` for a feature that there is none of.
@@ -88,7 +88,7 @@ struct VulkanSettings {
         for path in [KernelFolders.installed.map { "\($0)/tuned/vulkan.json" }, tunedDirectory.map { "\($0)/vulkan.json" }].compactMap({ $0 })
         where FileManager.default.fileExists(atPath: path) {
             do { tuned.replace(with: try read(path)) } catch let error as HadalError {
-                log.write(.warning, "tuned parameters are passed over: \(error)")
+                log.write(.warning, "tuned parameters are ignored: \(error)")
             }
         }
         return tuned

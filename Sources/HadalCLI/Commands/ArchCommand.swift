@@ -25,7 +25,7 @@ struct ArchCommand: ParsableCommand {
 
     struct ShowCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "show", abstract: "Print a description with everything it extends merged in.")
+            commandName: "show", abstract: "Print a description merged with all descriptions it extends.")
         @Argument(help: ArgumentHelp("A known architecture, or a file.", valueName: "name")) var name: String
         @OptionGroup var search: SearchOptions
 
@@ -56,11 +56,11 @@ struct ArchCommand: ParsableCommand {
 
     struct GraphCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "graph", abstract: "Print the graph that a model becomes: a line for every node.")
+            commandName: "graph", abstract: "Print a model's graph, one line per node.")
         @Argument(help: ArgumentHelp("A GGUF file, a Hugging Face directory, or a catalogue name.", valueName: "model")) var model: String
         @OptionGroup var search: SearchOptions
         @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file")) var architecture: String?
-        @Option(help: ArgumentHelp("Which graph.", valueName: "name")) var graph = "main"
+        @Option(help: ArgumentHelp("Name of the graph.", valueName: "name")) var graph = "main"
         @Flag(help: "Print JSON.") var json = false
 
         func run() throws {

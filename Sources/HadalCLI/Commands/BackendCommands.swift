@@ -3,7 +3,7 @@ import Hadal
 
 struct BackendsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "backends", abstract: "List backends, their devices and options, and what cannot be loaded and why.")
+        commandName: "backends", abstract: "List backends, their devices and options, and plugins that cannot be loaded and why.")
 
     @OptionGroup var search: SearchOptions
     @Flag(help: "Print JSON.")

@@ -4,18 +4,18 @@ import Hadal
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure prefill and decode speed.",
-        discussion: "One warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as shares of what the machine is measured to do, just before and after. With --speculate also of a greedy answer to a random prompt, with and without drafts.")
+        discussion: "Runs one warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as percentages of the machine's peak, measured just before and after. With --speculate, also measures a greedy answer to a random prompt, with and without drafts.")
 
     @OptionGroup var model: ModelOptions
-    @Option(name: .short, help: ArgumentHelp("Prompt tokens.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(name: .short, help: ArgumentHelp("Number of prompt tokens.", valueName: "n"), reading: NumberOption.integer(1...))
     var p = 512
-    @Option(name: .short, help: ArgumentHelp("Decode steps.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(name: .short, help: ArgumentHelp("Number of decode steps.", valueName: "n"), reading: NumberOption.integer(1...))
     var n = 128
-    @Option(name: .short, help: ArgumentHelp("Repetitions.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(name: .short, help: ArgumentHelp("Number of repetitions.", valueName: "n"), reading: NumberOption.integer(1...))
     var r = 5
-    @Option(help: ArgumentHelp("Tokens in the context when decoding begins.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(help: ArgumentHelp("Number of tokens in the context when decoding begins.", valueName: "n"), reading: NumberOption.integer(1...))
     var depth = 1
-    @Option(help: ArgumentHelp("Sequences decoded together; tokens a second are those of all.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(help: ArgumentHelp("Number of sequences decoded together; rates are totals over all sequences.", valueName: "n"), reading: NumberOption.integer(1...))
     var sequences = 1
     @Flag(help: "Print JSON.")
     var json = false

@@ -5,8 +5,8 @@ import Hadal
 
 struct ChatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "chat", abstract: "Talk with a model.",
-        discussion: "Line editing and history. /help lists what else can be typed; Ctrl-C stops an answer, Ctrl-D ends the chat.")
+        commandName: "chat", abstract: "Chat with a model.",
+        discussion: "With line editing and history. /help lists the commands; Ctrl-C stops an answer, Ctrl-D ends the chat.")
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
@@ -17,12 +17,12 @@ struct ChatCommand: ParsableCommand {
     var system: String?
 
     private static let help = """
-        /help          this list
+        /help          show this list
         /clear         forget the conversation
         /system TEXT   set the system message and start over
-        /undo          take back the last question and its answer
-        /think MODE    whether the model thinks before it answers: on, off or auto
-        /stats         show what the last answer took
+        /undo          remove the last question and its answer
+        /think MODE    whether the model reasons before it answers: on, off or auto
+        /stats         show the statistics of the last answer
         /exit          end
         """
 

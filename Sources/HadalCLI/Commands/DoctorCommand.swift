@@ -3,12 +3,12 @@ import Hadal
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Show devices, plugins, instruction sets and the machine's measured ceilings.",
-        discussion: "Measures for a second or two; other work on the machine lowers what is seen.")
+        commandName: "doctor", abstract: "Show devices, plugins, instruction sets and the machine's measured peak bandwidth and arithmetic.",
+        discussion: "Measures for a second or two; other work on the machine lowers the results.")
 
     @OptionGroup var search: SearchOptions
     @Option(
-        name: .shortAndLong, help: ArgumentHelp("Threads to measure with; default, or -1: one for each core it may use.", valueName: "n"),
+        name: .shortAndLong, help: ArgumentHelp("Number of threads to measure with; default, or -1: one per available core.", valueName: "n"),
         transform: NumberOption.integer(1..., orMinusOne: "automatic"))
     var threads: NumberOption.OptionalInteger?
     @Flag(help: "Print JSON.")

@@ -4,21 +4,21 @@ import Hadal
 
 struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "eval", abstract: "Measure how well a model predicts a text, or how far it lies from another.",
+        commandName: "eval", abstract: "Measure how well a model predicts a text, or how far its predictions diverge from another model's.",
         subcommands: [PerplexityCommand.self, KLCommand.self])
 }
 
 /// The text to be scored and how it is cut.
 struct EvaluationText: ParsableArguments {
-    @Option(name: [.customShort("f"), .long], help: ArgumentHelp("The text, UTF-8; - is stdin.", valueName: "file"))
+    @Option(name: [.customShort("f"), .long], help: ArgumentHelp("Text file, UTF-8; - for stdin.", valueName: "file"))
     var file: String?
-    @Option(help: ArgumentHelp("Token ids instead of a text, BOS not among them: 1,2,3 or @FILE.", valueName: "ids"))
+    @Option(help: ArgumentHelp("Token ids instead of a text, without BOS: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList?
     @Option(
-        help: ArgumentHelp("Tokens from the start of one window to that of the next. Default: half of --context.", valueName: "tokens"),
+        help: ArgumentHelp("Number of tokens from the start of one window to the start of the next. Default: half of --context.", valueName: "tokens"),
         transform: NumberOption.integer(1...))
     var stride: Int?
-    @Flag(name: .customLong("no-bos"), help: "Put no BOS in front of windows, even where the model wants one.")
+    @Flag(name: .customLong("no-bos"), help: "Do not put BOS in front of windows, even if the model requires it.")
     var noBOS = false
 
     func validate() throws {
@@ -47,7 +47,7 @@ struct EvaluationText: ParsableArguments {
 
 struct PerplexityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "perplexity", abstract: "The perplexity of a text: exp of the mean negative log-likelihood of its tokens.",
+        commandName: "perplexity", abstract: "Measure the perplexity of a text: exp of the mean negative log-likelihood of its tokens.",
         discussion: """
             A text longer than --context (default: 2048, or the model's if that is less) is cut into windows that start --stride tokens apart. \
             Each window scores the tokens that the ones before it did not hold, so that every token is scored once; the first token of the text is \
@@ -58,7 +58,7 @@ struct PerplexityCommand: ParsableCommand {
     @OptionGroup var text: EvaluationText
     @Flag(help: "Print JSON.")
     var json = false
-    @Flag(help: "With --json: the negative log-likelihood of every scored token too.")
+    @Flag(help: "With --json: also print the negative log-likelihood of every scored token.")
     var nll = false
 
     func run() throws {
@@ -88,11 +88,11 @@ struct PerplexityCommand: ParsableCommand {
 
 struct KLCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "kl", abstract: "How far a model's predictions of a text lie from a reference's: KL(reference ‖ model).",
+        commandName: "kl", abstract: "Measure how far a model's predictions of a text diverge from a reference's: KL(reference ‖ model).",
         discussion: """
             The reference is another model with the same vocabulary (--against original.gguf), the same model on another backend \
-            (--against-backend reference), or logits worked out before (--against LOGITS.safetensors, from hadal logits, for a text of one \
-            window). What quantising cost: hadal eval kl quantised.gguf --against original.gguf -f text.txt. Windows are those of hadal eval perplexity.
+            (--against-backend reference), or logits computed before (--against LOGITS.safetensors, from hadal logits, for a text of one \
+            window). The loss from quantising: hadal eval kl quantised.gguf --against original.gguf -f text.txt. Windows are those of hadal eval perplexity.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -126,7 +126,7 @@ struct KLCommand: ParsableCommand {
         Terminal.line(Terminal.table([
             ["mean KL", number(result.mean) + (result.standardError.map { " ± " + number($0) } ?? "") + " nats"],
             ["median, 95 %, 99 %, largest", [result.median, result.percentile95, result.percentile99, result.maximum].map(number).joined(separator: ", ")],
-            ["same likeliest token", Terminal.number(100 * result.agreement, 2) + " %"],
+            ["same most likely token", Terminal.number(100 * result.agreement, 2) + " %"],
             ["mean NLL", "\(Terminal.number(result.meanNLL, 4)), reference \(Terminal.number(result.referenceMeanNLL, 4)) nats"],
             ["tokens", "\(result.tokens), \(result.scoredTokens) scored, context \(windows.context), stride \(windows.stride)\(windows.bos == nil ? "" : ", with BOS")"],
         ]))

@@ -4,7 +4,7 @@ import Hadal
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect", abstract: "Show a model's architecture, parameters, tensors and the memory it needs.",
-        discussion: "Reads the header only: works on a model too large to load.")
+        discussion: "Reads only the header, so it works for models too large to load.")
 
     @Argument(help: ArgumentHelp("A GGUF file, a Hugging Face directory, or a catalogue name.", valueName: "model"))
     var model: String

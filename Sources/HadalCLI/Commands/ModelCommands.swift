@@ -5,12 +5,12 @@ import Synchronization
 
 struct PullCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pull", abstract: "Fetch a model of the catalogue into the store and check it.",
-        discussion: "A broken download goes on where it stopped. This is the only command that opens a network connection.")
+        commandName: "pull", abstract: "Download a model of the catalogue into the store and verify it.",
+        discussion: "An interrupted download resumes where it stopped. This is the only command that opens a network connection.")
 
     @Argument(help: ArgumentHelp("A catalogue name (hadal models lists them).", valueName: "name"))
     var name: String
-    @Option(help: ArgumentHelp("Take this file instead of downloading.", valueName: "file"))
+    @Option(help: ArgumentHelp("Use this local file instead of downloading.", valueName: "file"))
     var from: String?
 
     func run() throws {
@@ -41,7 +41,7 @@ struct PullCommand: ParsableCommand {
 
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List the models in the store and those of the catalogue.")
+        commandName: "models", abstract: "List the models in the store and in the catalogue.")
 
     @Flag(help: "Print JSON.")
     var json = false
@@ -55,8 +55,8 @@ struct ModelsCommand: ParsableCommand {
                 let state =
                     switch model.state {
                     case .complete: model.isVerified ? "checked" : "not checked"
-                    case .partial: "partial: hadal pull \(model.name) goes on"
-                    case .wrongLength: "damaged: hadal pull \(model.name) mends it"
+                    case .partial: "partial: hadal pull \(model.name) resumes it"
+                    case .wrongLength: "damaged: hadal pull \(model.name) repairs it"
                     }
                 return ["  \(model.name)", Terminal.bytes(model.bytes), state, model.entry?.description ?? ""]
             }))

@@ -4,14 +4,14 @@ import Hadal
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "plan", abstract: "Show where each op would run, why, and the memory it takes.",
+        commandName: "plan", abstract: "Show which backend each op would run on, why, and the memory it takes.",
         discussion: """
-            Reads the header only: works on a model too large to load. With --expert-memory, also reads some experts to see how fast the disk is.
-            hadal plan M --place "experts=cpu,rest=vulkan" -o plan.json writes what any command takes back with --plan plan.json.
+            Reads only the header, so it works for models too large to load. With --expert-memory, also reads some experts to measure the disk.
+            hadal plan M --place "experts=cpu,rest=vulkan" -o plan.json writes a placement that every command accepts with --plan plan.json.
             """)
 
     @OptionGroup var model: ModelOptions
-    @Option(name: .shortAndLong, help: ArgumentHelp("Write the placement to a file that --plan takes, in every command.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("Write the placement to a file for --plan.", valueName: "file"))
     var output: String?
     @Flag(help: "Print JSON.")
     var json = false
@@ -53,7 +53,7 @@ struct PlanCommand: ParsableCommand {
         var rows = [
             ["  all", Terminal.bytes(experts.totalBytes), "\(experts.experts) experts in \(experts.layers) layers"],
             ["  one", Terminal.bytes(experts.expertBytes), "\(Terminal.bytes(experts.storedExpertBytes)) on disk"],
-            ["  least limit", Terminal.bytes(experts.minimumLimit), "for --expert-memory: two of them"],
+            ["  minimum limit", Terminal.bytes(experts.minimumLimit), "for --expert-memory: two of them"],
         ]
         if experts.fixedLayers > 0 { rows.append(["  always in memory", "\(experts.fixedLayers) layers", "their experts are not stored one by one"]) }
         if let limit = forecast.expertMemory {
@@ -65,7 +65,7 @@ struct PlanCommand: ParsableCommand {
                 ["  limit", Terminal.bytes(limit), "holds \(experts.fitting(limit)) of them, \(Terminal.number(100 * experts.share(limit), 1)) % of all bytes"],
                 ["  other weights", Terminal.bytes(forecast.residentBytes), "stay in memory"],
                 ["  read a token", cost(Double(experts.worstBytesPerToken)), "at most: none of its experts is in memory"],
-                ["", cost(experts.uniformBytesPerToken(limit)), "if all experts are wanted alike; less with favourites"],
+                ["", cost(experts.uniformBytesPerToken(limit)), "if all experts are equally likely; less if some are preferred"],
             ]
             if let rate = forecast.expertReadRate { rows.append(["  disk", "\(Terminal.number(rate / 1e9, 2)) GB/s", "measured just now"]) }
         }

@@ -7,20 +7,20 @@ struct PluginCommand: ParsableCommand {
 
     struct CheckCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "check", abstract: "Run the conformance kit: every op that a plugin claims, against the reference backend.")
+            commandName: "check", abstract: "Run the conformance kit: compare every op that a plugin supports with the reference backend.")
 
         @Argument(help: ArgumentHelp("The plugin's shared library.", valueName: "file"))
         var file: String
         @OptionGroup var search: SearchOptions
         @Option(help: ArgumentHelp("Check only this op; may be given several times.", valueName: "op"))
         var op: [String] = []
-        @Option(help: ArgumentHelp("Replay one case, by the id that a failure names.", valueName: "id"))
+        @Option(help: ArgumentHelp("Replay one case, by the id that a failure reports.", valueName: "id"))
         var only: String?
-        @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
+        @Option(help: ArgumentHelp("Seed of the random operands; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
         var seed: UInt64 = 1
-        @Option(help: ArgumentHelp("Most cases an op.", valueName: "n"), reading: NumberOption.integer(1...))
+        @Option(help: ArgumentHelp("Maximum cases per op.", valueName: "n"), reading: NumberOption.integer(1...))
         var cases = 40
-        @Option(help: ArgumentHelp("Which device of the plugin.", valueName: "index"), reading: NumberOption.integer(0...))
+        @Option(help: ArgumentHelp("Index of the plugin's device.", valueName: "index"), reading: NumberOption.integer(0...))
         var device = 0
         @Option(help: ArgumentHelp("Set an option of the plugin.", valueName: "option=value"))
         var set: [String] = []
@@ -28,7 +28,7 @@ struct PluginCommand: ParsableCommand {
         var json = false
 
         func validate() throws {
-            for setting in set where !setting.contains("=") { throw ValidationError("--set wants option=value, not '\(setting)'.") }
+            for setting in set where !setting.contains("=") { throw ValidationError("--set requires option=value, not '\(setting)'.") }
         }
 
         func run() throws {

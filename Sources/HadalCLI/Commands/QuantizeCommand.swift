@@ -3,36 +3,36 @@ import Hadal
 
 struct QuantizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "quantize", abstract: "Write a model as GGUF in other element types.",
+        commandName: "quantize", abstract: "Convert a model to GGUF with other element types.",
         discussion: """
             IN is a GGUF file (of a split one, any shard) or a Hugging Face directory, which is converted.
-            Matrices get --type; norms, biases and routers stay F32, and the output head gets a better type unless --pure.
-            A rule is GROUP=TYPE or NAME=TYPE, several with commas between them; the last one that fits a tensor decides.
+            Matrices get --type; norms, biases and routers stay F32, and the output head gets a more precise type unless --pure.
+            A rule is GROUP=TYPE or NAME=TYPE, several separated by commas; the last one that matches a tensor decides.
             Groups: \(QuantizationRule.roles.map(\.rawValue).joined(separator: ", ")).
-            Names: * stands for anything, 0-3 for a range of numbers (blk.0-3.*); TYPE may be keep.
+            Names: * matches anything, 0-3 a range of numbers (blk.0-3.*); TYPE may be keep.
             Types: \(QuantizationRule.types.map(\.name).joined(separator: " ")).
             """)
 
     @Argument(help: ArgumentHelp("A GGUF file, a Hugging Face directory, or a catalogue name.", valueName: "in"))
     var input: String
-    @Argument(help: ArgumentHelp("The GGUF file to write.", valueName: "out"))
+    @Argument(help: ArgumentHelp("GGUF file to write.", valueName: "out"))
     var output: String
     @OptionGroup var search: SearchOptions
     @Option(help: ArgumentHelp("Element type of the matrices.", valueName: "dtype"))
     var type: String
-    @Option(name: .customLong("rule"), help: ArgumentHelp("Another type for some tensors; may be given several times.", valueName: "what=dtype"))
+    @Option(name: .customLong("rule"), help: ArgumentHelp("Use another type for some tensors; may be given several times.", valueName: "what=dtype"))
     var rules: [String] = []
-    @Flag(help: "Give the output head --type too.")
+    @Flag(help: "Use --type for the output head as well.")
     var pure = false
-    @Flag(name: .customLong("no-tokenizer"), help: "Leave the tokenizer of a Hugging Face directory out.")
+    @Flag(name: .customLong("no-tokenizer"), help: "Do not include the tokenizer of a Hugging Face directory.")
     var noTokenizer = false
     @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
     var architecture: String?
     @Option(
-        name: .shortAndLong, help: ArgumentHelp("Threads that encode; default, or -1: as many as there are processors.", valueName: "n"),
+        name: .shortAndLong, help: ArgumentHelp("Number of encoding threads; default, or -1: one per processor.", valueName: "n"),
         transform: NumberOption.integer(1...1024, orMinusOne: "automatic"))
     var threads: NumberOption.OptionalInteger?
-    @Flag(name: .customLong("dry-run"), help: "Say what would be written, and write nothing.")
+    @Flag(name: .customLong("dry-run"), help: "Show what would be written without writing.")
     var dryRun = false
     @Flag(help: "Print JSON.")
     var json = false

@@ -11,13 +11,13 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var speculation: SpeculationArguments
     @OptionGroup var live: LiveKernelArguments
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - reads it from stdin.", valueName: "text"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - for stdin.", valueName: "text"))
     var prompt: String?
 
-    @Option(help: ArgumentHelp("A JSON file with a conversation to answer, tool calls and results included; - for stdin.", valueName: "file"))
+    @Option(help: ArgumentHelp("A JSON file with a conversation to answer, including tool calls and results; - for stdin.", valueName: "file"))
     var messages: String?
 
-    @Option(help: ArgumentHelp("A system message put before the prompt.", valueName: "text"))
+    @Option(help: ArgumentHelp("System message before the prompt.", valueName: "text"))
     var system: String?
 
     @Flag(help: "Continue the prompt as it is, without the model's chat template.")
@@ -132,7 +132,7 @@ struct RunFigures {
     /// Says what to do about an answer that never began.
     func explain() {
         guard reply.answer.isEmpty, reply.toolCalls.isEmpty, summary.reasoningTokens > 0, summary.reason == .length else { return }
-        Terminal.note("the model was still thinking; raise --max-tokens, or limit its thinking with --reasoning-budget")
+        Terminal.note("the model was still reasoning; raise --max-tokens, or limit the reasoning with --reasoning-budget")
     }
 
     func json(_ chosen: ChosenSampling) -> JSON {

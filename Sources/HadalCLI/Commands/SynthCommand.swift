@@ -4,18 +4,18 @@ import Hadal
 struct SynthCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "synth", abstract: "Write a GGUF file of any shape with random weights.",
-        discussion: "For measuring speed and trying architectures without the real weights. The same seed gives the same file.")
+        discussion: "For measuring speed and testing architectures without the real weights. The same seed gives the same file.")
 
-    @Argument(help: ArgumentHelp("A known architecture, or a description's file.", valueName: "arch"))
+    @Argument(help: ArgumentHelp("A known architecture, or a description file.", valueName: "arch"))
     var architecture: String
     @OptionGroup var search: SearchOptions
-    @Option(help: ArgumentHelp("A config.json with the shape.", valueName: "file"))
+    @Option(help: ArgumentHelp("config.json with the model's shape.", valueName: "file"))
     var config: String
     @Option(help: ArgumentHelp("Element type of the matrices.", valueName: "dtype"))
     var type: String
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("GGUF file to write.", valueName: "file"))
     var output: String
-    @Option(help: ArgumentHelp("Seed of the random weights; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
+    @Option(help: ArgumentHelp("Seed of the random weights; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 0
 
     func run() throws {

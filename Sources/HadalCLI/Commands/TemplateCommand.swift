@@ -6,8 +6,8 @@ struct TemplateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "template", abstract: "Render a conversation with a chat template.",
         discussion: """
-            Of several templates the one named tool_use counts where there are tools, or the one that --option chat_template=NAME \
-            names. With --jsonl reads rows {"messages", "tools", "options"} from stdin and writes rows {"rendered"} or \
+            Of several templates, tool_use is used if there are tools, or the one that --option chat_template=NAME names. With --jsonl \
+            reads rows {"messages", "tools", "options"} from stdin and writes rows {"rendered"} or \
             {"error", "error_kind"}.
             """)
 
@@ -17,11 +17,11 @@ struct TemplateCommand: ParsableCommand {
     var messages: String?
     @Option(help: ArgumentHelp("A JSON file with the tools.", valueName: "file"))
     var tools: String?
-    @Option(name: .customLong("option"), help: ArgumentHelp("A variable of the template; JSON values or plain text.", valueName: "name=value"))
+    @Option(name: .customLong("option"), help: ArgumentHelp("Variable of the template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
     var options: [String] = []
-    @Option(help: ArgumentHelp("What strftime_now tells, as ISO 8601; default: the clock.", valueName: "time"))
+    @Option(help: ArgumentHelp("Time reported by strftime_now, as ISO 8601; default: the current time.", valueName: "time"))
     var now: String?
-    @Flag(help: "Rows of JSON on stdin and stdout.")
+    @Flag(help: "Read and write JSON lines on stdin and stdout.")
     var jsonl = false
 
     func run() throws {
@@ -32,7 +32,7 @@ struct TemplateCommand: ParsableCommand {
         let document = try InputText.json(messages)
         let conversation = document.root
         var variables = JSONObject([("add_generation_prompt", true)])
-        for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
+        for option in options where !option.contains("=") { throw ValidationError("--option requires name=value, not '\(option)'.") }
         for member in ChatArguments.variables(options).members { variables[member.key] = member.value }
         // {"messages": [...], "tools": [...]} is accepted as well as a bare list.
         let list = conversation["messages"] ?? conversation

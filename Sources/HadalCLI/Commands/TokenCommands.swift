@@ -5,16 +5,16 @@ import Hadal
 struct LogitsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logits", abstract: "Write the logits of every token of a sequence as safetensors.",
-        discussion: "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d]; with --mtp also `mtp_logits` [T - 1, vocab], where the model has a layer that predicts the token after the next.")
+        discussion: "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d]; with --mtp also `mtp_logits` [T - 1, vocab], if the model has a layer that predicts the token after the next.")
 
     @OptionGroup var model: ModelOptions
     @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList
-    @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("File to write.", valueName: "file"))
     var output: String
-    @Flag(help: "Write the hidden state after every layer too.")
+    @Flag(help: "Also write the hidden state after every layer.")
     var hidden = false
-    @Flag(help: "Write what the model's own extra layer says of the token after the next, too.")
+    @Flag(help: "Also write the logits of the model's multi-token prediction layer.")
     var mtp = false
 
     func run() throws {
@@ -30,12 +30,12 @@ struct LogitsCommand: ParsableCommand {
 struct GenerateIDsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate-ids", abstract: "Print greedy token ids as a JSON array.",
-        discussion: "End-of-text ids do not stop it.")
+        discussion: "Does not stop at end-of-text ids.")
 
     @OptionGroup var model: ModelOptions
     @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList
-    @Option(name: .short, help: ArgumentHelp("How many ids to generate.", valueName: "n"), reading: NumberOption.integer(0...))
+    @Option(name: .short, help: ArgumentHelp("Number of ids to generate.", valueName: "n"), reading: NumberOption.integer(0...))
     var n = 16
     @OptionGroup var speculation: SpeculationArguments
 
@@ -62,7 +62,7 @@ struct GenerateIDsCommand: ParsableCommand {
 
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tokenize", abstract: "Turn text into token ids and back.",
+        commandName: "tokenize", abstract: "Convert text to token ids and back.",
         discussion: """
             With --jsonl reads rows {"text", "parse_special"} from stdin and writes rows {"ids"}.
             Without --text, --ids or --jsonl the text is read from stdin.
@@ -70,15 +70,15 @@ struct TokenizeCommand: ParsableCommand {
 
     @Argument(help: ArgumentHelp("A model, a tokenizer.json, or a GGUF file with a vocabulary.", valueName: "model"))
     var model: String
-    @Option(help: "The text to tokenize.")
+    @Option(help: "Text to tokenize.")
     var text: String?
-    @Option(help: ArgumentHelp("Ids to turn into text: 1,2,3 or @FILE.", valueName: "ids"))
+    @Option(help: ArgumentHelp("Token ids to convert to text: 1,2,3 or @FILE.", valueName: "ids"))
     var ids: TokenList?
-    @Flag(help: "Rows of JSON on stdin and stdout.")
+    @Flag(help: "Read and write JSON lines on stdin and stdout.")
     var jsonl = false
-    @Flag(name: .customLong("no-special"), help: "Special tokens written in the text are plain text.")
+    @Flag(name: .customLong("no-special"), help: "Treat special tokens in the text as plain text.")
     var noSpecial = false
-    @Flag(name: .customLong("add-bos"), help: "Add the tokens that a prompt of this model gets.")
+    @Flag(name: .customLong("add-bos"), help: "Add the BOS/EOS tokens that prompts of this model use.")
     var addBOS = false
     @Flag(help: "Print JSON.")
     var json = false
@@ -111,7 +111,7 @@ struct TokenizeCommand: ParsableCommand {
             guard !row.isEmpty else { continue }
             let document = try JSONDocument(parsing: InputText.withoutMark(row), file: "row \(number)")
             guard let text = document.root["text"]?.string else {
-                throw HadalError(.malformed, "a row wants \"text\"", at: Place("row \(number)"))
+                throw HadalError(.malformed, "a row requires \"text\"", at: Place("row \(number)"))
             }
             let special = document.root["parse_special"]?.bool ?? !noSpecial
             Terminal.line(JSON(.object(JSONObject([("ids", Self.array(try tokenizer.encode(text, parseSpecial: special)))]))).text())

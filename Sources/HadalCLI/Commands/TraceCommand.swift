@@ -4,11 +4,11 @@ import Hadal
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "trace", abstract: "Time every op, or find the first op where two backends differ.",
+        commandName: "trace", abstract: "Trace the time of every op, or find the first op where two backends differ.",
         discussion: """
-            Writes Chrome trace JSON (opens in Perfetto) with one slice an op, for the prompt and for -n decode steps.
+            Writes Chrome trace JSON (opens in Perfetto) with one slice per op, for the prompt and for -n decode steps.
             With --compare A,B both backends run the prompt and the first op whose result differs by more than the tolerance \
-            is named; exit status 1 when there is one. It is saved with exactly what A's run gave it to read, so that hadal kernels test \
+            is named; the exit status is 1 if there is one. It is saved with its operands from A's run, so that hadal kernels test \
             --replay FILE runs it alone.
             """)
 
@@ -17,22 +17,22 @@ struct TraceCommand: ParsableCommand {
     var prompt: String?
     @Option(help: ArgumentHelp("Token ids instead of a prompt: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList?
-    @Option(name: .short, help: ArgumentHelp("Decode steps after the prompt.", valueName: "n"), reading: NumberOption.integer(0...))
+    @Option(name: .short, help: ArgumentHelp("Number of decode steps after the prompt.", valueName: "n"), reading: NumberOption.integer(0...))
     var n = 4
-    @Option(name: .shortAndLong, help: ArgumentHelp("The trace file.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("Trace file to write.", valueName: "file"))
     var output = "trace.json"
     @Option(help: ArgumentHelp("Two backends to compare.", valueName: "a,b"))
     var compare: String?
     @Option(
-        help: "Bound on sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.",
+        help: "Maximum relative RMS difference, sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.",
         transform: NumberOption.number(atLeast: 0))
     var tolerance: Double?
-    @Option(help: ArgumentHelp("With --compare: where the first op that differs is saved; default: its name, here.", valueName: "file"))
+    @Option(help: ArgumentHelp("With --compare: file to save the first differing op to; default: its name, in the current directory.", valueName: "file"))
     var save: String?
-    @Flag(name: .customLong("no-save"), help: "With --compare: save nothing.")
+    @Flag(name: .customLong("no-save"), help: "With --compare: do not save the op.")
     var noSave = false
     @Option(
-        name: .customLong("save-limit"), help: ArgumentHelp("Most bytes of operands that are saved.", valueName: "bytes"),
+        name: .customLong("save-limit"), help: ArgumentHelp("Maximum bytes of operands to save.", valueName: "bytes"),
         reading: NumberOption.bytes(atLeast: 0))
     var saveLimit = ByteCount(bytes: 1 << 30)
     @Flag(help: "Print JSON (with --compare).")
@@ -41,9 +41,9 @@ struct TraceCommand: ParsableCommand {
     func validate() throws {
         guard prompt != nil || tokens != nil else { throw ValidationError("Give -p PROMPT or --tokens IDS.") }
         if compare != nil, model.place != nil || model.planFile != nil {
-            throw ValidationError("--compare runs all ops on each of two backends; --place and --plan do not go with it.")
+            throw ValidationError("--compare runs all ops on each of two backends; it cannot be combined with --place and --plan.")
         }
-        if let compare, compare.split(separator: ",").count != 2 { throw ValidationError("--compare wants two backends: cpu,reference.") }
+        if let compare, compare.split(separator: ",").count != 2 { throw ValidationError("--compare requires two backends: cpu,reference.") }
     }
 
     private func ids(_ engine: Engine) throws -> [Int32] { try tokens?.ids ?? engine.encodePrompt(prompt ?? "") }

@@ -3,30 +3,30 @@ import Hadal
 
 /// What is asked of a model that reasons or calls tools.
 struct ChatArguments: ParsableArguments {
-    @Option(help: "Whether the model thinks before it answers: on, off or auto (it does if its template can ask it to).")
+    @Option(help: "Whether the model reasons before it answers: on, off or auto (on if its chat template supports it).")
     var think: ThinkingMode = .automatic
 
     @Option(
         name: .customLong("reasoning-budget"),
-        help: ArgumentHelp("Most tokens to think before the answer must begin; 0: none.", valueName: "n"),
+        help: ArgumentHelp("Maximum reasoning tokens before the answer must begin; 0: no reasoning.", valueName: "n"),
         transform: NumberOption.integer(0...))
     var reasoningBudget: Int?
 
     @Option(
         help: """
-            What to show of the reasoning: show, hide, only (it alone), or auto: dimmed on a terminal, left out elsewhere. With \
-            show and no terminal it goes to stderr.
+            How to show the reasoning: show, hide, only (reasoning without the answer), or auto: dimmed on a terminal, hidden elsewhere. With \
+            show and no terminal it is written to stderr.
             """)
     var reasoning: ReasoningDisplay = .auto
 
     @Option(help: ArgumentHelp("A JSON file with the tools the model may call.", valueName: "file"))
     var tools: String?
 
-    @Option(name: .customLong("option"), help: ArgumentHelp("A variable of the chat template; JSON values or plain text.", valueName: "name=value"))
+    @Option(name: .customLong("option"), help: ArgumentHelp("Variable of the chat template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
     var options: [String] = []
 
     func validate() throws {
-        for option in options where !option.contains("=") { throw ValidationError("--option wants name=value, not '\(option)'.") }
+        for option in options where !option.contains("=") { throw ValidationError("--option requires name=value, not '\(option)'.") }
     }
 
     var asksForTemplate: Bool { think == .on || tools != nil || !options.isEmpty }

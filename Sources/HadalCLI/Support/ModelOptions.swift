@@ -3,15 +3,15 @@ import Hadal
 
 /// Where to look for plugins, architectures and kernels.
 struct SearchOptions: ParsableArguments {
-    @Option(name: .customLong("plugin-path"), help: ArgumentHelp("A directory searched for plugins first.", valueName: "dir"))
+    @Option(name: .customLong("plugin-path"), help: ArgumentHelp("Directory to search first for plugins; may be given several times.", valueName: "dir"))
     var pluginPaths: [String] = []
 
     @Option(
         name: .customLong("architecture-path"),
-        help: ArgumentHelp("A directory searched for architecture descriptions first.", valueName: "dir"))
+        help: ArgumentHelp("Directory to search first for architecture descriptions; may be given several times.", valueName: "dir"))
     var architecturePaths: [String] = []
 
-    @Option(name: .customLong("kernels"), help: ArgumentHelp("A directory with op folders of your own.", valueName: "dir"))
+    @Option(name: .customLong("kernels"), help: ArgumentHelp("Directory with your own op folders; may be given several times.", valueName: "dir"))
     var kernelPaths: [String] = []
 
     @Flag(name: .shortAndLong, help: "Log what is loaded and chosen to stderr.")
@@ -54,13 +54,13 @@ struct ModelOptions: ParsableArguments {
         transform: { try PlacementRules(parsing: $0) })
     var place: PlacementRules?
 
-    @Option(name: .customLong("plan"), help: ArgumentHelp("Place ops as a file says that hadal plan -o wrote.", valueName: "file"))
+    @Option(name: .customLong("plan"), help: ArgumentHelp("Read the placement from a file written by hadal plan -o.", valueName: "file"))
     var planFile: String?
 
     @Option(help: ArgumentHelp("Set an option of a backend (hadal backends lists them).", valueName: "backend.option=value"))
     var set: [String] = []
 
-    @Option(help: "What to do with an op that its backend cannot run: error, warn or allow.")
+    @Option(help: "What to do with an op that its backend cannot run: error, or run it on another backend with a warning (warn) or without (allow).")
     var fallback: FallbackPolicy = .error
 
     @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))
@@ -68,35 +68,35 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         name: [.customShort("t"), .customLong("threads")],
-        help: ArgumentHelp("Threads of each backend that has any; -1: as many as it chooses itself.", valueName: "n"),
+        help: ArgumentHelp("Number of threads for backends that use threads; -1: chosen by the backend.", valueName: "n"),
         transform: NumberOption.integer(1..., orMinusOne: "automatic"))
     var givenThreads: NumberOption.OptionalInteger?
 
     var threads: Int? { givenThreads?.value }
 
-    @Option(help: ArgumentHelp("Most tokens a session may hold.", valueName: "tokens"), transform: NumberOption.integer(1...))
+    @Option(help: ArgumentHelp("Maximum context length in tokens.", valueName: "tokens"), transform: NumberOption.integer(1...))
     var context: Int?
 
-    @Option(name: .customLong("cache-type"), help: "Element type of the key-value cache: f32 or f16.")
+    @Option(name: .customLong("cache-type"), help: "Element type of the KV cache: f32 or f16.")
     var cacheType = "f32"
 
     @Option(
-        help: ArgumentHelp("Most prompt tokens processed in one step.", valueName: "tokens"), reading: NumberOption.integer(1...65536))
+        help: ArgumentHelp("Maximum prompt tokens per step.", valueName: "tokens"), reading: NumberOption.integer(1...65536))
     var batch = 512
 
     @Option(
         name: .customLong("expert-memory"),
         help: ArgumentHelp(
-            "Keep so many bytes of experts in memory (2GiB) and read the others from disk as they are needed. Changes no result.",
+            "Keep at most this much expert data in memory (e.g. 2GiB) and read the rest from disk on demand. Does not change results.",
             valueName: "bytes"),
         transform: NumberOption.bytes(atLeast: 1))
     var expertMemory: ByteCount?
 
     func validate() throws {
-        if place != nil, planFile != nil { throw ValidationError("--place and --plan exclude each other.") }
+        if place != nil, planFile != nil { throw ValidationError("--place and --plan cannot be combined.") }
         guard ["f32", "f16"].contains(cacheType.lowercased()) else { throw ValidationError("--cache-type must be f32 or f16.") }
         for setting in set where !setting.contains("=") || !(setting.split(separator: "=").first?.contains(".") ?? false) {
-            throw ValidationError("--set wants backend.option=value, not '\(setting)'.")
+            throw ValidationError("--set requires backend.option=value, not '\(setting)'.")
         }
     }
 

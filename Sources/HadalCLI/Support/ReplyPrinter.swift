@@ -43,7 +43,7 @@ struct ReplyPrinter {
             let wasShown = waiting.isEmpty && last == .answer
             waiting = []
             if wasShown {
-                Terminal.out(isStyled ? "\n\u{1B}[2m[what is above was thinking]\u{1B}[0m\n\n" : "\n[what is above was thinking]\n\n")
+                Terminal.out(isStyled ? "\n\u{1B}[2m[the text above was reasoning]\u{1B}[0m\n\n" : "\n[the text above was reasoning]\n\n")
                 last = .nothing
             } else {
                 reasoning(text)

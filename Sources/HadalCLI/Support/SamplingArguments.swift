@@ -5,60 +5,60 @@ import Hadal
 struct SamplingArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Most tokens to generate; -1: no limit but the context. Default: what the model recommends, else -1.", valueName: "n"),
+            "Maximum number of tokens to generate; -1: limited by the context only. Default: the model's recommendation, else -1.", valueName: "n"),
         transform: NumberOption.integer(0..., orMinusOne: "no limit but the context"))
     var maxTokens: NumberOption.OptionalInteger?
 
     @Option(
         help: ArgumentHelp(
-            "0 picks the likeliest token every time. Default: what the catalogue or the model recommends, else 0.8.", valueName: "f"),
+            "Sampling temperature; 0: always the most likely token. Default: the recommendation of the catalogue or the model, else 0.8.", valueName: "f"),
         transform: NumberOption.number(atLeast: 0))
     var temperature: Double?
 
     @Option(
-        name: .customLong("top-k"), help: ArgumentHelp("Keep the k likeliest tokens; 0 or -1: all. Default 40.", valueName: "k"),
+        name: .customLong("top-k"), help: ArgumentHelp("Sample from the k most likely tokens; 0 or -1: all. Default 40.", valueName: "k"),
         transform: NumberOption.integer(0..., orMinusOne: "all"))
     var topK: NumberOption.OptionalInteger?
 
     @Option(
-        name: .customLong("top-p"), help: ArgumentHelp("Keep the likeliest tokens up to this mass; 1: all. Default 0.95.", valueName: "f"),
+        name: .customLong("top-p"), help: ArgumentHelp("Sample from the most likely tokens up to this cumulative probability; 1: all. Default 0.95.", valueName: "f"),
         transform: NumberOption.number(above: 0, atMost: 1))
     var topP: Double?
 
     @Option(
-        name: .customLong("min-p"), help: ArgumentHelp("Keep tokens at least this share as likely as the best. Default 0.", valueName: "f"),
+        name: .customLong("min-p"), help: ArgumentHelp("Minimum probability of a token, relative to the most likely one. Default 0.", valueName: "f"),
         transform: NumberOption.number(0...1))
     var minP: Double?
 
     @Option(
         name: .customLong("repetition-penalty"),
-        help: ArgumentHelp("Above 1 discourages tokens of the prompt and the answer so far. Default 1.", valueName: "f"),
+        help: ArgumentHelp("Repetition penalty: above 1 makes tokens of the prompt and the answer so far less likely. Default 1.", valueName: "f"),
         transform: NumberOption.number(above: 0))
     var repetitionPenalty: Double?
 
     @Option(
         name: .customLong("presence-penalty"),
-        help: ArgumentHelp("Taken once from tokens of the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
+        help: ArgumentHelp("Presence penalty: subtracted once from the logit of any token of the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
     var presencePenalty: Double?
 
     @Option(
         name: .customLong("frequency-penalty"),
-        help: ArgumentHelp("Taken for each time a token is in the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
+        help: ArgumentHelp("Frequency penalty: subtracted from a token's logit per occurrence in the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
     var frequencyPenalty: Double?
 
     @Option(
         name: .customLong("penalty-window"),
-        help: ArgumentHelp("Penalise only what is among the last n tokens; 0: nothing. Default: the whole sequence.", valueName: "n"),
+        help: ArgumentHelp("Number of recent tokens that the penalties consider; 0: none. Default: the whole sequence.", valueName: "n"),
         transform: NumberOption.integer(0...))
     var penaltyWindow: Int?
 
-    @Option(help: ArgumentHelp("The same seed gives the same answer; -1: a random one.", valueName: "n"), transform: NumberOption.seed)
+    @Option(help: ArgumentHelp("Random seed; -1: a new one each time. The same seed gives the same answer.", valueName: "n"), transform: NumberOption.seed)
     var seed: UInt64?
 
-    @Option(help: ArgumentHelp("A text that ends the answer; may be given several times.", valueName: "text"))
+    @Option(help: ArgumentHelp("Stop text: the answer ends before it; may be given several times.", valueName: "text"))
     var stop: [String] = []
 
-    @Flag(name: .customLong("ignore-eos"), help: "Go on past the model's end token.")
+    @Flag(name: .customLong("ignore-eos"), help: "Continue past the model's end token.")
     var ignoreEOS = false
 
     /// Flags over the catalogue's recommendation, over the model's own, over what is built in.

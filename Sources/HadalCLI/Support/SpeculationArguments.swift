@@ -5,7 +5,7 @@ import Hadal
 struct SpeculationArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Draft tokens ahead: with the model's own prediction layer (mtp), or with a smaller model of the same vocabulary (draft:MODEL). The answer stays the same; only its speed changes.",
+            "Speculative decoding: draft tokens with the model's own prediction layer (mtp), or with a smaller model of the same vocabulary (draft:MODEL). The answer stays the same; only its speed changes.",
             valueName: "mtp|draft:MODEL|off"))
     var speculate = "off"
 

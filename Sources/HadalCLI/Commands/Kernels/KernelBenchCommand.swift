@@ -3,19 +3,19 @@ import Hadal
 
 struct KernelBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Time a kernel at the shapes of its contract, or at another.",
+        commandName: "bench", abstract: "Benchmark a kernel at the shapes of its contract, or at another shape.",
         discussion: """
-            Median time of one node, by the backend's own clock where it reports one. Weights are used in turn in so many copies that no cache holds \
-            them (--warm: one copy). The roofline is what this machine was just measured to do at most; more than 100 % means that data came from a cache.
+            Reports the median time of one node, by the backend's own clock if it has one. Rotates through enough copies of the weights that no cache holds \
+            them (--warm: one copy). The roofline is the machine's peak, measured just before; more than 100 % means that data came from a cache.
             """)
 
-    @Argument(help: ArgumentHelp("The ops.", valueName: "op"))
+    @Argument(help: ArgumentHelp("Ops to benchmark.", valueName: "op"))
     var ops: [String]
     @OptionGroup var kernel: KernelOptions
     @OptionGroup var shape: ShapeOptions
-    @Option(help: ArgumentHelp("Time spent on each shape, about.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 600))
+    @Option(help: ArgumentHelp("Approximate time to spend on each shape.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 600))
     var seconds = 0.5
-    @Flag(help: "One copy of the weights, which a cache may hold.")
+    @Flag(help: "Use one copy of the weights, which a cache may hold.")
     var warm = false
     @Flag(help: "Print JSON.")
     var json = false

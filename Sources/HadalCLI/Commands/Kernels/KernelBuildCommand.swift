@@ -3,15 +3,15 @@ import Hadal
 
 struct KernelBuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Compile Vulkan kernels for every combination of types, so that they can be shipped.",
-        discussion: "Writes SPIR-V that serves where there is no shader compiler. An installation has it in kernels/spirv.")
+        commandName: "build", abstract: "Compile Vulkan kernels for every combination of types, to ship them.",
+        discussion: "Writes SPIR-V for machines without a shader compiler. An installation has it in kernels/spirv.")
 
     @OptionGroup var search: SearchOptions
-    @Argument(help: "Ops; all when left out.")
+    @Argument(help: "Ops to compile (default: all).")
     var ops: [String] = []
-    @Option(help: "The backend whose kernels are compiled, and a device of it.")
+    @Option(help: "Backend whose kernels to compile: name, or name:device.")
     var backend = "vulkan"
-    @Option(name: .shortAndLong, help: "The directory that the compiled kernels go to.")
+    @Option(name: .shortAndLong, help: "Directory for the compiled kernels.")
     var output: String
 
     func run() throws {

@@ -3,13 +3,13 @@ import Hadal
 
 struct KernelListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Every op on every backend: types, status, and where its source is.",
-        discussion: "What a backend says of the conformance cases; none is run.")
+        commandName: "list", abstract: "List every op on every backend: types, status, and where its source is.",
+        discussion: "Shows which conformance cases a backend supports, without running them.")
 
-    @Argument(help: ArgumentHelp("Only these ops.", valueName: "op"))
+    @Argument(help: ArgumentHelp("Ops to list (default: all).", valueName: "op"))
     var ops: [String] = []
     @OptionGroup var search: SearchOptions
-    @Option(help: ArgumentHelp("Only this backend; may be given several times.", valueName: "name"))
+    @Option(help: ArgumentHelp("List only this backend; may be given several times.", valueName: "name"))
     var backend: [String] = []
     @Flag(help: "Print JSON.")
     var json = false

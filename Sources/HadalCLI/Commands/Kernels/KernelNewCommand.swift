@@ -4,12 +4,12 @@ import Hadal
 
 struct KernelNewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "new", abstract: "Begin an op: a folder with a contract and kernels that already pass their tests.",
-        discussion: "The op that is written is elementwise; comments and docs/kernel-tools.md say what to change.")
+        commandName: "new", abstract: "Create an op: a folder with a contract and kernels that already pass their tests.",
+        discussion: "The new op is elementwise; its comments and docs/kernel-tools.md say what to change.")
 
     @Argument(help: ArgumentHelp("The op's name: lower-case letters, digits and _.", valueName: "op"))
     var op: String
-    @Option(name: .customShort("o"), help: ArgumentHelp("The directory of op folders that the new one is put in.", valueName: "dir"))
+    @Option(name: .customShort("o"), help: ArgumentHelp("Directory for the new op folder.", valueName: "dir"))
     var output = "kernels"
     @OptionGroup var search: SearchOptions
 
@@ -28,7 +28,7 @@ struct KernelNewCommand: ParsableCommand {
         } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: Place(folder)) }
         let directory = KernelOptions.shell([output])
         Terminal.line("""
-            \(folder)/op.json       what the op is: operands, attributes, tolerance, test cases, a reference
+            \(folder)/op.json       the contract: operands, attributes, tolerance, test cases, a reference
             \(folder)/cpu.c         how the cpu backend computes it
             \(folder)/vulkan.comp   how the vulkan backend computes it
 

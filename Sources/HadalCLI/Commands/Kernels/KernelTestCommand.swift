@@ -3,32 +3,32 @@ import Hadal
 
 struct KernelTestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Check kernels: every case of the contract against what defines the op.",
+        commandName: "test", abstract: "Check kernels: compare every case of the contract with the definition of the op.",
         discussion: """
-            Outputs hold NaN before a run and lie between guard bytes; every step runs twice, with other bytes where nothing may be read, and once without tokens. A failure names the worst \
-            element and a command that replays exactly that case. Exit status 1 when a kernel fails.
+            Outputs hold NaN before a run and lie between guard bytes; every step runs twice, with different bytes where nothing may be read, and once without tokens. A failure reports the worst \
+            element and a command that replays exactly that case. The exit status is 1 if a kernel fails.
             """)
 
-    @Argument(help: ArgumentHelp("Ops to check; none: all.", valueName: "op"))
+    @Argument(help: ArgumentHelp("Ops to check (default: all).", valueName: "op"))
     var ops: [String] = []
     @OptionGroup var kernel: KernelOptions
-    @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
+    @Option(help: ArgumentHelp("Seed of the random operands; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
-    @Option(name: .customLong("case"), help: ArgumentHelp("Replay one case, by the id that a failure names.", valueName: "id"))
+    @Option(name: .customLong("case"), help: ArgumentHelp("Replay one case, by the id that a failure reports.", valueName: "id"))
     var only: String?
-    @Flag(help: "A few cases of every kind instead of all.")
+    @Flag(help: "Run a few cases of every kind instead of all.")
     var quick = false
-    @Option(help: ArgumentHelp("Run a node that hadal trace --compare saved.", valueName: "file"))
+    @Option(help: ArgumentHelp("Run a node saved by hadal trace --compare.", valueName: "file"))
     var replay: String?
-    @Option(help: ArgumentHelp("Give up a case that runs longer.", valueName: "seconds"), reading: NumberOption.integer(1...86400))
+    @Option(help: ArgumentHelp("Stop a case that runs longer than this.", valueName: "seconds"), reading: NumberOption.integer(1...86400))
     var timeout = 120
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        if replay != nil, !ops.isEmpty || only != nil || quick { throw ValidationError("--replay stands alone: the file says which op and which operands.") }
-        if quick, only != nil { throw ValidationError("--quick and --case exclude each other.") }
-        if only != nil, ops.count > 1 { throw ValidationError("--case is of one op.") }
+        if replay != nil, !ops.isEmpty || only != nil || quick { throw ValidationError("--replay cannot be combined with other options: the file has the op and its operands.") }
+        if quick, only != nil { throw ValidationError("--quick and --case cannot be combined.") }
+        if only != nil, ops.count > 1 { throw ValidationError("--case requires exactly one op.") }
     }
 
     /// The wanted case in full: "linear/2.17".

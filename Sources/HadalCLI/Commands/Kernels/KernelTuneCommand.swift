@@ -3,24 +3,24 @@ import Hadal
 
 struct KernelTuneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tune", abstract: "Find the kernel parameters that are fastest on a device.",
+        commandName: "tune", abstract: "Find the fastest kernel parameters of a device.",
         discussion: """
-            Tries the parameters that contracts list for the backend, one parameter at a time, at the shapes of a model or of the contracts' benches. A \
-            choice with wrong results is not taken. What is found is written after every op to a file that the backend reads by itself from then on; \
-            entries of other devices and ops in it stay.
+            Tries the parameters that contracts list for the backend, one parameter at a time, at the shapes of a model or the contracts' bench shapes. A \
+            choice with wrong results is rejected. The result is written after every op to a file that the backend reads from then on; \
+            entries of other devices and ops are kept.
             """)
 
-    @Argument(help: ArgumentHelp("A model whose shapes count; none: those of the contracts.", valueName: "model"))
+    @Argument(help: ArgumentHelp("Tune for this model's shapes (default: the contracts' bench shapes).", valueName: "model"))
     var model: String?
     @OptionGroup var kernel: KernelOptions
     @Option(help: ArgumentHelp("Tune only this op; may be given several times.", valueName: "op"))
     var op: [String] = []
-    @Option(name: .shortAndLong, help: ArgumentHelp("Where the parameters go; default hadal/tuned/BACKEND.json in the user's cache directory.", valueName: "file"))
+    @Option(name: .shortAndLong, help: ArgumentHelp("File for the parameters; default: hadal/tuned/BACKEND.json in the user's cache directory.", valueName: "file"))
     var output: String?
-    @Option(help: ArgumentHelp("Time spent on each shape with each choice.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
+    @Option(help: ArgumentHelp("Time to spend on each shape with each choice.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
     var seconds = 0.1
     @Option(
-        help: ArgumentHelp("Time for all of it, about; the best found by then is kept.", valueName: "seconds"),
+        help: ArgumentHelp("Approximate total time; the best parameters found by then are kept.", valueName: "seconds"),
         reading: NumberOption.number(above: 0, atMost: 1_000_000))
     var budget = 300.0
 

@@ -10,9 +10,9 @@ struct KernelVerdictCommand: ParsableCommand {
     var op: String
     @OptionGroup var kernel: KernelOptions
     @OptionGroup var shape: ShapeOptions
-    @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
+    @Option(help: ArgumentHelp("Seed of the random operands; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
-    @Option(name: .customLong("bench-seconds"), help: ArgumentHelp("Time spent on timing.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
+    @Option(name: .customLong("bench-seconds"), help: ArgumentHelp("Time to spend on benchmarking.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
     var benchSeconds = 0.1
 
     func run() throws {

@@ -4,27 +4,27 @@ import Hadal
 
 struct KernelWatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "watch", abstract: "On every save of a kernel's source: does it compile, is it right, how fast is it.",
+        commandName: "watch", abstract: "Compile, check and benchmark a kernel each time its source is saved.",
         discussion: """
-            Checks a few cases of every kind that the contract lists and times the first shape of its bench (--shape, --dtype choose another). Each \
-            verdict is found by a process of its own, so that a kernel that crashes or never ends is only a verdict, too. Ends with ctrl-C.
+            Checks a few cases of every kind that the contract lists and benchmarks its first bench shape (--shape, --dtype choose another). Each \
+            check runs in its own process, so that a kernel that crashes or never ends is reported like any other failure. Stop with Ctrl-C.
             """)
 
     @Argument(help: ArgumentHelp("The op.", valueName: "op"))
     var op: String
     @OptionGroup var kernel: KernelOptions
     @OptionGroup var shape: ShapeOptions
-    @Option(help: ArgumentHelp("Seed of the random operands; -1: a random one.", valueName: "n"), reading: NumberOption.seed)
+    @Option(help: ArgumentHelp("Seed of the random operands; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
-    @Option(help: ArgumentHelp("Give a kernel up after so long.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 3600))
+    @Option(help: ArgumentHelp("Stop a kernel that runs longer than this.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 3600))
     var timeout = 20.0
     @Option(
-        name: .customLong("bench-seconds"), help: ArgumentHelp("Time spent on timing.", valueName: "seconds"),
+        name: .customLong("bench-seconds"), help: ArgumentHelp("Time to spend on benchmarking.", valueName: "seconds"),
         reading: NumberOption.number(above: 0, atMost: 60))
     var benchSeconds = 0.1
-    @Flag(help: "One verdict on the source as it is; exit status 1 unless it is correct.")
+    @Flag(help: "Check the source once and exit; the exit status is 1 unless it is correct.")
     var once = false
-    @Flag(help: "Print a line of JSON for each verdict.")
+    @Flag(help: "Print a line of JSON for each check.")
     var json = false
 
     /// How often files are looked at, in microseconds.

@@ -5,7 +5,7 @@ import Hadal
 struct KernelOptions: ParsableArguments {
     @OptionGroup var search: SearchOptions
 
-    @Option(help: ArgumentHelp("Backend whose kernels are meant: name, or name:device.", valueName: "name"))
+    @Option(help: ArgumentHelp("Backend whose kernels to use: name, or name:device.", valueName: "name"))
     var backend = "cpu"
 
     @Option(help: ArgumentHelp("Set an option of a backend (hadal backends lists them).", valueName: "backend.option=value"))
@@ -13,7 +13,7 @@ struct KernelOptions: ParsableArguments {
 
     func validate() throws {
         for setting in set where !setting.contains("=") || !(setting.split(separator: "=").first?.contains(".") ?? false) {
-            throw ValidationError("--set wants backend.option=value, not '\(setting)'.")
+            throw ValidationError("--set requires backend.option=value, not '\(setting)'.")
         }
     }
 

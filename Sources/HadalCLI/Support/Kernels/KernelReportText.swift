@@ -51,7 +51,7 @@ struct KernelReportText {
         case .state: "a wrong cache"
         case .unrepeatable: "not repeatable"
         case .outside: "reads outside"
-        case .empty: "an empty step goes wrong"
+        case .empty: "an empty step fails"
         case .trace: "a wrong trace"
         case .error: "an error"
         }

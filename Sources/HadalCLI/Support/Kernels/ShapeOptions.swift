@@ -3,11 +3,11 @@ import Hadal
 
 /// Which shape is timed.
 struct ShapeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Extents and attributes in place of the contract's: N=1,K=1536,M=8960.", valueName: "name=value,…"))
+    @Option(help: ArgumentHelp("Extents and attributes instead of the contract's: N=1,K=1536,M=8960.", valueName: "name=value,…"))
     var shape: String?
-    @Option(help: ArgumentHelp("Types of inputs in place of the contract's: weight=q4_k.", valueName: "input=type,…"))
+    @Option(help: ArgumentHelp("Input types instead of the contract's: weight=q4_k.", valueName: "input=type,…"))
     var dtype: String?
-    @Option(help: ArgumentHelp("For ops with a cache: cached and new tokens of each sequence.", valueName: "past+new,…"))
+    @Option(help: ArgumentHelp("For ops with a cache: number of cached and new tokens of each sequence.", valueName: "past+new,…"))
     var step: String?
 
     func parsed() throws -> KernelShape {

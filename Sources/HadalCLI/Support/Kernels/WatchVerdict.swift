@@ -40,11 +40,11 @@ struct WatchVerdict {
 
     private static func read(_ child: ChildProcess, ceilings: KernelCeilings?, timeout: Double) -> WatchVerdict {
         guard child.end != .timedOut else {
-            return WatchVerdict(outcome: .wrong("no verdict after \(timeout) s: does the kernel end?"))
+            return WatchVerdict(outcome: .wrong("no result after \(timeout) s: does the kernel end?"))
         }
         guard let json = try? JSONDocument(parsing: child.text, file: "verdict").root, json.object != nil else {
             let text = String(decoding: child.errors, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-            return WatchVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a verdict (\(child.end))" : text))
+            return WatchVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a result (\(child.end))" : text))
         }
         if let error = json["error"]?.string { return WatchVerdict(outcome: .refused(error)) }
         var verdict = WatchVerdict(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
