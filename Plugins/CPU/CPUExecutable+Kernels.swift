@@ -26,7 +26,7 @@ extension CPUExecutable {
                 guard try PackingProbe(name, dtype, on: device).gives(old, new) else {
                     throw HadalError(
                         .mismatch, "'\(name)' lays \(dtype.name) out otherwise than the weights of the loaded model are", at: Place("\(directory)/\(op)/\(KernelSource.fileName)"),
-                        hint: "load the model anew")
+                        hint: "reload the model")
                 }
             }
         }

@@ -170,7 +170,7 @@ struct BoundaryChecks {
             graph.inputs = [0]
             graph.outputs = [1]
             let segment = Segment(withoutData: graph, bounds: .init(tokens: 2, sequences: 1, rows: 1))
-            guard let reason = device.unsupported(node: 0, of: segment) else { return "it is said to be supported" }
+            guard let reason = device.unsupported(node: 0, of: segment) else { return "it is reported as supported" }
             if reason.isEmpty { return "it is refused without a reason" }
             do {
                 _ = try device.compile(segment)

@@ -61,7 +61,7 @@ struct TrialBuilder {
             if let attribute = point.attributes[name] { return attribute.expressionValue }
             return point.dims[name].map { .int($0) }
         }
-        guard let n = value.int else { throw HadalError(.mismatch, "\(expression.text) is \(value), not a whole number") }
+        guard let n = value.int else { throw HadalError(.mismatch, "\(expression.text) is \(value), not an integer") }
         return n
     }
 
@@ -166,7 +166,7 @@ struct TrialBuilder {
             } else {
                 let count = shape.reduce(1, *)
                 let drawn = repeatsData ? min(count, Self.repeatedBytes / 4) : count
-                // Neighbouring rows of what meets quantised weights differ in size: a kernel that scales each row has to keep them apart.
+                // Neighbouring rows of activations for quantised weights differ in size: a kernel that scales each row has to keep them apart.
                 let width = max(shape.dropFirst().reduce(1, *), 1)
                 let alternates = contract.tolerance.quantised > 0 && index == graph.inputs.first && shape.count > 1 && input.multipleOf == nil
                 var bytes = PlainElement.encode(value.dtype, (0..<drawn).map { i in

@@ -36,7 +36,7 @@ public struct OptionSpec: Sendable, Equatable {
     /// Reads a value from its command-line spelling, checking type and range.
     public func parse(_ text: String) throws -> OptionValue {
         func bad(_ wanted: String) -> HadalError {
-            HadalError(.invalidArgument, "option \(name) wants \(wanted), not '\(text)'", hint: help)
+            HadalError(.invalidArgument, "option \(name) requires \(wanted), not '\(text)'", hint: help)
         }
         func inRange(_ value: Double) throws {
             if let minimum, value < minimum { throw bad("a value of at least \(minimum)") }
@@ -50,7 +50,7 @@ public struct OptionSpec: Sendable, Equatable {
             default: throw bad("true or false")
             }
         case .int:
-            guard let value = Int64(text) ?? ByteCount(text).map({ Int64($0.bytes) }) else { throw bad("a whole number") }
+            guard let value = Int64(text) ?? ByteCount(text).map({ Int64($0.bytes) }) else { throw bad("an integer") }
             try inRange(Double(value))
             return .int(value)
         case .float:

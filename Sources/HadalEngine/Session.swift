@@ -211,7 +211,7 @@ extension Session {
     public static func append(_ entries: [(session: Session, token: Int32)]) throws {
         guard let engine = entries.first?.session.engine else { return }
         guard entries.allSatisfy({ $0.session.engine === engine }), Set(entries.map { ObjectIdentifier($0.session) }).count == entries.count
-        else { throw HadalError(.invalidArgument, "a batch wants distinct sessions of one engine") }
+        else { throw HadalError(.invalidArgument, "a batch requires distinct sessions of one engine") }
         // Sessions that cross a rope switch, or more than fit one step, go on their own.
         let crossing = entries.contains { entry in engine.model.ropeSwitches.contains { entry.session.count == $0 } }
         guard entries.count <= engine.batchSequences, !crossing, engine.supportsBatches else {

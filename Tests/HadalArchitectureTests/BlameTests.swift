@@ -18,7 +18,7 @@ import TestSupport
         (#""state": {"kv": null}"#, "no state 'kv'", true),
         (#""rope": {"main": null}"#, "no rope table 'main'", true),
         (#""blocks": {"qkv": null}"#, "unknown block 'qkv'", true),
-        (#""params": {"rope_layout": {"default": "'sideways'"}}"#, "attribute 'layout' wants one of half, adjacent, not 'sideways'", true),
+        (#""params": {"rope_layout": {"default": "'sideways'"}}"#, "attribute 'layout' requires one of half, adjacent, not 'sideways'", true),
         (#""params": {"activation": {"config": null, "default": "'gelu_tanh'"}}"#, "which sample does not know (known: gelu,", true),
         // What is inherited is used where it cannot be.
         (#""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "attn_norm", "out": "logits"}]}"#, "weight 'attn_norm' needs the index 'layer', which no 'repeat' counts here", true),
@@ -27,7 +27,7 @@ import TestSupport
         (#""blocks": {"head": [{"op": "position_scale", "in": "x", "out": "logits"}]}"#, "an op of your own is found in", false),
         (#""blocks": {"head": [{"op": "linear", "in": ["x", "head"], "out": "logits"}]}"#, "'head' is a weight", false),
         (#""blocks": {"head": [{"op": "gather_rows", "in": ["x", "rows"], "out": "x"}, {"op": "add", "in": ["x", "head"], "out": "logits"}]}"#, "'head' is a weight", false),
-        (#""blocks": {"head": [{"op": "split", "in": "x", "sizes": ["q_dim", "0"], "out": ["x", "logits"]}]}"#, "attribute 'sizes' wants at least 1, not [0]", false),
+        (#""blocks": {"head": [{"op": "split", "in": "x", "sizes": ["q_dim", "0"], "out": ["x", "logits"]}]}"#, "attribute 'sizes' requires at least 1, not [0]", false),
     ])
     func theAuthorsLine(members: String, message: String, isInherited: Bool) throws {
         let (checked, loaded, _) = try SilentFaultTests.refusals(members)

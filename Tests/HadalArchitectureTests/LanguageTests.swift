@@ -174,11 +174,11 @@ import TestSupport
         (#"{"op": "split", "in": "x", "sizes": [2, 3], "out": ["logits", "z"]}"#, "sum(sizes) == D"),
         (#"{"op": "scale", "in": "x", "out": "logits"}"#, "attribute 'factor' is missing"),
         (#"{"op": "activation", "in": "x", "kind": "silu", "out": "logits"}"#, "unknown name 'silu'"),
-        (#"{"op": "activation", "in": "x", "kind": "'sulu'", "out": "logits"}"#, "wants one of silu"),
+        (#"{"op": "activation", "in": "x", "kind": "'sulu'", "out": "logits"}"#, "requires one of silu"),
         (#"{"op": "rope", "in": ["x", "positions"], "heads": 1, "table": "t", "out": "logits"}"#, "no rope table 't'"),
         (#"{"op": "add", "in": ["x", "x"], "out": ["logits", "z"]}"#, "1 outputs (y), not 2"),
         (#"{"block": "b"}"#, "unknown block 'b'"),
-        (#"{"hidden": "{layer}", "in": "x"}"#, "is no index here"),
+        (#"{"hidden": "{layer}", "in": "x"}"#, "is not an index here"),
         (#"{"opp": 1}"#, "needs 'op', 'block', 'repeat' or 'hidden'"),
     ])
     func faultyStatements(statement: String, message: String) throws {

@@ -98,8 +98,8 @@ import TestSupport
         if let file = error.place?.file, file == "model" || file.hasPrefix("model/") { return true }
         let kinds = [
             // Extents and numbers that calculate to something impossible.
-            "must lie between", "must be one of", "not a whole number", "must be even", "must be above 0", "outside an array", "division by zero", "negative number", "at least", "is not known",
-            "wants one of", "rope table 'main': '",
+            "must lie between", "must be one of", "not an integer", "must be even", "must be above 0", "outside an array", "division by zero", "negative number", "at least", "is not known",
+            "requires one of", "rope table 'main': '",
             // Shapes of nodes, states and weights.
             "has shape", "comes to shape", "requires ", "numbers a token", "logits must be", "is tied to", "cannot be", "entries;",
             // A condition that is false, an index that is beyond, a source for the other format alone.

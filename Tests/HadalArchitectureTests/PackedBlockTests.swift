@@ -71,12 +71,12 @@ import TestSupport
     }
 
     @Test(arguments: [
-        ([("b", DType.u8, [3, 2, 16])], "tensor 's' is missing; logits wants it"),
-        ([("s", DType.u8, [3, 2])], "tensor 'b' is missing; logits wants it"),
+        ([("b", DType.u8, [3, 2, 16])], "tensor 's' is missing; logits requires it"),
+        ([("s", DType.u8, [3, 2])], "tensor 'b' is missing; logits requires it"),
         ([("b", DType.u8, [3, 2, 16]), ("s", DType.u8, [3, 3])], "b of shape [3, 2, 16] does not fit MXFP4 scales 's' of shape [3, 3]"),
         ([("b", DType.u8, [3, 2, 8]), ("s", DType.u8, [3, 2])], "b of shape [3, 2, 8] does not fit MXFP4 scales 's' of shape [3, 2]"),
         ([("b", DType.u8, [16]), ("s", DType.u8, [0])], "does not fit MXFP4 scales"),
-        ([("b", DType.u8, [3, 1, 16]), ("s", DType.u8, [3, 1])], "MXFP4 of b and s comes to shape [3, 32]; weight 'w' wants [3, 64]"),
+        ([("b", DType.u8, [3, 1, 16]), ("s", DType.u8, [3, 1])], "MXFP4 of b and s comes to shape [3, 32]; weight 'w' requires [3, 64]"),
         ([("b", DType.f32, [3, 2, 16]), ("s", DType.u8, [3, 2])], "b is F32; MXFP4 parts are bytes"),
         ([("b", DType.u8, [3, 2, 16]), ("s", DType.f32, [3, 2])], "s is F32; MXFP4 parts are bytes"),
     ])

@@ -71,12 +71,12 @@ import TestSupport
     }
 
     @Test(arguments: [
-        ("\"t\"", "[4, 3]", "tensor 't' has shape [4, 2]; weight 'w' wants [4, 3]"),
-        ("\"absent\"", "[4, 2]", "tensor 'absent' is missing; logits wants it"),
+        ("\"t\"", "[4, 3]", "tensor 't' has shape [4, 2]; weight 'w' requires [4, 3]"),
+        ("\"absent\"", "[4, 2]", "tensor 'absent' is missing; logits requires it"),
         (#"["absent", "other"]"#, "[4, 2]", "also looked for 'other'"),
-        (#"{"name": "t", "stored": [8, 1]}"#, "[4, 2]", "tensor 't' has shape [4, 2]; weight 'w' wants [8, 1]"),
+        (#"{"name": "t", "stored": [8, 1]}"#, "[4, 2]", "tensor 't' has shape [4, 2]; weight 'w' requires [8, 1]"),
         (#"{"name": "t", "transform": [{"rows": [3, 5]}]}"#, "[2, 2]", "has no rows 3 to 5"),
-        (#"{"name": "t", "transform": [{"rows": [2, 4]}]}"#, "[4, 2]", "rows 2..<4 of t comes to shape [2, 2]; weight 'w' wants [4, 2]"),
+        (#"{"name": "t", "transform": [{"rows": [2, 4]}]}"#, "[4, 2]", "rows 2..<4 of t comes to shape [2, 2]; weight 'w' requires [4, 2]"),
         (#"{"name": "t", "transform": [{"reshape": [3, 3]}]}"#, "[3, 3]", "cannot be reshaped"),
         (#"{"name": "t", "transform": [{"transpose": [1, 0, 2]}]}"#, "[4, 2]", "comes to 3 extents, 'shape' has 2"),
         (#"{"name": "t", "transform": [{"rotary": {"heads": 3, "dim": 2, "to": "half"}}]}"#, "[4, 2]", "does not hold 3 heads"),
@@ -100,10 +100,10 @@ import TestSupport
             return error?.description ?? ""
         }
         let missing = try fault { $0.removeAll { $0.name == "model.layers.1.self_attn.k_proj.weight" } }
-        #expect(missing.contains("tensor 'model.layers.1.self_attn.k_proj.weight' is missing; layers.1.attention.qkv.k wants it"))
+        #expect(missing.contains("tensor 'model.layers.1.self_attn.k_proj.weight' is missing; layers.1.attention.qkv.k requires it"))
         let wrong = try fault { for i in $0.indices where $0[i].name == "model.layers.2.mlp.up_proj.weight" { $0[i].shape = [64, 160] } }
         #expect(
-            wrong == "model/model.safetensors: model.layers.2.mlp.up_proj.weight: tensor 'model.layers.2.mlp.up_proj.weight' has shape [64, 160]; weight 'up_proj' wants [160, 64] ([d_ff, d_model])")
+            wrong == "model/model.safetensors: model.layers.2.mlp.up_proj.weight: tensor 'model.layers.2.mlp.up_proj.weight' has shape [64, 160]; weight 'up_proj' requires [160, 64] ([d_ff, d_model])")
     }
 
     @Test func tensorsThatNothingUsesAreReported() throws {

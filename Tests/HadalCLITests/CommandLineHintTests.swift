@@ -54,7 +54,7 @@ struct CommandLineHintTests {
         arguments: [
             ([.raise(.contextLength), "or start a new session"], "raise --context; or start a new session"),
             ([.lower(.contextLength, to: .tokens(4096))], "--context 4096 fits"),
-            ([.raise(.expertMemory, to: .bytes(5 << 10))], "--expert-memory 5KiB is the least for this model"),
+            ([.raise(.expertMemory, to: .bytes(5 << 10))], "--expert-memory 5KiB is the minimum for this model"),
             ([.lower(.placement), .action(.showPlan)], "place fewer ops on it (--place); hadal plan shows what a model needs"),
             ([.set(.fallback, to: "warn")], "--fallback warn lets another backend run them"),
             ([.remove(.speculation)], "leave --speculate out"), ([.set(.architecture)], "choose one with --architecture"),

@@ -294,7 +294,7 @@ struct UserKernelTests {
         let contract = try KernelDirectory.stock("scale")
         try contract.edit("scale/op.json", "\"factor\"", "\"by\"")
         let error = #expect(throws: HadalError.self) { try executable.replaceKernel(op: "scale", from: contract.path) }
-        #expect(error?.description.contains("load the model anew") == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("reload the model") == true, "\(error?.description ?? "")")
         try executable.replaceKernel(op: "relu2_gate", from: directory.path)
         #expect(try run() == 18)
     }
@@ -311,7 +311,7 @@ struct UserKernelTests {
         let pack = "HADAL_KERNEL(linear_pack) {"
         try edited.edit("linear/cpu.c", pack, "\(pack)\n    if (thread->index == 0) memset(args->outputs[0].data, 0x55, 64);\n    if (args) return;\n")
         let error = #expect(throws: HadalError.self) { try executable.replaceKernel(op: "linear", from: edited.path) }
-        #expect(error?.description.contains("linear_pack") == true && error?.hint?.description.contains("anew") == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("linear_pack") == true && error?.hint?.description.contains("reload") == true, "\(error?.description ?? "")")
     }
 
     @Test("shares one after another give the same bits as together", arguments: ["forward", "backward"])

@@ -118,7 +118,7 @@ struct KernelToolsTests {
             #expect(error?.description.contains(fragment) == true, "\(values) \(dtypes): \(error?.description ?? "")")
         }
         refuse("Q=3", "", "no extent or attribute 'Q'")
-        refuse("N=0", "", "whole number from 1")
+        refuse("N=0", "", "integer of at least 1")
         refuse("N", "", "NAME=VALUE")
         refuse("K=100", "weight=q4_k", "whole blocks")
         refuse("", "weight=q99", "q99")

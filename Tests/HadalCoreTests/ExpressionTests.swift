@@ -27,9 +27,9 @@ import TestSupport
     @Test(arguments: [
         ("1 +", "expected a value"), ("(1", "expected ')'"), ("foo(1)", "unknown function"), ("min()", "does not take 0"), ("1 2", "unexpected text"),
         ("'abc", "unterminated"), ("1 $ 2", "unexpected character"), ("unknown", "unknown name"), ("1 / 0", "division by zero"),
-        ("9223372036854775807 + 1", "overflow"), ("-9223372036854775807 - 2", "overflow"), ("99999999999999999999", "too large"), ("on + 1", "wants numbers"),
-        ("n ? 1 : 2", "wants a boolean"), ("list[3]", "outside an array"), ("list[-1]", "outside an array"), ("n[0]", "only an array"), ("text[3]", "outside a text of 3"), ("sqrt(-1)", "negative"),
-        ("log(0)", "positive"), ("int(1e300)", "out of range"), ("!n", "does not apply"), ("'a' < 'b'", "wants numbers"), ("sum(n)", "wants an array"),
+        ("9223372036854775807 + 1", "overflow"), ("-9223372036854775807 - 2", "overflow"), ("99999999999999999999", "too large"), ("on + 1", "requires numbers"),
+        ("n ? 1 : 2", "requires a boolean"), ("list[3]", "outside an array"), ("list[-1]", "outside an array"), ("n[0]", "only an array"), ("text[3]", "outside a text of 3"), ("sqrt(-1)", "negative"),
+        ("log(0)", "positive"), ("int(1e300)", "out of range"), ("!n", "does not apply"), ("'a' < 'b'", "requires numbers"), ("sum(n)", "requires an array"),
         ("text[3]", "outside a text of 3 characters"), ("text[-1]", "outside a text"), ("text['a']", "must be an integer"), ("list == 'x'", "never equal to 'x': compare an entry"),
         ("3 != list", "never equal to 3"), ("list == on", "never equal"), ("contains(text, 'a')", "takes a list and a value, not a string"),
         ("contains(list, list)", "never equal"), ("len(n)", "takes a list or a text"),

@@ -143,7 +143,7 @@ struct ReplyTests {
         #expect(try engine.makeSession().reply(to: off, options: options()) { _ in true }.answer == "Paris.")
     }
 
-    @Test("a model without reasoning refuses to be asked for it, and takes no budget amiss")
+    @Test("a model without reasoning refuses to be asked for it, and accepts a budget without complaint")
     func none() throws {
         var model = ScriptedModel.thinker()
         (model.userDefined, model.template) = ([], "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<｜Assistant｜>' }}")

@@ -76,7 +76,7 @@ import TestSupport
         let wide: [String: ExpressionValue] = ["heads": .int(3), "kv_heads": .int(2), "head_dim": .int(4), "value_dim": .int(4), "scale": .int(1)]
         #expect(try fault("attention", dims: [[12], [8], [8]], attributes: wide, states: 2).contains("heads % kv_heads == 0"))
         let narrow = wide.merging(["heads": .int(2)]) { $1 }
-        #expect(try fault("attention", dims: [[8], [8], [8]], attributes: narrow, states: 2).contains("holds 1 x 4 numbers a token, the op wants 2 x 4"))
+        #expect(try fault("attention", dims: [[8], [8], [8]], attributes: narrow, states: 2).contains("holds 1 x 4 elements a token, the op requires 2 x 4"))
         #expect(try fault("attention", dims: [[8], [8], [8]], attributes: narrow).contains("uses 2 states, not 0"))
         #expect(try fault("nosuch", dims: [[4]]).contains("unknown op 'nosuch'"))
     }

@@ -75,7 +75,7 @@ struct RequantisingTests {
                 #expect(result.bytes(of: after).elementsEqual(wanted), "\(before.name)")
             }
             #expect(plan.notes.contains { $0.contains("Q5_0, not Q4_K") })
-            #expect(plan.notes.contains { $0.contains("groups are told by tensor names alone") })
+            #expect(plan.notes.contains { $0.contains("groups are determined by tensor names alone") })
             let kind = try #require(report.kinds.first { $0.dtype == .q4_K })
             #expect(kind.worstTensor == "blk.0.ffn_up_exps.weight" && kind.worstError > 0.01 && kind.worstError < 0.2)
         }
@@ -106,7 +106,7 @@ struct RequantisingTests {
             try Quantizing.write("\(folder)/a.gguf", [Self.source("blk.0.attn_q.weight", [2, 256], .q4_1)])
             let plan = try Quantizing.plan(try ModelFiles.open(path: "\(folder)/a.gguf"), .q4_K, rules: ["experts=Q8_0"])
             #expect(plan.notes.contains { $0.contains("1 tensor quantised before (Q4_1)") })
-            #expect(plan.notes.contains { $0.contains("the rule 'experts=Q8_0' fits no tensor") })
+            #expect(plan.notes.contains { $0.contains("the rule 'experts=Q8_0' matches no tensor") })
         }
     }
 

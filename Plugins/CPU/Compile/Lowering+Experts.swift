@@ -130,14 +130,14 @@ extension Lowering {
         {
             let before = try operand(graph.nodes[ours], 0)
             if before.columns == x.columns {
-                var turned = before
-                turned.home = try newSlot(rows: before.rows, stride: before.stride)
+                var normed = before
+                normed.home = try newSlot(rows: before.rows, stride: before.stride)
                 let inputs = try [before] + graph.nodes[theirs].inputs.indices.dropFirst().map { try operand(graph.nodes[theirs], $0) }
                 plan.append(
                     PlannedInstruction(
-                        kernel: try kernel("rms_norm"), inputs: inputs, outputs: [turned],
+                        kernel: try kernel("rms_norm"), inputs: inputs, outputs: [normed],
                         attributes: try store.device.attributes(of: graph.nodes[theirs]), node: index))
-                x = turned
+                x = normed
             }
         }
         return try routed(x, graph.nodes[router], node: index)
@@ -170,7 +170,7 @@ extension Lowering {
 
     private func expertCount(_ node: Graph.Node) throws -> Int {
         guard case .weight(let weight) = node.inputs[3], graph.weights[weight].dims.count == 3 else {
-            throw HadalError(.invalidArgument, "experts wants matrices of rank 3")
+            throw HadalError(.invalidArgument, "experts requires matrices of rank 3")
         }
         return graph.weights[weight].dims[0]
     }

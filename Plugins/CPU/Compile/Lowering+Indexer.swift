@@ -7,7 +7,7 @@ import HadalGraph
 extension Lowering {
     mutating func lowerIndexer(_ index: Int, _ node: Graph.Node) throws {
         guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "indexer wants one cache")
+            throw HadalError(.invalidArgument, "indexer requires one cache")
         }
         let attributes = try store.device.attributes(of: node), selection = try result(node.outputs[0])
         plan.append(

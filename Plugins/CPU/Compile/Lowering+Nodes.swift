@@ -100,7 +100,7 @@ extension Lowering {
 
     private mutating func lowerRope(_ index: Int, _ node: Graph.Node) throws {
         guard node.inputs.count == 3, case .value(let positions) = node.inputs[1], case .weight(let weight) = node.inputs[2] else {
-            throw HadalError(.invalidArgument, "rope wants x, positions and inv_freq")
+            throw HadalError(.invalidArgument, "rope requires x, positions and inv_freq")
         }
         let table = try ropeTable(index, node, positions: positions, weight: weight)
         plan.append(
@@ -141,7 +141,7 @@ extension Lowering {
 
     private mutating func lowerAttention(_ index: Int, _ node: Graph.Node) throws {
         guard node.states.count == 2, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "attention wants a key and a value cache")
+            throw HadalError(.invalidArgument, "attention requires a key and a value cache")
         }
         plan.append(
             PlannedInstruction(
@@ -155,7 +155,7 @@ extension Lowering {
 
     private mutating func lowerLatentAttention(_ index: Int, _ node: Graph.Node) throws {
         guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "latent_attention wants one cache")
+            throw HadalError(.invalidArgument, "latent_attention requires one cache")
         }
         plan.append(
             PlannedInstruction(

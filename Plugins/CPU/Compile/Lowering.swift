@@ -176,7 +176,7 @@ struct Lowering {
             ? nil : try store.matrix(weight)
         let dims = declared.dims.suffix(2)
         guard let rows = dims.first, let columns = dims.last, dims.count == 2 else {
-            throw HadalError(.invalidArgument, "weight '\(declared.name)' is no matrix")
+            throw HadalError(.invalidArgument, "weight '\(declared.name)' is not a matrix")
         }
         return PlannedTensor(
             home: stored.map { .constant($0.pointer) } ?? .absent, rows: .fixed(rows), columns: columns,

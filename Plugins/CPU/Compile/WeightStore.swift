@@ -195,7 +195,7 @@ final class WeightStore {
         defer { withExtendedLifetime(source) {} }
         let weight = segment.graph.weights[index]
         guard weight.dims.count == 2, let rowBytes = weight.dtype.byteCount(elements: weight.dims[1]) else {
-            throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix")
+            throw HadalError(.invalidArgument, "weight '\(weight.name)' is not a matrix")
         }
         let (size, overflow) = weight.elements.multipliedReportingOverflow(by: 2)
         guard !overflow else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }

@@ -45,7 +45,7 @@ extension WeightStore {
             let end = piece.offset.addingReportingOverflow(UInt64(stored))
             guard piece.bytes == stored, piece.descriptor >= 0, !end.overflow, end.partialValue <= UInt64(Int64.max) else {
                 throw HadalError(
-                    .mismatch, "expert \(expert) of weight '\(weight.name)' has \(piece.bytes) bytes at \(piece.offset); its shape wants \(stored)")
+                    .mismatch, "expert \(expert) of weight '\(weight.name)' has \(piece.bytes) bytes at \(piece.offset); its shape requires \(stored)")
             }
         }
         let packing = Self.packing(of: weight, device)

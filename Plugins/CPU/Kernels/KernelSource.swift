@@ -73,7 +73,7 @@ struct KernelSource: Sendable, Equatable {
                 guard let name = include.name else {
                     if include.text == "__BASE_FILE__" { continue }
                     throw HadalError(
-                        .unsupported, "the name of an included file cannot be told without compiling: #include \(include.text)", at: Place(place, .text(line: include.line, column: 1)))
+                        .unsupported, "the name of an included file cannot be determined without compiling: #include \(include.text)", at: Place(place, .text(line: include.line, column: 1)))
                 }
                 guard !name.hasPrefix("/") else {
                     throw HadalError(.unsupported, "a kernel may include files of kernel directories and the system's, not '\(name)'", at: Place(place, .text(line: include.line, column: 1)))

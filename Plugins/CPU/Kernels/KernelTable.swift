@@ -105,7 +105,7 @@ final class KernelTable {
             guard own.hasSameInterface(as: contract) else {
                 throw HadalError(
                     .mismatch, "the contract of '\(op)' has other operands or attributes than the one that the model was loaded with", at: Place(path),
-                    hint: "load the model anew")
+                    hint: "reload the model")
             }
         }
         let source = try KernelSource(op: op, in: directory)

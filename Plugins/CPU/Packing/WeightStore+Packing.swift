@@ -83,7 +83,7 @@ extension WeightStore {
         let dims = weight.dims.suffix(2)
         guard dims.count == 2, let rows = dims.first, let columns = dims.last, let rowBytes = weight.dtype.byteCount(elements: columns),
             let base = data.baseAddress
-        else { throw HadalError(.invalidArgument, "weight '\(weight.name)' is no matrix") }
+        else { throw HadalError(.invalidArgument, "weight '\(weight.name)' is not a matrix") }
         return PackingJob(
             name: weight.name, dtype: weight.dtype.rawValue, matrices: weight.elements / (rows * columns), rows: rows, columns: columns,
             rowBytes: rowBytes, packing: Self.packing(of: weight, device), bytes: base, file: file(index),

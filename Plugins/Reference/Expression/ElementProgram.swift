@@ -84,7 +84,7 @@ struct ElementProgram: Sendable {
                 case .bool(let b): return .constant(b ? 1 : 0)
                 case .int(let i): return .constant(Double(i))
                 case .float(let d): return .constant(d)
-                default: throw fail("\(value) is no number")
+                default: throw fail("\(value) is not a number")
                 }
             }
             switch node {

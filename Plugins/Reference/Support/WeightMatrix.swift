@@ -55,7 +55,7 @@ struct WeightMatrix: @unchecked Sendable {
             guard scales.rows == rows / matrixRows * matrixScaleRows, scales.columns == wantedColumns else {
                 throw HadalError(
                     .mismatch,
-                    "weight '\(weight.name)' has \(scales.rows) x \(scales.columns) scales; its shape wants "
+                    "weight '\(weight.name)' has \(scales.rows) x \(scales.columns) scales; its shape requires "
                         + "\(rows / matrixRows * matrixScaleRows) x \(wantedColumns)")
             }
         } else {

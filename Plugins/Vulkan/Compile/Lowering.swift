@@ -64,7 +64,7 @@ struct Lowering {
             }
             let use = try KernelUse(index, of: segment, contract: kernel.contract)
             guard try scratchElements(use) == (scratch[index] ?? []).map(\.elements) else {
-                throw HadalError(.unsupported, "the new kernel of \(kernel.contract.name) needs other scratch memory", hint: "load the model anew")
+                throw HadalError(.unsupported, "the new kernel of \(kernel.contract.name) needs other scratch memory", hint: "reload the model")
             }
             made += try self.dispatches(index, use, kernel)
         }
@@ -107,7 +107,7 @@ struct Lowering {
     private func scratchElements(_ use: KernelUse) throws -> [Int] {
         try use.contract.scratch.map { scratch in
             guard let count = try use.evaluate(scratch.elements, varying: { segment.bounds[$0] }).int, count >= 0, count <= Int(UInt32.max) else {
-                throw HadalError(.unsupported, "'\(scratch.name)' needs \(scratch.elements.text) elements, which is no possible number")
+                throw HadalError(.unsupported, "'\(scratch.name)' needs \(scratch.elements.text) elements, which is not a valid count")
             }
             return count
         }
@@ -162,7 +162,7 @@ struct Lowering {
 // What kernels are told.
 extension Lowering {
     private func weight(_ input: Int, _ use: KernelUse) throws -> WeightStore.Placed {
-        guard case .weight(let index) = use.node.inputs[input] else { throw HadalError(.backend, "input \(input) is no weight") }
+        guard case .weight(let index) = use.node.inputs[input] else { throw HadalError(.backend, "input \(input) is not a weight") }
         return try store.place(index, widened: use.contract.inputs[input].dims.count < 2)
     }
 

@@ -35,7 +35,7 @@ final class VulkanDevice: Device, @unchecked Sendable {
         self.info = info
         let compilers = settings.compiles ? ShaderCompilers.installed : []
         guard settings.order == .together || !compilers.isEmpty else {
-            throw HadalError(.unsupported, "option 'order': another order takes a shader compiler")
+            throw HadalError(.unsupported, "option 'order': another order requires a shader compiler")
         }
         let store = SpirvStore(
             compilers: compilers, cache: settings.cache,

@@ -147,14 +147,14 @@ final class Kernels {
             throw HadalError(.unsupported, "\(source.operands.count) operands; a Vulkan kernel takes \(KernelSource.operandLimit)")
         }
         guard let threads = try use.evaluate(form.threads, parameters).int, threads > 0 else {
-            throw HadalError(.malformed, "'threads' is no positive number", at: Place("\(kernel.contract.folder)/op.json"))
+            throw HadalError(.malformed, "'threads' is not a positive number", at: Place("\(kernel.contract.folder)/op.json"))
         }
         guard threads <= Int(physical.limits.maxComputeWorkGroupInvocations) else {
             throw HadalError(.unsupported, "a workgroup of \(threads); the device takes \(physical.limits.maxComputeWorkGroupInvocations)")
         }
         if let shared = form.shared {
             guard let bytes = try use.evaluate(shared, parameters).int, bytes >= 0 else {
-                throw HadalError(.malformed, "'shared' is no number of bytes", at: Place("\(kernel.contract.folder)/op.json"))
+                throw HadalError(.malformed, "'shared' is not a number of bytes", at: Place("\(kernel.contract.folder)/op.json"))
             }
             guard bytes <= Int(physical.limits.maxComputeSharedMemorySize) else {
                 throw HadalError(.unsupported, "\(bytes) bytes of shared memory; the device has \(physical.limits.maxComputeSharedMemorySize)")

@@ -23,7 +23,7 @@ struct TunedParameters: Sendable {
                 for (stage, parameters) in try members(stages, "an op's entry") {
                     for (parameter, value) in try members(parameters, "a stage's entry") {
                         guard let number = value.int else {
-                            throw HadalError(.malformed, "parameter '\(parameter)' must be a whole number", at: document.place(of: value))
+                            throw HadalError(.malformed, "parameter '\(parameter)' must be an integer", at: document.place(of: value))
                         }
                         values[op, default: [:]][stage, default: [:]][parameter] = number
                     }

@@ -148,7 +148,7 @@ extension BuildContext {
         do { recipe = try self.recipe(part, spec, indices, wanted: dims) } catch let missing as Missing {
             let others = missing.names.dropFirst().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
             throw HadalError(
-                .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) wants it", at: Place(source.name),
+                .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) requires it", at: Place(source.name),
                 hint: "weight '\(spec.name)' of \(description.name)" + (others.isEmpty ? "" : "; also looked for \(others)")
                     + (source.missingTensorHint.map { "; \($0)" } ?? ""))
         }
@@ -160,7 +160,7 @@ extension BuildContext {
             let tensor = recipe.tensors.first
             let what = recipe.plainTensor == nil ? "\(recipe.summary) comes to shape" : "tensor '\(tensor?.name ?? "?")' has shape"
             throw HadalError(
-                .mismatch, "\(what) \(result.dims); weight '\(spec.name)' wants \(dims) ([\(spec.shape.map(\.text).joined(separator: ", "))])",
+                .mismatch, "\(what) \(result.dims); weight '\(spec.name)' requires \(dims) ([\(spec.shape.map(\.text).joined(separator: ", "))])",
                 at: tensor?.place)
         }
         return ResolvedWeight(name: key, recipe: recipe, dtype: result.dtype, dims: dims)
@@ -169,14 +169,14 @@ extension BuildContext {
     private func follow(_ tied: String, _ spec: WeightSpec, _ indices: [String: Int], wanted: String) throws -> ResolvedWeight? {
         guard let target = description.weight(tied) else {
             throw HadalError(
-                .notFound, "weight '\(spec.name)' is tied to '\(tied)', which is no weight", at: spec.place,
+                .notFound, "weight '\(spec.name)' is tied to '\(tied)', which is not a weight", at: spec.place,
                 hint: Suggestion.hint(for: tied, among: description.weights.map(\.name)))
         }
         return try guarded(spec) {
             guard let weight = try weight(target, indices, wanted: wanted) else { return nil }
             let dims = try extents(spec.shape, spec, scope(indices))
             guard weight.dims == dims else {
-                throw HadalError(.mismatch, "weight '\(spec.name)' wants \(dims), but is tied to '\(tied)' of \(weight.dims)", at: spec.place)
+                throw HadalError(.mismatch, "weight '\(spec.name)' requires \(dims), but is tied to '\(tied)' of \(weight.dims)", at: spec.place)
             }
             return weight
         }
@@ -228,7 +228,7 @@ extension BuildContext {
                 var what = "tensor '\(recipe.tensors.first?.name ?? "?")' has shape"
                 if case .mxfp4 = recipe { what = "\(recipe.summary) comes to shape" }
                 throw HadalError(
-                    .mismatch, "\(what) \(found); weight '\(spec.name)' wants \(stored) ([\(texts)])",
+                    .mismatch, "\(what) \(found); weight '\(spec.name)' requires \(stored) ([\(texts)])",
                     at: recipe.tensors.first?.place)
             }
         }
@@ -267,8 +267,8 @@ extension BuildContext {
             }
             if source.inventedTensor(first.name, shape: []) != nil {
                 throw HadalError(
-                    .unsupported, "the shape of tensor '\(first.name)' cannot be told from what is made of it",
-                    hint: "state it with 'stored' in the description")
+                    .unsupported, "the shape of tensor '\(first.name)' cannot be determined from what is made of it",
+                    hint: "declare it with 'stored' in the description")
             }
         }
         throw Missing(names: candidates.map(\.name))

@@ -136,7 +136,7 @@ struct GraphExpansion {
             let index = try variable(value, place)
             let (names, unknown) = name.expanded { indices[$0].map { [String($0)] } }
             guard let text = names.first, unknown == nil else {
-                throw HadalError(.notFound, "'{\(unknown ?? "")}' is no index here", at: place)
+                throw HadalError(.notFound, "'{\(unknown ?? "")}' is not an index here", at: place)
             }
             guard hidden.updateValue(index, forKey: "hidden.\(text)") == nil else {
                 throw HadalError(.malformed, "'hidden.\(text)' is named twice", at: place)
@@ -244,7 +244,7 @@ struct GraphExpansion {
         var (name, recipe, dtype) = (weight.name, weight.recipe, weight.dtype)
         guard BlockCodec.dtypes.contains(dtype) else {
             throw HadalError(
-                .unsupported, "\(label): tensor '\(recipe.tensors.first?.name ?? name)' is \(dtype.name); '\(input.name)' wants floating-point numbers",
+                .unsupported, "\(label): tensor '\(recipe.tensors.first?.name ?? name)' is \(dtype.name); '\(input.name)' requires floating-point numbers",
                 at: recipe.tensors.first?.place)
         }
         let refused = !input.dtypes.isEmpty && !input.dtypes.contains(dtype)

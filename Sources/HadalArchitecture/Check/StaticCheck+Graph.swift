@@ -146,7 +146,7 @@ extension StaticCheck {
         case .hidden(let name, let value, _, let place):
             hiddenNames.insert(name.text)
             for placeholder in name.placeholders where !scope.indices.contains(placeholder) {
-                report(HadalError(.notFound, "'{\(placeholder)}' is no index here", at: place), cause: "name \(placeholder)")
+                report(HadalError(.notFound, "'{\(placeholder)}' is not an index here", at: place), cause: "name \(placeholder)")
             }
             checkTwice(name, scope, place)
             use(value, values, place)

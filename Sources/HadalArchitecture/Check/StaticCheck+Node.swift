@@ -159,7 +159,7 @@ extension StaticCheck {
         guard count == contract.states.count else {
             return report(
                 HadalError(
-                    .mismatch, "op \(contract.name) wants \(contract.states.count == 2 ? "a kv" : "a latent") state; '\(state)' is \(spec.kind.rawValue)",
+                    .mismatch, "op \(contract.name) requires \(contract.states.count == 2 ? "a kv" : "a latent") state; '\(state)' is \(spec.kind.rawValue)",
                     at: node.place))
         }
         var local = scope.indices

@@ -20,7 +20,7 @@ extension StaticCheck {
         guard let target = description.weight(tied) else {
             return report(
                 HadalError(
-                    .notFound, "weight '\(spec.name)' is tied to '\(tied)', which is no weight", at: spec.place,
+                    .notFound, "weight '\(spec.name)' is tied to '\(tied)', which is not a weight", at: spec.place,
                     hint: Suggestion.hint(for: tied, among: description.weights.map(\.name))))
         }
         guard target.shape.count != spec.shape.count else { return }
@@ -80,7 +80,7 @@ extension StaticCheck {
         switch step {
         case .rows(let from, let to), .columns(let from, let to):
             guard let a = constant(from)?.int, let b = constant(to)?.int, a < 0 || b <= a else { return rank }
-            report(HadalError(.mismatch, "\(what): [\(a), \(b)] is no range", at: from.place))
+            report(HadalError(.mismatch, "\(what): [\(a), \(b)] is not a range", at: from.place))
         case .every(let step, _, let axis):
             if let step = constant(step)?.int, step < 1 { report(HadalError(.mismatch, "\(what): a step of \(step)", at: spec.place)) }
             if let rank, axis >= rank { report(HadalError(.mismatch, "\(what): there is no axis \(axis) of \(rank)", at: spec.place)) }

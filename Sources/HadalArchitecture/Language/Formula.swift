@@ -69,7 +69,7 @@ struct Formula: Sendable {
 
     func int(_ scope: some NameScope, _ what: String) throws -> Int {
         let value = try evaluate(scope)
-        guard let i = value.int else { throw fail("\(what): \(text) is \(value), not a whole number") }
+        guard let i = value.int else { throw fail("\(what): \(text) is \(value), not an integer") }
         return i
     }
 

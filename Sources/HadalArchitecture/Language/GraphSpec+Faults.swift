@@ -16,7 +16,7 @@ extension GraphSpec {
     /// - Parameter shape: what they are instead.
     func wrongLogits(_ shape: String, at place: Place) -> HadalError {
         HadalError(
-            .mismatch, "graph '\(name)': logits must be [R, V], V numbers for each of the R rows asked for; these are \(shape)", at: place,
+            .mismatch, "graph '\(name)': logits must be [R, V], V elements for each of the R rows requested; these are \(shape)", at: place,
             hint: shape.hasPrefix("[T") ? "pick the rows before the head: {\"op\": \"gather_rows\", \"in\": [\"x\", \"rows\"], \"out\": \"x\"}" : nil)
     }
 

@@ -62,7 +62,7 @@ struct GraphSpec: Sendable {
         let inputNames = inputs.map(\.name)
         feeds = try (fields.optionalObject("feeds")?.members ?? []).map { member in
             guard inputNames.contains(member.key) else {
-                throw fields.fail("'feeds' names '\(member.key)', which is no input of its own", at: member.value)
+                throw fields.fail("'feeds' names '\(member.key)', which is not an input of its own", at: member.value)
             }
             return Feed(input: member.key, hidden: try Formula(member.value, in: document))
         }

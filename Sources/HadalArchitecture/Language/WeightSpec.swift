@@ -185,7 +185,7 @@ extension WeightSpec.Part {
     static func patterns(_ json: JSON, in document: JSONDocument, what: String) throws -> [NamePattern] {
         let items = json.array ?? [json]
         guard !items.isEmpty, items.count <= 16 else {
-            throw HadalError(.malformed, "\(what): 1 to 16 tensor names, please", at: document.place(of: json))
+            throw HadalError(.malformed, "\(what): requires 1 to 16 tensor names", at: document.place(of: json))
         }
         return try items.map { try NamePattern($0, in: document, what: what) }
     }

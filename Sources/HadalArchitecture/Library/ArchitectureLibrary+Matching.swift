@@ -27,7 +27,7 @@ extension ArchitectureLibrary {
         guard let chosen = best.first else { throw noMatch(source) }
         guard best.count == 1 else {
             let names = best.map { "\($0.entry.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model fits more than one architecture: \(names)", at: Place(source.name), hint: [.set(.architecture)])
+            throw HadalError(.mismatch, "the model matches more than one architecture: \(names)", at: Place(source.name), hint: [.set(.architecture)])
         }
         let sentence = "matched \(chosen.entry.name) because \(chosen.reasons.joined(separator: " and "))"
         return Match(
@@ -100,7 +100,7 @@ extension ArchitectureDescription {
         for variant in variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") { fitting.append(variant) }
         guard fitting.count <= 1 else {
             let names = fitting.map { "\($0.name) (\($0.when.text))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model fits more than one variant of \(name): \(names)", at: Place(source.name))
+            throw HadalError(.mismatch, "the model matches more than one variant of \(name): \(names)", at: Place(source.name))
         }
         guard let variant = fitting.first else { return nil }
         let values = try variant.when.names.sorted().map { "\($0) is \(try context.scope().value(of: $0) ?? .null)" }

@@ -53,7 +53,7 @@ public struct RopeTable: Sendable, Equatable {
             case .weight(let recipe): numbers = try read(recipe)
             }
             guard numbers.count == half, numbers.allSatisfy({ $0.isFinite && $0 != 0 }) else {
-                throw HadalError(.mismatch, "rope table '\(name)' wants \(half) divisors that are not zero, got \(numbers.count)")
+                throw HadalError(.mismatch, "rope table '\(name)' requires \(half) divisors that are not zero, got \(numbers.count)")
             }
             return zip(plain, numbers).map { $0 / $1 }
         }

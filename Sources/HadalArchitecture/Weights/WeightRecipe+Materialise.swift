@@ -13,7 +13,7 @@ extension WeightRecipe {
             let wanted = Self.product(shape.dims).flatMap { shape.dtype.byteCount(elements: $0) }
             guard bytes.count == wanted else {
                 throw HadalError(
-                    .malformed, "the tensor has \(bytes.count) bytes; its type and shape want \(wanted.map(String.init) ?? "more than there can be")",
+                    .malformed, "the tensor has \(bytes.count) bytes; its type and shape require \(wanted.map(String.init) ?? "more than there can be")",
                     at: tensor.place)
             }
             return WeightData(dtype: shape.dtype, dims: shape.dims, bytes: bytes, owner: owner, isMapped: true)

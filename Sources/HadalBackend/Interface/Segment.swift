@@ -24,7 +24,7 @@ public struct Segment: Sendable {
         public var file: (descriptor: Int32, offset: UInt64)?
         /// Block scales of float8 weights: element [i, j] times values[i / block.0, j / block.1].
         public var scales: BlockScales?
-        /// Where each index of the first axis is stored, all of one size; empty when that cannot be told. Given to backends that claim
+        /// Where each index of the first axis is stored, all of one size; empty when that is not known. Given to backends that claim
         /// `.weightPieces`, in place of `bytes`.
         public var pieces: [Piece]
         public init(

@@ -26,7 +26,7 @@ struct ExchangeMemory {
     /// Lays out the memory; nothing is allocated yet.
     ///
     /// - Parameter boundaries: the values that enter and leave each part of the plan.
-    /// - Throws: `outOfMemory` for a value whose size cannot be told.
+    /// - Throws: `outOfMemory` for a value whose size is not known.
     init(_ plan: ExecutionPlan, _ graph: Graph, bounds: Segment.Bounds, boundaries: [[Int]]) throws {
         var uses: [Place: (first: Int, last: Int)] = [:]
         func use(_ value: Int, _ device: Int?, _ part: Int) {

@@ -37,7 +37,7 @@ public struct PlacementPattern: Sendable, Hashable {
             let word = words[index]
             index += 1
             if word == "rest" {
-                guard words.count == 1 else { throw fail("'rest' stands alone") }
+                guard words.count == 1 else { throw fail("'rest' cannot be combined with other patterns") }
                 terms.append(.rest)
             } else if Self.isRange(word) {
                 throw fail("'\(word)' needs what it counts before it, as in 'layers \(word)'")
@@ -45,7 +45,7 @@ public struct PlacementPattern: Sendable, Hashable {
                 let ends = words[index].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
                 index += 1
                 guard let first = Int(ends[0]), let last = ends.count == 1 ? first : ends[1].isEmpty ? Int.max : Int(ends[1]) else {
-                    throw fail("'\(words[index - 1])' is no range")
+                    throw fail("'\(words[index - 1])' is not a range")
                 }
                 guard first <= last else { throw fail("the range \(words[index - 1]) ends before it begins") }
                 terms.append(.range(of: word, first: first, last: last == Int.max ? nil : last))

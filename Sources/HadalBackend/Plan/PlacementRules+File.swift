@@ -22,7 +22,7 @@ extension PlacementRules {
     init(_ document: JSONDocument) throws {
         var fields = try JSONFields(document.root, in: document, what: "plan")
         guard let version = fields.object["hadal"]?.string else {
-            throw HadalError(.malformed, "this is no plan file: it does not begin with \"hadal\": \"\(Self.version)\"", at: document.place(of: document.root), hint: [.action(.writePlan)])
+            throw HadalError(.malformed, "this is not a plan file: it does not begin with \"hadal\": \"\(Self.version)\"", at: document.place(of: document.root), hint: [.action(.writePlan)])
         }
         _ = try fields.string("hadal")
         guard version == Self.version else {

@@ -112,7 +112,7 @@ public struct PlacementRules: Sendable, Equatable {
                 throw fail("no label is like '\(String(decoding: bytes, as: UTF8.self))'", arch)
             case .range(let name, let first, _):
                 let indices = nodes.compactMap { PlacementPattern.index(of: name, in: $0.label) }
-                guard let least = indices.min(), let most = indices.max() else { throw fail("nothing here is counted as '\(name)'", arch) }
+                guard let least = indices.min(), let most = indices.max() else { throw fail("no index is named '\(name)'", arch) }
                 guard first <= most else { throw fail("this model's \(name) are \(least) to \(most)", arch) }
             }
         }

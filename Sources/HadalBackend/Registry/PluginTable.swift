@@ -3,7 +3,7 @@ import HadalCore
 
 /// A plugin's function table after every check that can be made without calling it.
 ///
-/// Functions that the plugin leaves out are nil, be it that they are NULL or lie beyond the table's `size`.
+/// Functions that the plugin leaves out are nil, whether they are NULL or lie beyond the table's `size`.
 /// Thread safety: immutable. The functions live as long as the library is loaded.
 package struct PluginTable: @unchecked Sendable {
     package typealias Failure = UnsafeMutablePointer<hadal_error>

@@ -30,7 +30,7 @@ struct SharedObjectFile {
         #endif
     }
 
-    /// Whether the library defines `symbol` for others; nil when that cannot be told without loading it.
+    /// Whether the library defines `symbol` for others; nil when that cannot be determined without loading it.
     func exports(_ symbol: String) -> Bool? { exported.map { $0.contains(symbol) } }
 
     // MARK: reading

@@ -31,7 +31,7 @@ extension HadalError.Hint.Setting {
         }
         switch (direction, figure?.commandLine) {
         case (.raise, nil): return "raise \(flag)"
-        case (.raise, let least?): return "\(flag) \(least) is the least for this model"
+        case (.raise, let least?): return "\(flag) \(least) is the minimum for this model"
         case (.lower, nil): return "lower \(flag)"
         case (.lower, let most?): return "\(flag) \(most) fits"
         case (.set, nil): return "choose one with \(flag)"

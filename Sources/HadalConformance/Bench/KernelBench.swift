@@ -44,7 +44,7 @@ public struct KernelBench {
                 let graph = try builder(point, contract).bareSegment().graph
                 if let weight = graph.weights.first(where: { ($0.dims.last ?? 1) % $0.dtype.blockElements != 0 }) {
                     throw HadalError(
-                        .invalidArgument, "rows of \(weight.dims.last ?? 1) elements are no whole blocks of \(weight.dtype.name)")
+                        .invalidArgument, "rows of \(weight.dims.last ?? 1) elements are not whole blocks of \(weight.dtype.name)")
                 }
                 if !found.contains(where: { $0.summary == point.summary }) { found.append(point) }
             } catch let error as HadalError { refused = error }

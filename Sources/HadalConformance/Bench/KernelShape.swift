@@ -35,7 +35,7 @@ public struct KernelShape: Sendable {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
             let numbers = part.split(separator: "+", omittingEmptySubsequences: false).map { Int($0) }
             guard numbers.count == 2, let past = numbers[0], let new = numbers[1], past >= 0, new > 0, past <= 1 << 24, new <= 1 << 24 else {
-                throw HadalError(.invalidArgument, "'\(part)' is no step: PAST+NEW, as in 1024+1")
+                throw HadalError(.invalidArgument, "'\(part)' is not a step: PAST+NEW, as in 1024+1")
             }
             return (past, new)
         }
@@ -65,7 +65,7 @@ public struct KernelShape: Sendable {
                 }
             } else if dims.contains(name) {
                 guard let extent = value.int, extent > 0, extent <= Int(Int32.max) else {
-                    throw HadalError(.invalidArgument, "the extent \(name) is a whole number from 1, not \(value)")
+                    throw HadalError(.invalidArgument, "the extent \(name) must be an integer of at least 1, not \(value)")
                 }
                 point.dims[name] = extent
             } else {

@@ -25,7 +25,7 @@ extension Expression {
         case .has(let name): return .bool(!(try lookup(name) ?? .null).isNull)
         case .array(let items): return .array(try items.map { try evaluate($0, lookup) })
         case .conditional(let condition, let yes, let no):
-            guard let choice = try evaluate(condition, lookup).bool else { throw fail("'?' wants a boolean") }
+            guard let choice = try evaluate(condition, lookup).bool else { throw fail("'?' requires a boolean") }
             return try evaluate(choice ? yes : no, lookup)
         case .index(let base, let index):
             let whole = try evaluate(base, lookup)
@@ -47,7 +47,7 @@ extension Expression {
     }
 
     private func truth(_ node: Node, _ lookup: (String) throws -> ExpressionValue?) throws -> Bool {
-        guard let value = try evaluate(node, lookup).bool else { throw fail("'&&' and '||' want booleans") }
+        guard let value = try evaluate(node, lookup).bool else { throw fail("'&&' and '||' require booleans") }
         return value
     }
 
@@ -67,7 +67,7 @@ extension Expression {
         default: break
         }
         guard let x = a.double, let y = b.double else {
-            throw fail("'\(op)' wants numbers, not \(a.kindName) and \(b.kindName)")
+            throw fail("'\(op)' requires numbers, not \(a.kindName) and \(b.kindName)")
         }
         switch op {
         case "<": return .bool(x < y)
@@ -130,7 +130,7 @@ extension Expression {
             return .int(items.count)
         }
         if name == "sum" {
-            guard let items = arguments[0].array else { throw fail("sum() wants an array") }
+            guard let items = arguments[0].array else { throw fail("sum() requires an array") }
             return try items.reduce(.int(0)) { try binary("+", $0, $1) }
         }
         if name == "contains" {
@@ -138,7 +138,7 @@ extension Expression {
             return .bool(try items.contains { try equal($0, arguments[1]) })
         }
         let numbers = arguments.compactMap(\.double)
-        guard numbers.count == arguments.count else { throw fail("\(name)() wants numbers") }
+        guard numbers.count == arguments.count else { throw fail("\(name)() requires numbers") }
         func whole(_ value: Double) throws -> ExpressionValue {
             guard let i = Int(exactly: value) else { throw fail("\(name)() is out of range") }
             return .int(i)
@@ -162,7 +162,7 @@ extension Expression {
             guard numbers[0] >= 0 else { throw fail("sqrt() of a negative number") }
             return .float(numbers[0].squareRoot())
         case "log":
-            guard numbers[0] > 0 else { throw fail("log() wants a positive number") }
+            guard numbers[0] > 0 else { throw fail("log() requires a positive number") }
             return .float(log(numbers[0]))
         case "exp": return .float(exp(numbers[0]))
         case "tanh": return .float(tanh(numbers[0]))

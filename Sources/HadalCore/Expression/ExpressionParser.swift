@@ -188,7 +188,7 @@ struct ExpressionParser {
     private mutating func call(_ name: String, depth: Int) throws -> Expression.Node {
         if name == "has" {
             try advance()
-            guard case .name(let argument) = token else { throw fail("has() wants a name") }
+            guard case .name(let argument) = token else { throw fail("has() requires a name") }
             try advance()
             try take(")")
             return .has(argument)

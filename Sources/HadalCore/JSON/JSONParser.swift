@@ -255,7 +255,7 @@ struct JSONParser {
     private mutating func parseHex() throws -> UInt32 {
         guard at + 4 <= bytes.count, let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16),
             bytes[at] != UInt8(ascii: "+"), bytes[at] != UInt8(ascii: "-")
-        else { throw fail("\\u wants four hexadecimal digits") }
+        else { throw fail("\\u requires four hexadecimal digits") }
         at += 4
         return code
     }

@@ -12,7 +12,7 @@ public struct Divergence: Sendable {
     public let percentile95: Double
     public let percentile99: Double
     public let maximum: Double
-    /// Share of scored tokens for which both find the same token likeliest.
+    /// Share of scored tokens for which both models have the same most likely token.
     public let agreement: Double
     /// Mean negative log-likelihood of the text, in nats.
     public let meanNLL: Double

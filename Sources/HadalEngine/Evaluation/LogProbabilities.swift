@@ -10,7 +10,7 @@ struct LogProbabilities {
     let logits: UnsafeBufferPointer<Float>
     /// ln of the sum of exp(logit).
     let normaliser: Double
-    /// The likeliest id; the lowest among equals.
+    /// The most likely id; the lowest among equals.
     let best: Int
 
     /// - Throws: `malformed` when the row holds something that is no number.

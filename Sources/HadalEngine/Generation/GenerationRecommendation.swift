@@ -76,7 +76,7 @@ public struct GenerationRecommendation: Sendable {
             guard let text = value.string, !Self.usualSequences.contains(text) else { return nil }
             return "another order of samplers ('\(text)') is not supported"
         }
-        guard let number = value.double, number.isFinite, abs(number) <= 1e9 else { return "this is no number that Hadal can use" }
+        guard let number = value.double, number.isFinite, abs(number) <= 1e9 else { return "this is not a number that Hadal can use" }
         switch name {
         case "temp": set(\.sampling.temperature, max(number, 0), "temperature")
         case "top_k": set(\.sampling.topK, max(Int(number), 0), "top_k")

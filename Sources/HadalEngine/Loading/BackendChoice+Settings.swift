@@ -2,7 +2,7 @@ import HadalBackend
 import HadalCore
 
 extension BackendChoice {
-    /// A setting for a backend that is not in use is fine, one for a backend that does not exist is a slip.
+    /// A setting for a backend that is not in use is fine, one for a backend that does not exist is an error.
     static func checkOwners(of settings: [String: String], _ registry: BackendRegistry, known: Set<String>) throws {
         var known = known
         for key in settings.keys.sorted() {

@@ -89,7 +89,7 @@ public struct DeviceForecast: Sendable {
     func fit(context: Int, cache: Int, isAsked: Bool, cacheTokens: Int?, log: LogSink) throws -> (context: Int, cache: Int) {
         guard ownsMemory, let total = totalBytes, total > 0 else { return (context, cache) }
         let free = freeBytes.flatMap { $0 > 0 ? min($0, total) : nil } ?? total
-        // A part is left for what cannot be told beforehand: activations and the driver's own.
+        // A part is left for what cannot be known in advance: activations and the driver's own.
         let room = free - free / 16 - weightBytes - expertBytes - exchangeBytes
         guard room >= 0 else {
             throw HadalError(

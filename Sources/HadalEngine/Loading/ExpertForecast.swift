@@ -79,7 +79,7 @@ public struct ExpertForecast: Sendable {
         return JSON(.object(fields))
     }
 
-    /// Bytes a second that experts are read with from where they lie, or nil where that cannot be told. Takes a fraction of a second.
+    /// Bytes a second that experts are read with from where they lie, or nil where that is not known. Takes a fraction of a second.
     static func readRate(_ placement: ExpertPlacement, _ files: ModelFiles) -> Double? {
         let all = placement.pieces.sorted { $0.key < $1.key }.flatMap(\.value)
         guard let most = all.map(\.count).max(), most > 0 else { return nil }

@@ -23,7 +23,7 @@ package struct ExpertPlacement: Sendable {
     /// Where each expert of a streamable weight is stored.
     private(set) var pieces: [Int: [WeightRecipe.StoredRange]] = [:]
 
-    /// - Parameter placed: where the graph runs; experts on devices that keep all of them are left out. nil: all are told of.
+    /// - Parameter placed: where the graph runs; experts on devices that keep all of them are left out. nil: all are included.
     init(_ graph: Graph, of model: ModelGraph, on placed: BackendChoice.Placed? = nil) throws {
         let deviceOfNode = placed?.plan.deviceOfNode
         let bindings = try model.bindings(of: graph)

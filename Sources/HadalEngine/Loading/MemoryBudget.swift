@@ -40,7 +40,7 @@ struct MemoryBudget {
 
     /// Bytes left for the cache, and what says so; nil without a limit.
     ///
-    /// A part of what is allowed is set aside for what cannot be told beforehand: activations, threads, tables, the C library's own.
+    /// A part of what is allowed is reserved for what cannot be known in advance: activations, threads, tables, the C library's own.
     private var room: (bytes: Int, by: String)? {
         var least: (bytes: Int, by: String)?
         if let group = limits.group { least = (group - group / 16 - residentBytes - expertBytes, "the control group's memory limit") }

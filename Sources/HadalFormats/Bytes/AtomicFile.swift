@@ -50,7 +50,7 @@ final class AtomicFile {
         if let temporary { unlink(temporary) }
     }
 
-    /// The file that a path leads to through links; the path itself where that cannot be told.
+    /// The file that a path leads to through links; the path itself where that is not known.
     private static func target(of path: String) -> String {
         guard let resolved = realpath(path, nil) else { return path }
         defer { free(resolved) }

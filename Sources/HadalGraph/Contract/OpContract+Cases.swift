@@ -14,7 +14,7 @@ extension OpContract.TestCase {
             let items = OpContract.list(member.value)
             let values = items.compactMap(\.int)
             guard !values.isEmpty, values.count == items.count, values.allSatisfy({ $0 > 0 && $0 <= Int(Int32.max) }) else {
-                throw fields.fail("bad extent of '\(member.key)': a whole number from 1, or a list of them", at: member.value)
+                throw fields.fail("bad extent of '\(member.key)': an integer of at least 1, or a list of them", at: member.value)
             }
             return (member.key, values)
         }

@@ -127,7 +127,7 @@ extension OpContract.AttributeSpec {
     /// Converts and range-checks a value for this attribute.
     public func attribute(from value: ExpressionValue) throws -> Attribute {
         func bad(_ wanted: String) -> HadalError {
-            HadalError(.mismatch, "attribute '\(name)' wants \(wanted), not \(value)")
+            HadalError(.mismatch, "attribute '\(name)' requires \(wanted), not \(value)")
         }
         func check(_ number: Double) throws {
             func short(_ bound: Double) -> String { Int(exactly: bound).map(String.init) ?? "\(bound)" }

@@ -46,7 +46,7 @@ extension OpContract.Stage {
                 let (key, value) = (member.key, member.value)
                 let values = OpContract.list(value).compactMap(\.int)
                 guard OpContract.isIdentifier(key), !values.isEmpty, values.count == OpContract.list(value).count, values.allSatisfy({ (1...65536).contains($0) })
-                else { throw HadalError(.malformed, "parameter '\(key)' needs a plain name and whole numbers from 1 to 65536", at: document.place(of: value)) }
+                else { throw HadalError(.malformed, "parameter '\(key)' needs a plain name and integers from 1 to 65536", at: document.place(of: value)) }
                 return OpContract.Parameter(name: key, values: values)
             }
         } else {

@@ -145,14 +145,14 @@ public struct ShapeRule {
 
     private func whole(_ expression: Expression) throws -> Int {
         let value = try evaluate(expression)
-        guard let n = value.int else { throw fail("\(expression.text) is \(value), not a whole number") }
+        guard let n = value.int else { throw fail("\(expression.text) is \(value), not an integer") }
         return n
     }
 
     private func dim(_ expression: Expression, index: Int) throws -> Dim {
         if let name = expression.bareName, let bound = extents[name] { return bound }
         let value = try evaluate(expression, index: index)
-        guard let n = value.int, n > 0 else { throw fail("\(expression.text) is \(value), not a positive whole number") }
+        guard let n = value.int, n > 0 else { throw fail("\(expression.text) is \(value), not a positive integer") }
         return .fixed(n)
     }
 

@@ -67,7 +67,7 @@ enum FileBytes {
     static func error(_ what: String, _ path: String) -> HadalError {
         let number = errno
         let code: HadalError.Code = number == ENOENT ? .notFound : .io
-        let hint: HadalError.Hint? = number == ENOSPC || number == EDQUOT ? ["the disk is full: make room", .action(.resumePull)] : nil
+        let hint: HadalError.Hint? = number == ENOSPC || number == EDQUOT ? ["the disk is full: free some space", .action(.resumePull)] : nil
         return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: Place(path), hint: hint)
     }
 }

@@ -112,7 +112,7 @@ extension ModelStore {
         guard overflow || needed <= free else {
             throw HadalError(
                 .io, "'\(entry.name)' needs \(needed) more bytes; the disk has \(free) free", at: Place(directory),
-                hint: "make room, or name another place with HADAL_MODELS")
+                hint: "free some space, or set HADAL_MODELS to another directory")
         }
     }
 }

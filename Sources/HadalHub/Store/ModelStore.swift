@@ -42,7 +42,7 @@ public struct ModelStore: Sendable {
         // The base directory specification tells readers to ignore a relative path here.
         if let data = set("XDG_DATA_HOME"), data.hasPrefix("/") { return trimmed(data) + "/hadal/models" }
         if let home = set("HOME") { return trimmed(home) + "/.local/share/hadal/models" }
-        throw HadalError(.notFound, "there is no place for models: HADAL_MODELS, XDG_DATA_HOME and HOME are all unset")
+        throw HadalError(.notFound, "there is no directory for models: HADAL_MODELS, XDG_DATA_HOME and HOME are all unset")
     }
 
     public static let environment: @Sendable (String) -> String? = { name in getenv(name).map { String(cString: $0) } }

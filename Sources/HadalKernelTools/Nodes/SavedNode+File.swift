@@ -137,7 +137,7 @@ extension SavedNode {
             case .string(let s)?: attributes[member.key] = .string(s)
             case .array(let items)?:
                 let (ints, floats) = (items.compactMap(\.int), items.compactMap(\.double))
-                guard floats.count == items.count else { throw HadalError(.malformed, "attribute '\(member.key)' is no list of numbers") }
+                guard floats.count == items.count else { throw HadalError(.malformed, "attribute '\(member.key)' is not a list of numbers") }
                 attributes[member.key] = ints.count == items.count ? .ints(ints) : .floats(floats)
             default: throw HadalError(.malformed, "attribute '\(member.key)' is \(member.value.kindName)")
             }
@@ -175,7 +175,7 @@ extension SavedNode {
             elements = product
         }
         guard (extents.last ?? 1) % dtype.blockElements == 0, let bytes = dtype.byteCount(elements: elements) else {
-            throw HadalError(.malformed, "\(what) of extents \(extents) is no whole blocks of \(dtype.name)")
+            throw HadalError(.malformed, "\(what) of extents \(extents) is not in whole blocks of \(dtype.name)")
         }
         return bytes
     }
@@ -217,7 +217,7 @@ extension SavedNode.Operand {
         let scales = file.tensors.first { $0.name == "scales.\(index)" }
         guard block.count == 2, block[0] > 0, block[1] > 0, dtype == .f8_e4m3, let scales, scales.dtype == .f32, scales.shape.count == 2,
             extents.count >= 2
-        else { throw fields.fail("its block scales make no sense") }
+        else { throw fields.fail("its block scales are not valid") }
         let (rows, columns) = (extents[extents.count - 2], extents[extents.count - 1])
         let matrices = extents.dropLast(2).reduce(1, *)
         let wanted = [matrices * ((rows + block[0] - 1) / block[0]), (columns + block[1] - 1) / block[1]]

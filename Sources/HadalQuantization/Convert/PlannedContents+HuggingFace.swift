@@ -51,7 +51,7 @@ extension PlannedContents {
                 return Tensor(name: tensor.name, shape: tensor.shape, storedType: nil, roles: found, content: .values(values))
             }
             guard let parts = shares[ExactString(tensor.name)], let first = parts.first else {
-                throw HadalError(.mismatch, "nothing of the model belongs into tensor '\(tensor.name)'", at: Place(model.path))
+                throw HadalError(.mismatch, "no weight of the model belongs to tensor '\(tensor.name)'", at: Place(model.path))
             }
             let recipe = try WeightRecipe.assemble(first.tensor, from: parts)
             let shape = try recipe.shape()

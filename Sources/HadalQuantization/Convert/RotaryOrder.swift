@@ -19,7 +19,7 @@ struct RotaryOrder: Equatable {
         let differing = zip(source.nodes, target.nodes).first { $0.op != $1.op }
         guard source.nodes.count == target.nodes.count, differing == nil else {
             let place = differing.map { ", from \($0.label) (\($0.op)) on, which would be \($1.label) (\($1.op))" } ?? ""
-            throw HadalError(.unsupported, "GGUF files of this family cannot hold this model: the file would be another computation\(place)")
+            throw HadalError(.unsupported, "GGUF files of this family cannot hold this model: the file would describe a different computation\(place)")
         }
         var producers: [Int: Int] = [:]
         var readers: [Int: Int] = [:]

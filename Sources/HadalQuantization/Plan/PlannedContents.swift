@@ -31,7 +31,7 @@ struct PlannedContents {
             roles = Self.roles(try match.build(model, catalogue: catalogue), catalogue)
         } catch let error as HadalError where options.architecture == nil {
             // A file that cannot be run can still be quantised.
-            notes.append("groups are told by tensor names alone: \(error)")
+            notes.append("groups are determined by tensor names alone: \(error)")
         }
         guard !model.tensors.isEmpty else { throw HadalError(.notFound, "the file holds no tensors", at: Place(model.path)) }
         tensors = model.tensors.map { tensor in

@@ -93,7 +93,7 @@ public struct QuantizationPlan: Sendable {
 
     private static func notes(_ tensors: [Tensor], _ options: QuantizationOptions, used: Set<Int>) -> [String] {
         var notes: [String] = []
-        for (i, rule) in options.rules.enumerated() where !used.contains(i) { notes.append("warning: the rule '\(rule.text)' fits no tensor") }
+        for (i, rule) in options.rules.enumerated() where !used.contains(i) { notes.append("warning: the rule '\(rule.text)' matches no tensor") }
         var fallbacks: [String: (count: Int, first: Tensor)] = [:]
         for tensor in tensors {
             guard let wanted = tensor.wantedType else { continue }

@@ -4,7 +4,7 @@ import HadalFormats
 
 /// Which tensors get which type: `experts=Q4_K`, `blk.*.ffn_down.weight=Q6_K`, `blk.0-3.*=keep`.
 public struct QuantizationRule: Sendable, Equatable {
-    /// What tensors are told by.
+    /// How a rule selects tensors.
     public enum Selector: Sendable, Equatable {
         case role(TensorRole)
         /// A tensor name in which `*` stands for anything and `3-7`, between dots, for any number from 3 to 7.

@@ -72,7 +72,7 @@ extension QuantizationPlan {
         guard statvfs(directory, &info) == 0 else { return }
         let (free, overflow) = Int(clamping: info.f_bavail).multipliedReportingOverflow(by: Int(clamping: info.f_frsize))
         guard overflow || bytes <= free else {
-            throw HadalError(.io, "the file takes \(bytes) bytes; the disk has \(free) free", at: Place(directory), hint: "make room, or choose another place")
+            throw HadalError(.io, "the file takes \(bytes) bytes; the disk has \(free) free", at: Place(directory), hint: "free some space, or choose another directory")
         }
     }
 }

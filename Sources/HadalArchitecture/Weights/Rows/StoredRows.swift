@@ -22,7 +22,7 @@ struct StoredRows: RowNode {
         rowBytes = bytes
         let (whole, overflow) = rowBytes.multipliedReportingOverflow(by: rowCount)
         guard !overflow, whole == tensor.byteCount else {
-            throw HadalError(.malformed, "the tensor has \(tensor.byteCount) bytes; its type and shape want \(whole)", at: tensor.place)
+            throw HadalError(.malformed, "the tensor has \(tensor.byteCount) bytes; its type and shape require \(whole)", at: tensor.place)
         }
     }
 

@@ -49,7 +49,7 @@ struct VocabularyConversion {
             vocabulary.merges = try pairs(model).map { $0 + [0x20] + $1 }
             let ignoresMerges = try file.bool(model["ignore_merges"], "ignore_merges", default: false)
             vocabulary.pre = try preTokenizer(of: vocabulary, ignoresMerges, catalogue, original)
-            if components("normalizer", "normalizers").contains(where: { !$0.isNull }) { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are taken as they are") }
+            if components("normalizer", "normalizers").contains(where: { !$0.isNull }) { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are used unchanged") }
         } else if escapesSpaces {
             vocabulary.model = try Self.modelName(.sentencepiece, catalogue)
             try setScores(&vocabulary, model, entries.model)

@@ -36,7 +36,7 @@ enum TokenizerClasses {
         guard let kind, let traits = traits(of: kind), let model = traits["model"]?.string, (model == "WordPiece") == (name == "vocab.txt") else {
             throw HadalError(
                 .unsupported, "a vocabulary alone does not say how texts are cut, and no tokenizer class that is known is named", at: Place(path),
-                hint: "tokenizer.json is wanted beside it, or a tokenizer_class in tokenizer_config.json out of "
+                hint: "tokenizer.json is required beside it, or a tokenizer_class in tokenizer_config.json out of "
                     + entries.filter { $0["model"] != nil }.compactMap { $0["names"]?.array?.first?.string }.joined(separator: ", "))
         }
         for member in traits["tokens"]?.object?.members ?? [] {
@@ -82,7 +82,7 @@ enum TokenizerClasses {
     private static func merges(_ files: FileProvider) throws -> [JSON] {
         guard let text = try text("merges.txt", files) else {
             throw HadalError(
-                .notFound, "no merges.txt beside vocab.json", at: Place(files.directory), hint: "merges.txt is wanted too, or tokenizer.json instead of both")
+                .notFound, "no merges.txt beside vocab.json", at: Place(files.directory), hint: "merges.txt is required as well, or tokenizer.json instead of both")
         }
         var merges: [JSON] = []
         for (number, line) in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {

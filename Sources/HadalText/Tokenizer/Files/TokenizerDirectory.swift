@@ -45,7 +45,7 @@ public struct TokenizerDirectory {
     static func unreadable(_ path: String) -> HadalError {
         HadalError(
             .unsupported, "a tokenizer in this form is not read", at: Place(path),
-            hint: "tokenizer.json is wanted beside it; transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...) writes one")
+            hint: "tokenizer.json is required beside it; transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...) writes one")
     }
 
     /// A file of the directory; nil if there is none of that name.
@@ -68,7 +68,7 @@ public struct TokenizerDirectory {
         if let reason = traits?["sentencepiece_ids_differ"]?.bool, reason, let kind {
             throw HadalError(
                 .unsupported, "the ids of a \(kind) are not those of its SentencePiece model", at: Place(source.name),
-                hint: "tokenizer.json is wanted beside it")
+                hint: "tokenizer.json is required beside it")
         }
         var model = try SentencePieceFile(source)
         if let prefix = traits?["prefixes_texts"]?.bool {

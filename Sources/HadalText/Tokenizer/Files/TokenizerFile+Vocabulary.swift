@@ -178,7 +178,7 @@ extension TokenizerFile {
         var unknown = BPEModel.Unknown.drop
         if let token = members["unk_token"], !token.isNull {
             let name = try string(token, "unk_token", in: model)
-            guard let id = table.find(name) ?? vocabulary.tokens.find(name) else { throw fail(token, "unk_token '\(name)' is no token") }
+            guard let id = table.find(name) ?? vocabulary.tokens.find(name) else { throw fail(token, "unk_token '\(name)' is not a token") }
             unknown = .token(id, fuse: try bool(members["fuse_unk"], "fuse_unk", default: false))
         }
         let fallback = try bool(members["byte_fallback"], "byte_fallback", default: false)
@@ -199,7 +199,7 @@ extension TokenizerFile {
             joined += right
             func find(_ part: [UInt8]) throws -> Int32 {
                 guard let id = table.find(part) else {
-                    throw fail(entry, "merge \(rank) names '\(String(decoding: part, as: UTF8.self))', which is no token")
+                    throw fail(entry, "merge \(rank) names '\(String(decoding: part, as: UTF8.self))', which is not a token")
                 }
                 return id
             }

@@ -80,7 +80,7 @@ extension TokenizerFile {
 
     func count(_ value: JSON?, _ what: String, in parent: JSON) throws -> Int {
         guard let value else { throw fail(parent, "\(what) is missing") }
-        guard let count = value.int, count >= 0, count < 1 << 20 else { throw fail(value, "\(what) is not a small whole number") }
+        guard let count = value.int, count >= 0, count < 1 << 20 else { throw fail(value, "\(what) is not a small integer") }
         return count
     }
 

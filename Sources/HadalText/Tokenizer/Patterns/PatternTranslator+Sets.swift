@@ -138,7 +138,7 @@ extension PatternTranslator {
                     part.items.append(.set(try bracket(depth: depth + 1)))
                 }
             } else if c == "&", peek(1) == "&" {
-                guard !options.ignoresCase else { throw fail("'&&' where case does not count is not supported", .unsupported) }
+                guard !options.ignoresCase else { throw fail("'&&' where case is ignored is not supported", .unsupported) }
                 at += 2
                 parts.append(part)
                 part = CharacterSet()
@@ -191,7 +191,7 @@ extension PatternTranslator {
             guard low <= high else { throw fail("a range that runs backwards") }
         }
         if options.ignoresCase, high >= 0x80, (max(low, 0x80)...min(high, 0xFB17)).contains(where: Self.foldsToSeveral) {
-            throw fail("a character that is several where case does not count is not supported", .unsupported)
+            throw fail("a character that is several where case is ignored is not supported", .unsupported)
         }
         return .range(low, high)
     }

@@ -145,7 +145,7 @@ struct PatternTranslator {
             guard "*+?".unicodeScalars.contains(c) || range != nil else { break }
             guard !atom.isAssertion else { throw fail("an assertion cannot be repeated") }
             // Oniguruma makes one repetition of two, which comes to the same for greedy ones alone.
-            if isLazy { throw fail("a repetition of a repetition that takes as little as it can", .unsupported) }
+            if isLazy { throw fail("a repetition of a lazy repetition", .unsupported) }
             if isRepeated { text = "(?:\(text))" }
             isRepeated = true
             guard let range else {
@@ -304,7 +304,7 @@ struct PatternTranslator {
 
     // MARK: Case
 
-    /// Pairs and triples of letters that a single character equals where case does not count.
+    /// Pairs and triples of letters that a single character equals where case is ignored.
     private static let foldedRuns = ["ss", "ff", "fi", "fl", "st"]
 
     /// Refuses literal text for which case folding changes the number of characters: PCRE2 folds one by one.
@@ -314,11 +314,11 @@ struct PatternTranslator {
         guard let next = peek(1), c.isASCII, next.isASCII else { return }
         let pair = (String(c) + String(next)).lowercased()
         if Self.foldedRuns.contains(pair) {
-            throw fail("'\(c)\(next)' where case does not count, which is one character too, is not supported", .unsupported)
+            throw fail("'\(c)\(next)' where case is ignored, which is one character too, is not supported", .unsupported)
         }
     }
 
-    /// Whether a character equals several others where case does not count.
+    /// Whether a character equals several others where case is ignored.
     static func foldsToSeveral(_ value: UInt32) -> Bool {
         guard value >= 0x80, let properties = Unicode.Scalar(value)?.properties else { return false }
         return value == 0x1E9E || properties.uppercaseMapping.unicodeScalars.count > 1 || properties.lowercaseMapping.unicodeScalars.count > 1
@@ -326,7 +326,7 @@ struct PatternTranslator {
 
     static func checkFolding(of value: UInt32, _ translator: PatternTranslator) throws {
         if foldsToSeveral(value) {
-            throw translator.fail("a character that is several where case does not count is not supported", .unsupported)
+            throw translator.fail("a character that is several where case is ignored is not supported", .unsupported)
         }
     }
 }

@@ -13,7 +13,7 @@ struct UnicodeProperty: Sendable {
     private var isComplement = false
     private var added: [(UInt32, UInt32)] = []
     private var removed: [(UInt32, UInt32)] = []
-    /// Ranges that a bracket expression with this property takes as well where case does not count; nil where they are not known.
+    /// Ranges that a bracket expression with this property takes as well where case is ignored; nil where they are not known.
     private var folded: [(UInt32, UInt32)]?
 
     private static let table: [String: UnicodeProperty] = {
@@ -44,7 +44,7 @@ struct UnicodeProperty: Sendable {
     /// - Parameters:
     ///   - name: case, spaces, `-` and `_` do not count. `:word:` and `:punct:` are those of POSIX brackets.
     ///   - negated: the characters without the property.
-    ///   - ignoringCase: inside brackets where case does not count.
+    ///   - ignoringCase: inside brackets where case is ignored.
     /// - Throws: `unsupported` for a property whose characters there are not known.
     static func set(named name: String, negated: Bool = false, ignoringCase: Bool = false) throws -> CharacterSet? {
         let key = String(name.lowercased().unicodeScalars.filter { $0 != "_" && $0 != " " && $0 != "-" })
@@ -52,7 +52,7 @@ struct UnicodeProperty: Sendable {
         var set = property.set
         if ignoringCase {
             guard let folded = property.folded, folded.isEmpty || !negated else {
-                throw HadalError(.unsupported, "the property '\(name)' inside brackets where case does not count is not supported")
+                throw HadalError(.unsupported, "the property '\(name)' inside brackets where case is ignored is not supported")
             }
             set.items += folded.map { .range($0.0, $0.1) }
         }
