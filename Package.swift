@@ -1,18 +1,6 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// One folder under kernels/ per op: op.json (the contract), cpu.c, vulkan.comp.
-let ops: [String] = [
-    "activation", "add", "attention", "clamp", "concat", "embedding", "experts", "gather_rows",
-    "glu", "indexer", "latent_attention", "layer_norm", "linear", "mul", "rms_norm", "rope", "router",
-    "scale", "softcap", "split",
-]
-// Ops whose folder has a C kernel.
-let cpuKernels: [String] = [
-    "activation", "add", "attention", "clamp", "concat", "embedding", "experts", "gather_rows", "glu", "indexer", "latent_attention",
-    "layer_norm", "linear", "machine", "mul", "rms_norm", "rope", "router", "scale", "softcap", "split",
-]
-
 let package = Package(
     name: "hadal",
     products: [
@@ -50,7 +38,8 @@ let package = Package(
         .target(
             name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["machine"],
             sources: ["KernelFolder.swift"],
-            resources: (ops + ["glsl", "include", "quirks"]).map { .copy($0) }),
+            // One folder under ops/ per op: op.json (the contract), cpu.c, vulkan.comp.
+            resources: ["ops", "glsl", "include", "quirks"].map { .copy($0) }),
         .target(name: "HadalGraph", dependencies: ["HadalCore", "HadalKernelFiles"]),
         .target(name: "HadalFormats", dependencies: ["HadalCore"]),
         .target(
@@ -92,12 +81,15 @@ let package = Package(
 
         // Plugins: each a shared library that exports hadal_plugin_query.
         .target(
-            name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", sources: cpuKernels.map { "\($0)/cpu.c" },
+            name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", exclude: ["KernelFolder.swift", "glsl", "quirks"],
             publicHeadersPath: "include"),
         .target(
             name: "HadalReference",
             dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
-            path: "Plugins/Reference", exclude: ["Plugin"]),
+            path: "Plugins/Reference", exclude: ["Plugin", "Build"], plugins: ["OperatorTable"]),
+        // Lists the types of Plugins/Reference/Ops by their files' names.
+        .plugin(name: "OperatorTable", capability: .buildTool(), dependencies: ["make-operator-table"], path: "Plugins/Reference/Build/Plugin"),
+        .executableTarget(name: "make-operator-table", path: "Plugins/Reference/Build/Tool"),
         .target(
             name: "HadalReferencePlugin", dependencies: ["HadalReference", "HadalPluginKit", "CHadalPlugin"],
             path: "Plugins/Reference/Plugin"),

@@ -2,7 +2,7 @@ import CHadalKernels
 import HadalBackend
 import HadalCore
 
-/// The processor itself: SIMD kernels of `kernels/*/cpu.c`, chosen at run time, on a pool of threads.
+/// The processor itself: SIMD kernels of `kernels/ops/*/cpu.c`, chosen at run time, on a pool of threads.
 public struct CPUBackend: Backend {
     public init() {}
 

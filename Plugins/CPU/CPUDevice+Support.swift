@@ -16,25 +16,33 @@ extension CPUDevice {
             if let reason = unsupported(value: value, of: graph) { return reason }
         }
         switch node.op {
-        case "linear", "embedding":
-            if let reason = unsupported(matrix: 1, of: node, rank: 2, in: segment) { return reason }
-            return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
-        case "router":
+        case Op.router:
             if let reason = unsupported(router: node, in: segment) { return reason }
             return unsupported(parameters: node.inputs.dropFirst(1), of: graph)
-        case "experts":
+        case Op.experts:
             if let reason = unsupported(experts: node, in: segment) { return reason }
             return unsupported(parameters: node.inputs.dropFirst(6), of: graph)
-        case "attention":
-            guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
-            return unsupported(parameters: node.inputs.dropFirst(3), of: graph)
-        case "latent_attention": return unsupported(latentAttention: node, in: segment)
-        case "indexer": return unsupported(indexer: node, in: segment)
-        case "rope": return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
-        default:
-            do { _ = try attributes(of: node) } catch { return "\(error)" }
-            return StockKernels.byOp[node.op] == nil ? unsupported(operandsOf: node, in: segment) : unsupported(parameters: node.inputs[...], of: graph)
+        case Op.latentAttention: return unsupported(latentAttention: node, in: segment)
+        case Op.indexer: return unsupported(indexer: node, in: segment)
+        case Op.rope: return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
+        default: return unsupported(plain: node, in: segment)
         }
+    }
+
+    /// Why a node cannot be computed as its contract says.
+    private func unsupported(plain node: Graph.Node, in segment: Segment) -> String? {
+        let contract: OpContract
+        do {
+            contract = try kernels.contract(of: node.op)
+            _ = try attributes(of: node)
+        } catch { return "\(error)" }
+        if !node.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) { return "caches of type \(segment.stateDType.name)" }
+        let matrices = contract.matrixInputs
+        for index in matrices {
+            if let reason = unsupported(matrix: index, of: node, rank: contract.inputs[index].dims.count, in: segment) { return reason }
+        }
+        guard StockKernels.byOp[node.op] != nil else { return unsupported(operandsOf: node, in: segment) }
+        return unsupported(parameters: node.inputs.indices.filter { !matrices.contains($0) }.map { node.inputs[$0] }[...], of: segment.graph)
     }
 
     /// Why input `index` cannot be multiplied with.
@@ -44,7 +52,7 @@ extension CPUDevice {
             segment.weights.indices.contains(weight)
         else { return "\(node.op) without a weight" }
         let declared = graph.weights[weight], scales = segment.weights[weight].scales
-        guard Self.computesOn(declared.dtype) || (declared.dtype == .f8_e4m3 && node.op != "embedding") else {
+        guard Self.computesOn(declared.dtype) || (declared.dtype == .f8_e4m3 && node.op != Op.embedding) else {
             return "weights of type \(declared.dtype.name)"
         }
         guard declared.dims.count == rank, declared.dims.allSatisfy({ $0 > 0 && $0 <= Int(Int32.max) }) else {

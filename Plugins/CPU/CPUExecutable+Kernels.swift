@@ -19,7 +19,7 @@ extension CPUExecutable {
         for name in ["linear_pack", "latent_attention_pack", "linear_quantise"] {
             guard let new = kernels[name] else { continue }
             let old = try device.kernels.kernel(name, of: op)
-            if new == old || name == "linear_quantise" && !ops.contains("experts") { continue }
+            if new == old || name == "linear_quantise" && !ops.contains(Op.experts) { continue }
             for dtype in name == "linear_quantise" ? [.f32] : weightTypes.filter(\.isQuantised).sorted(by: { $0.rawValue < $1.rawValue }) {
                 let packing = hadal_packing_of(dtype.rawValue, device.configuration.isa.rawValue)
                 if name == "linear_pack", packing == UInt32(HADAL_PACKED_NONE) { continue }

@@ -89,7 +89,7 @@ final class CPUExecutable: Executable, @unchecked Sendable {
 
     private static func indexInputs(_ graph: Graph) -> [IndexInput] {
         graph.nodes.compactMap { node in
-            guard node.op == "embedding", case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
+            guard node.op == Op.embedding, case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
                 let input = graph.inputs.firstIndex(of: value)
             else { return nil }
             return IndexInput(input: input, limit: graph.weights[weight].dims[0])

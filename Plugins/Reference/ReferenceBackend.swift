@@ -36,14 +36,13 @@ public struct ReferenceBackend: Backend {
     public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
         guard index == 0 else { throw HadalError(.invalidArgument, "the reference backend has one device, not a device \(index)") }
         var threads = 0
-        var contracts: OpCatalogue?
+        var contracts = try OpCatalogue.installed()
         for (key, value) in options {
             switch (key, value) {
             case ("threads", .int(let n)) where (0...256).contains(n): threads = Int(n)
             case ("threads", _): throw HadalError(.invalidArgument, "option threads requires an integer from 0 to 256")
             case ("kernels", .string(let text)):
-                let directories = text.split(separator: ":").map(String.init)
-                if !directories.isEmpty { contracts = try OpCatalogue.load(adding: directories.reversed()) }
+                for directory in text.split(separator: ":").reversed() { try contracts.add(folder: String(directory)) }
             default: throw HadalError(.invalidArgument, "the reference backend does not take option \(key) with that value", hint: "known: kernels, threads")
             }
         }

@@ -6,10 +6,9 @@ import HadalGraph
 final class ReferenceDevice: Device {
     let info: DeviceInfo
     private let pool: WorkerPool
-    /// Of the user's directories; nil: there are none.
-    private let contracts: OpCatalogue?
+    private let contracts: OpCatalogue
 
-    init(info: DeviceInfo, threads: Int, contracts: OpCatalogue? = nil) {
+    init(info: DeviceInfo, threads: Int, contracts: OpCatalogue) {
         self.info = info
         self.contracts = contracts
         pool = WorkerPool(threads: threads)

@@ -23,7 +23,7 @@ final class ReferenceExecutable: Executable, @unchecked Sendable {
     /// Where each value lies in the step that is running.
     private var tensors: [Tensor]
 
-    init(_ segment: Segment, pool: WorkerPool, contracts: OpCatalogue? = nil) throws {
+    init(_ segment: Segment, pool: WorkerPool, contracts: OpCatalogue) throws {
         let graph = segment.graph
         guard segment.weights.count == graph.weights.count else {
             throw HadalError(.invalidArgument, "the segment has \(graph.weights.count) weights but data for \(segment.weights.count)")

@@ -1,7 +1,7 @@
 import HadalBackend
 import HadalCore
 
-/// Compute shaders of `kernels/*/vulkan.comp` on any device with Vulkan 1.2.
+/// Compute shaders of `kernels/ops/*/vulkan.comp` on any device with Vulkan 1.2.
 public struct VulkanBackend: Backend {
     public init() {}
 

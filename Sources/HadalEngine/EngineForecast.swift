@@ -48,7 +48,7 @@ public struct EngineForecast: Sendable {
         backend = placed.summary
         let all = try ExpertPlacement(graph, of: description.graph)
         // Without a limit: what one would do on the device that runs the first of them.
-        let holder = zip(graph.nodes, plan.deviceOfNode).first { $0.0.op == "experts" }?.1 ?? 0
+        let holder = zip(graph.nodes, plan.deviceOfNode).first { $0.0.op == Op.experts }?.1 ?? 0
         let placement = chosen.expertMemory == nil ? all : try ExpertPlacement(graph, of: description.graph, on: placed)
         let device = placed.devices[placed.streamingDevice ?? holder]
         let forecast = placement.layers.isEmpty ? nil : ExpertForecast(placement, graph, device: device)

@@ -4,6 +4,7 @@ import HadalConformance
 import HadalCore
 import HadalEngine
 import HadalGraph
+import HadalKernelFiles
 
 /// Every op on every backend: whether there is a kernel, for which types, and where its source is.
 public struct KernelListing: Sendable {
@@ -91,9 +92,11 @@ public struct KernelListing: Sendable {
 
     /// A backend's source of an op in a directory of op folders: the file that bears the backend's name, `cpu.c` or `vulkan.comp`.
     static func source(of op: String, for backend: String, in directory: String) -> String? {
-        let folder = "\(directory)/\(op)"
-        guard let files = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return nil }
-        return files.sorted().first { $0.prefix { $0 != "." } == backend && $0.count > backend.count }.map { "\(folder)/\($0)" }
+        for folder in KernelFolder.opFolders(of: directory).reversed().map({ "\($0)/\(op)" }) {
+            guard let files = try? FileManager.default.contentsOfDirectory(atPath: folder) else { continue }
+            if let file = files.sorted().first(where: { $0.prefix { $0 != "." } == backend && $0.count > backend.count }) { return "\(folder)/\(file)" }
+        }
+        return nil
     }
 
     public var json: JSON {

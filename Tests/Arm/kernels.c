@@ -63,6 +63,16 @@ typedef struct {
     const hadal_step *step;
 } call;
 
+/* A kernel of the build, by its name. */
+static const hadal_kernel *stock(const char *name) {
+    uint64_t count;
+    const hadal_kernel *const *all = hadal_stock_kernels(&count);
+    for (uint64_t i = 0; i < count; i++)
+        if (strcmp(all[i]->name, name) == 0) return all[i];
+    printf("there is no kernel %s\n", name);
+    exit(2);
+}
+
 /* All threads' shares of a kernel, one after the other. */
 static void run(const hadal_kernel *kernel, uint32_t isa, const call *c, uint32_t threads) {
     const hadal_kernel_args args = {sizeof args, 10, 4, 2, 10, 0, c->inputs, c->outputs, c->states, c->attributes, c->step};
@@ -101,7 +111,7 @@ static weight make_weight(const format *f, int64_t columns) {
     uint8_t *other = make(w.bytes);
     for (int i = 0; i < 2; i++) {
         const call c = {{matrix(stored, WIDTH, columns, stride, f->dtype, 0)}, {matrix(i ? other : w.packed, WIDTH, columns, 0, f->dtype, w.packing)}};
-        run(hadal_kernel_linear_pack(), isas[i], &c, 1);
+        run(stock("linear_pack"), isas[i], &c, 1);
     }
     check(memcmp(w.packed, other, (size_t)w.bytes) == 0, "%s packed", f->name);
     free(other);
@@ -146,7 +156,7 @@ static activations make_activations(int64_t columns, int terms, double share) {
     for (int i = 0; i < 2; i++) {
         call c = {{floats(x, ROWS, columns)}, {matrix(i ? other : a.q, ROWS, columns, stride, HADAL_DTYPE_I8, 0)}};
         c.attributes[0].f = share;
-        run(hadal_kernel_linear_quantise(), isas[i], &c, i ? 1 : 3);
+        run(stock("linear_quantise"), isas[i], &c, i ? 1 : 3);
     }
     check(memcmp(a.q, other, (size_t)(ROWS * stride)) == 0, "quantised activations");
     for (int64_t t = 0; t < ROWS; t++) {
@@ -209,7 +219,7 @@ static void check_linear(weight w, activations a, const char *what) {
                 call c = {{quantised(a, counts[n]), packed(w), none, none, none}, {floats(to, counts[n], WIDTH)}};
                 if (with_more) c.inputs[2] = floats(bias, 1, WIDTH), c.inputs[3] = floats(residual, counts[n], WIDTH);
                 memset(to, 0xff, (size_t)(counts[n] * WIDTH * 4));
-                run(hadal_kernel_linear(), isas[i], &c, n % 2 ? 3 : 1);
+                run(stock("linear"), isas[i], &c, n % 2 ? 3 : 1);
                 check(is_first || memcmp(y, all, (size_t)(counts[n] * WIDTH * 4)) == 0,
                       "linear %s, %s, %d rows, isa %u", w.format->name, what, (int)counts[n], isas[i]);
             }
@@ -234,7 +244,7 @@ static void check_gate(weight gate, weight up, activations a) {
             const int is_first = n == COUNTS - 1 && i == 0;
             call c = {{quantised(a, counts[n]), packed(gate), packed(up)}, {floats(is_first ? all : y, counts[n], WIDTH)}};
             c.attributes[1].f = 1; /* SiLU */
-            run(hadal_kernel_linear_gate(), isas[i], &c, n % 2 ? 3 : 1);
+            run(stock("linear_gate"), isas[i], &c, n % 2 ? 3 : 1);
             check(is_first || memcmp(y, all, (size_t)(counts[n] * WIDTH * 4)) == 0,
                   "linear_gate %s, %d rows, isa %u", gate.format->name, (int)counts[n], isas[i]);
         }
@@ -270,22 +280,22 @@ static void check_experts(const format *f, int64_t columns) {
         const hadal_kernel_tensor starts = matrix(start, 1, EXPERTS + 1, 0, HADAL_DTYPE_I32, 0), in_order = matrix(order, ROWS, CHOICES, 4 * CHOICES, HADAL_DTYPE_I32, 0);
         const hadal_kernel_tensor x = matrix(rows, PAIRS, columns, a.stride, HADAL_DTYPE_I8, 0);
         const call gather = {{matrix(chosen, ROWS, CHOICES, 4 * CHOICES, HADAL_DTYPE_I32, 0), none, quantised(a, ROWS)}, {starts, in_order, none, x}};
-        run(hadal_kernel_experts_gather(), isas[i], &gather, 2);
+        run(stock("experts_gather"), isas[i], &gather, 2);
         call c = {{starts, none, x, packed(gate[0]), packed(up[0])}, {floats(hidden, ROWS, CHOICES * WIDTH)}};
         c.inputs[3].data = gates, c.inputs[4].data = ups;
         c.attributes[1].f = 1;
-        run(hadal_kernel_experts_gate(), isas[i], &c, 3);
+        run(stock("experts_gate"), isas[i], &c, 3);
         for (int e = 0; e < EXPERTS; e++) {
             call one = {{quantised(a, ROWS), packed(gate[e]), packed(up[e])}, {floats(down, ROWS, WIDTH)}};
             one.attributes[1].f = 1;
-            run(hadal_kernel_linear_gate(), isas[i], &one, 1);
+            run(stock("linear_gate"), isas[i], &one, 1);
             for (int32_t p = start[e]; p < start[e + 1]; p++)
                 check(memcmp(hidden + p * WIDTH, down + order[p] / CHOICES * WIDTH, WIDTH * 4) == 0, "experts_gate %s, expert %d, isa %u", f->name, e, isas[i]);
         }
         /* Down, with the rows of x for what is hidden. */
         call last = {{starts, in_order, floats(weights, ROWS, CHOICES), x, packed(up[0])}, {floats(y[i], ROWS, WIDTH)}};
         last.inputs[4].data = ups;
-        run(hadal_kernel_experts_down(), isas[i], &last, 2);
+        run(stock("experts_down"), isas[i], &last, 2);
     }
     check(memcmp(y[0], y[1], ROWS * WIDTH * 4) == 0, "experts_down %s", f->name);
     for (int64_t t = 0; t < ROWS; t += SOME)
@@ -315,7 +325,7 @@ static void check_float_linear(uint32_t dtype, int64_t columns) {
             call c = {{floats(x, counts[n], columns), matrix(w, WIDTH, columns, columns * float_bytes(dtype), dtype, 0), none, none, none},
                       {floats(y[i], counts[n], WIDTH)}};
             c.attributes[0].i = c.attributes[1].i = 128;
-            run(hadal_kernel_linear(), isas[i], &c, n % 2 ? 3 : 1);
+            run(stock("linear"), isas[i], &c, n % 2 ? 3 : 1);
         }
         check(memcmp(y[0], y[1], (size_t)(counts[n] * WIDTH * 4)) == 0, "linear, type %u, %d rows", dtype, (int)counts[n]);
         for (int64_t t = 0; t < counts[n]; t++)
@@ -360,11 +370,11 @@ static void check_attention(uint32_t dtype, int64_t key_dim, int64_t value_dim, 
                   {{key_dim}, {HEADS}, {KV_HEADS}, {0}, {0}, {value_dim}, {window}}, &step};
         c.attributes[3].f = scale;
         c.attributes[4].f = 0;
-        run(hadal_kernel_attention_append(), isas[i], &c, 3);
+        run(stock("attention_append"), isas[i], &c, 3);
         c.inputs[0] = floats(q, tokens, HEADS * key_dim);
         c.inputs[1] = none;
         c.outputs[0] = floats(y[i], tokens, HEADS * value_dim);
-        run(hadal_kernel_attention(), isas[i], &c, 2);
+        run(stock("attention"), isas[i], &c, 2);
     }
     check(memcmp(keys[0], keys[1], (size_t)key_bytes) == 0 && memcmp(values[0], values[1], (size_t)value_bytes) == 0, "attention_append, type %u", dtype);
     check(memcmp(y[0], y[1], (size_t)(tokens * HEADS * value_dim * 4)) == 0, "attention, type %u", dtype);

@@ -42,7 +42,7 @@ struct BrokenKernelTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let kernels = "\(folder)/my kernels"
         try FileManager.default.createDirectory(atPath: kernels, withIntermediateDirectories: true)
-        try FileManager.default.copyItem(atPath: "\(Fixtures.repository)/kernels/\(op)", toPath: "\(kernels)/\(op)")
+        try FileManager.default.copyItem(atPath: "\(Fixtures.repository)/kernels/ops/\(op)", toPath: "\(kernels)/\(op)")
         let path = "\(kernels)/\(op)/cpu.c"
         let source = try String(contentsOfFile: path, encoding: .utf8)
         #expect(source.contains(old))

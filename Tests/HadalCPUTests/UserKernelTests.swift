@@ -55,6 +55,65 @@ struct UserKernelTests {
         #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
     }
 
+    @Test("inputs that a contract has appended go to a kernel of their own, which runs first")
+    func append() throws {
+        let (plain, directory, cache) = (try KernelDirectory(), try KernelDirectory(), try KernelDirectory())
+        for folder in [plain, directory] {
+            try FileManager.default.copyItem(atPath: Fixtures.path("kernels/short_conv"), toPath: "\(folder.path)/short_conv")
+        }
+        try directory.edit("short_conv/op.json", "\"reference\": \"cpu\",", "\"reference\": \"cpu\",\n  \"cpu\": {\"append\": [\"x\"]},")
+        let store = "                cache_store(past->dtype, cache_row(past, args->step, sequence, 0, position) + from * size, x + row * width + from, n);\n"
+        try directory.edit("short_conv/cpu.c", store, "")
+        try directory.edit("short_conv/cpu.c", "*x = args->inputs[0].data, *weight = args->inputs[1].data, *bias = args->inputs[2].data;", "*weight = args->inputs[0].data, *bias = args->inputs[1].data;")
+        try directory.edit("short_conv/cpu.c", "taps = args->inputs[1].columns", "taps = args->inputs[0].columns")
+        try directory.edit("short_conv/cpu.c", "HADAL_EXPORT_KERNEL(short_conv, 0)", "HADAL_EXPORT_KERNEL(short_conv, 0)\nHADAL_EXPORT_KERNEL(short_conv_append, 0)")
+        try directory.edit(
+            "short_conv/cpu.c", "HADAL_KERNEL(short_conv) {",
+            """
+            HADAL_KERNEL(short_conv_append) {
+                const hadal_kernel_state *past = &args->states[0];
+                const int64_t width = args->inputs[0].columns;
+                int64_t begin, end;
+                hadal_share(args->inputs[0].rows, 1, thread, &begin, &end); /* rows: the threads meet before they are read */
+                for (uint32_t s = 0; s < args->step->sequence_count; s++) {
+                    const hadal_sequence *sequence = step_sequence(args->step, s);
+                    for (int64_t t = 0; t < sequence->token_count; t++) {
+                        const int64_t row = sequence->first_token + t;
+                        if (row < begin || row >= end) continue;
+                        cache_store(past->dtype, cache_row(past, args->step, sequence, 0, sequence->past + t), (const float *)args->inputs[0].data + row * width, width);
+                    }
+                }
+            }
+
+            HADAL_KERNEL(short_conv) {
+            """)
+        let reference = try CPUBackend().open(device: 0, options: options([plain], cache: cache), log: .silent)
+        let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache, ["threads": .int(3)]), log: .silent)
+        defer {
+            reference.quiesce()
+            device.quiesce()
+        }
+        let kit = ConformanceKit(
+            catalogue: try OpCatalogue.load(adding: [directory.path]), reference: reference, options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
+        let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
+        #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
+    }
+
+    @Test("op folders lie in a kernel directory or in its folder ops; headers beside either")
+    func layouts() throws {
+        let (directory, cache) = (try KernelDirectory(), try KernelDirectory.relu2())
+        try FileManager.default.createDirectory(atPath: "\(directory.path)/ops", withIntermediateDirectories: true)
+        try FileManager.default.moveItem(atPath: "\(cache.path)/relu2_gate", toPath: "\(directory.path)/ops/relu2_gate")
+        try directory.write("include/gain.h", "#define GAIN 1\n")
+        try directory.edit("ops/relu2_gate/cpu.c", "#include \"hadal_simd.h\"", "#include \"hadal_simd.h\"\n#include \"gain.h\"")
+        try directory.edit("ops/relu2_gate/cpu.c", "g * g *", "GAIN * g * g *")
+        var result = try check("relu2_gate", [directory], options([directory], cache: cache))
+        #expect(result.status == .pass && result.cases >= 12, "\(fault(result)) \(result.unsupported)")
+        try directory.write("include/gain.h", "#define GAIN 2\n")
+        result = try check("relu2_gate", [directory], options([directory], cache: cache))
+        #expect(result.failures.isEmpty == false)
+    }
+
     @Test("reading beside an operand, or what is not written yet, is seen without another definition", arguments: [
         "x[rows * width]", "x[-1]", "w[width]", "w[-1]", "m[width * 3]", "old", "y[rows * width]", "(float)args->step->pages[sequence->first_page + sequence->page_count]",
         "(floats_from(kept, cache_row(past, args->step, sequence, 0, sequence->past + sequence->token_count), past->dtype, 1), kept[0])", "0",

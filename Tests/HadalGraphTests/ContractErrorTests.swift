@@ -73,6 +73,31 @@ struct ContractErrorTests {
         }
     }
 
+    @Test("what a contract tells others is checked")
+    func traits() throws {
+        func read(_ keys: String) throws -> OpContract {
+            let inputs = #"{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "m", "kind": "weight", "dims": ["E", "D"]}, {"name": "v", "kind": "weight", "dims": ["D"]}"#
+            return try self.read(
+                """
+                {"hadal": "op/1", "op": "keep", "summary": "s", "inputs": [\(inputs)], "outputs": [{"name": "y", "dims": ["N", "E"]}], "tolerance": {"absolute": 0},
+                 \(keys)}
+                """)
+        }
+        let contract = try read(#""flow": "pass", "states": [{"name": "s", "dims": [1, "D"]}], "cpu": {"packed": ["m"], "append": ["x"]}"#)
+        #expect(contract.flow?.passesRows == true && contract.cpu.packed == ["m"] && contract.cpu.append == ["x"] && contract.matrixInputs == [1])
+        #expect(try read(#""source": "s""#).flow == nil)
+        for (keys, message, column) in [
+            (#""flow": "through""#, #"'flow' is "through""#, 10), (#""flow": 3"#, "'flow' is 3", 10), (#""cpu": ["m"]"#, "cpu must be an object", 9),
+            (#""cpu": {"packed": ["x"]}"#, #"'packed' names "x", which is no input of kind weight"#, 21), (#""cpu": {"stored": ["q"]}"#, "no input of kind weight", 21),
+            (#""cpu": {"packed": ["v"]}"#, "'v' is no matrix", 9), (#""cpu": {"packed": ["m"], "stored": ["m"]}"#, "both packed and stored", 9),
+            (#""cpu": {"append": ["x"]}"#, "without caches", 20), (#""cpu": {"calls": 2}"#, "calls", 10),
+        ] {
+            let error = #expect(throws: HadalError.self) { try read(keys) }
+            #expect(error?.code == .malformed && error?.description.contains(message) == true, "\(error?.description ?? keys)")
+            #expect(error?.place?.description.contains("op.json:2:\(column)") == true, "\(error?.description ?? keys)")
+        }
+    }
+
     @Test func goodOne() throws {
         let contract = try read(Self.good)
         #expect(contract.bench.shapes.count == 1 && contract.bench.operations?.text == "N * D" && contract.bench.reads.map(\.name) == ["x"])

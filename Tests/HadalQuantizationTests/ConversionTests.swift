@@ -2,6 +2,7 @@ import HadalArchitecture
 import HadalCore
 import HadalEngine
 import HadalFormats
+import HadalGraph
 import TestSupport
 import Testing
 @testable import HadalQuantization
@@ -39,7 +40,7 @@ struct ConversionTests {
             _ = try Quantizing.plan(model, .f32).write(to: "\(folder)/m.gguf", threads: 2)
             let file = try ModelFiles.open(path: "\(folder)/m.gguf")
             let (before, after) = (try Quantizing.graph(model), try Quantizing.graph(file))
-            let rotated = try RotaryOrder.changes(from: before.main, to: after.main)
+            let rotated = try RotaryOrder.changes(from: before.main, to: after.main, OpCatalogue.load())
             #expect(after.main.weights.count == before.main.weights.count)
             for weight in after.main.weights {
                 guard case .stored? = after.weights[weight.name]?.content else { continue }

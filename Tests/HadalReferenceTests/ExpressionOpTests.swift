@@ -49,6 +49,25 @@ import Testing
         return (y, xs, ws, ns)
     }
 
+    /// A contract of the user's that replaces a stock one, as those of versions before have it: without the keys that came since.
+    @Test func aReplacedContractKeepsWhatItLeavesOut() throws {
+        let directory = try KernelDirectory.stock("add")
+        let path = "\(directory.path)/add/op.json"
+        var text = try String(contentsOfFile: path, encoding: .utf8)
+        for key in ["reference", "flow"] {
+            let line = try #require(text.components(separatedBy: "\n").first { $0.hasPrefix("  \"\(key)\":") })
+            text = text.replacingOccurrences(of: "\(line)\n", with: "")
+        }
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let contract = try OpCatalogue.load(adding: [directory.path]).contract(for: "add")
+        #expect(contract.folder.hasPrefix(directory.path) && contract.flow == .sum)
+        let device = try ReferenceBackend().open(device: 0, options: ["kernels": .string(directory.path)], log: .silent)
+        let fixture = try #require(OpFixture.all.first { $0.op == "add" })
+        let trial = try fixture.trial(OpCatalogue.load(adding: [directory.path]))
+        let outcome = try trial.run(on: device)
+        #expect(trial.numbers(outcome)[0].map { Float($0) } == fixture.outputs[0].data.map { Float($0) })
+    }
+
     private static func step(_ executable: any Executable, _ inputs: [UnsafeMutableRawBufferPointer], _ output: UnsafeMutableRawBufferPointer, tokens: Int) throws {
         let bindings = (inputs + [output]).map { hadal_binding(buffer: nil, host: $0.baseAddress, offset: 0, bytes: UInt64($0.count)) }
         var step = hadal_step()

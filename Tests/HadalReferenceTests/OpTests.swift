@@ -28,9 +28,12 @@ struct OpTests {
         }
     }
 
-    @Test("Every op has a case")
+    @Test("Every op that no expression defines has a case")
     func complete() {
-        #expect(Set(OpFixture.all.map(\.op)) == Set(catalogue.contracts.keys))
+        let cases = Set(OpFixture.all.map(\.op)), ops = Set(catalogue.contracts.keys)
+        let isImplemented = ops.filter { if case .expressions? = catalogue.contracts[$0]?.reference { false } else { true } }
+        #expect(cases.isSuperset(of: isImplemented) && cases.isSubset(of: ops))
+        #expect(isImplemented.count < ops.count)
     }
 
     private func fixture(_ op: String, _ label: String) throws -> OpFixture {

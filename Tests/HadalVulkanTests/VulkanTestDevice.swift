@@ -41,8 +41,8 @@ enum VulkanTestDevice {
 
     /// A copy of the shared files in a directory of op folders.
     static func copySharedFiles(to directory: String) throws {
-        let folder = try catalogue.get().contract(for: "add").folder
-        try FileManager.default.copyItem(atPath: "\(folder)/../glsl", toPath: "\(directory)/glsl")
+        let kernels = try catalogue.get().contract(for: "add").kernelDirectory
+        try FileManager.default.copyItem(atPath: "\(kernels)/glsl", toPath: "\(directory)/glsl")
     }
 
     static func edit(_ path: String, _ change: (inout String) -> Void) throws {

@@ -21,7 +21,7 @@ public final class KernelDirectory: @unchecked Sendable {
     /// A directory with a folder of the repository's own kernels.
     public static func stock(_ op: String) throws -> KernelDirectory {
         let directory = try KernelDirectory()
-        try FileManager.default.copyItem(atPath: "\(Fixtures.repository)/kernels/\(op)", toPath: "\(directory.path)/\(op)")
+        try FileManager.default.copyItem(atPath: "\(Fixtures.repository)/kernels/ops/\(op)", toPath: "\(directory.path)/\(op)")
         return directory
     }
 

@@ -1,5 +1,5 @@
 /*
- * The C kernel ABI: what a kernels/<op>/cpu.c is given and what it must provide. docs/kernels.md explains it.
+ * The C kernel ABI: what an op's cpu.c is given and what it must provide. docs/kernels.md explains it.
  *
  * A kernel is a pure function of its arguments. It has no globals, allocates nothing, and calls nothing beyond memcpy, memset and the
  * mathematics library, so that the same source can be compiled into the CPU plugin or into a shared object at run time.
@@ -93,41 +93,8 @@ typedef struct hadal_kernel {
 /* The strongest instruction set that this processor and system can run. */
 uint32_t hadal_isa_available(void);
 
-/* The kernels of this build. */
-const hadal_kernel *hadal_kernel_activation(void);
-const hadal_kernel *hadal_kernel_add(void);
-const hadal_kernel *hadal_kernel_attention(void);
-const hadal_kernel *hadal_kernel_attention_append(void); /* writes the step's keys and values to the cache */
-const hadal_kernel *hadal_kernel_clamp(void);
-const hadal_kernel *hadal_kernel_concat(void);
-const hadal_kernel *hadal_kernel_embedding(void);
-const hadal_kernel *hadal_kernel_experts_down(void);
-const hadal_kernel *hadal_kernel_experts_gate(void);     /* gate, up and activation */
-const hadal_kernel *hadal_kernel_experts_gather(void);   /* tokens in the order of their experts */
-const hadal_kernel *hadal_kernel_experts_quantise(void);
-const hadal_kernel *hadal_kernel_gather_rows(void);
-const hadal_kernel *hadal_kernel_glu(void);
-const hadal_kernel *hadal_kernel_indexer(void);          /* brings together what several threads chose */
-const hadal_kernel *hadal_kernel_indexer_append(void);   /* writes the step's keys to the cache */
-const hadal_kernel *hadal_kernel_indexer_score(void);    /* chooses, or prepares the choice */
-const hadal_kernel *hadal_kernel_latent_attention(void);
-const hadal_kernel *hadal_kernel_latent_attention_append(void); /* writes the step's latents and rotary keys to the cache */
-const hadal_kernel *hadal_kernel_latent_attention_pack(void);   /* stored blocks of kv_b to float16 */
-const hadal_kernel *hadal_kernel_layer_norm(void);
-const hadal_kernel *hadal_kernel_linear(void);
-const hadal_kernel *hadal_kernel_linear_gate(void);      /* two linears and the glu of their results */
-const hadal_kernel *hadal_kernel_linear_pack(void);      /* stored blocks to a packed weight */
-const hadal_kernel *hadal_kernel_linear_quantise(void);  /* float rows to 8-bit rows */
-const hadal_kernel *hadal_kernel_linear_quantise_norm(void); /* the same after rms_norm */
-const hadal_kernel *hadal_kernel_mul(void);
-const hadal_kernel *hadal_kernel_rms_norm(void);
-const hadal_kernel *hadal_kernel_rope(void);
-const hadal_kernel *hadal_kernel_rope_table(void);       /* cos and sin of every token's angles */
-const hadal_kernel *hadal_kernel_router(void);           /* chooses by logits */
-const hadal_kernel *hadal_kernel_router_logits(void);
-const hadal_kernel *hadal_kernel_scale(void);
-const hadal_kernel *hadal_kernel_softcap(void);
-const hadal_kernel *hadal_kernel_split(void);
+/* The kernels that are linked into this program or library, in no particular order. */
+const hadal_kernel *const *hadal_stock_kernels(uint64_t *count);
 
 /* ---- for kernel sources ---------------------------------------------------------------------------------------- */
 
@@ -155,11 +122,20 @@ const hadal_kernel *hadal_kernel_split(void);
 #else
 #define HADAL_VARIANTS(name) {name##_baseline, 0, 0, 0, 0}
 #endif
-/* After the passes: exports the kernel. */
+/* Lists a pointer to a kernel among those of the program or library: hadal_stock_kernels goes through this section. */
+#if defined(__APPLE__)
+#define HADAL_LISTED __attribute__((section("__DATA,hadal_kernels"), used))
+#elif __has_attribute(retain)
+#define HADAL_LISTED __attribute__((section("hadal_kernels"), used, retain)) /* linkers that drop unused sections keep it */
+#else
+#define HADAL_LISTED __attribute__((section("hadal_kernels"), used))
+#endif
+/* After the passes: exports the kernel, and lists it. */
 #define HADAL_EXPORT_KERNEL(name, scratch)                                                                                     \
     HADAL_EXPORT const hadal_kernel *hadal_kernel_##name(void) {                                                               \
         static const hadal_kernel kernel = {sizeof(hadal_kernel), HADAL_KERNEL_ABI_VERSION, #name, scratch,                    \
                                             HADAL_VARIANTS(name)};                                                             \
+        static const hadal_kernel *const listed HADAL_LISTED = &kernel;                                                        \
         return &kernel;                                                                                                        \
     }
 

@@ -13,10 +13,10 @@ extension Lowering {
             dtype: DType.f32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router_logits", of: "router"), inputs: [x, weight, try operand(node, 2)], outputs: [logits], node: index))
+                kernel: try kernel("router_logits", of: Op.router), inputs: [x, weight, try operand(node, 2)], outputs: [logits], node: index))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router"), inputs: [logits, try operand(node, 3)],
+                kernel: try kernel(Op.router), inputs: [logits, try operand(node, 3)],
                 outputs: [try result(node.outputs[0]), try result(node.outputs[1])], attributes: try store.device.attributes(of: node),
                 node: index))
     }
@@ -43,13 +43,13 @@ extension Lowering {
         }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("experts_gather", of: "experts"), inputs: [indices, plain, packed], outputs: [starts, order] + ordered, node: index))
+                kernel: try kernel("experts_gather", of: Op.experts), inputs: [indices, plain, packed], outputs: [starts, order] + ordered, node: index))
 
         let streamed = try stream(index, node, experts: experts)
         let hidden = try row(of: inner * 4, columns: inner, times: choices, like: x, DType.f32)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("experts_gate", of: "experts"),
+                kernel: try kernel("experts_gate", of: Op.experts),
                 inputs: [starts] + ordered
                     + [gate, up, try operand(node, 6), try operand(node, 7), try scales(node, 3), try scales(node, 4), streamed.table]
                     + streamed.guess,
@@ -61,12 +61,12 @@ extension Lowering {
         if down.packing != 0 {
             input = try row(of: precision.stride(columns: inner), columns: inner, times: choices, like: x, DType.i8)
             plan.append(
-                PlannedInstruction(kernel: try kernel("experts_quantise", of: "experts"), inputs: [starts, hidden, streamed.table], outputs: [input],
+                PlannedInstruction(kernel: try kernel("experts_quantise", of: Op.experts), inputs: [starts, hidden, streamed.table], outputs: [input],
                     attributes: [precision.attribute], node: index, stream: streamed.stream))
         }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("experts_down", of: "experts"),
+                kernel: try kernel("experts_down", of: Op.experts),
                 inputs: [starts, order, weights, input, down, try operand(node, 8), try scales(node, 5), streamed.table],
                 outputs: [try result(node.outputs[0])], attributes: scaleBlock(node, 5) + streamed.offsets[2...], node: index,
                 stream: streamed.stream))
@@ -111,21 +111,21 @@ extension Lowering {
     }
 
     private func nextExperts(after index: Int) -> Int? {
-        graph.nodes.indices[(index + 1)...].first { graph.nodes[$0].op == "experts" && isStreamed(graph.nodes[$0]) }
+        graph.nodes.indices[(index + 1)...].first { graph.nodes[$0].op == Op.experts && isStreamed(graph.nodes[$0]) }
     }
 
     /// Applies the router of another experts node to this node's rows: what it chooses is a guess at what it will choose once its own
     /// rows are known, because a layer adds little to what passes through it. Returns the choices, or nil where the graph has another form.
     private mutating func lowerGuess(_ index: Int, _ node: Graph.Node, _ following: Int) throws -> PlannedTensor? {
         let next = graph.nodes[following]
-        guard let router = producer(of: next.inputs[1]), graph.nodes[router].op == "router", router > index,
+        guard let router = producer(of: next.inputs[1]), graph.nodes[router].op == Op.router, router > index,
             case .weight(let weight) = graph.nodes[router].inputs[1]
         else { return nil }
         var x = try operand(node, 0)
         guard graph.weights[weight].dims.count == 2, graph.weights[weight].dims[1] == x.columns, case .slot = x.home else { return nil }
         // Seen through the other layer's own norm, where both norms read the same kind of row.
         if let ours = producer(of: node.inputs[0]), let theirs = producer(of: graph.nodes[router].inputs[0]),
-            graph.nodes[ours].op == "rms_norm", graph.nodes[theirs].op == "rms_norm", theirs > index,
+            graph.nodes[ours].op == Op.rmsNorm, graph.nodes[theirs].op == Op.rmsNorm, theirs > index,
             case .value = graph.nodes[ours].inputs[0]
         {
             let before = try operand(graph.nodes[ours], 0)
@@ -135,7 +135,7 @@ extension Lowering {
                 let inputs = try [before] + graph.nodes[theirs].inputs.indices.dropFirst().map { try operand(graph.nodes[theirs], $0) }
                 plan.append(
                     PlannedInstruction(
-                        kernel: try kernel("rms_norm"), inputs: inputs, outputs: [normed],
+                        kernel: try kernel(Op.rmsNorm), inputs: inputs, outputs: [normed],
                         attributes: try store.device.attributes(of: graph.nodes[theirs]), node: index))
                 x = normed
             }
@@ -160,10 +160,10 @@ extension Lowering {
         let logits = try made(experts, .f32), indices = try made(top, .i32), weights = try made(top, .f32)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router_logits", of: "router"), inputs: [x, matrix, try operand(router, 2)], outputs: [logits], node: node))
+                kernel: try kernel("router_logits", of: Op.router), inputs: [x, matrix, try operand(router, 2)], outputs: [logits], node: node))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router"), inputs: [logits, try operand(router, 3)], outputs: [indices, weights],
+                kernel: try kernel(Op.router), inputs: [logits, try operand(router, 3)], outputs: [indices, weights],
                 attributes: try store.device.attributes(of: router), node: node))
         return indices
     }

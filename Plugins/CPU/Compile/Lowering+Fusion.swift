@@ -16,13 +16,15 @@ extension Lowering {
 
     // MARK: Residual
 
-    /// The `add` that is all that reads a linear's result, with its other operand, when that exists already.
+    private func flow(of node: Graph.Node) -> OpContract.Flow? { try? store.device.kernels.contract(of: node.op).flow }
+
+    /// The sum that is all that reads a linear's result, with its other operand, when that exists already.
     func residual(after index: Int, _ node: Graph.Node) -> (node: Int, value: Int)? {
         let y = node.outputs[0]
-        guard fuses("add"), graph.values.indices.contains(y), uses[y] == 1, !isOutput[y] else { return nil }
+        guard graph.values.indices.contains(y), uses[y] == 1, !isOutput[y] else { return nil }
         for next in following(index) where graph.nodes[next].inputs.contains(.value(y)) {
             let add = graph.nodes[next]
-            guard add.op == "add", add.inputs.count == 2 else { return nil }
+            guard flow(of: add) == .sum, add.inputs.count == 2, fuses(add.op) else { return nil }
             let other = add.inputs[0] == .value(y) ? add.inputs[1] : add.inputs[0]
             guard case .value(let value) = other, value != y, graph.values.indices.contains(value), isMade(value) else { return nil }
             return (next, value)
@@ -44,8 +46,8 @@ extension Lowering {
     /// - Returns: whether they are planned now.
     mutating func lowerGate(_ index: Int, _ node: Graph.Node) throws -> Bool {
         let y = node.outputs[0]
-        guard fuses("glu", "linear"), let glu = following(index).first(where: { graph.nodes[$0].inputs.contains(.value(y)) }),
-            graph.nodes[glu].op == "glu", graph.nodes[glu].inputs.count == 2
+        guard fuses(Op.glu, Op.linear), let glu = following(index).first(where: { graph.nodes[$0].inputs.contains(.value(y)) }),
+            graph.nodes[glu].op == Op.glu, graph.nodes[glu].inputs.count == 2
         else { return false }
         var pair: [Int] = []
         for case .value(let value) in graph.nodes[glu].inputs where graph.values.indices.contains(value) && uses[value] == 1 && !isOutput[value] {
@@ -54,14 +56,15 @@ extension Lowering {
         }
         guard pair.count == 2, pair[0] != pair[1], pair.contains(index) else { return false }
         let (gate, up) = (graph.nodes[pair[0]], graph.nodes[pair[1]])
-        guard [gate, up].allSatisfy({ $0.op == "linear" && $0.inputs[0] == node.inputs[0] }) else { return false }
+        guard [gate, up].allSatisfy({ $0.op == Op.linear && $0.inputs[0] == node.inputs[0] }) else { return false }
         let weights = [try matrix(gate, 1), try matrix(up, 1)]
         guard weights.allSatisfy({ $0.packing != 0 }), weights[0].rows == weights[1].rows, precision(of: gate) == precision(of: up) else { return false }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_gate", of: "linear"),
+                kernel: try kernel("linear_gate", of: Op.linear),
                 inputs: [try quantise(node, precision(of: node), for: index)] + weights + [try operand(gate, 2), try operand(up, 2)],
-                outputs: [try result(graph.nodes[glu].outputs[0])], attributes: try store.device.attributes(of: graph.nodes[glu]), node: index))
+                outputs: [try result(graph.nodes[glu].outputs[0])], attributes: try store.device.attributes(of: graph.nodes[glu]), node: index,
+                prefetchesWeights: true))
         done.formUnion(pair + [glu])
         return true
     }
@@ -73,17 +76,17 @@ extension Lowering {
     /// - Returns: whether it is planned now.
     mutating func lowerQuantisedNorm(_ index: Int, _ node: Graph.Node) throws -> Bool {
         let y = node.outputs[0]
-        guard fuses("rms_norm", "linear"), node.int("groups") == 1, graph.values.indices.contains(y), !isOutput[y], uses[y] > 0 else { return false }
+        guard fuses(Op.rmsNorm, Op.linear), node.int("groups") == 1, graph.values.indices.contains(y), !isOutput[y], uses[y] > 0 else { return false }
         let readers = following(index).filter { graph.nodes[$0].inputs.contains(.value(y)) }.map { graph.nodes[$0] }
         guard readers.count == uses[y] else { return false }
         let wanted = precision(of: readers[0])
         for reader in readers {
-            guard reader.op == "linear", reader.inputs[0] == .value(y), try matrix(reader, 1).packing != 0, precision(of: reader) == wanted else { return false }
+            guard reader.op == Op.linear, reader.inputs[0] == .value(y), try matrix(reader, 1).packing != 0, precision(of: reader) == wanted else { return false }
         }
         let x = try operand(node, 0), q = try quantisedRows(like: x, wanted)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_quantise_norm", of: "linear"), inputs: [x, try operand(node, 1)], outputs: [q],
+                kernel: try kernel("linear_quantise_norm", of: Op.linear), inputs: [x, try operand(node, 1)], outputs: [q],
                 attributes: [wanted.attribute, hadal_kernel_attribute(node.float("eps"))], node: index))
         quantised[QuantisedValue(value: y, precision: wanted)] = q
         return true

@@ -6,14 +6,8 @@ import HadalGraph
 /// The choice of cached tokens that attention is to see.
 extension Lowering {
     mutating func lowerIndexer(_ index: Int, _ node: Graph.Node) throws {
-        guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "indexer requires one cache")
-        }
+        try lowerAppend(index, node, store.device.kernels.contract(of: node.op), [operand(node, 1)])
         let attributes = try store.device.attributes(of: node), selection = try result(node.outputs[0])
-        plan.append(
-            PlannedInstruction(
-                kernel: try kernel("indexer_append", of: "indexer"), inputs: [try operand(node, 1)], outputs: [], states: node.states, writesStates: true,
-                node: index))
         // What each part of a query's keys keeps: scores, then tokens. There are several parts only where there are few queries.
         let (stride, overflow) = selection.columns.multipliedReportingOverflow(by: 8)
         guard !overflow else { throw HadalError(.limitExceeded, "an indexer chooses the top \(selection.columns)") }
@@ -23,10 +17,10 @@ extension Lowering {
             dtype: DType.i32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("indexer_score", of: "indexer"), inputs: [try operand(node, 0), try operand(node, 2)], outputs: [selection, parts],
+                kernel: try kernel("indexer_score", of: Op.indexer), inputs: [try operand(node, 0), try operand(node, 2)], outputs: [selection, parts],
                 states: node.states, attributes: attributes, node: index))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("indexer"), inputs: [parts], outputs: [selection], attributes: attributes, node: index))
+                kernel: try kernel(Op.indexer), inputs: [parts], outputs: [selection], attributes: attributes, node: index))
     }
 }

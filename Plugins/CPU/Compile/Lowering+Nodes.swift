@@ -9,31 +9,43 @@ extension Lowering {
     mutating func lower(_ index: Int) throws {
         let node = graph.nodes[index]
         switch node.op {
-        case "linear": if try !lowerGate(index, node) { try lowerLinear(index, node) }
-        case "rms_norm": if try !lowerQuantisedNorm(index, node) { try lowerPlainly(index, node) }
-        case "rope": try lowerRope(index, node)
-        case "attention": try lowerAttention(index, node)
-        case "latent_attention": try lowerLatentAttention(index, node)
-        case "indexer": try lowerIndexer(index, node)
-        case "router": try lowerRouter(index, node)
-        case "experts": try lowerExperts(index, node)
-        case "embedding":
-            let inputs = [try operand(node, 0), try matrix(node, 1)]
-            plan.append(
-                PlannedInstruction(kernel: try kernel("embedding"), inputs: inputs, outputs: [try result(node.outputs[0])], node: index))
+        case Op.linear: if try !lowerGate(index, node) { try lowerLinear(index, node) }
+        case Op.rmsNorm: if try !lowerQuantisedNorm(index, node) { try lowerPlainly(index, node) }
+        case Op.rope: try lowerRope(index, node)
+        case Op.latentAttention: try lowerLatentAttention(index, node)
+        case Op.indexer: try lowerIndexer(index, node)
+        case Op.router: try lowerRouter(index, node)
+        case Op.experts: try lowerExperts(index, node)
         default: try lowerPlainly(index, node)
         }
     }
 
-    /// An op that is one call of one kernel, which bears its name: all of its operands are rows of float32 or int32.
+    /// An op that is one call of the kernel with its name, or two, where the contract has inputs appended to its caches first. Operands are as the contract
+    /// says: matrices in their layout, the rest rows of float32 or int32.
     mutating func lowerPlainly(_ index: Int, _ node: Graph.Node) throws {
-        let kernel = try kernel(node.op)
-        let inputs = try node.inputs.indices.map { try plainOperand(node, $0) }
+        let contract = try store.device.kernels.contract(of: node.op)
+        let matrices = contract.matrixInputs, all = node.inputs.indices
+        let appended = contract.inputs.indices.filter { contract.cpu.append.contains(contract.inputs[$0].name) }
+        func operands(_ indices: [Int]) throws -> [PlannedTensor] {
+            try indices.map { try matrices.contains($0) ? matrix(node, $0) : plainOperand(node, $0) }
+        }
+        if !appended.isEmpty { try lowerAppend(index, node, contract, operands(appended)) }
         let outputs = try node.outputs.map { try result($0) }
         plan.append(
             PlannedInstruction(
-                kernel: kernel, inputs: inputs, outputs: outputs, states: node.states, writesStates: !node.states.isEmpty,
-                attributes: try store.device.attributes(of: node), node: index))
+                kernel: try kernel(node.op), inputs: try operands(all.filter { !appended.contains($0) }), outputs: outputs, states: node.states,
+                writesStates: !node.states.isEmpty && appended.isEmpty, attributes: try store.device.attributes(of: node), node: index))
+    }
+
+    /// The call that writes a step's rows to the caches of an op.
+    mutating func lowerAppend(_ index: Int, _ node: Graph.Node, _ contract: OpContract, _ inputs: [PlannedTensor]) throws {
+        guard node.states.count == contract.states.count, node.states.allSatisfy(graph.states.indices.contains) else {
+            throw HadalError(.invalidArgument, "\(node.op) requires \(contract.states.count) caches (\(contract.states.map(\.name).joined(separator: ", ")))")
+        }
+        plan.append(
+            PlannedInstruction(
+                kernel: try kernel(OpContract.appendKernel(of: node.op), of: node.op), inputs: inputs, outputs: [], states: node.states,
+                writesStates: true, node: index))
     }
 
     /// A kernel of an op, which has its name unless another is given.
@@ -51,12 +63,12 @@ extension Lowering {
         if let fused { done.insert(fused.node) }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear"),
+                kernel: try kernel(Op.linear),
                 inputs: [
                     x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent, try scales(node, 1),
                 ],
                 outputs: [y], attributes: scaleBlock(node, 1) + [hadal_kernel_attribute(store.roundsActivations ? 1 : 0)],
-                node: fused?.node ?? index))
+                node: fused?.node ?? index, prefetchesWeights: true))
     }
 
     /// The host reads what a head gives.
@@ -82,7 +94,7 @@ extension Lowering {
         let x = try tensor(of: value), q = try quantisedRows(like: x, precision)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_quantise", of: "linear"), inputs: [x], outputs: [q], attributes: [precision.attribute], node: index))
+                kernel: try kernel("linear_quantise", of: Op.linear), inputs: [x], outputs: [q], attributes: [precision.attribute], node: index))
         quantised[key] = q
         return q
     }
@@ -105,7 +117,7 @@ extension Lowering {
         let table = try ropeTable(index, node, positions: positions, weight: weight)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("rope"), inputs: [try operand(node, 0), table], outputs: [try result(node.outputs[0])],
+                kernel: try kernel(Op.rope), inputs: [try operand(node, 0), table], outputs: [try result(node.outputs[0])],
                 attributes: try store.device.attributes(of: node), node: index))
     }
 
@@ -122,7 +134,7 @@ extension Lowering {
             dtype: DType.f32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("rope_table", of: "rope"), inputs: [tokens, frequencies], outputs: [table],
+                kernel: try kernel("rope_table", of: Op.rope), inputs: [tokens, frequencies], outputs: [table],
                 attributes: [hadal_kernel_attribute(scale), hadal_kernel_attribute(limit)], node: index))
         tables.append((positions, weight, scale, limit, table))
         return table
@@ -139,31 +151,11 @@ extension Lowering {
 
     // MARK: Attention
 
-    private mutating func lowerAttention(_ index: Int, _ node: Graph.Node) throws {
-        guard node.states.count == 2, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "attention requires a key and a value cache")
-        }
-        plan.append(
-            PlannedInstruction(
-                kernel: try kernel("attention_append", of: "attention"), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
-                states: node.states, writesStates: true, node: index))
-        plan.append(
-            PlannedInstruction(
-                kernel: try kernel("attention"), inputs: [try operand(node, 0), try operand(node, 3)],
-                outputs: [try result(node.outputs[0])], states: node.states, attributes: try store.device.attributes(of: node), node: index))
-    }
-
     private mutating func lowerLatentAttention(_ index: Int, _ node: Graph.Node) throws {
-        guard node.states.count == 1, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "latent_attention requires one cache")
-        }
+        try lowerAppend(index, node, store.device.kernels.contract(of: node.op), [operand(node, 1), operand(node, 2)])
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("latent_attention_append", of: "latent_attention"), inputs: [try operand(node, 1), try operand(node, 2)], outputs: [],
-                states: node.states, writesStates: true, node: index))
-        plan.append(
-            PlannedInstruction(
-                kernel: try kernel("latent_attention"),
+                kernel: try kernel(Op.latentAttention),
                 inputs: [try operand(node, 0), try latentMatrix(node), try operand(node, 4), try scales(node, 3)],
                 outputs: [try result(node.outputs[0])], states: node.states,
                 attributes: try store.device.attributes(of: node) + scaleBlock(node, 3) + [hadal_kernel_attribute(store.latentForm.rawValue)],

@@ -63,7 +63,7 @@ struct Lowering {
             var to = from
             to.home = .output(i)
             plan.append(
-                PlannedInstruction(kernel: try kernel("split"), inputs: [from], outputs: [to], node: max(graph.nodes.count - 1, 0)))
+                PlannedInstruction(kernel: try kernel(Op.split), inputs: [from], outputs: [to], node: max(graph.nodes.count - 1, 0)))
         }
     }
 

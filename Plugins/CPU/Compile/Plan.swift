@@ -39,6 +39,8 @@ struct PlannedInstruction {
     /// In the order of the attributes' names.
     var attributes: [hadal_kernel_attribute] = []
     var node: Int
+    /// Whether the packed weights that it reads are known before it runs, so that they may be prefetched.
+    var prefetchesWeights = false
     /// Runs this instruction together with its neighbours of the same stream.
     var stream: ExpertStream?
 }

@@ -187,7 +187,7 @@ final class Program: @unchecked Sendable {
         for (index, planned) in plan.enumerated() {
             if barriers[index], prefetches.last?.value.isEmpty != true { prefetches.append((index, [])) }
             // Which expert is read is not known yet.
-            guard !prefetches.isEmpty, String(cString: planned.kernel.pointee.name).hasPrefix("linear") else { continue }
+            guard !prefetches.isEmpty, planned.prefetchesWeights else { continue }
             for tensor in planned.inputs where tensor.packing != 0 {
                 guard case .constant(let pointer) = tensor.home, case .fixed(let rows) = tensor.rows else { continue }
                 let bytes = Int(hadal_packed_group_bytes(tensor.packing & 255, Int64(tensor.columns)))

@@ -45,11 +45,11 @@ final class WeightStore {
         self.device = device
         var packed: Set<Identity> = [], loose: [Identity: Int] = [:], order: [Int] = []
         for node in segment.graph.nodes {
-            let (matrices, packs) = Self.matrices(of: node.op)
-            for input in matrices where input < node.inputs.count {
+            let contract = try device.kernels.contract(of: node.op)
+            for input in contract.matrixInputs where input < node.inputs.count {
                 guard case .weight(let index) = node.inputs[input], !Self.isStreamed(index, segment, device) else { continue }
                 let identity = try Self.identity(index, segment)
-                if packs, Self.packing(of: segment.graph.weights[index], device) != 0 {
+                if contract.cpu.packed.contains(contract.inputs[input].name), Self.packing(of: segment.graph.weights[index], device) != 0 {
                     if packed.insert(identity).inserted { order.append(index) }
                 } else {
                     loose[identity] = segment.graph.weights[index].bytes
@@ -69,17 +69,6 @@ final class WeightStore {
     func takeExpertLayers() -> [Int] {
         defer { expertLayers = [] }
         return expertLayers
-    }
-
-    /// Inputs that a kernel reads as matrices, and whether it takes them packed.
-    private static func matrices(of op: String) -> (inputs: ClosedRange<Int>, packs: Bool) {
-        switch op {
-        case "linear": (1...1, true)
-        case "experts": (3...5, true)
-        case "embedding", "router": (1...1, false)
-        case "latent_attention": (3...3, false)
-        default: (Int.max - 1...Int.max - 1, false)
-        }
     }
 
     static func packing(of weight: Graph.Weight, _ device: CPUDevice) -> UInt32 {
@@ -207,7 +196,7 @@ final class WeightStore {
         target.home = .constant(pointer)
         target.stride = weight.dims[1] * 2
         target.dtype = DType.f16.rawValue
-        try run([PlannedInstruction(kernel: try device.kernels.kernel("latent_attention_pack", of: "latent_attention"), inputs: [stored], outputs: [target], node: 0)])
+        try run([PlannedInstruction(kernel: try device.kernels.kernel("latent_attention_pack", of: Op.latentAttention), inputs: [stored], outputs: [target], node: 0)])
         converted[index] = pointer
         return pointer
     }

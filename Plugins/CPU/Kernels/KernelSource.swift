@@ -1,4 +1,5 @@
 import HadalCore
+import HadalKernelFiles
 
 /// A kernel's source with everything that it includes from kernel directories, read at one time: what is hashed is what is compiled.
 struct KernelSource: Sendable, Equatable {
@@ -11,7 +12,8 @@ struct KernelSource: Sendable, Equatable {
     }
 
     let op: String
-    /// Directories that files were taken from: the source's own, the installation's, that of the plugin header.
+    /// Directories that files were taken from: the one that the op's folder lies in, the kernel directory, the installation's, that of the plugin
+    /// header.
     let roots: [String]
     /// The source itself first, then what it includes, in the order in which that was found.
     let files: [File]
@@ -25,15 +27,16 @@ struct KernelSource: Sendable, Equatable {
     var path: String { "\(roots[0])/\(op)/\(Self.fileName)" }
 
     /// Whether `directory` has a C source of `op`.
-    static func exists(op: String, in directory: String) -> Bool { WholeFile.exists("\(directory)/\(op)/\(fileName)") }
+    static func exists(op: String, in directory: String) -> Bool { KernelFolder.folder(of: op, in: directory, holding: fileName) != nil }
 
     /// - Throws: `notFound` when there is no source; when a file that it includes cannot be followed.
     init(op: String, in directory: String) throws {
-        var roots = [directory]
-        for root in [StockFolders.kernels, StockFolders.pluginHeader].compactMap({ $0 }) where !roots.contains(root) { roots.append(root) }
+        let folder = KernelFolder.folder(of: op, in: directory, holding: Self.fileName) ?? "\(directory)/\(op)"
+        var roots = [String(folder.dropLast(op.count + 1))]
+        for root in [directory, StockFolders.kernels, StockFolders.pluginHeader].compactMap({ $0 }) where !roots.contains(root) { roots.append(root) }
         var reader = Reader(roots: roots)
-        guard let first = WholeFile.read("\(directory)/\(op)/\(Self.fileName)", limit: Self.largest) else {
-            throw HadalError(.notFound, "there is no C source of op '\(op)', or it cannot be read", at: Place("\(directory)/\(op)/\(Self.fileName)"))
+        guard let first = WholeFile.read("\(folder)/\(Self.fileName)", limit: Self.largest) else {
+            throw HadalError(.notFound, "there is no C source of op '\(op)', or it cannot be read", at: Place("\(folder)/\(Self.fileName)"))
         }
         try reader.add(File(root: 0, path: "\(op)/\(Self.fileName)", bytes: first))
         self.op = op

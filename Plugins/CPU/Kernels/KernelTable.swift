@@ -2,6 +2,7 @@ import CHadalKernels
 import Foundation
 import HadalCore
 import HadalGraph
+import HadalKernelFiles
 
 /// The kernels and contracts that a device uses: the user's where there are any, else those of this build.
 ///
@@ -42,7 +43,7 @@ final class KernelTable {
         self.configuration = configuration
         self.isa = isa
         self.log = log
-        stock = try StockContracts.catalogue.get()
+        stock = try OpCatalogue.installed()
         // Read before anybody edits them.
         _ = StockKernels.sources
         var contracts = stock
@@ -67,7 +68,7 @@ final class KernelTable {
         if let user, compiler == nil { return missingCompiler(for: user) }
         if StockKernels.byOp[op] != nil {
             // What surrounds the stock kernel, or the calls of an op that is several kernels, is written for the stock contract.
-            guard let own = stock.contracts[op], user == nil || Self.isSeveral(op), !contract.hasSameInterface(as: own) else { return nil }
+            guard let own = stock.contracts[op], user == nil || Self.isSeveral(own), !contract.hasSameInterface(as: own) else { return nil }
             return user == nil
                 ? "\(contract.folder) gives the op other operands or attributes than the kernel of this build has, and no \(KernelSource.fileName)"
                 : "\(contract.folder) gives the op other operands or attributes than the calls of its kernels are made for"
@@ -79,7 +80,7 @@ final class KernelTable {
     }
 
     /// Whether the op is lowered in a way of its own, rather than to one call with its operands as they are.
-    private static func isSeveral(_ op: String) -> Bool { StockKernels.byOp[op].map { $0.count > 1 } ?? false || op == "embedding" }
+    private static func isSeveral(_ contract: OpContract) -> Bool { StockKernels.byOp[contract.name].map { $0.count > 1 } ?? false || contract.cpu != .init() }
 
     /// One of an op's kernels, compiled if it has to be.
     func kernel(_ name: String, of op: String) throws -> Kernel {
@@ -99,8 +100,8 @@ final class KernelTable {
     ///   attributes.
     /// - Throws: when there is no source, it does not compile, or it cannot be used.
     func kernels(of op: String, in directory: String, for contract: OpContract) throws -> [String: Kernel] {
-        let path = "\(directory)/\(op)/op.json"
-        if WholeFile.exists(path) {
+        if let folder = KernelFolder.folder(of: op, in: directory, holding: "op.json") {
+            let path = "\(folder)/op.json"
             let own = try OpContract(contentsOf: path)
             guard own.hasSameInterface(as: contract) else {
                 throw HadalError(
@@ -145,7 +146,8 @@ final class KernelTable {
 
     private func load(_ source: KernelSource) throws -> KernelLibrary {
         guard let compiler = try compiler ?? CCompiler.find(configuration.compiler) else { throw HadalError(.unsupported, missingCompiler(for: source)) }
-        let names = StockKernels.byOp[source.op].map { $0.keys.sorted() } ?? [source.op]
+        let appends = contracts.contracts[source.op]?.cpu.append.isEmpty == false
+        let names = StockKernels.byOp[source.op].map { $0.keys.sorted() } ?? [source.op] + (appends ? [OpContract.appendKernel(of: source.op)] : [])
         return try KernelLibrary.load(source, names: names, isa: isa, compiler, cache, log: log)
     }
 

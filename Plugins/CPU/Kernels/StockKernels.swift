@@ -1,46 +1,36 @@
 import CHadalKernels
 import Foundation
 import HadalCore
+import HadalGraph
 import HadalKernelFiles
 
 /// The kernels that are built into this backend, and the sources that they were built from.
 enum StockKernels {
     typealias Kernel = UnsafePointer<hadal_kernel>
 
-    /// Each op's kernels by name: what `hadal_kernel_<name>` gives.
-    nonisolated(unsafe) static let byOp: [String: [String: Kernel]] = [
-        "activation": ["activation": hadal_kernel_activation()],
-        "add": ["add": hadal_kernel_add()],
-        "attention": ["attention": hadal_kernel_attention(), "attention_append": hadal_kernel_attention_append()],
-        "clamp": ["clamp": hadal_kernel_clamp()],
-        "concat": ["concat": hadal_kernel_concat()],
-        "embedding": ["embedding": hadal_kernel_embedding()],
-        "experts": [
-            "experts_down": hadal_kernel_experts_down(), "experts_gate": hadal_kernel_experts_gate(),
-            "experts_gather": hadal_kernel_experts_gather(), "experts_quantise": hadal_kernel_experts_quantise(),
-        ],
-        "gather_rows": ["gather_rows": hadal_kernel_gather_rows()],
-        "glu": ["glu": hadal_kernel_glu()],
-        "indexer": [
-            "indexer": hadal_kernel_indexer(), "indexer_append": hadal_kernel_indexer_append(), "indexer_score": hadal_kernel_indexer_score(),
-        ],
-        "latent_attention": [
-            "latent_attention": hadal_kernel_latent_attention(), "latent_attention_append": hadal_kernel_latent_attention_append(),
-            "latent_attention_pack": hadal_kernel_latent_attention_pack(),
-        ],
-        "layer_norm": ["layer_norm": hadal_kernel_layer_norm()],
-        "linear": [
-            "linear": hadal_kernel_linear(), "linear_gate": hadal_kernel_linear_gate(), "linear_pack": hadal_kernel_linear_pack(),
-            "linear_quantise": hadal_kernel_linear_quantise(), "linear_quantise_norm": hadal_kernel_linear_quantise_norm(),
-        ],
-        "mul": ["mul": hadal_kernel_mul()],
-        "rms_norm": ["rms_norm": hadal_kernel_rms_norm()],
-        "rope": ["rope": hadal_kernel_rope(), "rope_table": hadal_kernel_rope_table()],
-        "router": ["router": hadal_kernel_router(), "router_logits": hadal_kernel_router_logits()],
-        "scale": ["scale": hadal_kernel_scale()],
-        "softcap": ["softcap": hadal_kernel_softcap()],
-        "split": ["split": hadal_kernel_split()],
-    ].mapValues { kernels in kernels.compactMapValues { $0 } }
+    /// Each op's kernels by name: what `hadal_kernel_<name>` gives. A kernel is of the op with its name, or of the one whose name followed by an
+    /// underscore begins it: `attention_append` is of `attention`.
+    nonisolated(unsafe) static let byOp: [String: [String: Kernel]] = {
+        var count: UInt64 = 0
+        guard let first = hadal_stock_kernels(&count), let contracts = try? OpCatalogue.installed().contracts else { return [:] }
+        var kernels: [String: [String: Kernel]] = [:]
+        for kernel in UnsafeBufferPointer(start: first, count: Int(count)) {
+            guard let kernel, let name = kernel.pointee.name.map({ String(cString: $0) }) else { continue }
+            guard let op = op(of: name, among: contracts.keys) else { continue }
+            kernels[op, default: [:]][name] = kernel
+        }
+        return kernels
+    }()
+
+    /// The longest of the ops that a kernel's name can belong to.
+    static func op(of kernel: String, among ops: some Collection<String>) -> String? {
+        var part = kernel[...]
+        while !ops.contains(String(part)) {
+            guard let end = part.lastIndex(of: "_") else { return nil }
+            part = part[..<end]
+        }
+        return String(part)
+    }
 
     /// The installation's kernel folder; nil when it is missing.
     static let folder = KernelFolder.candidates.first { FileManager.default.fileExists(atPath: $0) }

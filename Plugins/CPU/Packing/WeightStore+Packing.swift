@@ -105,7 +105,7 @@ extension WeightStore {
         guard !jobs.isEmpty else { return }
         let stored = jobs.reduce(0) { $0 + $1.storedBytes }
         let batches = PackingBatch.batches(of: jobs, limit: min(max(stored / 64, Self.batchBytes.lowerBound), Self.batchBytes.upperBound))
-        let kernel = try device.kernels.kernel("linear_pack", of: "linear")
+        let kernel = try device.kernels.kernel("linear_pack", of: Op.linear)
         let fromFiles = jobs.reduce(0) { $1.file == nil ? $0 : $0 + $1.storedBytes }
         let policy: BatchReader.CachePolicy =
             Self.isScarce(stored: fromFiles, packed: bytes) ? .never : fromFiles >= Self.largeBytes ? .keepSlow : .keep

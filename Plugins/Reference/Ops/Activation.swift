@@ -1,5 +1,6 @@
 /// An elementwise function of x.
 struct Activation: Operator {
+    static let op = "activation"
     private let function: ElementwiseFunction
 
     init(_ node: NodeView) throws {

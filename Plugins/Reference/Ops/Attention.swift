@@ -2,6 +2,7 @@ import HadalCore
 
 /// Appends this step's keys and values to the cache, then softmax(scale * q k^T) v over the cached tokens each query may see.
 struct Attention: Operator {
+    static let op = "attention"
     private let heads: Int
     private let kvHeads: Int
     private let headDim: Int

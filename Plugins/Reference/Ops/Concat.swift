@@ -1,5 +1,6 @@
 /// Joins rows end to end.
 struct Concat: Operator {
+    static let op = "concat"
     private let widths: [Int]
 
     init(_ node: NodeView) throws {

@@ -2,6 +2,7 @@ import HadalCore
 
 /// Rows of a table, one for each token id, decoded to float.
 struct Embedding: Operator {
+    static let op = "embedding"
     private let table: WeightMatrix
 
     init(_ node: NodeView) throws {

@@ -2,6 +2,7 @@ import HadalCore
 
 /// For each token, the weighted sum of the chosen experts' gated feed-forward networks.
 struct Experts: Operator {
+    static let op = "experts"
     private let gate: WeightMatrix
     private let up: WeightMatrix
     private let down: WeightMatrix

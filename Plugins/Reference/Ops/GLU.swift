@@ -1,5 +1,6 @@
 /// activation(gate) * up.
 struct GLU: Operator {
+    static let op = "glu"
     private let unit: GatedUnit
 
     init(_ node: NodeView) throws {

@@ -2,6 +2,8 @@ import HadalCore
 
 /// Picks rows of x.
 struct GatherRows: Operator {
+    static let op = "gather_rows"
+
     init(_ node: NodeView) throws {
         try node.require(try node.width(0) == node.outputWidth(), "input and output have different widths")
         try node.requireSameRows([1])

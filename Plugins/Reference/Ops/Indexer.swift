@@ -4,6 +4,7 @@ import HadalCore
 ///
 /// Scores are in double precision. The choice is written in ascending order; ties go to the lower index, and NaN is the lowest score.
 struct Indexer: Operator {
+    static let op = "indexer"
     private let heads: Int
     private let dim: Int
     private let topK: Int

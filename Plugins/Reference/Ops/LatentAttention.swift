@@ -4,6 +4,7 @@ import HadalCore
 ///
 /// The expanded form: every head's keys and values are made from the cached latents, then attended to as usual.
 struct LatentAttention: Operator {
+    static let op = "latent_attention"
     private let heads: Int
     private let nope: Int
     private let rope: Int

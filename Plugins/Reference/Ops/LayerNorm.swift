@@ -2,6 +2,7 @@
 ///
 /// Weight and bias are shared by all slices, or each slice has its own.
 struct LayerNorm: Operator {
+    static let op = "layer_norm"
     private let weight: WeightMatrix?
     private let bias: WeightMatrix?
     private let eps: Double

@@ -2,6 +2,7 @@ import HadalCore
 
 /// y = x W^T + b.
 struct Linear: Operator {
+    static let op = "linear"
     private let weight: WeightMatrix
     private let bias: WeightMatrix?
 

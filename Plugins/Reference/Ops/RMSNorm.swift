@@ -2,6 +2,7 @@
 ///
 /// The weight is shared by all slices, or each slice has its own.
 struct RMSNorm: Operator {
+    static let op = "rms_norm"
     private let weight: WeightMatrix?
     private let eps: Double
     private let slices: NormSlices

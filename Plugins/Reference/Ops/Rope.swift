@@ -6,6 +6,7 @@ import Darwin
 
 /// Rotates pairs of `rotary` dimensions of each head by position * inv_freq; the other dimensions pass through.
 struct Rope: Operator {
+    static let op = "rope"
     private enum Layout: String { case half, adjacent }
 
     private let frequencies: WeightMatrix

@@ -1,5 +1,6 @@
 /// Scores every expert for every token and picks the top_k, with their weights.
 struct Router: Operator {
+    static let op = "router"
     private enum Scoring: String { case softmax, sigmoid, sqrt_softplus, softmax_topk }
     private enum GroupScore: String { case max, top2 }
     private enum Dropped: String { case zero, negative_infinity }

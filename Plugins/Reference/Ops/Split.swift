@@ -1,5 +1,6 @@
 /// Cuts rows into consecutive slices.
 struct Split: Operator {
+    static let op = "split"
     private let sizes: [Int]
 
     init(_ node: NodeView) throws {

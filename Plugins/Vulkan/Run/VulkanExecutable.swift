@@ -95,7 +95,7 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
 
     private static func indexInputs(_ graph: Graph) -> [(input: Int, limit: Int)] {
         graph.nodes.compactMap { node in
-            guard node.op == "embedding", case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
+            guard node.op == Op.embedding, case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
                 let input = graph.inputs.firstIndex(of: value)
             else { return nil }
             return (input, graph.weights[weight].dims[0])

@@ -1,6 +1,7 @@
 import Foundation
 import HadalCore
 import HadalGraph
+import HadalKernelFiles
 
 /// Finds the kernels of ops in folders, and chooses the form of a stage that suits a device and a use.
 ///
@@ -13,6 +14,8 @@ final class Kernels {
         var threads: Int
         var parameters: [String: Int]
     }
+
+    private static let fileName = "vulkan.comp"
 
     /// What the device allows kernels to use.
     let features: Set<String>
@@ -55,7 +58,7 @@ final class Kernels {
     func kernel(of op: String) throws -> Kernel {
         if let known = kernels[op] { return known }
         let contract = try catalogue.contract(for: op)
-        let folders = directories.map { "\($0)/\(op)" } + [contract.folder]
+        let folders = directories.compactMap { KernelFolder.folder(of: op, in: $0, holding: Self.fileName) } + [contract.folder]
         let kernel = try load(contract, from: folders)
         kernels[op] = kernel
         return kernel
@@ -64,9 +67,8 @@ final class Kernels {
     /// The kernel of an op in a directory of op folders, whose `op.json` may be left out.
     func kernel(of op: String, in directory: String) throws -> Kernel {
         texts = [:]
-        let folder = "\(directory)/\(op)"
-        guard FileManager.default.fileExists(atPath: "\(folder)/vulkan.comp") else {
-            throw HadalError(.notFound, "there is no kernel of '\(op)'", at: Place("\(folder)/vulkan.comp"))
+        guard let folder = KernelFolder.folder(of: op, in: directory, holding: Self.fileName) else {
+            throw HadalError(.notFound, "there is no kernel of '\(op)'", at: Place("\(directory)/\(op)/\(Self.fileName)"))
         }
         let contract = FileManager.default.fileExists(atPath: "\(folder)/op.json") ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
         guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: Place("\(folder)/op.json")) }
@@ -78,8 +80,8 @@ final class Kernels {
 
     private func load(_ contract: OpContract, from folders: [String]) throws -> Kernel {
         guard !contract.stages.isEmpty else { throw HadalError(.unsupported, "op '\(contract.name)' has no Vulkan kernel") }
-        guard let path = folders.map({ "\($0)/vulkan.comp" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
-            throw HadalError(.unsupported, "op '\(contract.name)' has no vulkan.comp")
+        guard let path = folders.map({ "\($0)/\(Self.fileName)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
+            throw HadalError(.unsupported, "op '\(contract.name)' has no \(Self.fileName)")
         }
         let includes = try ["hadal.glsl", "blocks.glsl", "dots.glsl"].map(shared)
         let body = try including(text(of: path), path: path)

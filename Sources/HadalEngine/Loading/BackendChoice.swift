@@ -100,7 +100,7 @@ package final class BackendChoice: Sendable {
             let taken = options.placement?.assign(graph) ?? Array(repeating: nil, count: graph.nodes.count)
             for (node, rule) in zip(graph.nodes, taken) {
                 counts[rule ?? rules.count] += 1
-                if node.op == "experts" { experts.insert(rule ?? rules.count) }
+                if node.op == Op.experts { experts.insert(rule ?? rules.count) }
             }
         }
         var resolved: [(backend: any Backend, index: Int, nodes: Int, rules: [Int])] = []
@@ -197,7 +197,7 @@ package final class BackendChoice: Sendable {
     /// The experts that a device reads from disk itself; nil when there are none.
     func streamedExperts(of graph: Graph, _ model: ModelGraph, _ placed: Placed, log: LogSink) throws -> ExpertPlacement? {
         guard expertMemory != nil else { return nil }
-        guard graph.nodes.contains(where: { $0.op == "experts" }) else {
+        guard graph.nodes.contains(where: { $0.op == Op.experts }) else {
             log.write(.warning, "the limit on expert memory has no effect: the model has no experts")
             return nil
         }

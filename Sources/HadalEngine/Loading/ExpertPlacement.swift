@@ -29,7 +29,7 @@ package struct ExpertPlacement: Sendable {
         let bindings = try model.bindings(of: graph)
         var users: [Int: Int] = [:]
         for node in graph.nodes { for case .weight(let weight) in node.inputs { users[weight, default: 0] += 1 } }
-        for (number, node) in graph.nodes.enumerated() where node.op == "experts" && node.inputs.count > 5 {
+        for (number, node) in graph.nodes.enumerated() where node.op == Op.experts && node.inputs.count > 5 {
             if let deviceOfNode, deviceOfNode[number] != placed?.streamingDevice { continue }
             let weights = node.inputs[3...5].compactMap { if case .weight(let weight) = $0 { weight } else { nil } }
             guard weights.count == 3, let experts = graph.weights[weights[0]].dims.first else { continue }

@@ -143,8 +143,8 @@ public final class LoadedModel: Sendable {
             guard let node, node.inputs.count > 1, case .weight(let index) = node.inputs[1] else { return nil }
             return index
         }
-        let head = graph.nodes.last { $0.op == "linear" && $0.outputs.first == graph.outputs.first }
-        return (weight(graph.nodes.first { $0.op == "embedding" }), weight(head))
+        let head = graph.nodes.last { $0.op == Op.linear && $0.outputs.first == graph.outputs.first }
+        return (weight(graph.nodes.first { $0.op == Op.embedding }), weight(head))
     }
 
     /// Keeps the bytes of those weights of a graph that backends go on reading, and lets go of the others, of which they have copies:
@@ -198,7 +198,7 @@ extension LoadedModel {
         for node in graph.nodes {
             let count = chosenExperts(of: node)
             for case .weight(let w) in node.inputs {
-                if node.op == "embedding" { tables.insert(w) } else if let count { chosen[w] = max(chosen[w] ?? 0, count) } else { used.insert(w) }
+                if node.op == Op.embedding { tables.insert(w) } else if let count { chosen[w] = max(chosen[w] ?? 0, count) } else { used.insert(w) }
             }
         }
         func part(_ w: Int, rows: Int) -> Int {
@@ -219,7 +219,7 @@ extension LoadedModel {
                 for case .weight(let w) in node.inputs where graph.weights[w].dims.count == 3 {
                     total += graph.weights[w].elements / max(1, graph.weights[w].dims[0]) * count
                 }
-            } else if node.op == "linear", case .weight(let w) = node.inputs[1] {
+            } else if node.op == Op.linear, case .weight(let w) = node.inputs[1] {
                 total += graph.weights[w].elements
             }
         }
@@ -228,7 +228,7 @@ extension LoadedModel {
 
     /// How many experts a token uses in this node; nil: it has none.
     private func chosenExperts(of node: Graph.Node) -> Int? {
-        guard node.op == "experts", node.inputs.count > 1, case .value(let indices) = node.inputs[1],
+        guard node.op == Op.experts, node.inputs.count > 1, case .value(let indices) = node.inputs[1],
             case .fixed(let count)? = graph.values[indices].dims.last
         else { return nil }
         return count

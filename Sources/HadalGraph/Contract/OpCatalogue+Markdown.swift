@@ -7,8 +7,8 @@ extension OpCatalogue {
         var page = """
             # Ops
 
-            Every op that a graph may use. This page is made from the contracts, `kernels/<op>/op.json`; the reference backend's
-            `Plugins/Reference/Ops` is their definition in code. Upper-case names are extents. Matrices are row-major, the last
+            Every op that a graph may use. This page is made from the contracts, `kernels/ops/<op>/op.json`. An op is defined by the expression
+            that its section gives, or else by the reference backend's `Plugins/Reference/Ops`. Upper-case names are extents. Matrices are row-major, the last
             dimension contiguous; values are f32 unless stated, weights of any type that can be decoded. *Tolerance* is how far a
             backend may lie from the reference: `|a - b| <= absolute + relative * |b|`, and, where weights are quantised, the root
             mean square of the error over that of the outputs.
@@ -29,6 +29,28 @@ extension OpCatalogue {
     }
 }
 
+extension OpCatalogue {
+    /// A line for each op: the table of `docs/architectures.md`.
+    public var summaryTable: String {
+        func list(_ items: [String], _ separator: String = ", ") -> String { items.isEmpty ? "-" : items.joined(separator: separator) }
+        func operand(_ input: OpContract.Input) -> String {
+            "`\(input.name)` \(OpContract.shape(input.dims))\(input.optional ? " (optional)" : "")\(input.variadic ? " (any number)" : "")"
+        }
+        func attribute(_ spec: OpContract.AttributeSpec) -> String {
+            let choices = spec.choices.isEmpty ? "" : " (\(spec.choices.joined(separator: ", ")))"
+            return "`\(spec.name)` \(spec.kind.rawValue)\(choices)\(spec.defaultValue.map { " = \($0.string ?? $0.expressionValue.description)" } ?? "")"
+        }
+        var table = "| op | what it does | values in | weights | attributes | values out |\n|---|---|---|---|---|---|\n"
+        for contract in contracts.values.sorted(by: { $0.name < $1.name }) {
+            let values = contract.inputs.filter { $0.kind == .value }.map(operand), weights = contract.inputs.filter { $0.kind == .weight }.map(operand)
+            let outputs = contract.outputs.map { "`\($0.name)` \(OpContract.shape($0.dims))" }
+            table += "| `\(contract.name)` | \(contract.summary) | \(list(values)) | \(list(weights)) | "
+            table += "\(list(contract.attributes.map(attribute), "; ")) | \(list(outputs)) |\n"
+        }
+        return table
+    }
+}
+
 extension OpContract.Tolerance {
     var text: String {
         let plain = absolute == 0 && relative == 0 ? "exact" : "\(absolute) + \(relative)"
@@ -37,23 +59,24 @@ extension OpContract.Tolerance {
 }
 
 extension OpContract {
+    fileprivate static func shape(_ dims: [Expression]) -> String { "[" + dims.map(\.text).joined(separator: ", ") + "]" }
+
     /// The op's own section.
     var markdown: String {
-        func shape(_ dims: [Expression]) -> String { "[" + dims.map(\.text).joined(separator: ", ") + "]" }
         func number(_ value: Double) -> String { Int(exactly: value).map { "\($0)" } ?? "\(value)" }
         func line(_ name: String, _ facts: [String], _ help: String) -> String {
             "- `\(name)` \(facts.joined(separator: ", "))\(help.isEmpty ? "" : ": \(help)")\n"
         }
         var text = "## \(name)\n\n\(summary)\n\n"
         for input in inputs {
-            var facts = [input.kind.rawValue, "`\(shape(input.dims))`"]
+            var facts = [input.kind.rawValue, "`\(Self.shape(input.dims))`"]
             if !input.dtypes.isEmpty, input.dtypes != [.f32] || input.kind == .weight { facts.append(input.dtypes.map(\.name).joined(separator: " ")) }
             if input.optional { facts.append("optional") }
             if input.variadic { facts.append("any number of them") }
             text += line(input.name, facts, input.help)
         }
         for output in outputs {
-            var facts = ["output", "`\(shape(output.dims))`"]
+            var facts = ["output", "`\(Self.shape(output.dims))`"]
             if output.dtype != .f32 { facts.append(output.dtype.name) }
             if let count = output.count { facts.append("`\(count.text)` of them") }
             text += line(output.name, facts, output.help)
@@ -66,6 +89,9 @@ extension OpContract {
             if let maximum = attribute.maximum { facts.append("at most \(number(maximum))") }
             facts.append(attribute.defaultValue.map { "default `\($0.expressionValue)`" } ?? "required")
             text += line(attribute.name, facts, attribute.help)
+        }
+        if case .expressions(let expressions)? = reference {
+            text += "\nDefined as " + outputs.compactMap { output in expressions[output.name].map { "`\(output.name) = \($0.text)`" } }.joined(separator: ", ") + ".\n"
         }
         if !require.isEmpty { text += "\nRequires " + require.map { "`\($0.text)`" }.joined(separator: ", ") + ".\n" }
         return text

@@ -24,23 +24,33 @@ public struct OpCatalogue: Sendable {
         return catalogue
     }
 
-    /// The folder with the installation's own ops; nil when it is missing.
+    /// The installation's own ops, read once by this process.
+    ///
+    /// - Throws: as `load`.
+    package static func installed() throws -> OpCatalogue { try own.get() }
+
+    private static let own = Result { try load() }
+
+    /// The kernel directory of the installation; nil when it is missing.
     public static var installationFolder: String? { KernelFolder.candidates.first { FileManager.default.fileExists(atPath: $0) } }
 
-    /// Adds every `<op>/op.json` under `folder`.
+    /// Adds every `<op>/op.json` and `ops/<op>/op.json` of a kernel directory.
     public mutating func add(folder: String) throws {
-        let entries: [String]
-        do { entries = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
-            throw HadalError(.notFound, "cannot list the kernel folder", at: Place(folder))
-        }
-        for entry in entries.sorted() {
-            let path = "\(folder)/\(entry)/op.json"
-            guard FileManager.default.fileExists(atPath: path) else { continue }
-            let contract = try OpContract(contentsOf: path)
-            guard contract.name == entry else {
-                throw HadalError(.mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: Place(path))
+        for place in KernelFolder.opFolders(of: folder) {
+            guard let entries = try? FileManager.default.contentsOfDirectory(atPath: place) else {
+                if place != folder { continue }
+                throw HadalError(.notFound, "cannot list the kernel folder", at: Place(folder))
             }
-            contracts[contract.name] = contract
+            for entry in entries.sorted() {
+                let path = "\(place)/\(entry)/op.json"
+                guard FileManager.default.fileExists(atPath: path) else { continue }
+                var contract = try OpContract(contentsOf: path)
+                guard contract.name == entry else {
+                    throw HadalError(.mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: Place(path))
+                }
+                if let before = contracts[entry] { contract.inherit(from: before) }
+                contracts[entry] = contract
+            }
         }
     }
 

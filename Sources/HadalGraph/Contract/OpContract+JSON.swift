@@ -25,6 +25,8 @@ extension OpContract {
         tolerance = try Tolerance(fields.required("tolerance"), document)
         cases = try (fields.optionalArray("cases") ?? []).map(testCase)
         let referenceJSON = fields.optional("reference")
+        flow = try fields.optional("flow").map { try Flow($0, document) }
+        cpu = try fields.optional("cpu").map { try CPU($0, document, inputs: namedInputs, hasStates: hasStates) } ?? CPU()
         (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
         try fields.finish()

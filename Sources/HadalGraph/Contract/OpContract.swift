@@ -1,6 +1,7 @@
 import HadalCore
+import HadalKernelFiles
 
-/// What an op is: its inputs, outputs, attributes, state and shape rule, as `kernels/<op>/op.json` states them.
+/// What an op is: its inputs, outputs, attributes, state and shape rule, as `op.json` of its folder states them.
 public struct OpContract: Sendable {
     public struct Input: Sendable {
         public enum Kind: String, Sendable {
@@ -114,10 +115,15 @@ public struct OpContract: Sendable {
     public var cases: [TestCase]
     /// nil: the reference backend's own implementation.
     public var reference: Reference?
+    /// nil: nothing is said of it.
+    package var flow: Flow?
+    package var cpu: CPU
     /// How `vulkan.comp` is run, one dispatch a stage; empty: there is none.
     public var stages: [Stage]
     /// Memory that the stages of one use share.
     public var scratch: [Scratch]
     /// The folder the contract came from.
     public var folder: String
+    /// The kernel directory that the folder belongs to.
+    package var kernelDirectory: String { KernelFolder.directory(ofOpFolder: folder) }
 }

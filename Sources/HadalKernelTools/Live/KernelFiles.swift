@@ -2,6 +2,7 @@ import Foundation
 import HadalBackend
 import HadalCore
 import HadalGraph
+import HadalKernelFiles
 
 #if canImport(Glibc)
 import Glibc
@@ -15,9 +16,10 @@ struct KernelFiles {
     struct Source: Hashable {
         var op: String
         var backend: String
-        /// The directory above the op's folder.
+        /// The kernel directory.
         var directory: String
-        var folder: String { "\(directory)/\(op)" }
+        /// The op's folder below it.
+        var folder: String
     }
 
     /// What a file system says of a file that changes when its content does.
@@ -40,7 +42,9 @@ struct KernelFiles {
     func sources() -> [Source] {
         ops.sorted().flatMap { op in
             backends.compactMap { backend in
-                directories.first { Self.source(of: op, for: backend, in: $0) != nil }.map { Source(op: op, backend: backend, directory: $0) }
+                directories.lazy.compactMap { directory in
+                    Self.folder(of: op, for: backend, in: directory).map { Source(op: op, backend: backend, directory: directory, folder: $0) }
+                }.first
             }
         }
     }
@@ -50,9 +54,11 @@ struct KernelFiles {
         !file.hasPrefix(".") && !file.hasPrefix("#") && ["c", "h", "inc", "comp", "glsl", "json"].contains((file as NSString).pathExtension)
     }
 
-    /// A backend's source bears its name: cpu.c, vulkan.comp.
-    private static func source(of op: String, for backend: String, in directory: String) -> String? {
-        list("\(directory)/\(op)").first { $0.hasPrefix("\(backend).") && isSource($0) }
+    /// The op's folder with a backend's source, which bears its name: cpu.c, vulkan.comp.
+    private static func folder(of op: String, for backend: String, in directory: String) -> String? {
+        KernelFolder.opFolders(of: directory).reversed().map { String("\($0)/\(op)".dropFirst(directory.count + 1)) }.first { folder in
+            list("\(directory)/\(folder)").contains { $0.hasPrefix("\(backend).") && isSource($0) }
+        }
     }
 
     private static func list(_ folder: String) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() }
@@ -60,11 +66,11 @@ struct KernelFiles {
     /// Every file that a source may consist of, below its directory: of its folder, those of other backends left out, and those that the directory's
     /// sources share.
     private func files(of source: Source) -> [String] {
-        let own = Self.list(source.folder).filter { file in
+        let own = Self.list("\(source.directory)/\(source.folder)").filter { file in
             Self.isSource(file) && !backends.contains { $0 != source.backend && file.hasPrefix("\($0).") }
         }
         let beside = Self.shared.flatMap { folder in Self.list("\(source.directory)/\(folder)").filter(Self.isSource).map { "\(folder)/\($0)" } }
-        return own.map { "\(source.op)/\($0)" } + beside
+        return own.map { "\(source.folder)/\($0)" } + beside
     }
 
     /// The stamp of each file of a source.

@@ -32,7 +32,7 @@ extension PlannedContents {
             throw HadalError(
                 error.code, "the GGUF file of this model could not be read back: \(error.message)", at: error.place, hint: error.hint)
         }
-        let rotations = try RotaryOrder.changes(from: source.main, to: result.main)
+        let rotations = try RotaryOrder.changes(from: source.main, to: result.main, catalogue)
         notes = source.warnings + GraphDifference.notes(asked: source, read: result)
         for graph in layout.omittedGraphs {
             notes.append("GGUF files of this family do not hold the graph '\(graph)'; its weights are left out")

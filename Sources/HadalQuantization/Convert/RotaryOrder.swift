@@ -14,8 +14,9 @@ struct RotaryOrder: Equatable {
     /// The weights that differ between two forms of one model, by name.
     ///
     /// What a `rope` node turns is followed back to the projection that makes it.
+    /// - Parameter catalogue: says what the ops between them do to a row.
     /// - Throws: `mismatch` when the two are not one computation, `unsupported` for what is made in another way.
-    static func changes(from source: Graph, to target: Graph) throws -> [String: RotaryOrder] {
+    static func changes(from source: Graph, to target: Graph, _ catalogue: OpCatalogue) throws -> [String: RotaryOrder] {
         let differing = zip(source.nodes, target.nodes).first { $0.op != $1.op }
         guard source.nodes.count == target.nodes.count, differing == nil else {
             let place = differing.map { ", from \($0.label) (\($0.op)) on, which would be \($1.label) (\($1.op))" } ?? ""
@@ -28,7 +29,7 @@ struct RotaryOrder: Equatable {
             for case .value(let value) in node.inputs { readers[value, default: 0] += 1 }
         }
         var changes: [String: RotaryOrder] = [:]
-        for (before, after) in zip(source.nodes, target.nodes) where before.op == "rope" && before.string("layout") != after.string("layout") {
+        for (before, after) in zip(source.nodes, target.nodes) where before.op == Op.rope && before.string("layout") != after.string("layout") {
             func change(_ heads: Int, _ operand: Graph.Operand) throws {
                 guard case .weight(let weight) = operand else { return }
                 let order = RotaryOrder(
@@ -36,13 +37,14 @@ struct RotaryOrder: Equatable {
                 guard changes.updateValue(order, forKey: source.weights[weight].name).map({ $0 == order }) ?? true else { throw fail(before) }
             }
             var at = before
-            while at.op != "linear" {
+            while at.op != Op.linear {
                 guard case .value(let value)? = at.inputs.first, readers[value] == 1, let producer = producers[value] else { throw fail(before) }
                 at = source.nodes[producer]
-                switch at.op {
-                case "linear", "clamp", "scale": break
+                if at.op == Op.linear { continue }
+                switch catalogue.contracts[at.op]?.flow {
+                case .map: break
                 // A weight for each number of a head, or for each number of all heads.
-                case "rms_norm", "layer_norm":
+                case .norm:
                     guard [1, before.int("heads")].contains(at.int("groups")) else { throw fail(before) }
                     for case .weight(let weight) in at.inputs {
                         let isWhole = source.weights[weight].dims.map(Dim.fixed) == [source.values[value].dims.last]

@@ -9,14 +9,13 @@ struct GraphRoles {
     private var producers: [Int: Int] = [:]
     private var consumers: [Int: [Int]] = [:]
 
-    /// Ops that hand on what they are given, a row as a row.
-    private static let passing: Set<String> = ["rms_norm", "layer_norm", "rope", "clamp", "scale", "softcap", "split", "concat", "gather_rows"]
-    private static let attending: Set<String> = ["attention", "latent_attention", "indexer"]
-    private static let gating: Set<String> = ["glu", "activation"]
+    /// Of each node, as its contract says.
+    private let flows: [OpContract.Flow?]
 
     init(_ graph: Graph, _ catalogue: OpCatalogue) {
         self.graph = graph
         self.catalogue = catalogue
+        flows = graph.nodes.map { catalogue.contracts[$0.op]?.flow }
         for (index, node) in graph.nodes.enumerated() {
             for value in node.outputs { producers[value] = index }
             for case .value(let value) in node.inputs { consumers[value, default: []].append(index) }
@@ -42,46 +41,46 @@ struct GraphRoles {
     private func role(of index: Int, takesBlocks: Bool) -> TensorRole? {
         let node = graph.nodes[index]
         switch node.op {
-        case "router": return .router
+        case Op.router: return .router
         case _ where !takesBlocks: return .plain
-        case "embedding": return .embedding
-        case "experts": return .experts
-        case "latent_attention": return .attention
-        case "linear":
+        case Op.embedding: return .embedding
+        case Op.experts: return .experts
+        case _ where flows[index] == .attend: return .attention
+        case Op.linear:
             guard let result = node.outputs.first else { return nil }
-            let direct = reached(from: result, through: Self.passing)
+            let direct = reached(from: result, through: passesRows)
             if direct.isOutput { return .output }
             // What is added to the residual stream reaches everything behind it.
-            if !direct.ops.contains("add"),
-                !reached(from: result, through: Self.passing.union(["linear"])).ops.isDisjoint(with: Self.attending)
+            if !direct.nodes.contains(where: { flows[$0] == .sum }),
+                reached(from: result, through: { passesRows($0) || graph.nodes[$0].op == Op.linear }).nodes.contains(where: { flows[$0] == .attend })
             {
                 return .attention
             }
-            if !direct.ops.isDisjoint(with: Self.gating) {
-                let gates = direct.nodes.filter { Self.gating.contains(graph.nodes[$0].op) }
-                return gates.contains(where: isBesideExperts) ? .shared : .ffn
+            let gates = direct.nodes.filter { flows[$0] == .gate }
+            if !gates.isEmpty { return gates.contains(where: isBesideExperts) ? .shared : .ffn }
+            guard let source = origin(of: index) else { return nil }
+            switch flows[source] {
+            case .attend: return .attention
+            case .gate, .product: return isBesideExperts(source) ? .shared : .ffn
+            default: return nil
             }
-            let source = origin(of: index)
-            if source.map({ Self.attending.contains(graph.nodes[$0].op) }) == true { return .attention }
-            if let source, Self.gating.contains(graph.nodes[source].op) || graph.nodes[source].op == "mul" {
-                return isBesideExperts(source) ? .shared : .ffn
-            }
-            return nil
         default: return nil
         }
     }
 
-    /// The ops that a value reaches, going on behind those in `through`.
-    private func reached(from value: Int, through: Set<String>) -> (ops: Set<String>, nodes: Set<Int>, isOutput: Bool) {
+    private func passesRows(_ index: Int) -> Bool { flows[index]?.passesRows ?? false }
+
+    /// The nodes that a value reaches, going on behind those that `through` is true of.
+    private func reached(from value: Int, through: (Int) -> Bool) -> (nodes: Set<Int>, isOutput: Bool) {
         var (nodes, isOutput): (Set<Int>, Bool) = ([], false)
         var next = [value]
         while let value = next.popLast() {
             if graph.outputs.contains(value), consumers[value, default: []].isEmpty { isOutput = true }
-            for index in consumers[value, default: []] where nodes.insert(index).inserted && through.contains(graph.nodes[index].op) {
+            for index in consumers[value, default: []] where nodes.insert(index).inserted && through(index) {
                 next += graph.nodes[index].outputs
             }
         }
-        return (Set(nodes.map { graph.nodes[$0].op }), nodes, isOutput)
+        return (nodes, isOutput)
     }
 
     /// The op whose result a node works on, behind those that hand it on.
@@ -91,7 +90,7 @@ struct GraphRoles {
             guard case .value(let value)? = graph.nodes[at].inputs.first(where: { if case .value = $0 { true } else { false } }),
                 let producer = producers[value]
             else { return nil }
-            guard Self.passing.contains(graph.nodes[producer].op) else { return producer }
+            guard passesRows(producer) else { return producer }
             at = producer
         }
         return nil
@@ -99,14 +98,15 @@ struct GraphRoles {
 
     /// Whether the network around a gate is added to what chosen experts give.
     private func isBesideExperts(_ gate: Int) -> Bool {
-        let ahead = reached(from: graph.nodes[gate].outputs.first ?? -1, through: ["linear", "mul", "scale", "glu"])
+        let ahead = reached(from: graph.nodes[gate].outputs.first ?? -1) { index in
+            graph.nodes[index].op == Op.linear || [.map, .gate, .product].contains(flows[index])
+        }
         return ahead.nodes.contains { index in
-            let node = graph.nodes[index]
-            guard node.op == "add" else { return false }
-            return node.inputs.contains { operand in
+            guard flows[index] == .sum else { return false }
+            return graph.nodes[index].inputs.contains { operand in
                 guard case .value(let value) = operand, var producer = producers[value] else { return false }
-                for _ in graph.nodes.indices where Self.passing.contains(graph.nodes[producer].op) { producer = origin(of: producer) ?? producer }
-                return graph.nodes[producer].op == "experts"
+                for _ in graph.nodes.indices where passesRows(producer) { producer = origin(of: producer) ?? producer }
+                return graph.nodes[producer].op == Op.experts
             }
         }
     }

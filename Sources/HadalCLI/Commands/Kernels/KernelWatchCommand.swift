@@ -32,14 +32,14 @@ struct KernelWatchCommand: ParsableCommand {
 
     func run() throws {
         let environment = kernel.search.environment
-        let named = environment.kernelDirectories.first { isFolder("\($0)/\(op)") }
+        let named = environment.kernelDirectories.first { isFolder("\($0)/\(op)") || isFolder("\($0)/ops/\(op)") }
         let contract = try environment.catalogue().contract(for: op)
-        let directory = named ?? URL(fileURLWithPath: contract.folder).deletingLastPathComponent().path
+        let directory = named ?? contract.kernelDirectory
         var arguments = [op] + kernel.arguments + shape.arguments + ["--seed", String(seed), "--bench-seconds", String(benchSeconds)]
         if named == nil { arguments += ["--kernels", directory] }
         _ = try shape.parsed()
         let ceilings = try measuredCeilings()
-        let folders = ["\(directory)/\(op)", "\(directory)/include", "\(directory)/glsl"]
+        let folders = [named == nil ? contract.folder : "\(directory)/\(op)", "\(directory)/ops/\(op)", "\(directory)/include", "\(directory)/glsl"]
         if !once, !json { Terminal.note("watching \(folders[0]); ctrl-C ends") }
         var last: Double?
         while true {
