@@ -84,9 +84,9 @@ extension HadalError.Hint {
         case pullFromFile(String?)
         /// Pull the same model again: the download resumes where it stopped.
         case resumePull
-        /// See how much memory a model needs (`EngineForecast`).
+        /// See how much memory a model needs (`LoadPlan`).
         case showPlan
-        /// Write a plan file (`EngineForecast.placementRules(_:).json`).
+        /// Write a plan file (`LoadPlan.placementRules().json`).
         case writePlan
         /// See the backends, their devices and options (`BackendRegistry.list()`).
         case listBackends

@@ -16,7 +16,7 @@ extension Engine {
     /// Nothing is checked here; `KernelWatcher` of HadalKernelTools checks before it calls this. The op must have a kernel of its own: see
     /// `EngineOptions.fusesOps`.
     /// - Parameters:
-    ///   - device: as `plan` numbers them; nil: on all.
+    ///   - device: as `placement` numbers them; nil: on all.
     ///   - owner: kept as long as the engine lives: it may remove the folder when it is released.
     /// - Throws: what the first part that refuses says: parts before it have the new kernel then. `notFound` when no part has the op.
     public func replaceKernel(op: String, from directory: String, on device: Int? = nil, owner: AnyObject? = nil) throws {

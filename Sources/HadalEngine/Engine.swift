@@ -11,19 +11,20 @@ import Synchronization
 ///
 /// Thread safety: any thread may make sessions; their steps take turns on the device.
 public final class Engine: @unchecked Sendable {
-    public let options: EngineOptions
-    public let model: LoadedModel
-    public let plan: ExecutionPlan
+    /// What this engine was made of: its `obstacle` is nil, its figures are those of this engine.
+    public let plan: LoadPlan
+    public let model: RunGraph
+    /// Which device runs which op.
+    public let placement: ExecutionPlan
     /// nil when the model comes without a tokenizer.
     public let tokenizer: Tokenizer?
     public let chatTemplates: ChatTemplates
     /// The backend and device in use: "cpu (AVX-512 VNNI, 2 threads)".
     public let backendDescription: String
-    /// Most tokens a session may hold.
-    public let contextLength: Int
     /// What the model's files recommend for generating.
     public let recommendation: GenerationRecommendation
 
+    package let weights: ModelWeights
     package let program: Program
     let runner: StepRunner
     let predictionHead: PredictionHead?
@@ -41,84 +42,61 @@ public final class Engine: @unchecked Sendable {
     private let tokenizerProblem: HadalError?
     private let backends: BackendChoice
     /// The backends that the model is placed on, as they were opened.
-    package let openedBackends: [OpenedBackend]
+    package var openedBackends: [OpenedBackend] { plan.openedBackends }
     private let formats = Mutex<[ExactString: ChatFormat]>([:])
 
     static let pageTokens = 64
-    static let defaultContextLimit = 32768
 
     /// Loads a model from a GGUF file or a Hugging Face directory.
     ///
     /// - Throws: `HadalError` with a place; configuration problems come before tensor problems, and both before any byte is read.
     public convenience init(path: String, options: EngineOptions = EngineOptions()) throws {
-        try self.init(try PreparedModel(path: path, options: options))
+        try self.init(LoadPlan(path: path, options: options))
     }
 
-    init(_ prepared: PreparedModel) throws {
-        let (options, description, model) = (prepared.options, prepared.description, prepared.model)
-        let chosen = try BackendChoice(options, for: prepared.graphs, isDraft: prepared.isDraft)
-        if let wanted = options.contextLength, wanted > model.contextLength {
-            let beyond = prepared.description.graph.dynamicRope.map { "; \($0) is dynamic, and beyond that length Hadal does not stretch the frequencies" }
-            options.log.write(.warning, "a context of \(wanted) tokens is more than the \(model.contextLength) the model was made for\(beyond ?? "")")
-        }
-        let scales = try description.scales(of: model.graph)
-        func bare(_ bounds: Segment.Bounds) -> Segment {
-            Segment(withoutData: model.graph, scales: scales, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
-        }
-        // Where a device stands in depends on the step's bounds, and these on what the devices can do and hold: what is asked for is tried first.
-        var bounds = Self.bounds(options, context: prepared.contextLength, capabilities: [.multiSequence])
-        var placed = try chosen.place(bare(bounds))
-        let streamed = try chosen.streamedExperts(of: model.graph, model.description.graph, placed, log: options.log)
-        let fitted = try Self.fit(prepared.contextLength, model, chosen, placed, bare(bounds), streamed, options)
-        for _ in 0..<2 {
-            let wanted = Self.bounds(options, context: fitted.context, capabilities: placed.capabilities)
-            guard wanted != bounds else { break }
-            bounds = wanted
-            placed = try chosen.place(bare(bounds))
-        }
-        contextLength = fitted.context
-        let sequences = bounds.sequences
-        let plan = placed.plan
-        if options.speculation.source != .off, let index = placed.capabilitiesOfDevice.firstIndex(where: { !$0.contains(.stableSteps) }) {
-            throw HadalError(
-                .unsupported, "backend \(plan.devices[index]) does not promise that verifying drafts leaves the tokens as they are",
-                hint: [.remove(.speculation)])
-        }
-        if options.fallback == .warn { for move in plan.moveSummary { options.log.write(.warning, move) } }
-        let weights = try model.bindWeights(of: model.graph, streamed: streamed)
-        let segment = Segment(
-            graph: model.graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Self.pageTokens)
-        let pages = (fitted.cache + Self.pageTokens - 1) / Self.pageTokens + 1
-        program = try Program(plan: plan, segment: segment, devices: placed.devices, pageCount: pages)
-        if program.info.keepsWeights { try model.keep(weights, program.keptWeights, of: model.graph) } else { model.releaseMappedPages() }
-        let pagesPerSession = (contextLength + Self.pageTokens - 1) / Self.pageTokens
-        runner = try StepRunner(program: program, ports: model.ports, pageCapacity: pagesPerSession * sequences)
-        pool = PagePool(pages: pages)
-        let drafts = options.speculation.source == .mtp
-        predictionHead =
-            options.predictsNext || drafts
-            ? try PredictionHead(
-                model, on: chosen, options: options, contextLength: contextLength,
-                for: .init(evaluates: options.predictsNext, pages: drafts ? pages : 0)) : nil
-        predictionSource = try model.predictionSource.map { [program] in
-            (UnsafePointer(try program.pointer(to: $0.value, as: Float.self)), $0.width)
-        }
-        draftEngine = try prepared.draft.map { try Engine($0) }
-        backends = chosen
-        openedBackends = placed.opened
-        backendDescription = placed.summary
-        supportsBatches = sequences > 1
-        endTokens = prepared.tokenizer?.special.endIDs ?? []
-        recommendation = GenerationRecommendation(prepared.files, endTokens: endTokens)
-        self.options = options
-        self.model = model
-        self.plan = plan
-        tokenizer = prepared.tokenizer
-        tokenizerProblem = prepared.tokenizerProblem
-        chatTemplates = prepared.chatTemplates
+    /// Loads a model as planned. A plan has one engine at a time.
+    ///
+    /// - Parameter progress: called on this thread after each weight that is read, and after each part of the graph that is compiled. An error that it
+    ///   throws ends the loading, which then throws that error and keeps nothing.
+    /// - Throws: the plan's `obstacle`, and what reading and compiling the weights meet; `invalidArgument` while another engine has the plan.
+    public convenience init(_ plan: LoadPlan, progress: ((LoadProgress) throws -> Void)? = nil) throws {
+        try self.init(plan, LoadMeter(totalBytes: try plan.bytesToLoad, progress))
     }
 
-    deinit { backends.quiesce() }
+    private convenience init(_ plan: LoadPlan, _ meter: LoadMeter) throws {
+        let parts = try plan.compilePlan()
+        try parts.backends.take()
+        do { try self.init(plan, parts, meter) } catch {
+            parts.backends.close()
+            throw error
+        }
+    }
+
+    private init(_ plan: LoadPlan, _ parts: CompilePlan, _ meter: LoadMeter) throws {
+        let (options, main, backends) = (plan.options, parts.main, parts.backends)
+        if options.fallback == .warn { for move in main.placed.plan.moveSummary { options.log.write(.warning, move) } }
+        let weights = ModelWeights(plan.description)
+        let program = try main.compile(weights, on: backends, meter: meter)
+        if !program.info.keepsWeights { weights.releaseMappedPages() }
+        predictionHead = try parts.prediction.map { try PredictionHead($0, weights, sharing: main.graph, on: backends, meter: meter) }
+        predictionSource = try parts.run.predictionSource.map { (UnsafePointer(try program.pointer(to: $0.value, as: Float.self)), $0.width) }
+        draftEngine = try parts.draft.map { try Engine($0, meter) }
+        let pagesPerSession = GraphFit.pages(plan.contextLength)
+        runner = try StepRunner(program: program, ports: parts.run.ports, pageCapacity: pagesPerSession * main.bounds.sequences)
+        pool = PagePool(pages: main.pages)
+        supportsBatches = main.bounds.sequences > 1
+        (self.plan, self.weights, self.program, self.backends) = (plan, weights, program, backends)
+        model = parts.run
+        placement = main.placed.plan
+        backendDescription = main.placed.summary
+        tokenizer = parts.text.tokenizer
+        tokenizerProblem = parts.text.tokenizerProblem
+        chatTemplates = parts.text.chatTemplates
+        endTokens = parts.text.tokenizer?.special.endIDs ?? []
+        recommendation = GenerationRecommendation(plan.files, endTokens: endTokens)
+    }
+
+    deinit { backends.close() }
 
     /// Of the devices that the options name, the first that the model has nodes on.
     package var firstDevice: (any Device)? { backends.firstOpened }
@@ -145,12 +123,15 @@ public final class Engine: @unchecked Sendable {
     /// Which settings the model's files name, as in `GenerationRecommendation.named`.
     public var recommendedSettings: Set<String> { recommendation.named }
 
+    public var options: EngineOptions { plan.options }
+    /// Most tokens a session may hold.
+    public var contextLength: Int { plan.contextLength }
     public var vocabularySize: Int { model.vocabularySize }
     public var cacheDType: DType { options.cacheDType }
     public var batchTokens: Int { program.bounds.tokens }
     public var batchSequences: Int { program.bounds.sequences }
     public var pageTokens: Int { program.pageTokens }
-    public var fingerprint: String { model.fingerprint }
+    public var fingerprint: String { weights.fingerprint }
     /// Memory of the compiled model.
     public var executableInfo: ExecutableInfo { program.info }
 

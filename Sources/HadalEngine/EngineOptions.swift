@@ -40,6 +40,11 @@ public struct EngineOptions: Sendable {
     /// while it runs (`Engine.replaceKernel`): each op then has a kernel of its own. A setting `fusion` of the backend in `settings` comes first.
     public var fusesOps = true
     public var log = LogSink.silent
+    /// What the process may have; nil: as the system says.
+    package var memoryLimits: MemoryLimits?
+
+    /// Whether a model's own prediction layer is loaded beside it.
+    var usesPredictionHead: Bool { predictsNext || speculation.source == .mtp }
 
     public enum Observation: Sendable, Equatable {
         case none

@@ -114,6 +114,24 @@ struct CommandTests {
         #expect(inspect["reasons"]?.array?.first?.string?.contains("because") == true)
         let plan = try json(try succeed(["plan", llama, "--json", "--backend", "reference"]))
         #expect(plan["devices"]?.array?.first?.string == "reference" && plan["moves"]?.array?.isEmpty == true)
+        #expect(plan["obstacle"]?.isNull == true)
+        // What both tell is the same.
+        for (mine, theirs) in [
+            ("weights_bytes", "weights_bytes"), ("cache_bytes", "cache_bytes"), ("cache_bytes_per_token", "cache_bytes_per_token"),
+            ("cache_context", "context"),
+        ] {
+            let (a, b) = (inspect["memory"]?[mine]?.int, plan["memory"]?[theirs]?.int)
+            #expect(a != nil && a == b, "\(mine): \(a ?? -1), \(b ?? -1)")
+        }
+    }
+
+    @Test("what keeps a placement from being found ends a plan, too, with the words of loading", arguments: [
+        ["--backend", "nosuch"], ["--backend", "example"], ["--set", "cpu.nosuch=1"], ["--place", "no.such.*=cpu"],
+    ])
+    func noPlan(_ arguments: [String]) throws {
+        let plan = try CommandRun(["plan", llama, "--json"] + arguments)
+        let load = try CommandRun(["generate-ids", llama, "--tokens", "1", "-n", "1"] + arguments)
+        #expect(plan.status == 1 && plan.out.isEmpty && plan.error == load.error, "\(plan.error)")
     }
 
     @Test func arch() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import HadalCore
 import TestSupport
 import Testing
 
@@ -108,13 +109,18 @@ struct ErrorTests {
     func tooLarge() throws {
         try temporary { folder in
             let model = "\(folder)/large.gguf"
-            // 1.2 TB by its length; the file has no blocks on the disk.
-            let (header, size) = Self.largeModel()
-            try header.write(to: URL(fileURLWithPath: model))
-            try #require(truncate(model, off_t(size)) == 0)
+            try LargeModel.write(to: model)
             try expectFailure(["run", model, "--raw", "-p", "x", "--backend", "reference"], "large.gguf", "bytes", "hadal plan")
             #expect(try CommandRun(["inspect", model]).status == 0)
-            #expect(try CommandRun(["plan", model, "--backend", "reference"]).out.contains("do not fit"))
+            for backend in ["reference", "cpu"] {
+                let plan = try CommandRun(["plan", model, "--backend", backend])
+                #expect(plan.status == 0 && plan.out.contains("do not fit") && plan.out.contains("this cannot be loaded"), "\(plan.out)")
+                // What the plan says stands in the way is what loading says.
+                let json = try CommandRun(["plan", model, "--json", "--backend", backend])
+                let obstacle = try JSONDocument(parsing: json.out, file: "plan").root["obstacle"]?.string
+                let refused = try CommandRun(["generate-ids", model, "--tokens", "1", "--backend", backend])
+                #expect(refused.status == 1 && obstacle.map { refused.error.contains($0) } == true, "\(obstacle ?? "none"): \(refused.error)")
+            }
         }
     }
 
@@ -164,55 +170,6 @@ struct ErrorTests {
             let reference = try CommandRun(["generate-ids", model, "--tokens", "1", "-n", "2", "--backend", "reference"], executable: "\(folder)/hadal")
             #expect(reference.status == 0, "\(reference.error)")
         }
-    }
-
-    /// The header of a GGUF file of one layer and a very large vocabulary, and the length that the whole file would have.
-    private static func largeModel() -> (header: Data, size: Int) {
-        let (width, inner, vocabulary) = (65536, 1024, 1 << 24)
-        var data = Data("GGUF".utf8)
-        func integer<T: FixedWidthInteger>(_ value: T) { withUnsafeBytes(of: value.littleEndian) { data.append(contentsOf: $0) } }
-        func text(_ value: String) {
-            integer(UInt64(value.utf8.count))
-            data.append(contentsOf: value.utf8)
-        }
-        let numbers = [
-            "context_length": 4096, "embedding_length": width, "block_count": 1, "feed_forward_length": inner,
-            "attention.head_count": 512, "attention.head_count_kv": 512,
-        ].sorted { $0.key < $1.key }
-        let (f32, q8_0) = (UInt32(0), UInt32(8))
-        var tensors: [(name: String, shape: [Int], type: UInt32)] = [
-            ("token_embd.weight", [vocabulary, width], q8_0), ("output_norm.weight", [width], f32),
-            ("blk.0.attn_norm.weight", [width], f32), ("blk.0.ffn_norm.weight", [width], f32),
-            ("blk.0.ffn_gate.weight", [inner, width], q8_0), ("blk.0.ffn_up.weight", [inner, width], q8_0),
-            ("blk.0.ffn_down.weight", [width, inner], q8_0),
-        ]
-        for name in ["q", "k", "v", "output"] { tensors.append(("blk.0.attn_\(name).weight", [width, width], q8_0)) }
-        integer(UInt32(3))
-        integer(UInt64(tensors.count))
-        integer(UInt64(numbers.count + 2))
-        text("general.architecture")
-        integer(UInt32(8))
-        text("llama")
-        for (key, value) in numbers {
-            text("llama.\(key)")
-            integer(UInt32(4))
-            integer(UInt32(value))
-        }
-        text("llama.attention.layer_norm_rms_epsilon")
-        integer(UInt32(6))
-        integer(Float(1e-5).bitPattern)
-        var offset = 0
-        for (name, shape, type) in tensors {
-            text(name)
-            integer(UInt32(shape.count))
-            for extent in shape.reversed() { integer(UInt64(extent)) }
-            integer(type)
-            integer(UInt64(offset))
-            let elements = shape.reduce(1, *)
-            offset += ((type == f32 ? elements * 4 : elements / 32 * 34) + 31) / 32 * 32
-        }
-        while data.count % 32 != 0 { data.append(0) }
-        return (data, data.count + offset)
     }
 
     @Test func speculation() throws {

@@ -42,19 +42,19 @@ struct ExpertMemoryTests {
         let ids = try Golden(path: path).ids("input_ids")
         let resident = try bits(path, Self.options(threads: threads, limit: nil), ids)
         #expect(resident.statistics == nil)
-        let forecast = try #require(try EngineForecast(path: path, options: Self.options(threads: threads, limit: nil)).experts)
-        guard forecast.layers > 0 else {
+        let planned = try #require(try LoadPlan(path: path, options: Self.options(threads: threads, limit: nil)).experts)
+        guard planned.layers > 0 else {
             // Stored transposed: nothing to stream, and nothing that changes.
             let asked = try bits(path, Self.options(threads: threads, limit: 1 << 20), ids)
             #expect(family == "gpt_oss" && asked.bits == resident.bits && asked.statistics == nil)
             return
         }
-        for limit in [forecast.minimumLimit, forecast.totalBytes / 2, forecast.totalBytes] {
-            let streamed = try bits(path, Self.options(threads: threads, limit: max(limit, forecast.minimumLimit)), ids)
+        for limit in [planned.minimumLimit, planned.totalBytes / 2, planned.totalBytes] {
+            let streamed = try bits(path, Self.options(threads: threads, limit: max(limit, planned.minimumLimit)), ids)
             #expect(streamed.bits == resident.bits, "\(family), \(limit) bytes")
             let statistics = try #require(streamed.statistics)
-            #expect(statistics.heldBytes <= max(limit, forecast.minimumLimit) && statistics.totalBytes == forecast.totalBytes)
-            if limit == forecast.totalBytes { #expect(statistics.reads <= forecast.experts) }
+            #expect(statistics.heldBytes <= max(limit, planned.minimumLimit) && statistics.totalBytes == planned.totalBytes)
+            if limit == planned.totalBytes { #expect(statistics.reads <= planned.experts) }
         }
     }
 
@@ -100,10 +100,10 @@ struct ExpertMemoryTests {
         let path = try ggufMixture(folder, type)
         let ids = (0..<21).map { Int32($0 * 13 % 300 + 10) }
         let resident = try bits(path, Self.options(threads: 2, limit: nil), ids)
-        let forecast = try EngineForecast(path: path, options: Self.options(threads: 2, limit: 1 << 30))
-        let experts = try #require(forecast.experts)
-        #expect(experts.layers == 3 && experts.experts == 21 && forecast.obstacle == nil)
-        #expect((forecast.expertReadRate ?? 0) > 0)
+        let planned = try LoadPlan(path: path, options: Self.options(threads: 2, limit: 1 << 30))
+        let experts = try #require(planned.experts)
+        #expect(experts.layers == 3 && experts.experts == 21 && planned.obstacle == nil)
+        #expect((planned.measureExpertReads() ?? 0) > 0)
         // Three layers, two experts a token.
         #expect(experts.worstBytesPerToken == 3 * 2 * experts.storedExpertBytes)
         #expect(experts.fitting(experts.minimumLimit) == 2 && experts.share(experts.totalBytes) == 1 && experts.uniformBytesPerToken(experts.totalBytes) == 0)
@@ -119,7 +119,7 @@ struct ExpertMemoryTests {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = try ggufMixture(folder, .q8_0)
-        let experts = try #require(try EngineForecast(path: path, options: Self.options(threads: 1, limit: nil)).experts)
+        let experts = try #require(try LoadPlan(path: path, options: Self.options(threads: 1, limit: nil)).experts)
         func failure(_ path: String, _ options: EngineOptions) -> HadalError? {
             do {
                 _ = try Engine(path: path, options: options)
@@ -130,7 +130,7 @@ struct ExpertMemoryTests {
         let low = Self.options(threads: 1, limit: experts.minimumLimit - 1)
         let tight = try #require(failure(path, low))
         #expect(tight.code == .limitExceeded && tight.description.contains("\(experts.minimumLimit)"), "\(tight)")
-        #expect(try EngineForecast(path: path, options: low).obstacle == tight)
+        #expect(try LoadPlan(path: path, options: low).obstacle == tight)
         // A backend that keeps everything in memory.
         var reference = Golden.options("reference")
         reference.expertMemory = 1 << 30
@@ -147,7 +147,7 @@ struct ExpertMemoryTests {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = try ggufMixture(folder, .q4_K)
-        let experts = try #require(try EngineForecast(path: path, options: Self.options(threads: 2, limit: nil)).experts)
+        let experts = try #require(try LoadPlan(path: path, options: Self.options(threads: 2, limit: nil)).experts)
         let ids: [Int32] = [20, 30, 40, 50, 60]
         let wanted = try bits(path, Self.options(threads: 2, limit: nil), ids).bits
         let engine = try Engine(path: path, options: Self.options(threads: 2, limit: experts.minimumLimit))
@@ -177,7 +177,7 @@ struct ExpertMemoryTests {
         notes = box.all
         #expect(notes.count == 1 && notes[0].contains("no experts"), "\(notes)")
         #expect(engine.expertStatistics == nil)
-        #expect(try EngineForecast(path: path, options: options).experts == nil)
+        #expect(try LoadPlan(path: path, options: options).experts == nil)
     }
 
     @Test(
@@ -189,21 +189,21 @@ struct ExpertMemoryTests {
         var options = Self.options(threads: 1, limit: nil)
         options.placement = try PlacementRules(parsing: "experts=cpu,rest=reference")
         let resident = try bits(path, options, ids)
-        let forecast = try #require(try EngineForecast(path: path, options: options).experts)
-        options.expertMemory = forecast.minimumLimit
+        let planned = try #require(try LoadPlan(path: path, options: options).experts)
+        options.expertMemory = planned.minimumLimit
         let streamed = try bits(path, options, ids)
         #expect(streamed.bits == resident.bits)
         let statistics = try #require(streamed.statistics)
-        #expect(statistics.reads > 0 && statistics.heldBytes <= forecast.minimumLimit && statistics.totalBytes == forecast.totalBytes)
+        #expect(statistics.reads > 0 && statistics.heldBytes <= planned.minimumLimit && statistics.totalBytes == planned.totalBytes)
         // Those of one layer only.
         options.placement = try PlacementRules(parsing: "experts layers 1=cpu,rest=reference")
         options.expertMemory = nil
         let plain = try bits(path, options, ids)
-        options.expertMemory = forecast.minimumLimit
+        options.expertMemory = planned.minimumLimit
         let half = try bits(path, options, ids)
         #expect(half.bits == plain.bits)
         let halfStatistics = try #require(half.statistics)
-        #expect(halfStatistics.totalBytes < forecast.totalBytes)
+        #expect(halfStatistics.totalBytes < planned.totalBytes)
         // Where no backend with experts can, it is an error.
         options.placement = try PlacementRules(parsing: "experts=reference,rest=cpu")
         #expect { try Engine(path: path, options: options) } throws: { ($0 as? HadalError)?.code == .unsupported }
@@ -226,7 +226,7 @@ struct ExpertMemoryTests {
         let graph = description.graph.main
         let device = try options.environment.registry().resolve("cpu").open()
         let placement = try ExpertPlacement(graph, of: description.graph)
-        let experts = ExpertForecast(placement, graph, device: device)
+        let experts = ExpertCosts(placement, graph, device: device)
         func budget(_ limits: MemoryLimits) -> MemoryBudget {
             MemoryBudget(graph, placement, experts, device: device, limit: experts.minimumLimit, cacheBytesPerToken: 1 << 10, limits: limits)
         }

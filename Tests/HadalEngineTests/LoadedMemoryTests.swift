@@ -45,13 +45,13 @@ struct LoadedMemoryTests {
         try #require(size > 8 << 20)
         var options = Golden.options("cpu")
         options.settings = ["cpu.threads": "2"]
-        let forecast = try EngineForecast(path: path, options: options)
+        let planned = try LoadPlan(path: path, options: options)
         let engine = try Engine(path: path, options: options)
         // The header stays, and what little the host itself puts together.
         #expect(try resident(path) << 10 < size / 16)
         let held = engine.executableInfo.weightBytes
         #expect(Double(held) < 1.1 * Double(size))
-        #expect(abs(Double(forecast.heldBytes) / Double(held) - 1) < 0.05, "\(forecast.heldBytes) bytes were foreseen, \(held) are held")
+        #expect(abs(Double(planned.heldBytes) / Double(held) - 1) < 0.05, "\(planned.heldBytes) bytes were foreseen, \(held) are held")
         try engine.makeSession().append([1, 2, 3])
         #expect(try resident(path) << 10 < size / 16)
         // Read only when it is asked for, and without paging in what is around the bytes that it reads.

@@ -69,21 +69,21 @@ struct PlacementTests {
         let before = copies
         try session.append(Array(ids[..<5]))
         try session.append([7])
-        let (plan, graph) = (engine.plan, engine.model.graph)
+        let (plan, graph) = (engine.placement, engine.model.graph)
         let made = copies
         #expect(made.count - before.count == 2 * plan.transfers.count)
         let bytes = [5, 1].reduce(0) { $0 + plan.copiedBytes(in: graph, tokens: $1, rows: 1, of: [.input, .output, .crossing]) }
         #expect(made.bytes - before.bytes == bytes && engine.program.bytesCopied == bytes)
         #expect(engine.program.copiesMade == 2 * plan.transfers.count)
-        #expect(plan.devices.count == Set(engine.plan.parts.map(\.device)).count)
+        #expect(plan.devices.count == Set(engine.placement.parts.map(\.device)).count)
         #expect((plan.copies == 0) == !plan.ownsMemory.contains(true) && !plan.crossings.isEmpty)
-        #expect(try EngineForecast(path: path, options: options).plan.copies == plan.copies)
+        #expect(try LoadPlan(path: path, options: options).placement?.copies == plan.copies)
     }
 
     @Test("a value is copied once, however many parts read it")
     func copiesOnce() throws {
         let engine = try Engine(path: Fixtures.path("models/llama"), options: try options("attention=cpu,rest=island"))
-        let (plan, graph) = (engine.plan, engine.model.graph)
+        let (plan, graph) = (engine.placement, engine.model.graph)
         let layers = graph.nodes.count { $0.op == "attention" }
         // q, k and v go down, the result goes up; the residual stays where it is.
         #expect(plan.copies == 4 * layers && plan.crossings.count == 4 * layers)
@@ -141,7 +141,7 @@ struct PlacementTests {
         options.backend = "reef"
         _ = try Engine(path: path, options: options)
         #expect(island.opened.withLock { $0 } == 0 && reef.opened.withLock { $0 } == 0)
-        _ = try EngineForecast(path: path, options: try self.options("attention=island,rest=cpu"))
+        _ = try LoadPlan(path: path, options: try self.options("attention=island,rest=cpu"))
         #expect(island.opened.withLock { $0 } == 1 && reef.opened.withLock { $0 } == 0)
     }
 
@@ -157,23 +157,23 @@ struct PlacementTests {
         }
         options.fallback = .allow
         let engine = try Engine(path: path, options: options)
-        #expect(engine.plan.devices == ["partial", "cpu"] && engine.plan.copies > 0)
+        #expect(engine.placement.devices == ["partial", "cpu"] && engine.placement.copies > 0)
         let session = engine.makeSession(), plain = try Engine(path: path, options: Golden.options("cpu")).makeSession()
         try session.append([1, 2, 3])
         try plain.append([1, 2, 3])
         #expect((zip(session.logits, plain.logits).map { abs($0 - $1) }.max() ?? .infinity) < 1e-3)
-        // The rules that the forecast gives back need no fallback.
-        let forecast = try EngineForecast(path: path, options: options)
-        options.placement = try forecast.placementRules(options)
+        // The rules that the plan gives back need no fallback.
+        let planned = try LoadPlan(path: path, options: options)
+        options.placement = try planned.placementRules()
         options.fallback = .error
         let again = try Engine(path: path, options: options)
-        #expect(again.plan.moves.isEmpty && again.plan.deviceOfNode.map { again.plan.devices[$0] } == engine.plan.deviceOfNode.map { engine.plan.devices[$0] })
+        #expect(again.placement.moves.isEmpty && again.placement.deviceOfNode.map { again.placement.devices[$0] } == engine.placement.deviceOfNode.map { engine.placement.devices[$0] })
     }
 
     @Test("a device's own memory bounds the context, and what does not fit is refused before it is read")
     func memory() throws {
         let path = Fixtures.path("models/llama")
-        let load = try #require(try EngineForecast(path: path, options: try options("rest=island")).devices.first)
+        let load = try #require(try LoadPlan(path: path, options: try options("rest=island")).devices.first)
         #expect(load.ownsMemory && load.cacheBytesPerToken > 0 && load.exchangeBytes > 0)
         func engine(_ bytes: Int, _ context: Int?) throws -> Engine {
             var options = try options("rest=small")

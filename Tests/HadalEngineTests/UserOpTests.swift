@@ -21,7 +21,7 @@ struct UserOpTests {
         var results: [[NamedTensor]] = []
         for backend in ["reference", backend] {
             let engine = try Engine(path: Self.model, options: EngineOptions.relu2(backend, directory, cache: cache, observe: .hidden))
-            #expect(engine.plan.parts.count == 1)
+            #expect(engine.placement.parts.count == 1)
             results.append(try engine.evaluate(ids))
         }
         #expect(results[0].map(\.name) == results[1].map(\.name))
@@ -51,6 +51,6 @@ struct UserOpTests {
         #expect(error?.description.contains("\(directory.path)/relu2_gate/cpu.c") == true, "\(error?.description ?? "")")
         options.fallback = .allow
         let engine = try Engine(path: Self.model, options: options)
-        #expect(!engine.plan.moves.isEmpty && engine.plan.moves.allSatisfy { $0.op == "relu2_gate" && $0.to != "cpu" })
+        #expect(!engine.placement.moves.isEmpty && engine.placement.moves.allSatisfy { $0.op == "relu2_gate" && $0.to != "cpu" })
     }
 }

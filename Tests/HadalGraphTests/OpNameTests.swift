@@ -13,8 +13,8 @@ import Testing
         "ArchitectureDescription+JSON.swift": ["rope"], "TokenizerFile+Components.swift": ["split"], "SentencePieceFile+TokenizerFile.swift": ["split"],
         "UnicodeProperty.swift": ["add"],
         // What commands print: members of JSON, a column.
-        "PlanListing.swift": ["experts"], "RunCommand.swift": ["experts"], "BenchCommand.swift": ["experts"], "ExpertForecast.swift": ["experts"],
-        "EngineForecast.swift": ["experts"],
+        "PlanListing.swift": ["experts"], "RunCommand.swift": ["experts"], "BenchCommand.swift": ["experts"], "ExpertCosts.swift": ["experts"],
+        "LoadPlan+JSON.swift": ["experts"],
         // Methods of strings in chat templates.
         "TemplateMethods.swift": ["split"], "TextMethods.swift": ["split"],
         // Attributes.

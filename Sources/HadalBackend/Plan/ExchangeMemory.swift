@@ -70,7 +70,7 @@ struct ExchangeMemory {
 
     /// - Throws: `outOfMemory`, and `backend` when a device that has memory of its own gives none.
     mutating func allocate(_ devices: [any Device], names: [String]) throws {
-        hostBuffers = try (slots[nil] ?? []).map { try HostBuffer(bytes: $0.bytes) }
+        try allocateHost()
         for case let (device?, list) in slots {
             deviceBuffers[device] = try list.map { slot in
                 guard let buffer = try devices[device].allocate(bytes: slot.bytes) else {
@@ -80,6 +80,9 @@ struct ExchangeMemory {
             }
         }
     }
+
+    /// The host's part alone.
+    mutating func allocateHost() throws { hostBuffers = try (slots[nil] ?? []).map { try HostBuffer(bytes: $0.bytes) } }
 
     func host(_ value: Int) -> HostBuffer? { slotOf[Place(value: value, device: nil)].map { hostBuffers[$0] } }
 

@@ -65,7 +65,10 @@ public final class Program: @unchecked Sendable {
     ///   - segment: the whole model with its weights.
     ///   - devices: as named in the plan.
     ///   - pageCount: pages to allocate for each state.
-    public init(plan: ExecutionPlan, segment: Segment, devices: [any Device], pageCount: Int) throws {
+    ///   - progress: called after each part is compiled with the bytes of its weights that no part before it has. What it throws ends the compiling.
+    public init(
+        plan: ExecutionPlan, segment: Segment, devices: [any Device], pageCount: Int, progress: ((_ bytes: Int) throws -> Void)? = nil
+    ) throws {
         self.plan = plan
         graph = segment.graph
         bounds = segment.bounds
@@ -75,14 +78,11 @@ public final class Program: @unchecked Sendable {
 
         let extracts = plan.parts.map { segment.part($0.nodes) }
         memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: extracts.map { $0.inputs + $0.outputs })
-        let stateDevice = plan.deviceOfState(in: segment.graph)
-        for (i, bytes) in stateBytes.enumerated() {
-            let (total, overflow) = bytes.multipliedReportingOverflow(by: pageCount)
-            guard !overflow else { throw HadalError(.outOfMemory, "a cache of \(pageCount) pages is too large") }
-            let device = stateDevice[i]
-            stateBuffers.append(try (plan.ownsMemory[device] ? devices[device].allocate(bytes: total) : nil) ?? HostBuffer(bytes: total))
+        stateBuffers = try Self.states(of: segment, plan, pageCount: pageCount) { device, bytes in
+            try (plan.ownsMemory[device] ? devices[device].allocate(bytes: bytes) : nil) ?? HostBuffer(bytes: bytes)
         }
         try memory.allocate(devices, names: plan.devices)
+        var compiled: Set<Int> = []
         for (index, part) in plan.parts.enumerated() {
             let extract = extracts[index]
             let executable = try devices[part.device].compile(extract.segment)
@@ -99,6 +99,7 @@ public final class Program: @unchecked Sendable {
             info.weightBytes += partInfo.weightBytes
             info.scratchBytes += partInfo.scratchBytes
             info.barriersPerStep += partInfo.barriersPerStep
+            try progress?(extract.weights.reduce(0) { compiled.insert($1).inserted ? $0 + segment.graph.weights[$1].bytes : $0 })
         }
         for transfer in plan.transfers {
             guard let host = memory.host(transfer.value), let buffer = memory.device(transfer.value, on: transfer.device) else {
@@ -111,6 +112,33 @@ public final class Program: @unchecked Sendable {
             }
         }
     }
+
+    /// Memory for each state, as `allocate` gives it for a device and a number of bytes; what it gives none for is left out.
+    private static func states(
+        of segment: Segment, _ plan: ExecutionPlan, pageCount: Int, allocate: (_ device: Int, _ bytes: Int) throws -> (any Buffer)?
+    ) throws -> [any Buffer] {
+        try zip(segment.graph.states, plan.deviceOfState(in: segment.graph)).compactMap { state, device in
+            let (total, overflow) = segment.pageBytes(of: state).multipliedReportingOverflow(by: pageCount)
+            guard !overflow else { throw HadalError(.outOfMemory, "a cache of \(pageCount) pages is too large") }
+            return try allocate(device, total)
+        }
+    }
+
+    /// Whether the host's memory for a program can be addressed: reserves what `init` would for states and values, and gives it back.
+    ///
+    /// - Parameter segment: the whole model; weights may lack data.
+    /// - Throws: `outOfMemory`.
+    package static func checkHostMemory(for segment: Segment, plan: ExecutionPlan, pageCount: Int) throws {
+        let states = try states(of: segment, plan, pageCount: pageCount) { device, bytes in
+            plan.ownsMemory[device] ? nil : try HostBuffer(bytes: bytes)
+        }
+        let boundaries = plan.parts.map { segment.part($0.nodes) }.map { $0.inputs + $0.outputs }
+        var memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: boundaries)
+        try withExtendedLifetime(states) { try memory.allocateHost() }
+    }
+
+    /// Bytes that a device with memory of its own holds of values that are copied or that stay between its parts, as `ExecutionPlan.exchangeBytes`.
+    package func exchangeBytes(on device: Int) -> Int { plan.ownsMemory[device] ? memory.bytes(on: device) : 0 }
 
     private func bind(_ value: Int, _ device: Int) throws -> hadal_binding {
         let buffer: (any Buffer)? = plan.ownsMemory[device] ? memory.device(value, on: device) : memory.host(value)

@@ -45,7 +45,7 @@ struct InspectCommand: ParsableCommand {
         }
         facts += [["  parameters", Self.count(parameters)], ["  file", Terminal.bytes(files.totalBytes)]]
         if let description {
-            let context = Self.context(description)
+            let context = description.usualContextLength
             let memory = description.memory(contextLength: context, cacheDType: .f32)
             facts.append(["  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f32)"])
         }
@@ -70,7 +70,7 @@ struct InspectCommand: ParsableCommand {
         var object = JSONObject([("path", JSON(.string(files.path))), ("format", JSON(.string(files.kind.rawValue)))])
         if let description {
             let graph = description.graph
-            let context = Self.context(description)
+            let context = description.usualContextLength
             let memory = description.memory(contextLength: context, cacheDType: .f32)
             object["architecture"] = JSON(.string(graph.architecture))
             object["variant"] = graph.variant.map { JSON(.string($0)) } ?? .null
@@ -99,9 +99,6 @@ struct InspectCommand: ParsableCommand {
         }))
         return JSON(.object(object))
     }
-
-    /// The context that memory is counted for, tokens.
-    private static func context(_ description: ModelDescription) -> Int { min(description.graph.contextLength, 32768) }
 
     private static func short(_ value: ExpressionValue) -> String {
         if let array = value.array, array.count > 8 {

@@ -18,34 +18,36 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         if let output { try OutputFile.check(output) }
-        let options = try model.engineOptions()
-        let forecast = try EngineForecast(path: try ModelStore.resolve(model.model), options: options)
+        let plan = try LoadPlan(path: try ModelStore.resolve(model.model), options: try model.engineOptions())
+        let placement = try plan.requirePlacement()
         if let output {
-            let text = try forecast.placementRules(options).json.text(indent: 2) + "\n"
+            let text = try plan.placementRules().json.text(indent: 2) + "\n"
             do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: Place(output)) }
         }
+        let readRate = plan.expertMemory == nil ? nil : plan.measureExpertReads()
         if json {
-            let obstacle = forecast.obstacle.map { ["obstacle": JSON(.string($0.commandLine))] as JSON }
-            return Terminal.json(obstacle.map(forecast.json().mergePatched) ?? forecast.json())
+            let text = plan.obstacle.map { ["obstacle": JSON(.string($0.commandLine))] as JSON }
+            let json = try plan.json(expertReadRate: readRate)
+            return Terminal.json(text.map(json.mergePatched) ?? json)
         }
-        for reason in forecast.description.graph.reasons { Terminal.line(reason) }
-        Terminal.line("backend \(forecast.backend), fallback \(model.fallback.rawValue)")
-        PlanListing.placement(forecast).forEach { Terminal.line($0) }
+        for reason in plan.description.graph.reasons { Terminal.line(reason) }
+        Terminal.line("backend \(plan.backend), fallback \(model.fallback.rawValue)")
+        PlanListing.placement(placement, of: plan).forEach { Terminal.line($0) }
         Terminal.line("\nmemory")
         Terminal.line(Terminal.table([
-            ["  weights", Terminal.bytes(forecast.heldBytes), "as loaded; \(Terminal.bytes(forecast.weightBytes)) as stored"],
-            ["  cache", Terminal.bytes(forecast.cacheBytes), "for \(forecast.contextLength) tokens, \(Terminal.bytes(forecast.cacheBytesPerToken)) each; taken as it fills"],
-            ["  free now", forecast.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
+            ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],
+            ["  cache", Terminal.bytes(plan.cacheBytes), "for \(plan.contextLength) tokens, \(Terminal.bytes(plan.cacheBytesPerToken)) each; taken as it fills"],
+            ["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
         ]))
-        if let text = PlanListing.devices(forecast) { Terminal.line(text) }
-        if let experts = forecast.experts { describe(experts, forecast) } else if let free = forecast.freeBytes, forecast.heldBytes > free, forecast.devices.count < 2 {
+        if let text = PlanListing.devices(plan) { Terminal.line(text) }
+        if let experts = plan.experts { describe(experts, plan, readRate) } else if let free = plan.freeBytes, plan.heldBytes > free, plan.devices.count < 2 {
             Terminal.line("  the weights do not fit the free memory")
         }
-        if let obstacle = forecast.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle.commandLine)") }
+        if let obstacle = plan.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle.commandLine)") }
         if let output { Terminal.note("the placement is in \(output)") }
     }
 
-    private func describe(_ experts: ExpertForecast, _ forecast: EngineForecast) {
+    private func describe(_ experts: ExpertCosts, _ plan: LoadPlan, _ readRate: Double?) {
         Terminal.line("\nexperts")
         guard experts.layers > 0 else {
             return Terminal.line("  those of all \(experts.fixedLayers) layers stay in memory: they are not stored one by one")
@@ -56,21 +58,21 @@ struct PlanCommand: ParsableCommand {
             ["  minimum limit", Terminal.bytes(experts.minimumLimit), "for --expert-memory: two of them"],
         ]
         if experts.fixedLayers > 0 { rows.append(["  always in memory", "\(experts.fixedLayers) layers", "their experts are not stored one by one"]) }
-        if let limit = forecast.expertMemory {
+        if let limit = plan.expertMemory {
             func cost(_ bytes: Double) -> String {
-                let time = forecast.expertReadRate.map { ", \(Terminal.number(bytes / $0, 3)) s" } ?? ""
+                let time = readRate.map { ", \(Terminal.number(bytes / $0, 3)) s" } ?? ""
                 return "\(Terminal.bytes(Int(bytes)))\(time)"
             }
             rows += [
                 ["  limit", Terminal.bytes(limit), "holds \(experts.fitting(limit)) of them, \(Terminal.number(100 * experts.share(limit), 1)) % of all bytes"],
-                ["  other weights", Terminal.bytes(forecast.residentBytes), "stay in memory"],
+                ["  other weights", Terminal.bytes(plan.residentBytes), "stay in memory"],
                 ["  read a token", cost(Double(experts.worstBytesPerToken)), "at most: none of its experts is in memory"],
                 ["", cost(experts.uniformBytesPerToken(limit)), "if all experts are equally likely; less if some are preferred"],
             ]
-            if let rate = forecast.expertReadRate { rows.append(["  disk", "\(Terminal.number(rate / 1e9, 2)) GB/s", "measured just now"]) }
+            if let readRate { rows.append(["  disk", "\(Terminal.number(readRate / 1e9, 2)) GB/s", "measured just now"]) }
         }
         Terminal.line(Terminal.table(rows))
-        if let free = forecast.freeBytes, forecast.expertMemory == nil, forecast.heldBytes > free {
+        if let free = plan.freeBytes, plan.expertMemory == nil, plan.heldBytes > free {
             Terminal.line("  the weights do not fit the free memory; --expert-memory keeps only some experts there")
         }
     }

@@ -37,28 +37,18 @@ package final class BackendChoice: Sendable {
 
         var openedDevice: (any Device)? { opened.withLock { try? $0?.get() } }
 
-        func quiesce() { if case .success(let device) = opened.withLock({ $0 }) { device.quiesce() } }
+        /// Joins the device's threads and lets go of it.
+        func close() {
+            let device = opened.withLock { known in
+                defer { known = nil }
+                return try? known?.get()
+            }
+            device?.quiesce()
+        }
 
         var candidate: ExecutionPlan.Candidate {
             .init(name: name, ownsMemory: backend.hasBuffers, takesSegments: backend.capabilities.contains(.multiNode)) { [self] in try open() }
         }
-    }
-
-    /// Where one graph runs.
-    struct Placed {
-        let plan: ExecutionPlan
-        /// In the plan's order.
-        let devices: [any Device]
-        /// What all of these devices' backends can do, and what each can.
-        let capabilities: BackendCapabilities
-        let capabilitiesOfDevice: [BackendCapabilities]
-        /// How each device was opened.
-        let opened: [OpenedBackend]
-        /// The device that keeps its experts to a limit, an index into `devices`.
-        let streamingDevice: Int?
-
-        /// "cpu: AMD EPYC", several joined by " + ".
-        var summary: String { zip(plan.devices, devices).map { "\($0): \($1.info.name)" }.joined(separator: " + ") }
     }
 
     /// Bytes of experts that `streaming` keeps in memory; nil: all of them.
@@ -78,6 +68,7 @@ package final class BackendChoice: Sendable {
     private let takeovers = Mutex<[Entry]?>(nil)
     /// The entry that keeps its experts to a limit.
     private let streaming: Int?
+    private let isTaken = Mutex(false)
 
     /// Resolves names and settings; opens nothing.
     ///
@@ -147,26 +138,50 @@ package final class BackendChoice: Sendable {
         }
     }
 
+    /// Takes over the devices for an engine, until `close`: a device serves one thread at a time.
+    ///
+    /// - Throws: `invalidArgument` while another engine has them.
+    func take() throws {
+        let isFree = isTaken.withLock { taken in
+            defer { taken = true }
+            return !taken
+        }
+        guard isFree else { throw HadalError(.invalidArgument, "an engine of this plan is loaded already", hint: "make a plan for each engine") }
+    }
+
     /// Of the devices that were asked for, the first that got nodes.
     var firstOpened: (any Device)? { entries.lazy.compactMap(\.openedDevice).first }
 
-    /// Joins the threads of every device that was opened.
-    func quiesce() { for entry in entries + (takeovers.withLock { $0 } ?? []) { entry.quiesce() } }
+    private var known: [Entry] { entries + (takeovers.withLock { $0 } ?? []) }
+
+    /// Joins the threads of every device that was opened, and lets go of it. What needs a device afterwards opens it anew.
+    func close() {
+        for entry in known { entry.close() }
+        isTaken.withLock { $0 = false }
+    }
+
+    /// The devices that a plan of `place` names, in its order.
+    func devices(of plan: ExecutionPlan) throws -> [any Device] {
+        try plan.devices.map { name in
+            guard let entry = known.first(where: { $0.name == name }) else { throw HadalError(.notFound, "no device '\(name)'") }
+            return try entry.open()
+        }
+    }
 
     // MARK: placing
 
     /// Places a graph. Asks devices, but reads no weight.
-    func place(_ segment: Segment) throws -> Placed {
+    func place(_ segment: Segment) throws -> PlacedGraph {
         let taken = options.placement?.assign(segment.graph) ?? Array(repeating: nil, count: segment.graph.nodes.count)
         let unruled = entryOfRule.count - 1
         let preferred = taken.map { entryOfRule[$0 ?? unruled] ?? 0 }
         let (plan, devices) = try ExecutionPlan.make(
             for: segment, preferred: preferred, candidates: entries.map(\.candidate), others: { others().map(\.candidate) }, policy: options.fallback)
-        let all = entries + (takeovers.withLock { $0 } ?? [])
-        let used = plan.devices.compactMap { name in all.first { $0.name == name } }
+        let used = plan.devices.compactMap { name in known.first { $0.name == name } }
         let capabilities = used.map(\.backend.capabilities)
-        return Placed(
-            plan: plan, devices: devices, capabilities: capabilities.dropFirst().reduce(capabilities.first ?? []) { $0.intersection($1) },
+        return PlacedGraph(
+            plan: plan, summary: zip(plan.devices, devices).map { "\($0): \($1.info.name)" }.joined(separator: " + "),
+            capabilities: capabilities.dropFirst().reduce(capabilities.first ?? []) { $0.intersection($1) },
             capabilitiesOfDevice: capabilities,
             opened: used.enumerated().map { OpenedBackend(backend: $1.backend, device: $1.index, options: $1.settings, number: $0) },
             streamingDevice: streaming.flatMap { expertMemory == nil ? nil : plan.devices.firstIndex(of: entries[$0].name) })
@@ -192,26 +207,5 @@ package final class BackendChoice: Sendable {
                 return nil
             }
         }
-    }
-
-    /// The experts that a device reads from disk itself; nil when there are none.
-    func streamedExperts(of graph: Graph, _ model: ModelGraph, _ placed: Placed, log: LogSink) throws -> ExpertPlacement? {
-        guard expertMemory != nil else { return nil }
-        guard graph.nodes.contains(where: { $0.op == Op.experts }) else {
-            log.write(.warning, "the limit on expert memory has no effect: the model has no experts")
-            return nil
-        }
-        let placement = try ExpertPlacement(graph, of: model, on: placed)
-        guard !placement.layers.isEmpty else {
-            log.write(.warning, "the limit on expert memory has no effect: the backend that runs the experts keeps all of them in memory")
-            return nil
-        }
-        let fixed = placement.layers.filter { !$0.isStreamable }
-        if let first = fixed.first {
-            log.write(
-                .warning,
-                "the experts of \(fixed.count) of \(placement.layers.count) layers stay in memory, whatever the limit on expert memory says: those of \(first.label) are not stored one by one")
-        }
-        return placement.pieces.isEmpty ? nil : placement
     }
 }

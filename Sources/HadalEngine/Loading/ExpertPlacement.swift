@@ -24,7 +24,7 @@ package struct ExpertPlacement: Sendable {
     private(set) var pieces: [Int: [WeightRecipe.StoredRange]] = [:]
 
     /// - Parameter placed: where the graph runs; experts on devices that keep all of them are left out. nil: all are included.
-    init(_ graph: Graph, of model: ModelGraph, on placed: BackendChoice.Placed? = nil) throws {
+    init(_ graph: Graph, of model: ModelGraph, on placed: PlacedGraph? = nil) throws {
         let deviceOfNode = placed?.plan.deviceOfNode
         let bindings = try model.bindings(of: graph)
         var users: [Int: Int] = [:]
@@ -40,5 +40,19 @@ package struct ExpertPlacement: Sendable {
             if isStreamable { for (weight, ranges) in zip(weights, found) { pieces[weight] = ranges } }
             layers.append(Layer(label: node.label, weights: weights, experts: experts, chosen: chosen, isStreamable: isStreamable))
         }
+    }
+    /// Says what of a limit on experts has no effect.
+    func warn(_ graph: Graph, _ log: LogSink) {
+        guard graph.nodes.contains(where: { $0.op == Op.experts }) else {
+            return log.write(.warning, "the limit on expert memory has no effect: the model has no experts")
+        }
+        guard !layers.isEmpty else {
+            return log.write(.warning, "the limit on expert memory has no effect: the backend that runs the experts keeps all of them in memory")
+        }
+        let fixed = layers.filter { !$0.isStreamable }
+        guard let first = fixed.first else { return }
+        log.write(
+            .warning,
+            "the experts of \(fixed.count) of \(layers.count) layers stay in memory, whatever the limit on expert memory says: those of \(first.label) are not stored one by one")
     }
 }

@@ -20,7 +20,7 @@ struct MemoryBudget {
     ///   - device: that which keeps the experts.
     ///   - hosted: weights that lie in the host's memory; nil: all.
     init(
-        _ graph: Graph, _ placement: ExpertPlacement, _ experts: ExpertForecast, device: any Device, limit: Int, cacheBytesPerToken: Int,
+        _ graph: Graph, _ placement: ExpertPlacement, _ experts: ExpertCosts, device: any Device, limit: Int, cacheBytesPerToken: Int,
         limits: MemoryLimits, hosted: Set<Int>? = nil
     ) {
         var resident = 0
@@ -52,6 +52,12 @@ struct MemoryBudget {
         return least
     }
 
+    /// What all sessions together may hold where nothing limits it: as asked for, or else twice the context.
+    static func cacheTokens(_ asked: Int?, context: Int) -> Int {
+        let (twice, overflow) = context.multipliedReportingOverflow(by: 2)
+        return max(asked ?? (overflow ? .max : twice), context)
+    }
+
     /// The context and the tokens that all sessions together may hold.
     ///
     /// - Parameters:
@@ -59,7 +65,7 @@ struct MemoryBudget {
     ///   - isAsked: whether it was asked for.
     /// - Throws: `outOfMemory`, saying what takes how much.
     func tokens(context: Int, isAsked: Bool, cacheTokens: Int?, log: LogSink) throws -> (context: Int, cache: Int) {
-        guard let room else { return (context, max(cacheTokens ?? 2 * context, context)) }
+        guard let room else { return (context, Self.cacheTokens(cacheTokens, context: context)) }
         // Nobody asked for so much: leave half of it free.
         let bytes = isAsked ? room.bytes : room.bytes / 2
         let fitting = bytes > 0 ? bytes / max(cacheBytesPerToken, 1) / Engine.pageTokens * Engine.pageTokens : 0

@@ -7,13 +7,13 @@ import Darwin
 import HadalCore
 
 /// How much more memory this process may take, as far as someone limits it.
-struct MemoryLimits: Sendable {
+package struct MemoryLimits: Sendable {
     /// What the process's control group allows beyond what the process has now; nil without a limit.
-    var group: Int?
+    package var group: Int?
     /// What RLIMIT_AS allows beyond what the process has mapped now; nil without a limit.
-    var addresses: Int?
+    package var addresses: Int?
 
-    init(group: Int? = nil, addresses: Int? = nil) {
+    package init(group: Int? = nil, addresses: Int? = nil) {
         self.group = group
         self.addresses = addresses
     }

@@ -34,6 +34,9 @@ public struct ModelDescription: Sendable {
         }
     }
 
+    /// The context that nobody asked for: what the model was made for, at most 32768 tokens.
+    public var usualContextLength: Int { min(graph.contextLength, 32768) }
+
     /// Bytes that the engine will hold for a model run with these options, before any backend's own work space.
     public func memory(contextLength: Int, cacheDType: DType) -> (weights: Int, cache: Int) {
         let perToken = graph.stateBytesPerToken(elementBytes: cacheDType.blockBytes)

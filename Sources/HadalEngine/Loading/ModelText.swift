@@ -4,8 +4,19 @@ import HadalFormats
 import HadalTemplate
 import HadalText
 
-/// Finds a model's tokenizer and chat template.
-enum ModelText {
+/// A model's tokenizer and chat templates.
+struct ModelText: Sendable {
+    let tokenizer: Tokenizer?
+    /// Why a tokenizer that is there cannot be used.
+    let tokenizerProblem: HadalError?
+    let chatTemplates: ChatTemplates
+
+    /// - Throws: what a broken tokenizer meets. A broken template is only warned of.
+    init(of files: ModelFiles, log: LogSink) throws {
+        (tokenizer, tokenizerProblem) = try Self.found(in: files)
+        chatTemplates = try ChatTemplates(Self.chatTemplates(of: files)) { log.write(.warning, $0) }
+    }
+
     /// nil when the model has none.
     static func tokenizer(of files: ModelFiles) throws -> Tokenizer? {
         switch files.kind {

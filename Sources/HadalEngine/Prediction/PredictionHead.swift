@@ -7,19 +7,6 @@ import HadalGraph
 /// Its input `previous` is a hidden state of the main graph, a token earlier than its input `tokens`. Not thread-safe: the engine's
 /// lock guards it.
 final class PredictionHead {
-    static let graphName = "mtp"
-    static let inputName = "previous"
-    /// What the graph calls the hidden state that a further draft starts from in place of the main graph's.
-    static let nextName = "hidden.next"
-
-    /// What the head is compiled for.
-    struct Use {
-        /// `evaluate` is called: logits of every token of a step.
-        var evaluates: Bool
-        /// Sessions draft with it: pages for all of them.
-        var pages: Int
-    }
-
     let vocabularySize: Int
     /// Of a hidden state.
     let width: Int
@@ -37,60 +24,16 @@ final class PredictionHead {
         try program.replaceKernel(op: op, from: directory, onDevice: device)
     }
 
-    /// The main graph's hidden state that feeds a model's head: its value, and its width.
-    ///
-    /// - Throws: `unsupported` for a model without a head.
-    static func source(in description: ModelDescription) throws -> (value: Int, width: Int) {
-        let graph = description.graph
-        guard graph.graphs[graphName] != nil else {
-            throw HadalError(
-                .unsupported, "this model has no layer that predicts the token after the next", at: Place(description.files.path),
-                hint: ["files often leave it out", .set(.speculation, to: "a draft model")])
-        }
-        guard let name = graph.feeds[graphName]?[inputName], let value = graph.hidden["main"]?[name] else {
-            throw HadalError(.malformed, "\(graph.architecture) does not say what feeds '\(inputName)' of graph '\(graphName)'")
-        }
-        guard graph.main.values[value].dims.first == .tokens, case .fixed(let width)? = graph.main.values[value].dims.last else {
-            throw HadalError(.malformed, "\(name) of \(graph.architecture) is not a row for each token")
-        }
-        return (value, width)
-    }
-
-    /// - Throws: `unsupported` for a model without such a graph, and what compiling it meets.
-    init(_ model: LoadedModel, on chosen: BackendChoice, options: EngineOptions, contextLength: Int, for use: Use) throws {
-        let source = try Self.source(in: model.description)
-        guard var graph = model.description.graph.graphs[Self.graphName] else { throw HadalError(.unsupported, "no graph '\(Self.graphName)'") }
-        let ports = try StepRunner.Ports(of: graph, architecture: model.description.graph.architecture)
-        guard let input = graph.inputs.first(where: { graph.values[$0].name == Self.inputName }),
-            graph.values[input].dims == [.tokens, .fixed(source.width)]
-        else {
-            throw HadalError(
-                .malformed, "graph '\(graph.name)' of \(model.description.graph.architecture) lacks an input '\(Self.inputName)' of width \(source.width)")
-        }
-        let further = model.description.graph.hidden[Self.graphName]?[Self.nextName].flatMap { value in
-            graph.values[value].dims == graph.values[input].dims ? value : nil
-        }
-        if let further, !graph.outputs.contains(further) { graph.outputs.append(further) }
-        let tokens = min(options.batchTokens, contextLength)
-        let bounds = Segment.Bounds(tokens: tokens, sequences: 1, rows: use.evaluates ? tokens : 1)
-        let bare = Segment(
-            withoutData: graph, scales: try model.description.scales(of: graph), bounds: bounds, stateDType: options.cacheDType,
-            pageTokens: Engine.pageTokens)
-        let placed = try chosen.place(bare)
-        let streamed = try chosen.expertMemory.map { _ in try ExpertPlacement(graph, of: model.description.graph, on: placed) }
-        let weights = try model.bindWeights(of: graph, sharing: model.graph, streamed: streamed)
-        let segment = Segment(
-            graph: graph, weights: weights.data, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
-        let perSession = (contextLength + Engine.pageTokens - 1) / Engine.pageTokens
-        let pages = max(use.pages, perSession)
-        program = try Program(plan: placed.plan, segment: segment, devices: placed.devices, pageCount: pages)
-        if program.info.keepsWeights { try model.keep(weights, program.keptWeights, of: graph) }
-        width = source.width
-        vocabularySize = model.vocabularySize
-        pool = PagePool(pages: pages)
-        runner = try StepRunner(program: program, ports: ports, pageCapacity: perSession)
-        previous = try program.pointer(to: input, as: Float.self)
-        next = try further.map { [program] in UnsafePointer(try program.pointer(to: $0, as: Float.self)) }
+    /// - Parameter main: the graph whose embedding and head it shares.
+    /// - Throws: what reading and compiling meet.
+    init(_ plan: PredictionPlan, _ weights: ModelWeights, sharing main: Graph, on backends: BackendChoice, meter: LoadMeter) throws {
+        program = try plan.graph.compile(weights, sharing: main, on: backends, meter: meter)
+        width = plan.width
+        vocabularySize = plan.vocabularySize
+        pool = PagePool(pages: plan.graph.pages)
+        runner = try StepRunner(program: program, ports: plan.ports, pageCapacity: plan.pagesPerSession)
+        previous = try program.pointer(to: plan.input, as: Float.self)
+        next = try plan.next.map { [program] in UnsafePointer(try program.pointer(to: $0, as: Float.self)) }
     }
 
     var pageTokens: Int { program.pageTokens }

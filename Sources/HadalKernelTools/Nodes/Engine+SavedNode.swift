@@ -22,7 +22,7 @@ extension Engine {
         let first = position / batchTokens * batchTokens
         let count = min(batchTokens, tokens.count - first)
         try checkSize(of: node, tokens: count, past: first, limit: limit)
-        let weights = try model.bindWeights(of: graph)
+        let bound = try self.weights.bind(graph)
         var states: [SavedNode.State] = try node.states.map { try state($0, pages: []) }
         var saved: SavedNode?
         let session = makeSession()
@@ -32,7 +32,7 @@ extension Engine {
                 states = try node.states.map { try state($0, pages: session.pageNumbers) }
             }
             guard start == first, saved == nil else { return }
-            saved = try take(node, states, tokens: size, past: first, planned: tokens.count, pageCount: session.pageNumbers.count, weights)
+            saved = try take(node, states, tokens: size, past: first, planned: tokens.count, pageCount: session.pageNumbers.count, bound)
         })
         guard let saved else { throw HadalError(.invalidArgument, "the prompt has no step that begins at token \(first)") }
         return saved
@@ -78,7 +78,7 @@ extension Engine {
     }
 
     private func take(
-        _ node: Graph.Node, _ states: [SavedNode.State], tokens: Int, past: Int, planned: Int, pageCount: Int, _ weights: LoadedModel.BoundWeights
+        _ node: Graph.Node, _ states: [SavedNode.State], tokens: Int, past: Int, planned: Int, pageCount: Int, _ weights: ModelWeights.Bound
     ) throws -> SavedNode {
         let graph = model.graph
         let operands = try node.inputs.map { operand -> SavedNode.Operand? in

@@ -244,9 +244,9 @@ struct SpeculationTests {
     func sharedTables() throws {
         let engine = try engine("\(Fixtures.goldens ?? "")/models/deepseek_v3", "reference", .mtp)
         let head = try #require(engine.model.description.graph.graphs["mtp"])
-        let (shared, own) = (try engine.model.bindWeights(of: head, sharing: engine.model.graph), try engine.model.bindWeights(of: head))
-        let main = Set(try engine.model.bindWeights(of: engine.model.graph).data.compactMap { $0.bytes?.baseAddress })
-        func ofMain(_ weights: LoadedModel.BoundWeights) -> [String] {
+        let (shared, own) = (try engine.weights.bind(head, sharing: engine.model.graph), try engine.weights.bind(head))
+        let main = Set(try engine.weights.bind(engine.model.graph).data.compactMap { $0.bytes?.baseAddress })
+        func ofMain(_ weights: ModelWeights.Bound) -> [String] {
             zip(head.weights, weights.data).filter { $0.1.bytes?.baseAddress.map(main.contains) ?? false }.map(\.0.name)
         }
         #expect(ofMain(shared).count == ofMain(own).count + 2, "\(ofMain(shared))")

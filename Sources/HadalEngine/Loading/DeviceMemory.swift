@@ -3,7 +3,7 @@ import HadalCore
 import HadalGraph
 
 /// What a device has to hold for a model, against what it has.
-public struct DeviceForecast: Sendable {
+public struct DeviceMemory: Sendable {
     /// As the plan names it, and as it calls itself.
     public let device: String
     public let name: String
@@ -15,7 +15,7 @@ public struct DeviceForecast: Sendable {
     /// At most, of experts that are kept to a limit.
     public let expertBytes: Int
     public let cacheBytesPerToken: Int
-    /// Tokens that the cache is for.
+    /// Tokens that the cache is for: those of one session, and where the device has memory of its own all that are reserved there.
     public internal(set) var cacheTokens: Int
     /// Values that are copied to and from it.
     public let exchangeBytes: Int
@@ -43,7 +43,9 @@ public struct DeviceForecast: Sendable {
     /// - Parameters:
     ///   - streamed: experts that are kept to a limit.
     ///   - segment: the graph with its bounds and the cache's element type; weights may lack data.
-    static func all(_ placed: BackendChoice.Placed, _ segment: Segment, streamed: ExpertPlacement?, limit: Int?, cacheTokens: Int) throws -> [DeviceForecast] {
+    static func all(
+        _ placed: PlacedGraph, _ devices: [any Device], _ segment: Segment, streamed: ExpertPlacement?, limit: Int?, cacheTokens: Int
+    ) throws -> [DeviceMemory] {
         let (graph, plan) = (segment.graph, placed.plan)
         var weights = Array(repeating: Set<Int>(), count: plan.devices.count)
         var states = weights
@@ -57,7 +59,7 @@ public struct DeviceForecast: Sendable {
         }
         let exchange = try plan.exchangeBytes(for: segment)
         return plan.devices.indices.map { index in
-            let device = placed.devices[index]
+            let device = devices[index]
             let isStreaming = index == placed.streamingDevice
             var (held, quantised, stored) = (0, 0, 0)
             for weight in weights[index] {
@@ -71,7 +73,7 @@ public struct DeviceForecast: Sendable {
                 if declared.dtype.isQuantised { quantised += declared.bytes }
             }
             let heap = device.info.heaps.first { $0.deviceLocal } ?? device.info.heaps.first
-            return DeviceForecast(
+            return DeviceMemory(
                 device: plan.devices[index], name: device.info.name, ownsMemory: plan.ownsMemory[index], ops: ops[index], weightBytes: held,
                 expertBytes: isStreaming ? min(limit ?? 0, stored) : 0,
                 cacheBytesPerToken: states[index].reduce(0) { $0 + segment.pageBytes(of: graph.states[$1]) } / max(segment.pageTokens, 1),

@@ -4,7 +4,7 @@ import HadalFormats
 import HadalGraph
 
 /// What keeping only some of a model's experts in memory would cost, found without reading them.
-public struct ExpertForecast: Sendable {
+public struct ExpertCosts: Sendable {
     /// Layers with experts that can be read from disk, and those whose experts have to stay in memory.
     public var layers = 0
     public var fixedLayers = 0

@@ -10,10 +10,12 @@ import HadalFormats
 import HadalGraph
 import Synchronization
 
-/// A model's main graph with its ports, and its weights.
-public final class LoadedModel: Sendable {
+/// The weights of a model's graphs: where they lie, and what of them is kept in memory.
+///
+/// Thread safety: any thread.
+package final class ModelWeights: Sendable {
     /// Weights bound for compiling, and what keeps their bytes alive.
-    package struct BoundWeights: Sendable {
+    package struct Bound: Sendable {
         package var data: [Segment.WeightData]
         /// For each weight what keeps its bytes; nil for one that a backend reads itself.
         var owners: [WeightData?]
@@ -21,60 +23,22 @@ public final class LoadedModel: Sendable {
         var scales: [WeightScales] = []
     }
 
-    public let description: ModelDescription
-    public let graph: Graph
-    let ports: StepRunner.Ports
-    /// Values besides the plain logits that the engine was asked to give, by name; `[T, width]` F32.
-    let observed: [(name: String, value: Int)]
-    /// What feeds the prediction head, `[T, width]` F32, when there is to be one.
-    let predictionSource: (value: Int, width: Int)?
-    /// Lengths past which every key must be rotated anew.
-    let ropeSwitches: [Int]
-    private let kept = Mutex<[BoundWeights]>([])
+    private let description: ModelDescription
+    private let kept = Mutex<[Bound]>([])
     private let knownFingerprint = Mutex<String?>(nil)
 
-    public var vocabularySize: Int { description.graph.vocabularySize }
-    public var contextLength: Int { description.graph.contextLength }
-
-    /// - Parameter feedsPrediction: whether the prediction head's source is an output of the graph.
-    /// - Throws: `unsupported` when that is wanted of a model without such a head.
-    init(_ description: ModelDescription, observe: EngineOptions.Observation, feedsPrediction: Bool = false) throws {
-        self.description = description
-        var graph = description.graph.main
-        ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
-        let logits = ports.logits
-
-        var observed: [(String, Int)] = observe == .none ? [] : [("logits", logits)]
-        switch observe {
-        case .none, .allLogits: break
-        case .hidden:
-            observed += (description.graph.hidden["main"] ?? [:]).sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
-        case .everything:
-            for (index, node) in graph.nodes.enumerated() {
-                for (k, value) in node.outputs.enumerated() where graph.values[value].dtype == .f32 && value != logits {
-                    observed.append((NamedTensor.name(node: index, output: k), value))
-                }
-            }
-        }
-        for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
-        // What is not compared is there to be saved: the inputs of a node that differs.
-        if observe == .everything {
-            for value in Set(graph.nodes.flatMap(\.outputs)).subtracting(graph.outputs).sorted() { graph.outputs.append(value) }
-        }
-        predictionSource = try feedsPrediction ? PredictionHead.source(in: description) : nil
-        if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
-        self.observed = observed
-        ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
-        self.graph = graph
-    }
+    init(_ description: ModelDescription) { self.description = description }
 
     /// Reads every weight of a graph: in place where the file's bytes serve as they are.
     ///
     /// - Parameters:
     ///   - other: a graph whose embedding and head are used in place of this one's copies of them.
     ///   - streamed: experts that the backend is to read itself; only their scales are read here.
-    package func bindWeights(of graph: Graph, sharing other: Graph? = nil, streamed: ExpertPlacement? = nil) throws -> BoundWeights {
-        var bound = BoundWeights(data: [], owners: [])
+    ///   - progress: called after each weight with its bytes. What it throws ends the reading.
+    package func bind(
+        _ graph: Graph, sharing other: Graph? = nil, streamed: ExpertPlacement? = nil, progress: (Int) throws -> Void = { _ in }
+    ) throws -> Bound {
+        var bound = Bound(data: [], owners: [])
         var bindings = try description.graph.bindings(of: graph)
         if let other { try share(&bindings, of: graph, with: other) }
         for (index, binding) in bindings.enumerated() {
@@ -83,15 +47,17 @@ public final class LoadedModel: Sendable {
                 bound.data.append(.init(bytes: nil, scales: scales.flatMap(Self.scales), pieces: pieces))
                 bound.owners.append(nil)
                 if let scales { bound.scales.append(scales) }
+                try progress(graph.weights[index].bytes)
                 continue
             }
-            // Beside experts on disk, few weights are left: they are best read at once.
+            // With experts on disk few weights remain, so read them eagerly.
             if streamed != nil, let tensor = binding.plainTensor { description.files.expect(tensor) }
             let data = try binding.materialise(from: description.files)
             bound.data.append(.init(bytes: data.bytes, file: file(of: binding, data), scales: data.scales.flatMap(Self.scales)))
             // What has been put together anew is not needed where it was read.
             if !data.isMapped, case .stored(let recipe) = binding.content { recipe.tensors.forEach(description.files.release) }
             bound.owners.append(data)
+            try progress(graph.weights[index].bytes)
         }
         return bound
     }
@@ -151,7 +117,7 @@ public final class LoadedModel: Sendable {
     /// of the file's pages, too.
     ///
     /// - Parameter numbers: the weights to keep.
-    func keep(_ weights: BoundWeights, _ numbers: Set<Int>, of graph: Graph) throws {
+    func keep(_ weights: Bound, _ numbers: Set<Int>, of graph: Graph) throws {
         guard !numbers.isEmpty else { return releaseMappedPages() }
         var rest = weights
         if numbers.count < weights.owners.count {
@@ -171,7 +137,7 @@ public final class LoadedModel: Sendable {
 
     /// A hash over the tensor directory and the first bytes of each tensor: tells models apart, and is no signature. Read from the file when
     /// first asked for: it is spread over all of it.
-    public var fingerprint: String {
+    var fingerprint: String {
         knownFingerprint.withLock { known in
             if let known { return known }
             var hash = FNV1a()
@@ -184,53 +150,5 @@ public final class LoadedModel: Sendable {
             known = made
             return made
         }
-    }
-}
-
-extension LoadedModel {
-    public var hasQuantisedWeights: Bool { graph.weights.contains { $0.dtype.isQuantised } }
-
-    /// Bytes of weights, as stored, that one decode step reads: every matrix once, of an embedding table one row, of experts those that a token uses.
-    public var decodeBytes: Int {
-        var used: Set<Int> = []
-        var tables: Set<Int> = []
-        var chosen: [Int: Int] = [:]
-        for node in graph.nodes {
-            let count = chosenExperts(of: node)
-            for case .weight(let w) in node.inputs {
-                if node.op == Op.embedding { tables.insert(w) } else if let count { chosen[w] = max(chosen[w] ?? 0, count) } else { used.insert(w) }
-            }
-        }
-        func part(_ w: Int, rows: Int) -> Int {
-            let all = max(1, graph.weights[w].dims.first ?? 1)
-            return graph.weights[w].bytes / all * min(rows, all)
-        }
-        return used.reduce(0) { $0 + graph.weights[$1].bytes }
-            + tables.subtracting(used).reduce(0) { $0 + part($1, rows: 1) }
-            + chosen.reduce(0) { used.contains($1.key) ? $0 : $0 + part($1.key, rows: $1.value) }
-    }
-
-    /// Multiplications by weights that one prefill token costs, of experts by those it uses; the head counts for the last token only, so not at all.
-    public var prefillMultiplies: Int {
-        var total = 0
-        for node in graph.nodes where !node.inputs.isEmpty {
-            guard case .value(let x) = node.inputs[0], graph.values[x].dims.first == .tokens else { continue }
-            if let count = chosenExperts(of: node) {
-                for case .weight(let w) in node.inputs where graph.weights[w].dims.count == 3 {
-                    total += graph.weights[w].elements / max(1, graph.weights[w].dims[0]) * count
-                }
-            } else if node.op == Op.linear, case .weight(let w) = node.inputs[1] {
-                total += graph.weights[w].elements
-            }
-        }
-        return total
-    }
-
-    /// How many experts a token uses in this node; nil: it has none.
-    private func chosenExperts(of node: Graph.Node) -> Int? {
-        guard node.op == Op.experts, node.inputs.count > 1, case .value(let indices) = node.inputs[1],
-            case .fixed(let count)? = graph.values[indices].dims.last
-        else { return nil }
-        return count
     }
 }

@@ -1,0 +1,115 @@
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// A main graph on its devices, with the bounds, the context and the cache that go with each other.
+struct GraphFit: Sendable {
+    let placed: PlacedGraph
+    let bounds: Segment.Bounds
+    /// Of all nodes of experts, or with a limit of those whose device keeps to it.
+    let experts: ExpertPlacement
+    /// Those that the backend reads from the model's files itself; nil when there are none.
+    let streamed: ExpertPlacement?
+    /// nil for a model without experts.
+    let expertCosts: ExpertCosts?
+    /// One for each device of the plan.
+    private(set) var memory: [DeviceMemory]
+    /// Free memory of the first device's first heap, when it tells.
+    let freeBytes: Int?
+    /// Weights that stay in memory whatever the limit on experts.
+    private(set) var residentBytes: Int
+    /// Tokens of a session, and of all sessions.
+    private(set) var context: Int
+    private(set) var cache: Int
+    /// Why it does not fit what there is.
+    private(set) var obstacle: HadalError?
+
+    /// Pages of every state: those of the cache, and one to spare.
+    var pages: Int { Self.pages(cache) + 1 }
+
+    static func pages(_ tokens: Int) -> Int { tokens / Engine.pageTokens + (tokens % Engine.pageTokens > 0 ? 1 : 0) }
+
+    /// The upper bounds of a step.
+    private static func bounds(_ options: EngineOptions, context: Int, capabilities: BackendCapabilities) -> Segment.Bounds {
+        let tokens = min(options.batchTokens, context)
+        let sequences = capabilities.contains(.multiSequence) ? options.batchSequences : 1
+        let least = max(sequences, options.speculation.source != .off ? SpeculationOptions.mostDraftTokens + 1 : 1)
+        return Segment.Bounds(tokens: max(tokens, sequences), sequences: sequences, rows: options.observe == .none ? least : max(tokens, least))
+    }
+
+    /// What a device can run depends on the step's bounds, and these on what the devices can do and hold: what is asked for is tried first.
+    ///
+    /// - Parameter context: what is asked for, or else what is usual.
+    /// - Throws: what placing meets. What does not fit is an `obstacle`.
+    static func find(
+        _ graph: Graph, of description: ModelDescription, on backends: BackendChoice, _ options: EngineOptions, context: Int
+    ) throws -> GraphFit {
+        let scales = try description.scales(of: graph)
+        let limits = options.memoryLimits ?? .current()
+        func fit(_ bounds: Segment.Bounds, _ context: Int, _ cache: Int) throws -> GraphFit {
+            let segment = Segment(
+                withoutData: graph, scales: scales, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
+            return try GraphFit(segment, description, backends, options, limits, context: context, cache: cache)
+        }
+        let first = Self.bounds(options, context: context, capabilities: [.multiSequence])
+        var found = try fit(first, context, MemoryBudget.cacheTokens(options.cacheTokens, context: context))
+        for _ in 0..<2 where found.obstacle == nil {
+            let wanted = Self.bounds(options, context: found.context, capabilities: found.placed.capabilities)
+            guard wanted != found.bounds else { break }
+            found = try fit(wanted, found.context, found.cache)
+        }
+        return found
+    }
+
+    private init(
+        _ segment: Segment, _ description: ModelDescription, _ backends: BackendChoice, _ options: EngineOptions, _ limits: MemoryLimits,
+        context: Int, cache: Int
+    ) throws {
+        let graph = segment.graph
+        (bounds, self.context, self.cache) = (segment.bounds, context, cache)
+        placed = try backends.place(segment)
+        let devices = try backends.devices(of: placed.plan)
+        freeBytes = devices.first?.info.heaps.first.map { Int(clamping: $0.bytesFree) }
+        let limit = backends.expertMemory
+        experts = try ExpertPlacement(graph, of: description.graph, on: limit == nil ? nil : placed)
+        streamed = limit == nil || experts.pieces.isEmpty ? nil : experts
+        // Without a limit: what one would do on the device that runs the first of them.
+        let holder = zip(graph.nodes, placed.plan.deviceOfNode).first { $0.0.op == Op.experts }?.1 ?? 0
+        let device = devices[placed.streamingDevice ?? holder]
+        expertCosts = experts.layers.isEmpty ? nil : ExpertCosts(experts, graph, device: device)
+        memory = try DeviceMemory.all(placed, devices, segment, streamed: streamed, limit: limit, cacheTokens: context)
+        residentBytes = description.graph.weightBytes
+        do {
+            let hosted = memory.filter { !$0.ownsMemory }
+            if let limit, let expertCosts, let streamed {
+                let budget = MemoryBudget(
+                    graph, streamed, expertCosts, device: device, limit: limit,
+                    cacheBytesPerToken: hosted.reduce(0) { $0 + $1.cacheBytesPerToken }, limits: limits,
+                    hosted: hosted.reduce(into: []) { $0.formUnion($1.weights) })
+                residentBytes = budget.residentBytes
+                try expertCosts.check(limit: limit, path: description.files.path)
+                (self.context, self.cache) = try budget.tokens(
+                    context: context, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens, log: options.log)
+            }
+            try Self.check(hosted, path: description.files.path)
+            for device in memory {
+                (self.context, self.cache) = try device.fit(
+                    context: self.context, cache: self.cache, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens,
+                    log: options.log)
+            }
+            try Program.checkHostMemory(for: segment, plan: placed.plan, pageCount: pages)
+        } catch let error as HadalError { obstacle = error }
+        let (reserved, overflow) = pages.multipliedReportingOverflow(by: Engine.pageTokens)
+        for index in memory.indices { memory[index].cacheTokens = !memory[index].ownsMemory ? self.context : overflow ? .max : reserved }
+    }
+
+    /// Quantised weights are packed into memory of the backend's own; what is larger than all of it need not be tried. Float weights may stay
+    /// in the mapped file, where the system pages them.
+    private static func check(_ hosted: [DeviceMemory], path: String) throws {
+        let packed = hosted.reduce(0) { $0 + $1.quantisedBytes }
+        guard let first = hosted.first, let total = first.totalBytes, packed > total else { return }
+        throw HadalError(
+            .outOfMemory, "the quantised weights take \(packed) bytes, \(first.name) has \(total)", at: Place(path),
+            hint: [.action(.showPlan)])
+    }
+}

@@ -1,0 +1,50 @@
+import HadalArchitecture
+import HadalBackend
+import HadalCore
+import HadalGraph
+
+/// The graph that an engine runs: a model's main graph with its ports, and among its outputs the values that the options ask for.
+public struct RunGraph: Sendable {
+    public let description: ModelDescription
+    public let graph: Graph
+    let ports: StepRunner.Ports
+    /// Values besides the plain logits that the engine was asked to give, by name; `[T, width]` F32.
+    let observed: [(name: String, value: Int)]
+    /// What feeds the prediction head, `[T, width]` F32, when there is to be one.
+    let predictionSource: (value: Int, width: Int)?
+    /// Lengths past which every key must be rotated anew.
+    let ropeSwitches: [Int]
+
+    public var vocabularySize: Int { description.graph.vocabularySize }
+
+    /// - Throws: `unsupported` when a prediction head is wanted of a model without one; `malformed` for a graph without its ports.
+    init(_ description: ModelDescription, _ options: EngineOptions) throws {
+        self.description = description
+        var graph = description.graph.main
+        ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
+        let logits = ports.logits
+
+        var observed: [(String, Int)] = options.observe == .none ? [] : [("logits", logits)]
+        switch options.observe {
+        case .none, .allLogits: break
+        case .hidden:
+            observed += (description.graph.hidden["main"] ?? [:]).sorted { $0.value < $1.value }.map { ($0.key, $0.value) }
+        case .everything:
+            for (index, node) in graph.nodes.enumerated() {
+                for (k, value) in node.outputs.enumerated() where graph.values[value].dtype == .f32 && value != logits {
+                    observed.append((NamedTensor.name(node: index, output: k), value))
+                }
+            }
+        }
+        for (_, value) in observed where !graph.outputs.contains(value) { graph.outputs.append(value) }
+        // What is not compared is there to be saved: the inputs of a node that differs.
+        if options.observe == .everything {
+            for value in Set(graph.nodes.flatMap(\.outputs)).subtracting(graph.outputs).sorted() { graph.outputs.append(value) }
+        }
+        predictionSource = try options.usesPredictionHead ? PredictionPlan.source(in: description) : nil
+        if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
+        self.observed = observed
+        ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
+        self.graph = graph
+    }
+}
