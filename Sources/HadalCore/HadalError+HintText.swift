@@ -68,8 +68,8 @@ extension HadalError.Hint.Action: CustomStringConvertible {
         case .pull(let name): "pull " + (name.map { "the model '\($0)'" } ?? "a model of the catalogue")
         case .pullFromFile(let name): "pull " + (name.map { "the model '\($0)'" } ?? "the model") + " from a file of yours"
         case .resumePull: "pull again to resume"
-        case .showPlan: "a forecast shows what a model needs"
-        case .writePlan: "the placement rules of a forecast make one"
+        case .showPlan: "a load plan shows what a model needs"
+        case .writePlan: "the placement rules of a load plan make one"
         case .listBackends: "the list of backends shows devices and options"
         case .listGraph: "the model's graph shows labels and ops"
         case .writeLogits: "it is written from the logits of a model"
