@@ -33,17 +33,12 @@ public final class DirectFile {
         buffer.deallocate()
     }
 
-    /// Reads a range and throws the bytes away. Returns how many were read; fewer than asked for at the file's end and on errors.
+    /// Reads a range and throws the bytes away. Returns how many were read: all that were asked for and the buffer holds, or none.
     public func read(offset: Int, count: Int) -> Int {
         guard let base = buffer.baseAddress, offset >= 0, count > 0 else { return 0 }
         let skip = offset % Self.alignment
         let span = min((skip + count + Self.alignment - 1) / Self.alignment * Self.alignment, buffer.count)
-        var done = 0
-        while done < span {
-            let got = pread(descriptor, base + done, span - done, off_t(offset - skip + done))
-            guard got > 0 else { break }
-            done += got
-        }
-        return max(0, min(done - skip, count))
+        return SystemIO.read(descriptor, at: UInt64(offset - skip), into: base, count: span, needed: min(skip + count, span)) == .complete
+            ? min(count, span - skip) : 0
     }
 }

@@ -3,6 +3,7 @@ public struct SHA256: Sendable {
     private var state: [UInt32] = [
         0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
     ]
+    /// The last bytes that fill no block.
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
 
@@ -26,17 +27,26 @@ public struct SHA256: Sendable {
         return hash.finish()
     }
 
-    public mutating func combine(_ bytes: [UInt8]) {
+    public mutating func combine(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
-        if pending.isEmpty {
-            let whole = bytes.count / 64 * 64
-            bytes.withUnsafeBufferPointer { for start in stride(from: 0, to: whole, by: 64) { compress($0, start) } }
-            pending.append(contentsOf: bytes[whole...])
-            return
+        var rest = bytes[...]
+        if !pending.isEmpty {
+            let more = rest.prefix(64 - pending.count)
+            pending.append(contentsOf: more)
+            rest = rest.dropFirst(more.count)
+            guard pending.count == 64 else { return }
+            let block = pending
+            block.withUnsafeBytes { compress($0) }
+            pending.removeAll(keepingCapacity: true)
         }
-        pending.append(contentsOf: bytes)
-        drain()
+        while rest.count >= 64 {
+            compress(UnsafeRawBufferPointer(rebasing: rest.prefix(64)))
+            rest = rest.dropFirst(64)
+        }
+        pending.append(contentsOf: rest)
     }
+
+    public mutating func combine(_ bytes: [UInt8]) { bytes.withUnsafeBytes { combine($0) } }
 
     /// A text with its length, so that what follows cannot be taken for a part of it.
     public mutating func combine(field text: String) {
@@ -52,28 +62,15 @@ public struct SHA256: Sendable {
     /// The 32 bytes of the hash. Nothing is added afterwards.
     public mutating func finish() -> [UInt8] {
         let bits = length &* 8
-        pending.append(0x80)
-        while pending.count % 64 != 56 { pending.append(0) }
-        pending.append(contentsOf: withUnsafeBytes(of: bits.bigEndian, Array.init))
-        drain()
+        combine([0x80] + [UInt8](repeating: 0, count: (119 - pending.count) % 64))
+        combine(withUnsafeBytes(of: bits.bigEndian, Array.init))
         return state.flatMap { withUnsafeBytes(of: $0.bigEndian, Array.init) }
     }
 
-    private mutating func drain() {
-        let whole = pending.count / 64 * 64
-        guard whole > 0 else { return }
-        let blocks = pending
-        blocks.withUnsafeBufferPointer { for start in stride(from: 0, to: whole, by: 64) { compress($0, start) } }
-        pending = Array(blocks[whole...])
-    }
-
-    private mutating func compress(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) {
+    private mutating func compress(_ block: UnsafeRawBufferPointer) {
         func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
-            for i in 0..<16 {
-                let at = start + 4 * i
-                w[i] = UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16 | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])
-            }
+            for i in 0..<16 { w[i] = UInt32(bigEndian: block.loadUnaligned(fromByteOffset: 4 * i, as: UInt32.self)) }
             for i in 16..<64 {
                 let (a, b) = (w[i - 15], w[i - 2])
                 w[i] = w[i - 16] &+ (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) &+ w[i - 7] &+ (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10)
@@ -91,10 +88,10 @@ public struct SHA256: Sendable {
     }
 }
 
-extension SHA256 {
-    /// Bytes as lower-case hexadecimal digits.
-    public static func hexadecimal(_ bytes: [UInt8]) -> String {
+extension Sequence<UInt8> {
+    /// Two lower-case hexadecimal digits for each byte.
+    package var hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(decoding: flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

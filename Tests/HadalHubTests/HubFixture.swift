@@ -21,7 +21,7 @@ final class HubFixture {
         directory = try Fixtures.temporaryDirectory()
         let file = "\(directory)/source"
         try Data(bytes).write(to: URL(fileURLWithPath: file))
-        sha256 = try HadalHub.SHA256.ofFile(file)
+        sha256 = try FileChecksum.ofFile(file)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: directory) }

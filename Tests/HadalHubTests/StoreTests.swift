@@ -169,7 +169,7 @@ import Testing
         ] {
             let path = "\(fixture.directory)/text"
             try text.write(toFile: path, atomically: true, encoding: .utf8)
-            #expect(try HadalHub.SHA256.ofFile(path) == digest)
+            #expect(try FileChecksum.ofFile(path) == digest)
         }
     }
 }

@@ -2,12 +2,6 @@ import CHadalKernels
 import HadalBackend
 import HadalCore
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Experts in memory, within a limit, read from disk by threads of its own: one for all executables of a device.
 ///
 /// Where an expert lies never changes what it computes: a region holds the bytes that the resident form holds.
@@ -274,7 +268,7 @@ final class ExpertCache: @unchecked Sendable {
                 do { reader = try ExpertReader(bytes: largest, pack: pack) } catch { problem = error as? HadalError }
             }
             if reader.fits(largest), let failed = reader.read(job.expert, of: job.layer, job.files, into: job.region) {
-                let reason = failed.code == 0 ? "the file ended" : String(cString: strerror(failed.code))
+                let reason = failed.end == .endOfFile ? "the file ended" : failed.end.reason
                 problem = HadalError(.io, "cannot read expert \(failed.expert) of '\(failed.part)': \(reason)")
             }
             contents.withLock { $0.finish(job, problem) }

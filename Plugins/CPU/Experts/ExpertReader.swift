@@ -82,8 +82,7 @@ final class ExpertReader {
     struct Failure {
         var part: String
         var expert: Int
-        /// 0: the file ended.
-        var code: Int32
+        var end: SystemIO.ReadEnd
     }
 
     /// Reads and packs an expert. Returns what went wrong, or nil.
@@ -92,22 +91,23 @@ final class ExpertReader {
             let piece = part.pieces[expert]
             let target = region + part.offset
             var stored = UnsafeMutableRawPointer(staging)
-            let code: Int32
+            let end: SystemIO.ReadEnd
             if let own = files.past(piece.descriptor) {
                 let skip = Int(piece.offset % UInt64(Self.alignment))
                 let span = (skip + part.storedBytes + Self.alignment - 1) / Self.alignment * Self.alignment
-                var result = Self.read(own, staging, span, wanted: skip + part.storedBytes, at: piece.offset - UInt64(skip))
+                var result = SystemIO.read(
+                    own, at: piece.offset - UInt64(skip), into: staging, count: span, needed: skip + part.storedBytes)
                 // Some file systems open such a descriptor and then refuse to read.
-                if result == EINVAL {
-                    result = Self.read(piece.descriptor, staging + skip, part.storedBytes, wanted: part.storedBytes, at: piece.offset)
+                if result == .failed(EINVAL) {
+                    result = SystemIO.read(piece.descriptor, at: piece.offset, into: staging + skip, count: part.storedBytes)
                 }
                 stored = staging + skip
-                code = result
+                end = result
             } else {
                 if part.packing == 0 { stored = target }
-                code = Self.read(piece.descriptor, stored, part.storedBytes, wanted: part.storedBytes, at: piece.offset)
+                end = SystemIO.read(piece.descriptor, at: piece.offset, into: stored, count: part.storedBytes)
             }
-            guard code == Self.success else { return Failure(part: part.name, expert: expert, code: code) }
+            guard end == .complete else { return Failure(part: part.name, expert: expert, end: end) }
             if part.packing == 0 {
                 if stored != target { target.copyMemory(from: stored, byteCount: part.storedBytes) }
                 continue
@@ -121,22 +121,5 @@ final class ExpertReader {
             pack(arguments, context)
         }
         return nil
-    }
-
-    private static let success: Int32 = -1
-
-    /// Reads up to `count` bytes, of which `wanted` have to be there. `success`, 0 at the file's end, or errno.
-    private static func read(_ file: Int32, _ to: UnsafeMutableRawPointer, _ count: Int, wanted: Int, at offset: UInt64) -> Int32 {
-        var done = 0
-        while done < wanted {
-            let got = pread(file, to + done, count - done, off_t(offset) + off_t(done))
-            if got < 0 {
-                if errno == EINTR { continue }
-                return errno
-            }
-            if got == 0 { return 0 }
-            done += got
-        }
-        return success
     }
 }

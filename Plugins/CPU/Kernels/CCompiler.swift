@@ -63,7 +63,7 @@ struct CCompiler: Sendable {
         for flag in flags { hash.combine(field: flag) }
         hash.combine(field: isa.name)
         source.combine(into: &hash)
-        return "\(source.op)-\(SHA256.hexadecimal(hash.finish())).so"
+        return "\(source.op)-\(hash.finish().hexadecimal).so"
     }
 
     /// The shared object that a source is compiled to.

@@ -97,10 +97,9 @@ final class BatchReader: @unchecked Sendable {
     private func read(_ batch: Int) -> HadalError? {
         let target = buffer(batch)
         for range in batches[batch].reads {
-            let code = files.read(range, to: target + range.bufferOffset)
-            guard code == StoredFiles.success else {
-                return HadalError(
-                    .io, "cannot read weight '\(names[range.job])' (\(range.count) bytes at \(range.offset)): \(StoredFiles.reason(code))")
+            let end = files.read(range, to: target + range.bufferOffset)
+            guard end == .complete else {
+                return HadalError(.io, "cannot read weight '\(names[range.job])' (\(range.count) bytes at \(range.offset)): \(end.reason)")
             }
         }
         return nil

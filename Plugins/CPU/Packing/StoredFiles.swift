@@ -1,4 +1,5 @@
 import CHadalSystem
+import HadalCore
 
 #if canImport(Glibc)
 import Glibc
@@ -19,20 +20,17 @@ final class StoredFiles {
 
     deinit { for case let own? in direct.values { close(own) } }
 
-    static let success: Int32 = -1
-
     /// Reads a range to `skip` bytes after `buffer`, which has room for its span and is aligned as its blocks are.
-    ///
-    /// - Returns: `success`, 0 when the file ends before, or errno.
-    func read(_ range: PackingBatch.Read, to buffer: UnsafeMutableRawPointer) -> Int32 {
+    func read(_ range: PackingBatch.Read, to buffer: UnsafeMutableRawPointer) -> SystemIO.ReadEnd {
         if isPast, let own = past(range.descriptor), !Self.isCached(range) {
-            let code = Self.read(own, to: buffer, range.span, wanted: range.skip + range.count, at: range.offset - UInt64(range.skip))
+            let end = SystemIO.read(
+                own, at: range.offset - UInt64(range.skip), into: buffer, count: range.span, needed: range.skip + range.count)
             // Some file systems open such a descriptor and then refuse to read.
-            if code != EINVAL { return code }
+            if end != .failed(EINVAL) { return end }
             direct[range.descriptor] = .some(nil)
             close(own)
         }
-        return Self.read(range.descriptor, to: buffer + range.skip, range.count, wanted: range.count, at: range.offset)
+        return SystemIO.read(range.descriptor, at: range.offset, into: buffer + range.skip, count: range.count)
     }
 
     private func past(_ descriptor: Int32) -> Int32? {
@@ -53,24 +51,4 @@ final class StoredFiles {
         guard mincore(window, pages * page, &resident) == 0 else { return true }
         return resident.reduce(0) { $0 + Int($1 & 1) } * 8 >= pages * 7
     }
-
-    /// Reads up to `count` bytes, of which `wanted` have to be there.
-    ///
-    /// - Returns: `success`, 0 when the file ends before, or errno.
-    static func read(_ file: Int32, to buffer: UnsafeMutableRawPointer, _ count: Int, wanted: Int, at offset: UInt64) -> Int32 {
-        var done = 0
-        while done < wanted {
-            let got = pread(file, buffer + done, count - done, off_t(offset) + off_t(done))
-            if got < 0 {
-                if errno == EINTR { continue }
-                return errno
-            }
-            if got == 0 { return 0 }
-            done += got
-        }
-        return success
-    }
-
-    /// Why a read failed.
-    static func reason(_ code: Int32) -> String { code == 0 ? "the file ends before" : String(cString: strerror(code)) }
 }

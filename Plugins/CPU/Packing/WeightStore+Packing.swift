@@ -148,9 +148,9 @@ extension WeightStore {
             if let base = data.baseAddress { target.copyMemory(from: base, byteCount: weight.bytes) }
             return
         }
-        let code = StoredFiles.read(file.descriptor, to: target, weight.bytes, wanted: weight.bytes, at: file.offset)
-        guard code == StoredFiles.success else {
-            throw HadalError(.io, "cannot read weight '\(weight.name)' (\(weight.bytes) bytes at \(file.offset)): \(StoredFiles.reason(code))")
+        let end = SystemIO.read(file.descriptor, at: file.offset, into: target, count: weight.bytes)
+        guard end == .complete else {
+            throw HadalError(.io, "cannot read weight '\(weight.name)' (\(weight.bytes) bytes at \(file.offset)): \(end.reason)")
         }
     }
 }

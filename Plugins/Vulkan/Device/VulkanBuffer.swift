@@ -2,12 +2,6 @@ import CVulkan
 import HadalBackend
 import HadalCore
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Device memory as the host sees it: read and written through mappings or a staging buffer.
 final class VulkanBuffer: Buffer, @unchecked Sendable {
     let memory: DeviceMemory
@@ -59,16 +53,9 @@ final class VulkanBuffer: Buffer, @unchecked Sendable {
     func upload(offset: Int, file: Int32, fileOffset: UInt64, bytes count: Int) throws {
         try range(offset, count)
         try transfer.upload(to: memory, offset: offset, bytes: count) { piece, done in
-            var filled = 0
-            while filled < piece.count {
-                let got = pread(file, piece.baseAddress.map { $0 + filled }, piece.count - filled, off_t(fileOffset) + off_t(done + filled))
-                if got < 0, errno == EINTR { continue }
-                guard got > 0 else {
-                    let reason = got < 0 ? String(cString: strerror(errno)) : "the file ends before"
-                    throw HadalError(.io, "reading \(count) bytes at \(fileOffset) failed: \(reason)")
-                }
-                filled += got
-            }
+            guard let base = piece.baseAddress else { return }
+            let end = SystemIO.read(file, at: fileOffset + UInt64(done), into: base, count: piece.count)
+            guard end == .complete else { throw HadalError(.io, "reading \(count) bytes at \(fileOffset) failed: \(end.reason)") }
         }
     }
 }

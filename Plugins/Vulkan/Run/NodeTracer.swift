@@ -2,12 +2,6 @@ import CHadalPlugin
 import CVulkan
 import HadalCore
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Commands that note the device's clock after every node.
 ///
 /// Thread safety: as the executable it belongs to.

@@ -20,7 +20,7 @@ final class PipelineCache: @unchecked Sendable {
         var hash = SHA256()
         hash.combine(field: context.physical.id)
         hash.combine(field: context.physical.driver)
-        name = "pipelines-\(SHA256.hexadecimal(hash.finish())).bin"
+        name = "pipelines-\(hash.finish().hexadecimal).bin"
         let kept = files?.content(name) ?? []
         var info = VkPipelineCacheCreateInfo()
         info.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO

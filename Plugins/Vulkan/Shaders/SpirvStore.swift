@@ -66,7 +66,7 @@ final class SpirvStore {
     private static func key(_ fields: String...) -> String {
         var hash = SHA256()
         for field in fields { hash.combine(field: field) }
-        return SHA256.hexadecimal(hash.finish()) + ".spv"
+        return hash.finish().hexadecimal + ".spv"
     }
 
     private static func bytes(_ words: [UInt32]) -> [UInt8] { words.withUnsafeBytes { Array($0) } }

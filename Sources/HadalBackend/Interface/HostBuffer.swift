@@ -48,11 +48,7 @@ public final class HostBuffer: Buffer, @unchecked Sendable {
 
     public func upload(offset: Int, file: Int32, fileOffset: UInt64, bytes count: Int) throws {
         try check(offset, count)
-        var done = 0
-        while done < count {
-            let got = pread(file, pointer + offset + done, count - done, off_t(fileOffset) + off_t(done))
-            guard got > 0 else { throw HadalError(.io, "reading \(count) bytes at \(fileOffset) failed: \(String(cString: strerror(errno)))") }
-            done += got
-        }
+        let end = SystemIO.read(file, at: fileOffset, into: pointer + offset, count: count)
+        guard end == .complete else { throw HadalError(.io, "reading \(count) bytes at \(fileOffset) failed: \(end.reason)") }
     }
 }

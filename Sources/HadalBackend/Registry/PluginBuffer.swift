@@ -109,15 +109,8 @@ final class PluginBuffer: Buffer, @unchecked Sendable {
     }
 
     private static func read(_ file: Int32, at offset: UInt64, into destination: UnsafeMutableRawBufferPointer) throws {
-        var done = 0
-        while done < destination.count {
-            let got = pread(file, destination.baseAddress.map { $0 + done }, destination.count - done, off_t(offset) + off_t(done))
-            if got < 0, errno == EINTR { continue }
-            guard got > 0 else {
-                let reason = got == 0 ? "the file ends before" : String(cString: strerror(errno))
-                throw HadalError(.io, "reading \(destination.count) bytes at \(offset) failed: \(reason)")
-            }
-            done += got
-        }
+        guard let base = destination.baseAddress else { return }
+        let end = SystemIO.read(file, at: offset, into: base, count: destination.count)
+        guard end == .complete else { throw HadalError(.io, "reading \(destination.count) bytes at \(offset) failed: \(end.reason)") }
     }
 }

@@ -54,12 +54,10 @@ struct SharedObjectFile {
         func bytes(_ what: String, offset: UInt64, count: UInt64) throws -> [UInt8] {
             try check(what, offset: offset, count: count)
             var result = [UInt8](repeating: 0, count: Int(count))
-            var done = 0
-            while done < result.count {
-                let got = result.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress.map { $0 + done }, $0.count - done, off_t(offset) + off_t(done)) }
-                guard got > 0 else { throw HadalError(.io, "cannot read the \(what)", at: place) }
-                done += got
+            let end = result.withUnsafeMutableBytes { buffer in
+                buffer.baseAddress.map { SystemIO.read(descriptor, at: offset, into: $0, count: buffer.count) } ?? .complete
             }
+            guard end == .complete else { throw HadalError(.io, "cannot read the \(what): \(end.reason)", at: place) }
             return result
         }
     }

@@ -13,16 +13,8 @@ public enum WholeFile {
         defer { close(descriptor) }
         var info = stat()
         guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_size >= 0, Int(info.st_size) <= limit else { return nil }
-        var bytes = [UInt8](repeating: 0, count: Int(info.st_size))
-        var done = 0
-        while done < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { Self.readMore(descriptor, $0, done) }
-            if got < 0 { return nil }
-            // Shorter than it was said to be: what is there.
-            if got == 0 { return Array(bytes[..<done]) }
-            done += got
-        }
-        return bytes
+        // Shorter than it was said to be: what is there.
+        return SystemIO.readAll(descriptor, limit: Int(info.st_size))
     }
 
     /// Whether there is a regular file.
@@ -31,57 +23,42 @@ public enum WholeFile {
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
     }
 
-    #if canImport(Glibc)
-    private static func readMore(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, _ done: Int) -> Int {
-        Glibc.read(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done)
-    }
-    private static func writeMore(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer, _ done: Int) -> Int {
-        Glibc.write(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done)
-    }
-    #else
-    private static func readMore(_ descriptor: Int32, _ buffer: UnsafeMutableRawBufferPointer, _ done: Int) -> Int {
-        Darwin.read(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done)
-    }
-    private static func writeMore(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer, _ done: Int) -> Int {
-        Darwin.write(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done)
-    }
-    #endif
+    /// Who may read what is written.
+    package enum Audience: Sendable {
+        /// The user alone: what is kept for later runs.
+        case owner
+        /// All, as far as the process's mask lets them: what a user asked for.
+        case everyone
 
-    /// Writes a file beside its place and renames it into it. Makes the directories above it.
+        fileprivate var fileMode: mode_t { self == .owner ? 0o600 : 0o644 }
+        fileprivate var directoryMode: mode_t { self == .owner ? 0o700 : 0o755 }
+    }
+
+    /// Writes a file as `AtomicFile` does: readers see the old one or the new one. Makes the directories above it.
     ///
+    /// - Parameter durable: whether it is on the disk when this returns.
     /// - Throws: `io` with what the system says.
-    public static func write(_ bytes: [UInt8], to path: String) throws {
-        func fail(_ what: String) -> HadalError { HadalError(.io, "cannot \(what): \(String(cString: strerror(errno)))", at: Place(path)) }
-        if let slash = path.lastIndex(of: "/") { makeDirectories(String(path[..<slash])) }
-        var template = Array("\(path).XXXXXX".utf8CString)
-        let descriptor = template.withUnsafeMutableBufferPointer { buffer in buffer.baseAddress.map { mkstemp($0) } ?? -1 }
-        guard descriptor >= 0 else { throw fail("make a file") }
-        let temporary = template.withUnsafeBufferPointer { buffer in buffer.baseAddress.map { String(cString: $0) } ?? "" }
-        var done = 0
-        while done < bytes.count {
-            let put = bytes.withUnsafeBytes { Self.writeMore(descriptor, $0, done) }
-            guard put > 0 else {
-                let error = fail("write \(bytes.count) bytes")
-                close(descriptor)
-                unlink(temporary)
-                throw error
-            }
-            done += put
-        }
-        guard close(descriptor) == 0, rename(temporary, path) == 0 else {
-            let error = fail("put the file in its place")
-            unlink(temporary)
-            throw error
-        }
+    package static func write(_ bytes: [UInt8], to path: String, for audience: Audience = .owner, durable: Bool = false) throws {
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try makeDirectories(String(path[..<slash]), for: audience) }
+        let file = try AtomicFile(path: path, mode: audience.fileMode, durable: durable)
+        try file.write(bytes)
+        try file.commit()
     }
 
-    /// Makes a directory and those above it, readable to their owner alone. What cannot be made shows when it is used.
-    public static func makeDirectories(_ path: String) {
-        var at = path.startIndex
-        while let slash = path[at...].firstIndex(of: "/") {
-            if slash > path.startIndex { mkdir(String(path[..<slash]), 0o700) }
-            at = path.index(after: slash)
+    /// Makes a directory and the missing ones above it.
+    ///
+    /// - Throws: `io` for the one that cannot be made.
+    package static func makeDirectories(_ path: String, for audience: Audience) throws {
+        if mkdir(path, audience.directoryMode) == 0 { return }
+        var number = errno
+        if number == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try makeDirectories(String(path[..<slash]), for: audience)
+            if mkdir(path, audience.directoryMode) == 0 { return }
+            number = errno
         }
-        mkdir(path, 0o700)
+        var info = stat()
+        guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
+            throw HadalError(.io, "cannot create the directory: \(String(cString: strerror(number)))", at: Place(path))
+        }
     }
 }

@@ -13,13 +13,7 @@ public enum SystemFile {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
-        while bytes.count < most {
-            let got = read(file, &chunk, chunk.count)
-            guard got > 0 else { break }
-            bytes += chunk[..<got]
-        }
+        guard let bytes = SystemIO.readAll(file, limit: most) else { return nil }
         return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -77,13 +77,9 @@ final class FileWindows: Sendable {
     /// Copies a range of a file, which need not be mapped. Zeros stand for what cannot be read.
     static func copy(_ range: Range<Int>, of descriptor: Int32) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: range.count)
-        var done = 0
-        while done < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { buffer in
-                pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(range.lowerBound + done))
-            }
-            guard got > 0 else { break }
-            done += got
+        bytes.withUnsafeMutableBytes { buffer in
+            guard let base = buffer.baseAddress else { return }
+            _ = SystemIO.read(descriptor, at: UInt64(range.lowerBound), into: base, count: buffer.count)
         }
         return bytes
     }

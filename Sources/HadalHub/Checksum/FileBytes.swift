@@ -18,8 +18,7 @@ enum FileBytes {
         var done = 0
         while done < limit {
             guard !Task.isCancelled else { throw HadalError(.cancelled, "cancelled", at: Place(path)) }
-            let count = systemRead(descriptor, buffer.baseAddress, min(buffer.count, limit - done))
-            if count < 0 && errno == EINTR { continue }
+            let count = SystemIO.readSome(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, limit - done)]))
             guard count >= 0 else { throw error("cannot read", path) }
             guard count > 0 else { return }
             done += count
@@ -29,13 +28,7 @@ enum FileBytes {
 
     /// Writes all of a buffer, or throws.
     static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = systemWrite(descriptor, rest.baseAddress, rest.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw error("cannot write", path) }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-        }
+        guard SystemIO.write(bytes, to: descriptor) else { throw error("cannot write", path) }
     }
 
     /// Size and time of the last change of a regular file; nil when there is none.
@@ -53,16 +46,6 @@ enum FileBytes {
     /// Names in a directory, sorted; empty when it cannot be read.
     static func names(in directory: String) -> [String] { FileProvider(directory: directory).names }
 
-    /// Creates a directory and the missing ones above it.
-    static func createDirectory(_ path: String) throws {
-        if mkdir(path, 0o755) == 0 || isDirectory(path) { return }
-        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
-            try createDirectory(String(path[..<slash]))
-            if mkdir(path, 0o755) == 0 || isDirectory(path) { return }
-        }
-        throw error("cannot create the directory", path)
-    }
-
     /// The last system call's failure as an error.
     static func error(_ what: String, _ path: String) -> HadalError {
         let number = errno
@@ -71,6 +54,3 @@ enum FileBytes {
         return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: Place(path), hint: hint)
     }
 }
-
-private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int { read(descriptor, buffer, count) }
-private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int { write(descriptor, buffer, count) }

@@ -15,7 +15,7 @@ final class PartialFile: @unchecked Sendable {
     /// Bytes that have arrived.
     private(set) var count = 0
     private let descriptor: Int32
-    private var hash: SHA256
+    private var hash: FileChecksum
     private var validatorPath: String { path.dropLast(ModelStore.partialSuffix.count) + Self.validatorSuffix }
 
     /// Opens or creates the part of `file` and takes in what it already holds.
@@ -23,7 +23,7 @@ final class PartialFile: @unchecked Sendable {
     /// - Parameter limit: the length of the whole file; a longer part is started anew.
     init(for file: String, limit: Int) throws {
         path = file + ModelStore.partialSuffix
-        hash = try SHA256()
+        hash = try FileChecksum()
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FileBytes.error("cannot create", path) }
         let size = FileBytes.status(path)?.bytes ?? 0
@@ -51,10 +51,7 @@ final class PartialFile: @unchecked Sendable {
             unlink(validatorPath)
             return
         }
-        let file = open(validatorPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw FileBytes.error("cannot create", validatorPath) }
-        defer { close(file) }
-        try Array(text.utf8).withUnsafeBytes { try FileBytes.write($0, to: file, path: validatorPath) }
+        try WholeFile.write(Array(text.utf8), to: validatorPath, for: .everyone)
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
@@ -67,7 +64,7 @@ final class PartialFile: @unchecked Sendable {
     /// Throws away all that has arrived.
     func restart() throws {
         guard ftruncate(descriptor, 0) == 0 else { throw FileBytes.error("cannot truncate", path) }
-        hash = try SHA256()
+        hash = try FileChecksum()
         count = 0
     }
 

@@ -50,7 +50,7 @@ extension ModelStore {
         var record = VerificationRecord(directory: directory(of: name))
         for file in entry.files {
             let path = path(of: file, in: entry)
-            let found = try SHA256.ofFile(path) { done in
+            let found = try FileChecksum.ofFile(path) { done in
                 progress?(PullProgress(phase: .verifying, file: file.name, bytes: done, total: file.bytes, resumedFrom: 0))
             }
             guard found == file.sha256 else {

@@ -22,7 +22,7 @@ extension ModelStore {
     ) async throws -> InstalledModel {
         let entry = try entry(named: name)
         let directory = directory(of: name)
-        try FileBytes.createDirectory(directory)
+        try WholeFile.makeDirectories(directory, for: .everyone)
         let lock = try StoreLock(directory: directory, name: name)
         defer { withExtendedLifetime(lock) {} }
         var record = VerificationRecord(directory: directory)
@@ -68,7 +68,7 @@ extension ModelStore {
         try checkSpace(for: [candidates[0]], in: entry)
         // The copy is checked, not the source, which may change under our hands.
         let temporary = "\(directory(of: entry.name))/.incoming"
-        let hash = try SHA256()
+        let hash = try FileChecksum()
         do {
             let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
             guard descriptor >= 0 else { throw FileBytes.error("cannot create", temporary) }
@@ -95,7 +95,7 @@ extension ModelStore {
     }
 
     private func checksum(of path: String, _ file: CatalogueFile, _ progress: (@Sendable (PullProgress) -> Void)?) throws -> String {
-        try SHA256.ofFile(path) { done in
+        try FileChecksum.ofFile(path) { done in
             progress?(PullProgress(phase: .verifying, file: file.name, bytes: done, total: file.bytes, resumedFrom: 0))
         }
     }

@@ -1,9 +1,4 @@
 import HadalCore
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// Remembers, beside a model's files, which checksums were computed and what the files looked like then.
 ///
@@ -53,17 +48,6 @@ struct VerificationRecord {
                 ("sha256", JSON(.string(item.sha256))), ("bytes", JSON(.int(Int64(item.bytes)))), ("modified_ns", JSON(.int(item.modified))),
             ]))))
         })
-        let temporary = "\(path).\(getpid())"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw FileBytes.error("cannot create", temporary) }
-        let text = Array((JSON(.object(object)).text(indent: 2) + "\n").utf8)
-        do {
-            defer { close(descriptor) }
-            try text.withUnsafeBytes { try FileBytes.write($0, to: descriptor, path: temporary) }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        guard rename(temporary, path) == 0 else { throw FileBytes.error("cannot rename to", path) }
+        try WholeFile.write(Array((JSON(.object(object)).text(indent: 2) + "\n").utf8), to: path, for: .everyone)
     }
 }

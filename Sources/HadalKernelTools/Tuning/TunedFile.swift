@@ -29,10 +29,6 @@ public enum TunedFile {
             })))
         }
         root[device] = JSON(.object(own))
-        do {
-            let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            try (JSON(.object(root)).text(indent: 2) + "\n").write(toFile: path, atomically: true, encoding: .utf8)
-        } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: Place(path)) }
+        try WholeFile.write(Array((JSON(.object(root)).text(indent: 2) + "\n").utf8), to: path, for: .everyone)
     }
 }

@@ -1,10 +1,5 @@
 import HadalCore
 import HadalFormats
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
 /// The rows of a stored tensor.
 struct StoredRows: RowNode {
@@ -46,15 +41,12 @@ struct StoredRows: RowNode {
         }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 64)
         defer { buffer.deallocate() }
-        var done = 0
-        while done < count, let base = buffer.baseAddress {
-            let got = pread(range.descriptor, base + done, count - done, off_t(range.offset + first + done))
-            if got < 0, errno == EINTR { continue }
-            guard got > 0 else {
-                let reason = got == 0 ? "the file ends in the middle of the tensor" : "cannot read: \(String(cString: strerror(errno)))"
+        if let base = buffer.baseAddress {
+            let end = SystemIO.read(range.descriptor, at: UInt64(range.offset + first), into: base, count: count)
+            guard end == .complete else {
+                let reason = end == .endOfFile ? "the file ends in the middle of the tensor" : "cannot read: \(end.reason)"
                 throw HadalError(.io, reason, at: tensor.place)
             }
-            done += got
         }
         try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }

@@ -1,13 +1,11 @@
 import CCrypto
 import HadalCore
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
 
-/// A running SHA-256 (FIPS 180-4), computed by the system's libcrypto. Not for use from two threads at once.
-final class SHA256 {
+/// A running SHA-256 (FIPS 180-4) of files of any size, computed by the system's libcrypto, which uses the processor's own instructions for it.
+/// For small things, and where libcrypto is not to be needed, there is `SHA256`.
+///
+/// Not for use from two threads at once.
+final class FileChecksum {
     private let context: OpaquePointer
 
     init() throws {
@@ -31,18 +29,17 @@ final class SHA256 {
         guard EVP_DigestFinal_ex(context, &digest, nil) == 1 else {
             throw HadalError(.unsupported, "libcrypto failed to compute SHA-256")
         }
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return digest.hexadecimal
     }
 }
 
-extension SHA256 {
+extension FileChecksum {
     /// The checksum of a whole file, read through a buffer of 1 MiB.
     ///
     /// - Parameter progress: called with the bytes read so far.
     /// - Throws: `notFound`, `io`; `cancelled` when the calling task is.
     static func ofFile(_ path: String, progress: ((Int) -> Void)? = nil) throws -> String {
-        let hash = try SHA256()
+        let hash = try FileChecksum()
         try FileBytes.read(path, limit: .max) { piece, done in
             try hash.update(piece)
             progress?(done)

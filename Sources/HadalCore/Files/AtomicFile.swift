@@ -1,4 +1,3 @@
-import HadalCore
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -9,18 +8,24 @@ import Darwin
 ///
 /// A reader sees the old file or the new one, never half of one. Dropped without `commit`, it leaves nothing behind.
 /// A device or pipe is written as it is, since a rename would put a regular file in its place; a link is followed.
-final class AtomicFile {
-    static let bufferSize = 1 << 20
+package final class AtomicFile {
+    private static let bufferSize = 1 << 20
 
-    let path: String
+    package let path: String
     /// The name until `commit`; nil when the bytes go straight to what is there.
     private let temporary: String?
+    private let isDurable: Bool
     private var descriptor: Int32
     private var buffer: [UInt8] = []
     /// Bytes written so far, buffered ones included.
-    private(set) var count = 0
+    package private(set) var count = 0
 
-    init(path: String) throws {
+    /// - Parameters:
+    ///   - mode: who may read and write a new file, less what the process's mask takes away.
+    ///   - durable: whether `commit` waits until the bytes are on the disk, so that a machine that fails then leaves the old file or the new one.
+    /// - Throws: `io`, with what the system says.
+    package init(path: String, mode: mode_t = 0o644, durable: Bool = true) throws {
+        isDurable = durable
         var info = stat()
         let exists = stat(path, &info) == 0
         if exists, info.st_mode & S_IFMT == S_IFDIR {
@@ -35,10 +40,9 @@ final class AtomicFile {
             var generator = SystemRandomNumberGenerator()
             let name = "\(self.path).\(getpid())-\(String(generator.next(), radix: 36)).part"
             temporary = name
-            descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+            descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         }
         guard descriptor >= 0 else { throw Self.failure("cannot create", path) }
-        buffer.reserveCapacity(Self.bufferSize)
     }
 
     deinit { abandon() }
@@ -57,7 +61,7 @@ final class AtomicFile {
         return String(cString: resolved)
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) throws {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws {
         count += bytes.count
         if buffer.count + bytes.count <= Self.bufferSize {
             buffer.append(contentsOf: bytes)
@@ -67,19 +71,19 @@ final class AtomicFile {
         }
     }
 
-    func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+    package func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
 
     /// Writes zeros up to the next multiple of `alignment`.
-    func pad(to alignment: Int) throws {
+    package func pad(to alignment: Int) throws {
         let rest = count % alignment
         if rest != 0 { try write([UInt8](repeating: 0, count: alignment - rest)) }
     }
 
-    /// Makes the file durable and gives it its name.
-    func commit() throws {
+    /// Gives the file its name.
+    package func commit() throws {
         try flush()
         // Devices and pipes have nothing to make durable, and refuse.
-        guard temporary == nil || fsync(descriptor) == 0 else { throw Self.failure("cannot write", path) }
+        guard !isDurable || temporary == nil || fsync(descriptor) == 0 else { throw Self.failure("cannot write", path) }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0, temporary.map({ rename($0, path) == 0 }) ?? true else {
@@ -95,23 +99,7 @@ final class AtomicFile {
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
-        var done = 0
-        while done < bytes.count, let base = bytes.baseAddress {
-            let written = Self.systemWrite(descriptor, base + done, bytes.count - done)
-            if written < 0 {
-                if errno == EINTR { continue }
-                throw Self.failure("cannot write", path)
-            }
-            done += written
-        }
-    }
-
-    private static func systemWrite(_ descriptor: Int32, _ base: UnsafeRawPointer, _ count: Int) -> Int {
-        #if canImport(Glibc)
-        Glibc.write(descriptor, base, count)
-        #else
-        Darwin.write(descriptor, base, count)
-        #endif
+        guard SystemIO.write(bytes, to: descriptor) else { throw Self.failure("cannot write", path) }
     }
 
     private static func failure(_ what: String, _ path: String) -> HadalError {
