@@ -93,11 +93,11 @@ public struct Match: Sendable {
 extension BuildContext {
     /// Tensors that nothing uses, less those that the description says may be ignored.
     func warnings() -> [String] {
-        let patterns = description.ignore.filter { $0.format == source.format }.flatMap(\.patterns)
+        let patterns = description.ignore.filter { $0.format == source.format }.flatMap(\.patterns).map { Glob($0) }
         var unused: [String] = []
         var more = 0
         for name in source.tensorNames where !usedTensors.contains(ExactString(name)) {
-            if patterns.contains(where: { Glob.matches($0, name) }) { continue }
+            if patterns.contains(where: { $0.matches(name) }) { continue }
             if quantization != nil, Self.activationScales.contains(where: name.hasSuffix) { continue }
             if unused.count < Limits.warnings { unused.append("tensor '\(name)' is not used by \(description.name)") } else { more += 1 }
         }

@@ -13,8 +13,8 @@ public struct PlacementPattern: Sendable, Hashable {
     enum Term: Sendable, Hashable {
         case rest
         case word(String)
-        case label([UInt8])
-        case range(of: String, first: Int, last: Int?)
+        case label(Glob)
+        case range(of: String, NumberRange)
     }
 
     /// As it was written, words apart by one space.
@@ -42,17 +42,15 @@ public struct PlacementPattern: Sendable, Hashable {
             } else if Self.isRange(word) {
                 throw fail("'\(word)' needs what it counts before it, as in 'layers \(word)'")
             } else if index < words.count, Self.isRange(words[index]) {
-                let ends = words[index].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+                let range = words[index]
                 index += 1
-                guard let first = Int(ends[0]), let last = ends.count == 1 ? first : ends[1].isEmpty ? Int.max : Int(ends[1]) else {
-                    throw fail("'\(words[index - 1])' is not a range")
-                }
-                guard first <= last else { throw fail("the range \(words[index - 1]) ends before it begins") }
-                terms.append(.range(of: word, first: first, last: last == Int.max ? nil : last))
+                guard let numbers = NumberRange(range) else { throw fail("'\(range)' is not a range") }
+                guard numbers.first <= numbers.last ?? .max else { throw fail("the range \(range) ends before it begins") }
+                terms.append(.range(of: word, numbers))
             } else if word == "layers" {
                 throw fail("'layers' needs a range, as in 'layers 0-11'")
             } else if word.utf8.contains(where: { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: ".") }) {
-                terms.append(.label(Array(word.utf8)))
+                terms.append(.label(Glob(word, .anyOne)))
             } else {
                 terms.append(.word(word))
             }
@@ -75,10 +73,8 @@ public struct PlacementPattern: Sendable, Hashable {
         switch term {
         case .rest: return true
         case .word(let word): return node.op == word || node.label == word
-        case .label(let pattern): return glob(pattern, Array(node.label.utf8))
-        case .range(let name, let first, let last):
-            guard let index = Self.index(of: name, in: node.label) else { return false }
-            return index >= first && index <= last ?? .max
+        case .label(let pattern): return pattern.matches(node.label)
+        case .range(let name, let numbers): return Self.index(of: name, in: node.label).map(numbers.contains) ?? false
         }
     }
 
@@ -87,26 +83,5 @@ public struct PlacementPattern: Sendable, Hashable {
         let parts = label.split(separator: ".")
         for (part, next) in zip(parts, parts.dropFirst()) where part == name { if let index = Int(next) { return index } }
         return nil
-    }
-
-    /// Linear in each star: a star that has been passed is never gone back to.
-    static func glob(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
-        var (p, t) = (0, 0)
-        var star: (pattern: Int, text: Int)?
-        while t < text.count {
-            if p < pattern.count, pattern[p] == UInt8(ascii: "*") {
-                star = (p, t)
-                p += 1
-            } else if p < pattern.count, pattern[p] == UInt8(ascii: "?") || pattern[p] == text[t] {
-                p += 1
-                t += 1
-            } else if let last = star {
-                star = (last.pattern, last.text + 1)
-                (p, t) = (last.pattern + 1, last.text + 1)
-            } else {
-                return false
-            }
-        }
-        return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
     }
 }

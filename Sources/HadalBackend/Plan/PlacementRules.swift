@@ -107,13 +107,13 @@ public struct PlacementRules: Sendable, Equatable {
             case .word(let word):
                 guard !ops.contains(word), !nodes.contains(where: { $0.op == word || $0.label == word }) else { break }
                 throw fail("there is no op '\(word)'", ["ops: \(ops.sorted().joined(separator: ", "))"])
-            case .label(let bytes):
-                guard !nodes.contains(where: { PlacementPattern.glob(bytes, Array($0.label.utf8)) }) else { break }
-                throw fail("no label is like '\(String(decoding: bytes, as: UTF8.self))'", arch)
-            case .range(let name, let first, _):
+            case .label(let pattern):
+                guard !nodes.contains(where: { pattern.matches($0.label) }) else { break }
+                throw fail("no label is like '\(pattern.text)'", arch)
+            case .range(let name, let numbers):
                 let indices = nodes.compactMap { PlacementPattern.index(of: name, in: $0.label) }
                 guard let least = indices.min(), let most = indices.max() else { throw fail("no index is named '\(name)'", arch) }
-                guard first <= most else { throw fail("this model's \(name) are \(least) to \(most)", arch) }
+                guard numbers.first <= most else { throw fail("this model's \(name) are \(least) to \(most)", arch) }
             }
         }
         return "placement '\(rule.text)' has no effect: this model has no such op"

@@ -72,31 +72,8 @@ public struct QuantizationRule: Sendable, Equatable {
         case .role(let role): return roles.contains(role)
         case .name(let pattern):
             if roles.contains(.router), pattern.contains("*") { return false }
-            return Self.matches(pattern, name)
+            return Glob(pattern, .ranges).matches(name)
         }
-    }
-
-    /// Parts between dots that are ranges are compared by number, the rest as a pattern.
-    static func matches(_ pattern: String, _ name: String) -> Bool {
-        let parts = pattern.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        guard let at = parts.firstIndex(where: { range($0) != nil }), let numbers = range(parts[at]) else { return Glob.matches(pattern, name) }
-        let names = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-        for (index, text) in names.enumerated() {
-            guard let number = Int(text), numbers.contains(number) else { continue }
-            // The name's own number in place of the range.
-            let exact = (parts[..<at] + [text] + parts[(at + 1)...]).joined(separator: ".")
-            let before = parts[..<at].joined(separator: "."), here = names[..<index].joined(separator: ".")
-            if Glob.matches(before, here), matches(exact, name) { return true }
-        }
-        return false
-    }
-
-    private static func range(_ text: String) -> ClosedRange<Int>? {
-        let ends = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, ends.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }),
-            let low = Int(ends[0]), let high = Int(ends[1]), low <= high
-        else { return nil }
-        return low...high
     }
 }
 
