@@ -34,7 +34,7 @@ extension Engine {
             }
         }
         if options.predictsNext, let predictionHead {
-            columns.append(try lock.withLock { _ in try predictionHead.evaluate(tokens, hidden: hidden) })
+            columns.append(try state.withLock { _ in try predictionHead.evaluate(tokens, hidden: hidden) })
         }
         return columns
     }

@@ -20,8 +20,8 @@ extension Engine {
     ///   - owner: kept as long as the engine lives: it may remove the folder when it is released.
     /// - Throws: what the first part that refuses says: parts before it have the new kernel then. `notFound` when no part has the op.
     public func replaceKernel(op: String, from directory: String, on device: Int? = nil, owner: AnyObject? = nil) throws {
-        let taken = try lock.withLock { _ in
-            if let owner, !kernelOwners.contains(where: { $0 === owner }) { kernelOwners.append(owner) }
+        let taken = try state.withLock { state in
+            if let owner, !state.kernelOwners.contains(where: { $0 === owner }) { state.kernelOwners.append(owner) }
             return try program.replaceKernel(op: op, from: directory, onDevice: device) + (predictionHead?.replaceKernel(op: op, from: directory, on: device) ?? 0)
         }
         guard let draftEngine, draftEngine.usedOps.contains(op) else {

@@ -32,11 +32,8 @@ public final class Engine: @unchecked Sendable {
     let predictionSource: (rows: UnsafePointer<Float>, width: Int)?
     /// The model that drafts for this one.
     let draftEngine: Engine?
-    let lock = Mutex<Void>(())
-    var pool: PagePool
-    var trace: TraceSink?
-    /// Owners of the folders of kernels that were replaced. With the lock held.
-    var kernelOwners: [AnyObject] = []
+    /// Held for a whole step: whoever has it may use `runner` and `program`, and the prediction head and its states.
+    let state: Mutex<State>
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     private let tokenizerProblem: HadalError?
@@ -44,6 +41,15 @@ public final class Engine: @unchecked Sendable {
     /// The backends that the model is placed on, as they were opened.
     package var openedBackends: [OpenedBackend] { plan.openedBackends }
     private let formats = Mutex<[ExactString: ChatFormat]>([:])
+
+    /// What steps of several sessions share. Sendable, since the sink and the owners are touched by whoever holds the lock alone.
+    struct State: @unchecked Sendable {
+        var pool: PagePool
+        /// Told of each node of every step; nil: nobody is.
+        var trace: TraceSink?
+        /// Owners of the folders of kernels that were replaced.
+        var kernelOwners: [AnyObject] = []
+    }
 
     static let pageTokens = 64
 
@@ -83,7 +89,7 @@ public final class Engine: @unchecked Sendable {
         draftEngine = try parts.draft.map { try Engine($0, meter) }
         let pagesPerSession = GraphFit.pages(plan.contextLength)
         runner = try StepRunner(program: program, ports: parts.run.ports, pageCapacity: pagesPerSession * main.bounds.sequences)
-        pool = PagePool(pages: main.pages)
+        state = Mutex(State(pool: PagePool(pages: main.pages)))
         supportsBatches = main.bounds.sequences > 1
         (self.plan, self.weights, self.program, self.backends) = (plan, weights, program, backends)
         model = parts.run
@@ -146,16 +152,15 @@ public final class Engine: @unchecked Sendable {
 
     /// What has been read from disk since the model was loaded; nil when all experts are in memory. Not during a step.
     public var expertStatistics: ExpertStatistics? {
-        lock.withLock { _ in
+        state.withLock { _ in
             guard var sum = program.expertStatistics else { return predictionHead?.expertStatistics }
             if let head = predictionHead?.expertStatistics { sum += head }
             return sum
         }
     }
 
-    /// Called with the lock held.
-    func takePage() throws -> UInt32 {
-        guard let page = pool.take() else {
+    func takePage(_ state: inout State) throws -> UInt32 {
+        guard let page = state.pool.take() else {
             throw HadalError(
                 .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full", hint: ["close sessions", .raise(.cacheTokens)])
         }
@@ -170,10 +175,9 @@ public final class Engine: @unchecked Sendable {
 
     /// Runs `body` while every step reports each node to the returned events.
     public func tracing(_ body: () throws -> Void) throws -> [TraceSink.Event] {
-        let sink = TraceSink()
-        trace = sink
-        defer { trace = nil }
+        state.withLock { $0.trace = TraceSink() }
+        defer { state.withLock { $0.trace = nil } }
         try body()
-        return sink.events
+        return state.withLock { $0.trace?.events ?? [] }
     }
 }

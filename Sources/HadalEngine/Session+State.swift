@@ -16,7 +16,7 @@ extension Session {
         tensors.append(.init(
             name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
         for (index, state) in engine.program.graph.states.enumerated() {
-            let rows = try engine.lock.withLock { _ in try readRows(index, heads: state.heads, width: state.width, length: length) }
+            let rows = try engine.state.withLock { _ in try readRows(index, heads: state.heads, width: state.width, length: length) }
             tensors.append(.init(
                 name: "state.\(index)", dtype: engine.cacheDType, shape: [state.heads, length, state.width], bytes: rows))
         }
@@ -61,8 +61,8 @@ extension Session {
         }
         for (index, state) in engine.program.graph.states.enumerated() {
             let rows = try bytes("state.\(index)", engine.cacheDType, [state.heads, ids.count, state.width])
-            try engine.lock.withLock { _ in
-                try session.writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows)
+            try engine.state.withLock { shared in
+                try session.writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows, &shared)
             }
         }
         session.adopt(ids)
@@ -87,10 +87,12 @@ extension Session {
         return out
     }
 
-    /// Called on a fresh session, with the engine's lock held.
-    private func writeRows(_ state: Int, heads: Int, width: Int, length: Int, from rows: UnsafeRawBufferPointer) throws {
+    /// Called on a fresh session.
+    private func writeRows(
+        _ state: Int, heads: Int, width: Int, length: Int, from rows: UnsafeRawBufferPointer, _ shared: inout Engine.State
+    ) throws {
         let (row, size) = (rowBytes(width), engine.pageTokens)
-        while pages.count * size < length { pages.append(try engine.takePage()) }
+        while pages.count * size < length { pages.append(try engine.takePage(&shared)) }
         var page = [UInt8](repeating: 0, count: engine.program.pageBytes(state: state))
         for first in stride(from: 0, to: length, by: size) {
             let count = min(size, length - first)

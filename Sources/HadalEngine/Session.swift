@@ -34,8 +34,8 @@ public final class Session: @unchecked Sendable {
     }
 
     deinit {
-        engine.lock.withLock { _ in
-            for i in 0..<pages.count { engine.pool.release(pages[i]) }
+        engine.state.withLock { state in
+            for i in 0..<pages.count { state.pool.release(pages[i]) }
             prediction?.release()
         }
         storage.deallocate()
@@ -121,8 +121,8 @@ public final class Session: @unchecked Sendable {
         while count < total {
             let size = min(total - count, engine.batchTokens)
             let isLast = count + size == total
-            try engine.lock.withLock { _ in
-                try reservePages(upTo: count + size)
+            try engine.state.withLock { state in
+                try reservePages(upTo: count + size, &state)
                 let runner = engine.runner
                 runner.begin()
                 let wanted = eachRow != nil ? size : (isLast ? 1 : 0)
@@ -130,7 +130,7 @@ public final class Session: @unchecked Sendable {
                     UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
                     pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: planned,
                     wantedRows: wanted)
-                try runner.run(cancel: cancel, trace: engine.trace)
+                try runner.run(cancel: cancel, trace: state.trace)
                 recordHidden(row: 0, count: size)
                 if let eachRow { try eachRow(count, size) }
                 if isLast {
@@ -144,17 +144,16 @@ public final class Session: @unchecked Sendable {
     }
 
     /// Makes sure that pages exist for `length` tokens and that the ones to be written are this session's alone.
-    /// Called with the engine's lock held.
-    func reservePages(upTo length: Int) throws {
+    func reservePages(upTo length: Int, _ state: inout Engine.State) throws {
         let size = engine.pageTokens
         let firstWritten = count / size
-        if firstWritten < pages.count, engine.pool.isShared(pages[firstWritten]) {
-            let page = try engine.takePage()
+        if firstWritten < pages.count, state.pool.isShared(pages[firstWritten]) {
+            let page = try engine.takePage(&state)
             try engine.program.copyPage(from: Int(pages[firstWritten]), to: Int(page))
-            engine.pool.release(pages[firstWritten])
+            state.pool.release(pages[firstWritten])
             pages[firstWritten] = page
         }
-        while pages.count * size < length { pages.append(try engine.takePage()) }
+        while pages.count * size < length { pages.append(try engine.takePage(&state)) }
     }
 
     /// Forgets all tokens after the first `length`.
@@ -164,8 +163,8 @@ public final class Session: @unchecked Sendable {
         }
         guard length < count else { return }
         let needed = (length + engine.pageTokens - 1) / engine.pageTokens
-        engine.lock.withLock { _ in
-            while pages.count > needed { engine.pool.release(pages.removeLast()) }
+        engine.state.withLock { state in
+            while pages.count > needed { state.pool.release(pages.removeLast()) }
             prediction?.rollback(to: length)
         }
         count = length
@@ -178,9 +177,9 @@ public final class Session: @unchecked Sendable {
         for i in 0..<count { copy.storage[i] = storage[i] }
         copy.count = count
         let needed = (count + engine.pageTokens - 1) / engine.pageTokens
-        engine.lock.withLock { _ in
+        engine.state.withLock { state in
             for i in 0..<needed {
-                engine.pool.retain(pages[i])
+                state.pool.retain(pages[i])
                 copy.pages.append(pages[i])
             }
             if let prediction {
@@ -226,19 +225,19 @@ extension Session {
                 throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
             }
         }
-        try engine.lock.withLock { _ in
+        try engine.state.withLock { state in
             let runner = engine.runner
             runner.begin()
             var rows: [Int] = []
             for (session, token) in entries {
                 session.storage[session.count] = token
-                try session.reservePages(upTo: session.count + 1)
+                try session.reservePages(upTo: session.count + 1, &state)
                 rows.append(try runner.add(
                     UnsafeBufferPointer(rebasing: session.storage[session.count..<(session.count + 1)]), past: session.count,
                     pageList: UnsafeBufferPointer(rebasing: session.pages.storage[..<session.pages.count]),
                     plannedLength: session.count + 1, wantedRows: 1))
             }
-            try runner.run(cancel: nil, trace: engine.trace)
+            try runner.run(cancel: nil, trace: state.trace)
             for (index, (entry, row)) in zip(entries, rows).enumerated() {
                 entry.session.recordHidden(row: index, count: 1)
                 let source = runner.logits + row * engine.vocabularySize

@@ -5,7 +5,7 @@ import HadalGraph
 
 /// Fills in one step of a program, for one or several sequences, and runs it.
 ///
-/// All arrays are allocated once at their upper bounds. Not thread-safe: the engine's lock guards it.
+/// All arrays are allocated once at their upper bounds. Not thread-safe: used within `Engine.state`.
 final class StepRunner {
     /// The values of the main graph that the host talks to.
     struct Ports {

@@ -1,30 +1,32 @@
 import HadalBackend
 import HadalCore
-import Synchronization
 
 /// Strings and arrays that the other side may keep as long as the plugin is loaded: each distinct one is made once.
 ///
 /// Thread safety: any thread.
-final class InternPool: @unchecked Sendable {
-    private let lock = Mutex(())
-    private let arena = ForeignArena()
-    private var strings: [ExactString: UnsafePointer<CChar>] = [:]
-    private var arrays: [[UInt32]: UnsafePointer<UInt32>] = [:]
+final class InternPool: Sendable {
+    private let known = Monitor(Known())
+
+    private struct Known {
+        let arena = ForeignArena()
+        var strings: [ExactString: UnsafePointer<CChar>] = [:]
+        var arrays: [[UInt32]: UnsafePointer<UInt32>] = [:]
+    }
 
     func string(_ text: String) -> UnsafePointer<CChar> {
-        lock.withLock { _ in
-            if let known = strings[ExactString(text)] { return known }
-            let pointer = arena.string(text)
-            strings[ExactString(text)] = pointer
+        known.withLock { known in
+            if let pointer = known.strings[ExactString(text)] { return pointer }
+            let pointer = known.arena.string(text)
+            known.strings[ExactString(text)] = pointer
             return pointer
         }
     }
 
     func array(_ values: [UInt32]) -> UnsafePointer<UInt32>? {
-        lock.withLock { _ in
-            if let known = arrays[values] { return known }
-            guard let pointer = arena.array(values) else { return nil }
-            arrays[values] = UnsafePointer(pointer)
+        known.withLock { known in
+            if let pointer = known.arrays[values] { return pointer }
+            guard let pointer = known.arena.array(values) else { return nil }
+            known.arrays[values] = UnsafePointer(pointer)
             return UnsafePointer(pointer)
         }
     }

@@ -174,15 +174,15 @@ struct SessionTests {
 
     @Test("an append that is cancelled between two chunks keeps the first", arguments: backends)
     func cancelBetweenChunks(_ backend: String) throws {
-        let session = try engine(backend) { $0.batchTokens = 4 }.makeSession()
+        let session = try engine(backend) { $0.batchTokens = 8 }.makeSession()
         let error = #expect(throws: HadalError.self) {
-            try session.append(prompt(12)) { _, _ in SystemThread(name: "canceller") { session.cancel() }?.join() }
+            try session.append(prompt(20)) { _, _ in SystemThread(name: "canceller") { session.cancel() }?.join() }
         }
-        #expect(error?.code == .cancelled && session.count == 4 && !session.hasLogits)
+        #expect(error?.code == .cancelled && session.count == 8 && !session.hasLogits)
         // What came too early to be meant for the next append is forgotten.
         session.cancel()
         try session.append(prompt(4))
-        #expect(session.count == 8 && session.hasLogits)
+        #expect(session.count == 12 && session.hasLogits)
     }
 
     @Test("cancelling ends a generation, wherever it stands", arguments: backends)

@@ -13,7 +13,7 @@ final class PredictionDrafter: Drafter {
 
     func draft(_ session: Session, limit: Int, into drafts: UnsafeMutablePointer<Int32>) throws -> Int {
         guard let tokens = session.storage.baseAddress else { return 0 }
-        return try session.engine.lock.withLock { _ in
+        return try session.engine.state.withLock { _ in
             try state.draft(limit, count: session.count, tokens: tokens, into: drafts, cancel: session.cancelFlag.address)
         }
     }

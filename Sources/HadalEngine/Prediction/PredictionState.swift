@@ -4,7 +4,7 @@ import HadalCore
 ///
 /// The head's entry for position i takes token i + 1 and the main graph's hidden state of token i. Entries lie one after the other in pages of
 /// the head's own; where a hidden state is gone (a session was rolled back, or loaded from a file) an entry is left out, which
-/// shifts the ones after it. That can make drafts worse and nothing else. Not thread-safe: the engine's lock guards it.
+/// shifts the ones after it. That can make drafts worse and nothing else. Not thread-safe: used within `Engine.state`.
 final class PredictionState {
     private let head: PredictionHead
     private var pages: PageList

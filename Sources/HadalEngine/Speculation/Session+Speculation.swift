@@ -12,10 +12,10 @@ extension Session {
         storage[count] = token
         for i in 0..<drafts.count { storage[count + 1 + i] = drafts[i] }
         let vocabulary = engine.vocabularySize
-        let size = try engine.lock.withLock { _ in
+        let size = try engine.state.withLock { state in
             var size = drafts.count + 1
-            do { try reservePages(upTo: count + size) } catch let error as HadalError where error.code == .contextFull {
-                try reservePages(upTo: count + 1)
+            do { try reservePages(upTo: count + size, &state) } catch let error as HadalError where error.code == .contextFull {
+                try reservePages(upTo: count + 1, &state)
                 size = min(size, pages.count * engine.pageTokens - count)
             }
             let runner = engine.runner
@@ -23,7 +23,7 @@ extension Session {
             let row = try runner.add(
                 UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
                 pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: count + size, wantedRows: size)
-            try runner.run(cancel: cancelFlag.address, trace: engine.trace)
+            try runner.run(cancel: cancelFlag.address, trace: state.trace)
             recordHidden(row: 0, count: size)
             rows.update(from: runner.logits + row * vocabulary, count: size * vocabulary)
             return size
@@ -44,12 +44,12 @@ extension Session {
     /// Gives pages that only drafts needed back.
     func releaseUnusedPages() {
         let needed = (count + engine.pageTokens - 1) / engine.pageTokens
-        engine.lock.withLock { _ in
-            while pages.count > needed { engine.pool.release(pages.removeLast()) }
+        engine.state.withLock { state in
+            while pages.count > needed { state.pool.release(pages.removeLast()) }
         }
     }
 
-    /// Hands the hidden states of a step to the prediction head. Called with the engine's lock held, before `count` moves on.
+    /// Hands the hidden states of a step to the prediction head. Within `Engine.state`, before `count` moves on.
     ///
     /// - Parameters:
     ///   - row: of the step's tokens, the first of this session's.

@@ -2,7 +2,7 @@ import HadalCore
 
 /// Hands out the pages that sequences keep their state in, counting how many sequences share each.
 ///
-/// One page number stands for the same page in every state of the model. Not thread-safe: the engine's lock guards it.
+/// One page number stands for the same page in every state of the model. Not thread-safe: `Engine.state` guards it.
 struct PagePool {
     private var references: [Int32]
     private var free: [UInt32]
