@@ -1,5 +1,5 @@
 # make run [PROMPT="…"] [BACKEND=cpu|vulkan|reference] [MODEL=name or file] [ARGS="…"]
-# make test · make bench · make dist · make clean
+# make test · make test-tsan · make bench · make dist · make clean
 
 PROMPT  ?= Why is the sky blue? Answer in two sentences.
 BACKEND ?= cpu
@@ -10,7 +10,7 @@ export PROMPT BACKEND MODEL
 HADAL := .build/release/hadal
 STAMP := .build/release/.hadal-built
 
-.PHONY: all run test bench dist deps clean
+.PHONY: all run test test-tsan bench dist deps clean
 
 all: $(STAMP)
 
@@ -31,6 +31,12 @@ test:
 	@.ci/install-dependencies test
 	@.ci/test
 
+# What threads share, under the thread sanitizer; FILTER: other suites than the threaded ones.
+FILTER ?=
+test-tsan:
+	@.ci/install-dependencies test
+	@.ci/test-tsan $(FILTER)
+
 # The table of docs/performance.md, beside llama.cpp where its Python package is installed. MODELS: where model files are.
 MODELS ?=
 export MODELS
@@ -44,4 +50,4 @@ dist: $(STAMP)
 	@.ci/test-dist
 
 clean:
-	rm -rf dist .build .build-tests .build-embedding
+	rm -rf dist .build .build-tests .build-tsan .build-embedding

@@ -13,6 +13,13 @@
 #include <sys/syscall.h>
 #endif
 
+/* Sanitizers cannot work in a library that prefers its own copies, and end the program. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 extern char **environ;
 
 char **hadal_system_environment(void) { return environ; }
@@ -35,7 +42,7 @@ char *const *hadal_system_arguments(void) { return arguments; }
 
 int32_t hadal_system_plugin_dlopen_flags(void) {
     int flags = RTLD_NOW | RTLD_LOCAL;
-#ifdef RTLD_DEEPBIND
+#if defined(RTLD_DEEPBIND) && !defined(SANITIZED)
     flags |= RTLD_DEEPBIND;
 #endif
     return flags;
