@@ -59,7 +59,7 @@ package enum SystemIO {
         }
     }
 
-    /// Reads until the end, or until there are `limit` bytes. nil with errno set.
+    /// Reads until the end, or until there are `limit` bytes; nil when that fails.
     package static func readAll(_ descriptor: Int32, limit: Int) -> [UInt8]? {
         var bytes: [UInt8] = []
         let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, min(limit, 256 << 10)), alignment: 16)

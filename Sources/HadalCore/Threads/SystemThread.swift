@@ -43,15 +43,14 @@ package final class SystemThread: @unchecked Sendable {
 
     deinit { if !isJoined.withLock({ $0 }) { pthread_detach(handle) } }
 
-    /// Waits until the thread has ended; what it wrote is then seen here. Returns at once the second time.
-    ///
-    /// Not from the thread itself (see `isCurrent`), and not from two threads at once.
+    /// Waits until the thread has ended; what it wrote is then seen here. May be called again, and from several threads. On the thread itself it
+    /// returns at once: what it does last may be to let go of the owner that would join it.
     package func join() {
-        let isFirst = isJoined.withLock { isJoined in
-            defer { isJoined = true }
-            return !isJoined
+        if isCurrent { return }
+        isJoined.withLock { isJoined in
+            if !isJoined { pthread_join(handle, nil) }
+            isJoined = true
         }
-        if isFirst { pthread_join(handle, nil) }
     }
 
     /// Whether the caller runs on this thread.

@@ -23,12 +23,14 @@ import Testing
         isDone.wait(until: { $0 }) { _ in }
     }
 
-    @Test("only the thread itself is current")
+    @Test("only the thread itself is current, and does not wait for itself")
     func current() throws {
         let thread = Monitor<SystemThread?>(nil)
         let seen = Mutex<Bool?>(nil)
         let made = try #require(SystemThread(name: "itself") {
-            let isCurrent = thread.wait(until: { $0 != nil }) { $0?.isCurrent }
+            let own = thread.wait(until: { $0 != nil }) { $0 }
+            own?.join()
+            let isCurrent = own?.isCurrent
             seen.withLock { $0 = isCurrent }
         })
         #expect(!made.isCurrent)
