@@ -15,34 +15,50 @@ extension CPUDevice {
         for value in node.outputs {
             if let reason = unsupported(value: value, of: graph) { return reason }
         }
-        switch node.op {
-        case Op.router:
-            if let reason = unsupported(router: node, in: segment) { return reason }
-            return unsupported(parameters: node.inputs.dropFirst(1), of: graph)
-        case Op.experts:
-            if let reason = unsupported(experts: node, in: segment) { return reason }
-            return unsupported(parameters: node.inputs.dropFirst(6), of: graph)
-        case Op.latentAttention: return unsupported(latentAttention: node, in: segment)
-        case Op.indexer: return unsupported(indexer: node, in: segment)
-        case Op.rope: return unsupported(parameters: node.inputs.dropFirst(2), of: graph)
-        default: return unsupported(plain: node, in: segment)
-        }
+        do {
+            let contract = try kernels.contract(of: node.op)
+            _ = try attributes(of: node)
+            if !contract.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) { return "caches of type \(segment.stateDType.name)" }
+            let matrices = contract.matrixInputs
+            for index in matrices {
+                if let reason = unsupported(matrix: index, of: node, rank: contract.inputs[index].dims.count, in: segment) { return reason }
+            }
+            guard StockKernels.byOp[node.op] != nil else { return unsupported(operandsOf: node, in: segment) }
+            if let reason = try unsupported(own: node, contract, of: graph) { return reason }
+            return unsupported(parameters: node.inputs.indices.filter { !matrices.contains($0) }.map { node.inputs[$0] }, of: graph)
+        } catch { return "\(error)" }
     }
 
-    /// Why a node cannot be computed as its contract says.
-    private func unsupported(plain node: Graph.Node, in segment: Segment) -> String? {
-        let contract: OpContract
-        do {
-            contract = try kernels.contract(of: node.op)
-            _ = try attributes(of: node)
-        } catch { return "\(error)" }
-        if !node.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) { return "caches of type \(segment.stateDType.name)" }
-        let matrices = contract.matrixInputs
-        for index in matrices {
-            if let reason = unsupported(matrix: index, of: node, rank: contract.inputs[index].dims.count, in: segment) { return reason }
+    /// What the kernels of single ops cannot do, beyond what all have in common.
+    private func unsupported(own node: Graph.Node, _ contract: OpContract, of graph: Graph) throws -> String? {
+        func dims(_ name: String) throws -> [Int] { try node.weight(name, contract).map { graph.weights[$0].dims } ?? [] }
+        switch node.op {
+        case Op.latentAttention:
+            let (heads, nope, rope) = (node.int("heads"), node.int("nope_dim"), node.int("rope_dim"))
+            let (value, rank) = (node.int("value_dim"), node.int("rank"))
+            guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }), try dims("kv_b") == [heads * (nope + value), rank] else {
+                return "\(heads) heads of \(nope) + \(rope) and \(value), rank \(rank), with kv_b of shape \(try dims("kv_b"))"
+            }
+        case Op.indexer:
+            let (heads, dim, top) = (node.int("heads"), node.int("dim"), node.int("top_k"))
+            guard (1...1 << 20).contains(heads), (1...1 << 20).contains(dim), (1...1 << 24).contains(top) else {
+                return "the top \(top) of scores by \(heads) heads of \(dim)"
+            }
+        case Op.router:
+            guard let weight = try node.weight("weight", contract), [.f32, .f16, .bf16].contains(graph.weights[weight].dtype) else {
+                return "router weights of a type that is not a float"
+            }
+            let experts = graph.weights[weight].dims[0]
+            let groups = node.int("groups"), kept = node.int("top_groups"), top = node.int("top_k")
+            guard groups > 0, experts % groups == 0, (1...groups).contains(kept), (1...experts).contains(top),
+                groups == 1 || top <= kept * (experts / groups)
+            else { return "top \(top) of \(kept) of \(groups) groups of \(experts) experts" }
+        case Op.experts:
+            let (gate, up, down) = (try dims("gate"), try dims("up"), try dims("down"))
+            guard up == gate, down == [gate[0], gate[2], gate[1]] else { return "gate, up and down of shapes \([gate, up, down])" }
+        default: break
         }
-        guard StockKernels.byOp[node.op] != nil else { return unsupported(operandsOf: node, in: segment) }
-        return unsupported(parameters: node.inputs.indices.filter { !matrices.contains($0) }.map { node.inputs[$0] }[...], of: segment.graph)
+        return nil
     }
 
     /// Why input `index` cannot be multiplied with.
@@ -74,57 +90,7 @@ extension CPUDevice {
         return nil
     }
 
-    private func unsupported(latentAttention node: Graph.Node, in segment: Segment) -> String? {
-        guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
-        if let reason = unsupported(matrix: 3, of: node, rank: 2, in: segment) { return reason }
-        guard case .weight(let weight) = node.inputs[3] else { return "latent_attention without a weight" }
-        let (heads, nope, rope) = (node.int("heads"), node.int("nope_dim"), node.int("rope_dim"))
-        let (value, rank) = (node.int("value_dim"), node.int("rank"))
-        guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }),
-            segment.graph.weights[weight].dims == [heads * (nope + value), rank]
-        else { return "\(heads) heads of \(nope) + \(rope) and \(value), rank \(rank), with kv_b of shape \(segment.graph.weights[weight].dims)" }
-        do { _ = try attributes(of: node) } catch { return "\(error)" }
-        return nil
-    }
-
-    private func unsupported(indexer node: Graph.Node, in segment: Segment) -> String? {
-        guard [.f32, .f16, .bf16].contains(segment.stateDType) else { return "caches of type \(segment.stateDType.name)" }
-        let (heads, dim, top) = (node.int("heads"), node.int("dim"), node.int("top_k"))
-        guard (1...1 << 20).contains(heads), (1...1 << 20).contains(dim), (1...1 << 24).contains(top) else {
-            return "the top \(top) of scores by \(heads) heads of \(dim)"
-        }
-        do { _ = try attributes(of: node) } catch { return "\(error)" }
-        return nil
-    }
-
-    private func unsupported(router node: Graph.Node, in segment: Segment) -> String? {
-        if let reason = unsupported(matrix: 1, of: node, rank: 2, in: segment) { return reason }
-        guard case .weight(let weight) = node.inputs[1], [.f32, .f16, .bf16].contains(segment.graph.weights[weight].dtype) else {
-            return "router weights of a type that is not a float"
-        }
-        do { _ = try attributes(of: node) } catch { return "\(error)" }
-        let experts = segment.graph.weights[weight].dims[0]
-        let groups = node.int("groups"), kept = node.int("top_groups"), top = node.int("top_k")
-        guard groups > 0, experts % groups == 0, (1...groups).contains(kept), (1...experts).contains(top),
-            groups == 1 || top <= kept * (experts / groups)
-        else { return "top \(top) of \(kept) of \(groups) groups of \(experts) experts" }
-        return nil
-    }
-
-    private func unsupported(experts node: Graph.Node, in segment: Segment) -> String? {
-        for index in 3...5 {
-            if let reason = unsupported(matrix: index, of: node, rank: 3, in: segment) { return reason }
-        }
-        let dims = (3...5).compactMap { index -> [Int]? in
-            guard case .weight(let weight) = node.inputs[index] else { return nil }
-            return segment.graph.weights[weight].dims
-        }
-        guard dims[1] == dims[0], dims[2] == [dims[0][0], dims[0][2], dims[0][1]] else { return "gate, up and down of shapes \(dims)" }
-        do { _ = try attributes(of: node) } catch { return "\(error)" }
-        return nil
-    }
-
-    private func unsupported(parameters: ArraySlice<Graph.Operand>, of graph: Graph) -> String? {
+    private func unsupported(parameters: [Graph.Operand], of graph: Graph) -> String? {
         for case .weight(let weight) in parameters {
             guard graph.weights.indices.contains(weight) else { return "a weight that is not there" }
             let dtype = graph.weights[weight].dtype

@@ -10,7 +10,7 @@ public struct VulkanBackend: Backend {
     public var summary: String { "compute shaders on any Vulkan 1.2 device" }
     public var capabilities: BackendCapabilities { [.blockScales, .trace, .liveKernels, .multiNode, .state, .multiSequence, .symbolicDims] }
     public var options: [OptionSpec] { VulkanSettings.specs }
-    public var hasBuffers: Bool { true }
+    public var ownsMemory: Bool { true }
 
     /// - Throws: when there is no Vulkan loader.
     public func devices() throws -> [DeviceInfo] {

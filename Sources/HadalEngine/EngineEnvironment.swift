@@ -48,23 +48,20 @@ public struct EngineEnvironment: Sendable {
         return registry
     }
 
-    /// The option by which a backend is told the directories of op folders, separated by colons.
-    package static let kernelOption = "kernels"
-
     /// Options to open a device with: those given, and the directories of op folders for a backend that publishes an option for them, unless it is
     /// given already.
     ///
     /// - Throws: `invalidArgument` for a directory that cannot be passed on.
     public func addingKernels(to options: [String: OptionValue], for backend: any Backend) throws -> [String: OptionValue] {
         let directories = kernelDirectories
-        guard !directories.isEmpty, options[Self.kernelOption] == nil,
-            backend.options.contains(where: { $0.name == Self.kernelOption && $0.kind == .string })
+        guard !directories.isEmpty, options[WellKnownOption.kernels.name] == nil,
+            WellKnownOption.kernels.isPublished(by: backend)
         else { return options }
         if let bad = directories.first(where: { $0.contains(":") }) {
             throw HadalError(.invalidArgument, "a kernel directory's path may not contain a colon", at: Place(bad))
         }
         var options = options
-        options[Self.kernelOption] = .string(directories.joined(separator: ":"))
+        options[WellKnownOption.kernels.name] = .string(directories.joined(separator: ":"))
         return options
     }
 }

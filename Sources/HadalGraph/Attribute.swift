@@ -36,9 +36,20 @@ public enum Attribute: Sendable, Equatable {
 }
 
 extension Graph.Node {
-    /// An integer attribute that the contract guarantees, or 0.
-    public func int(_ name: String) -> Int { attributes[name]?.int ?? 0 }
-    public func float(_ name: String) -> Double { attributes[name]?.float ?? 0 }
-    public func bool(_ name: String) -> Bool { attributes[name]?.bool ?? false }
-    public func string(_ name: String) -> String { attributes[name]?.string ?? "" }
+    /// An integer attribute that the contract guarantees, or 0. A name that the contract of a stock op does not have stops a debug build.
+    public func int(_ name: String) -> Int { checked(name)?.int ?? 0 }
+    public func float(_ name: String) -> Double { checked(name)?.float ?? 0 }
+    public func bool(_ name: String) -> Bool { checked(name)?.bool ?? false }
+    public func string(_ name: String) -> String { checked(name)?.string ?? "" }
+
+    private func checked(_ name: String) -> Attribute? {
+        assert(mayHave(attribute: name), "op '\(op)' has no attribute '\(name)'")
+        return attributes[name]
+    }
+
+    /// Whether code may ask for an attribute: one of the op's contract, or of an op that is not the installation's. That a node lacks it is another matter.
+    package func mayHave(attribute name: String) -> Bool {
+        guard let contract = try? OpCatalogue.installed().contracts[op] else { return true }
+        return contract.attributes.contains { $0.name == name }
+    }
 }

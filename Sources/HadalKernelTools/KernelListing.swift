@@ -76,7 +76,7 @@ public struct KernelListing: Sendable {
         _ contract: OpContract, _ backend: any Backend, _ device: any Device, _ catalogue: OpCatalogue, _ environment: EngineEnvironment
     ) throws -> Row {
         let support = try KernelSupport(contract, catalogue: catalogue, device: device, capabilities: backend.capabilities)
-        let takesKernels = backend.options.contains { $0.name == EngineEnvironment.kernelOption }
+        let takesKernels = WellKnownOption.kernels.isPublished(by: backend)
         let own = takesKernels ? environment.kernelDirectories.lazy.compactMap { source(of: contract.name, for: backend.name, in: $0) }.first : nil
         let stock = OpCatalogue.installationFolder.flatMap { source(of: contract.name, for: backend.name, in: $0) }
         let status: Status

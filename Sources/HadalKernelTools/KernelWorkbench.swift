@@ -50,13 +50,13 @@ public final class KernelWorkbench {
 
     private func orderedDevices() throws -> [(device: any Device, settings: [String])] {
         if let ordered { return ordered }
-        let order = backend.options.first { $0.name == "order" }
+        let order = backend.options.first { $0.name == WellKnownOption.order.name }
         var made: [(device: any Device, settings: [String])] = []
         if let order, options[order.name] == nil {
-            let hasThreads = backend.options.contains { $0.name == "threads" && $0.kind == .int }
-            for choice in ["forward", "backward"] where order.choices.contains(choice) {
-                var more: [String: OptionValue] = ["order": .string(choice)]
-                if hasThreads { more["threads"] = .int(3) }
+            let hasThreads = WellKnownOption.threads.isPublished(by: backend)
+            for choice in WellKnownOption.orders where order.choices.contains(choice) {
+                var more: [String: OptionValue] = [order.name: .string(choice)]
+                if hasThreads { more[WellKnownOption.threads.name] = .int(3) }
                 do {
                     let device = try selection.open(options: options.merging(more) { $1 }, log: log)
                     made.append((device, ["\(backend.name).order=\(choice)"] + (hasThreads ? ["\(backend.name).threads=3"] : [])))

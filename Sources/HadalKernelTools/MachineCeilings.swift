@@ -59,11 +59,9 @@ public struct MachineCeilings: Sendable {
             defer { keep(UInt64(truncatingIfNeeded: sink)) }
             return hadal_machine_int8_operations(rounds, &sink)
         }
-        let names = ["baseline", "avx2", "avx512", "avx512vnni", "dotprod"]
-        let isa = Int(hadal_isa_available())
         return MachineCeilings(
             threads: threads, readBandwidth: read, floatOperations: floats, int8Operations: products,
-            instructionSet: names.indices.contains(isa) ? names[isa] : "unknown")
+            instructionSet: String(cString: hadal_isa_name(hadal_isa_available())))
     }
 
     /// A place for results, so that the compiler cannot leave their calculation out.

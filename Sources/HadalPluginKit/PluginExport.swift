@@ -39,7 +39,7 @@ public final class PluginExport: @unchecked Sendable {
         table.options = UnsafePointer(arena.array(options))
         table.option_count = UInt32(options.count)
         table.option_stride = UInt32(MemoryLayout<hadal_option_spec>.stride)
-        PluginExport.fill(&table, buffers: backend.hasBuffers)
+        PluginExport.fill(&table, buffers: backend.ownsMemory)
         let pointer = arena.value(table)
         self.table = UnsafePointer(pointer)
         // Unretained: whoever holds the table holds this object.

@@ -8,7 +8,7 @@ import Synchronization
 final class IslandBackend: Backend {
     let name: String
     let inner: any Backend
-    let hasBuffers = true
+    let ownsMemory = true
     /// Ops that it takes; nil: all that the other one takes.
     let ops: Set<String>?
     let heapBytes: UInt64

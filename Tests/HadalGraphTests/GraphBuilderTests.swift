@@ -36,6 +36,21 @@ import TestSupport
         #expect(builder.graph.nodes.last?.int("window") == 0)
     }
 
+    @Test func operandsGoByTheNamesOfTheContract() throws {
+        var builder = GraphBuilder(name: "g", catalogue: catalogue)
+        let x = builder.input("x", dtype: .f32, dims: [.tokens, .fixed(64)]), w = builder.weight(.init(name: "w", dtype: .bf16, dims: [96, 64]))
+        _ = try builder.node("linear", label: "y", inputs: [.value(x), .weight(w)], outputNames: ["y"])
+        let node = try #require(builder.graph.nodes.last), contract = try catalogue.contract(for: "linear")
+        #expect(try node.value("x", contract) == x && node.weight("weight", contract) == w && node.operand("bias", contract) == .none)
+        #expect(try node.weight("x", contract) == nil && node.value("weight", contract) == nil)
+        #expect { try node.weight("wieght", contract) } throws: { ($0 as? HadalError)?.code == .mismatch && "\($0)".contains("'wieght'") }
+    }
+
+    @Test func attributesOfStockOpsAreThoseOfTheirContracts() {
+        func node(_ op: String) -> Graph.Node { Graph.Node(label: "n", op: op, inputs: [], outputs: []) }
+        #expect(node("rope").mayHave(attribute: "rotary") && !node("rope").mayHave(attribute: "rotory") && node("mine").mayHave(attribute: "anything"))
+    }
+
     func fault(_ op: String, dims: [[Int]], attributes: [String: ExpressionValue] = [:], weights: Set<Int> = [], dtype: DType = .f32, states: Int = 0) throws -> String {
         var builder = GraphBuilder(name: "g", catalogue: catalogue)
         let operands = dims.enumerated().map { i, dims -> Graph.Operand in

@@ -93,6 +93,9 @@ typedef struct hadal_kernel {
 /* The strongest instruction set that this processor and system can run. */
 uint32_t hadal_isa_available(void);
 
+/* What an instruction set is called: "avx2". */
+const char *hadal_isa_name(uint32_t isa);
+
 /* The kernels that are linked into this program or library, in no particular order. Hidden: another copy in the same process has its own. */
 __attribute__((visibility("hidden"))) const hadal_kernel *const *hadal_stock_kernels(uint64_t *count);
 

@@ -25,6 +25,11 @@ uint32_t hadal_isa_available(void) {
 #endif
 }
 
+const char *hadal_isa_name(uint32_t isa) {
+    static const char *const names[HADAL_ISA_COUNT] = {"baseline", "avx2", "avx512", "avx512vnni", "dotprod"};
+    return isa < HADAL_ISA_COUNT ? names[isa] : "unknown";
+}
+
 #if defined(__x86_64__)
 #define HADAL_MACHINE_CALL(name, ...)                                                                                          \
     switch (hadal_isa_available()) {                                                                                           \

@@ -6,24 +6,24 @@ import HadalGraph
 /// Mixtures of experts.
 extension Lowering {
     mutating func lowerRouter(_ index: Int, _ node: Graph.Node) throws {
-        let x = try operand(node, 0), weight = try matrix(node, 1)
+        let x = try operand(node, "x"), weight = try matrix(node, "weight")
         guard case .fixed(let experts) = weight.rows else { throw HadalError(.unsupported, "a router of varying width") }
         let logits = PlannedTensor(
             home: try newSlot(rows: x.rows, stride: experts * 4), rows: x.rows, columns: experts, stride: experts * 4,
             dtype: DType.f32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router_logits", of: Op.router), inputs: [x, weight, try operand(node, 2)], outputs: [logits], node: index))
+                kernel: try kernel("router_logits", of: Op.router), inputs: [x, weight, try operand(node, "bias")], outputs: [logits], node: index))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(Op.router), inputs: [logits, try operand(node, 3)],
+                kernel: try kernel(Op.router), inputs: [logits, try operand(node, "selection_bias")],
                 outputs: [try result(node.outputs[0]), try result(node.outputs[1])], attributes: try store.device.attributes(of: node),
                 node: index))
     }
 
     mutating func lowerExperts(_ index: Int, _ node: Graph.Node) throws {
-        let x = try operand(node, 0), indices = try operand(node, 1), weights = try operand(node, 2)
-        let gate = try matrix(node, 3), up = try matrix(node, 4), down = try matrix(node, 5)
+        let x = try operand(node, "x"), indices = try operand(node, "indices"), weights = try operand(node, "weights")
+        let gate = try matrix(node, "gate"), up = try matrix(node, "up"), down = try matrix(node, "down")
         let experts = try expertCount(node), choices = indices.columns, inner = down.columns
 
         // Rows in the order of their experts: of x as it is, of x quantised, or both, as gate and up want.
@@ -51,10 +51,11 @@ extension Lowering {
             PlannedInstruction(
                 kernel: try kernel("experts_gate", of: Op.experts),
                 inputs: [starts] + ordered
-                    + [gate, up, try operand(node, 6), try operand(node, 7), try scales(node, 3), try scales(node, 4), streamed.table]
+                    + [gate, up, try operand(node, "gate_bias"), try operand(node, "up_bias")]
+                    + [try scales(node, "gate"), try scales(node, "up"), streamed.table]
                     + streamed.guess,
                 outputs: [hidden],
-                attributes: try store.device.attributes(of: node) + scaleBlock(node, 3) + scaleBlock(node, 4) + streamed.offsets[..<2],
+                attributes: try store.device.attributes(of: node) + scaleBlock(node, "gate") + scaleBlock(node, "up") + streamed.offsets[..<2],
                 node: index, stream: streamed.stream))
 
         var input = hidden
@@ -67,8 +68,8 @@ extension Lowering {
         plan.append(
             PlannedInstruction(
                 kernel: try kernel("experts_down", of: Op.experts),
-                inputs: [starts, order, weights, input, down, try operand(node, 8), try scales(node, 5), streamed.table],
-                outputs: [try result(node.outputs[0])], attributes: scaleBlock(node, 5) + streamed.offsets[2...], node: index,
+                inputs: [starts, order, weights, input, down, try operand(node, "down_bias"), try scales(node, "down"), streamed.table],
+                outputs: [try result(node.outputs[0])], attributes: try scaleBlock(node, "down") + streamed.offsets[2...], node: index,
                 stream: streamed.stream))
     }
 
@@ -86,16 +87,16 @@ extension Lowering {
     }
 
     private mutating func stream(_ index: Int, _ node: Graph.Node, experts: Int) throws -> Streamed {
-        guard isStreamed(node) else { return Streamed() }
+        guard try isStreamed(node) else { return Streamed() }
         let (layer, parts) = try store.stream(node)
         guard let cache = store.device.experts else { return Streamed() }
         var streamed = Streamed()
-        let following = cache.configuration.guesses ? nextExperts(after: index) : nil
+        let following = cache.configuration.guesses ? try nextExperts(after: index) : nil
         var guess: PlannedTensor?
         if let following { guess = try lowerGuess(index, node, following) }
         let stream = ExpertStream(
             cache, layer: layer, experts: experts, nextExperts: try guess != nil ? following.map { try expertCount(graph.nodes[$0]) } ?? 0 : 0)
-        for (before, other) in streams where other.next == nil && nextExperts(after: before) == index { other.next = layer }
+        for (before, other) in streams where try other.next == nil && nextExperts(after: before) == index { other.next = layer }
         streams[index] = stream
         streamed.stream = stream
         streamed.table = PlannedTensor(
@@ -106,25 +107,27 @@ extension Lowering {
         return streamed
     }
 
-    private func isStreamed(_ node: Graph.Node) -> Bool {
-        (3...5).contains { if case .weight(let weight) = node.inputs[$0] { WeightStore.isStreamed(weight, segment, store.device) } else { false } }
+    private func isStreamed(_ node: Graph.Node) throws -> Bool {
+        let contract = try contract(of: node)
+        return try contract.cpu.packed.contains { try node.weight($0, contract).map { WeightStore.isStreamed($0, segment, store.device) } ?? false }
     }
 
-    private func nextExperts(after index: Int) -> Int? {
-        graph.nodes.indices[(index + 1)...].first { graph.nodes[$0].op == Op.experts && isStreamed(graph.nodes[$0]) }
+    private func nextExperts(after index: Int) throws -> Int? {
+        try graph.nodes.indices[(index + 1)...].first { try graph.nodes[$0].op == Op.experts && isStreamed(graph.nodes[$0]) }
     }
 
     /// Applies the router of another experts node to this node's rows: what it chooses is a guess at what it will choose once its own
     /// rows are known, because a layer adds little to what passes through it. Returns the choices, or nil where the graph has another form.
     private mutating func lowerGuess(_ index: Int, _ node: Graph.Node, _ following: Int) throws -> PlannedTensor? {
         let next = graph.nodes[following]
-        guard let router = producer(of: next.inputs[1]), graph.nodes[router].op == Op.router, router > index,
-            case .weight(let weight) = graph.nodes[router].inputs[1]
+        guard let router = try producer(of: next.operand("indices", contract(of: next))), graph.nodes[router].op == Op.router, router > index,
+            let weight = try graph.nodes[router].weight("weight", contract(of: graph.nodes[router]))
         else { return nil }
-        var x = try operand(node, 0)
+        var x = try operand(node, "x")
         guard graph.weights[weight].dims.count == 2, graph.weights[weight].dims[1] == x.columns, case .slot = x.home else { return nil }
         // Seen through the other layer's own norm, where both norms read the same kind of row.
-        if let ours = producer(of: node.inputs[0]), let theirs = producer(of: graph.nodes[router].inputs[0]),
+        if let ours = try producer(of: node.operand("x", contract(of: node))),
+            let theirs = try producer(of: graph.nodes[router].operand("x", contract(of: graph.nodes[router]))),
             graph.nodes[ours].op == Op.rmsNorm, graph.nodes[theirs].op == Op.rmsNorm, theirs > index,
             case .value = graph.nodes[ours].inputs[0]
         {
@@ -151,7 +154,7 @@ extension Lowering {
 
     /// A router's choices for rows that are not its own, in places of their own.
     private mutating func routed(_ x: PlannedTensor, _ router: Graph.Node, node: Int) throws -> PlannedTensor {
-        let matrix = try matrix(router, 1)
+        let matrix = try matrix(router, "weight")
         guard case .fixed(let experts) = matrix.rows else { throw HadalError(.unsupported, "a router of varying width") }
         let top = router.int("top_k")
         func made(_ columns: Int, _ dtype: DType) throws -> PlannedTensor {
@@ -160,16 +163,17 @@ extension Lowering {
         let logits = try made(experts, .f32), indices = try made(top, .i32), weights = try made(top, .f32)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router_logits", of: Op.router), inputs: [x, matrix, try operand(router, 2)], outputs: [logits], node: node))
+                kernel: try kernel("router_logits", of: Op.router), inputs: [x, matrix, try operand(router, "bias")], outputs: [logits], node: node))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(Op.router), inputs: [logits, try operand(router, 3)], outputs: [indices, weights],
+                kernel: try kernel(Op.router), inputs: [logits, try operand(router, "selection_bias")], outputs: [indices, weights],
                 attributes: try store.device.attributes(of: router), node: node))
         return indices
     }
 
     private func expertCount(_ node: Graph.Node) throws -> Int {
-        guard case .weight(let weight) = node.inputs[3], graph.weights[weight].dims.count == 3 else {
+        let weight = try weight(node, "gate")
+        guard graph.weights[weight].dims.count == 3 else {
             throw HadalError(.invalidArgument, "experts requires matrices of rank 3")
         }
         return graph.weights[weight].dims[0]
@@ -191,17 +195,17 @@ extension Lowering {
     // MARK: Block scales
 
     /// The scales of a float8 weight's blocks, all matrices' one after the other; absent for other weights.
-    func scales(_ node: Graph.Node, _ index: Int) throws -> PlannedTensor {
-        guard case .weight(let weight) = node.inputs[index], let scales = segment.weights[weight].scales else { return .absent }
+    func scales(_ node: Graph.Node, _ name: String) throws -> PlannedTensor {
+        guard let weight = try node.weight(name, contract(of: node)), let scales = segment.weights[weight].scales else { return .absent }
         return PlannedTensor(
             home: .constant(try store.scales(weight, scales)), rows: .fixed(scales.rows), columns: scales.columns,
             stride: scales.columns * 4, dtype: DType.f32.rawValue)
     }
 
     /// Rows and columns of the block that one scale is for.
-    func scaleBlock(_ node: Graph.Node, _ index: Int) -> [hadal_kernel_attribute] {
+    func scaleBlock(_ node: Graph.Node, _ name: String) throws -> [hadal_kernel_attribute] {
         var block = (rows: 1, columns: 128)
-        if case .weight(let weight) = node.inputs[index], let scales = segment.weights[weight].scales { block = scales.block }
+        if let weight = try node.weight(name, contract(of: node)), let scales = segment.weights[weight].scales { block = scales.block }
         return [hadal_kernel_attribute(block.rows), hadal_kernel_attribute(block.columns)]
     }
 }

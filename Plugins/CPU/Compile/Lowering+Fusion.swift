@@ -16,7 +16,7 @@ extension Lowering {
 
     // MARK: Residual
 
-    private func flow(of node: Graph.Node) -> OpContract.Flow? { try? store.device.kernels.contract(of: node.op).flow }
+    private func flow(of node: Graph.Node) -> OpContract.Flow? { try? contract(of: node).flow }
 
     /// The sum that is all that reads a linear's result, with its other operand, when that exists already.
     func residual(after index: Int, _ node: Graph.Node) -> (node: Int, value: Int)? {
@@ -56,13 +56,14 @@ extension Lowering {
         }
         guard pair.count == 2, pair[0] != pair[1], pair.contains(index) else { return false }
         let (gate, up) = (graph.nodes[pair[0]], graph.nodes[pair[1]])
-        guard [gate, up].allSatisfy({ $0.op == Op.linear && $0.inputs[0] == node.inputs[0] }) else { return false }
-        let weights = [try matrix(gate, 1), try matrix(up, 1)]
+        let x = try node.operand("x", contract(of: node))
+        guard try [gate, up].allSatisfy({ try $0.op == Op.linear && $0.operand("x", contract(of: $0)) == x }) else { return false }
+        let weights = [try matrix(gate, "weight"), try matrix(up, "weight")]
         guard weights.allSatisfy({ $0.packing != 0 }), weights[0].rows == weights[1].rows, precision(of: gate) == precision(of: up) else { return false }
         plan.append(
             PlannedInstruction(
                 kernel: try kernel("linear_gate", of: Op.linear),
-                inputs: [try quantise(node, precision(of: node), for: index)] + weights + [try operand(gate, 2), try operand(up, 2)],
+                inputs: [try quantise(node, precision(of: node), for: index)] + weights + [try operand(gate, "bias"), try operand(up, "bias")],
                 outputs: [try result(graph.nodes[glu].outputs[0])], attributes: try store.device.attributes(of: graph.nodes[glu]), node: index,
                 prefetchesWeights: true))
         done.formUnion(pair + [glu])
@@ -81,12 +82,14 @@ extension Lowering {
         guard readers.count == uses[y] else { return false }
         let wanted = precision(of: readers[0])
         for reader in readers {
-            guard reader.op == Op.linear, reader.inputs[0] == .value(y), try matrix(reader, 1).packing != 0, precision(of: reader) == wanted else { return false }
+            guard reader.op == Op.linear, try reader.operand("x", contract(of: reader)) == .value(y), try matrix(reader, "weight").packing != 0,
+                precision(of: reader) == wanted
+            else { return false }
         }
-        let x = try operand(node, 0), q = try quantisedRows(like: x, wanted)
+        let x = try operand(node, "x"), q = try quantisedRows(like: x, wanted)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_quantise_norm", of: Op.linear), inputs: [x, try operand(node, 1)], outputs: [q],
+                kernel: try kernel("linear_quantise_norm", of: Op.linear), inputs: [x, try operand(node, "weight")], outputs: [q],
                 attributes: [wanted.attribute, hadal_kernel_attribute(node.float("eps"))], node: index))
         quantised[QuantisedValue(value: y, precision: wanted)] = q
         return true

@@ -6,7 +6,7 @@ import HadalGraph
 /// The choice of cached tokens that attention is to see.
 extension Lowering {
     mutating func lowerIndexer(_ index: Int, _ node: Graph.Node) throws {
-        try lowerAppend(index, node, store.device.kernels.contract(of: node.op), [operand(node, 1)])
+        try lowerAppend(index, node)
         let attributes = try store.device.attributes(of: node), selection = try result(node.outputs[0])
         // What each part of a query's keys keeps: scores, then tokens. There are several parts only where there are few queries.
         let (stride, overflow) = selection.columns.multipliedReportingOverflow(by: 8)
@@ -17,7 +17,7 @@ extension Lowering {
             dtype: DType.i32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("indexer_score", of: Op.indexer), inputs: [try operand(node, 0), try operand(node, 2)], outputs: [selection, parts],
+                kernel: try kernel("indexer_score", of: Op.indexer), inputs: [try operand(node, "q"), try operand(node, "w")], outputs: [selection, parts],
                 states: node.states, attributes: attributes, node: index))
         plan.append(
             PlannedInstruction(

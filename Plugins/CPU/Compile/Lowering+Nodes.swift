@@ -23,29 +23,26 @@ extension Lowering {
     /// An op that is one call of the kernel with its name, or two, where the contract has inputs appended to its caches first. Operands are as the contract
     /// says: matrices in their layout, the rest rows of float32 or int32.
     mutating func lowerPlainly(_ index: Int, _ node: Graph.Node) throws {
-        let contract = try store.device.kernels.contract(of: node.op)
-        let matrices = contract.matrixInputs, all = node.inputs.indices
-        let appended = contract.inputs.indices.filter { contract.cpu.append.contains(contract.inputs[$0].name) }
-        func operands(_ indices: [Int]) throws -> [PlannedTensor] {
-            try indices.map { try matrices.contains($0) ? matrix(node, $0) : plainOperand(node, $0) }
-        }
-        if !appended.isEmpty { try lowerAppend(index, node, contract, operands(appended)) }
-        let outputs = try node.outputs.map { try result($0) }
+        let contract = try contract(of: node)
+        let matrices = contract.matrixInputs, appended = contract.appendedInputs
+        if !appended.isEmpty { try lowerAppend(index, node) }
+        let inputs = try node.inputs.indices.filter { !appended.contains($0) }.map { try matrices.contains($0) ? matrix(node, $0) : plainOperand(node, $0) }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(node.op), inputs: try operands(all.filter { !appended.contains($0) }), outputs: outputs, states: node.states,
+                kernel: try kernel(node.op), inputs: inputs, outputs: try node.outputs.map { try result($0) }, states: node.states,
                 writesStates: !node.states.isEmpty && appended.isEmpty, attributes: try store.device.attributes(of: node), node: index))
     }
 
     /// The call that writes a step's rows to the caches of an op.
-    mutating func lowerAppend(_ index: Int, _ node: Graph.Node, _ contract: OpContract, _ inputs: [PlannedTensor]) throws {
+    mutating func lowerAppend(_ index: Int, _ node: Graph.Node) throws {
+        let contract = try contract(of: node)
         guard node.states.count == contract.states.count, node.states.allSatisfy(graph.states.indices.contains) else {
             throw HadalError(.invalidArgument, "\(node.op) requires \(contract.states.count) caches (\(contract.states.map(\.name).joined(separator: ", ")))")
         }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(OpContract.appendKernel(of: node.op), of: node.op), inputs: inputs, outputs: [], states: node.states,
-                writesStates: true, node: index))
+                kernel: try kernel(OpContract.appendKernel(of: node.op), of: node.op), inputs: try contract.appendedInputs.map { try plainOperand(node, $0) },
+                outputs: [], states: node.states, writesStates: true, node: index))
     }
 
     /// A kernel of an op, which has its name unless another is given.
@@ -56,8 +53,8 @@ extension Lowering {
     // MARK: Linear
 
     private mutating func lowerLinear(_ index: Int, _ node: Graph.Node) throws {
-        let weight = try matrix(node, 1)
-        let x = try weight.packing != 0 ? quantise(node, precision(of: node), for: index) : operand(node, 0)
+        let weight = try matrix(node, "weight")
+        let x = try weight.packing != 0 ? quantise(node, precision(of: node), for: index) : operand(node, "x")
         let fused = residual(after: index, node)
         let y = try result(fused.map { graph.nodes[$0.node].outputs[0] } ?? node.outputs[0])
         if let fused { done.insert(fused.node) }
@@ -65,9 +62,9 @@ extension Lowering {
             PlannedInstruction(
                 kernel: try kernel(Op.linear),
                 inputs: [
-                    x, weight, try operand(node, 2), try fused.map { try tensor(of: $0.value) } ?? .absent, try scales(node, 1),
+                    x, weight, try operand(node, "bias"), try fused.map { try tensor(of: $0.value) } ?? .absent, try scales(node, "weight"),
                 ],
-                outputs: [y], attributes: scaleBlock(node, 1) + [hadal_kernel_attribute(store.roundsActivations ? 1 : 0)],
+                outputs: [y], attributes: try scaleBlock(node, "weight") + [hadal_kernel_attribute(store.roundsActivations ? 1 : 0)],
                 node: fused?.node ?? index, prefetchesWeights: true))
     }
 
@@ -86,9 +83,9 @@ extension Lowering {
         }
     }
 
-    /// The 8-bit form of a node's first operand, made once.
+    /// The 8-bit form of a node's `x`, made once.
     mutating func quantise(_ node: Graph.Node, _ precision: Precision, for index: Int) throws -> PlannedTensor {
-        guard case .value(let value) = node.inputs[0] else { throw HadalError(.unsupported, "\(node.op) of something constant") }
+        guard let value = try node.value("x", contract(of: node)) else { throw HadalError(.unsupported, "\(node.op) of something constant") }
         let key = QuantisedValue(value: value, precision: precision)
         if let known = quantised[key] { return known }
         let x = try tensor(of: value), q = try quantisedRows(like: x, precision)
@@ -111,13 +108,14 @@ extension Lowering {
     // MARK: Rope
 
     private mutating func lowerRope(_ index: Int, _ node: Graph.Node) throws {
-        guard node.inputs.count == 3, case .value(let positions) = node.inputs[1], case .weight(let weight) = node.inputs[2] else {
+        let contract = try contract(of: node)
+        guard let positions = try node.value("positions", contract), let weight = try node.weight("inv_freq", contract) else {
             throw HadalError(.invalidArgument, "rope requires x, positions and inv_freq")
         }
         let table = try ropeTable(index, node, positions: positions, weight: weight)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(Op.rope), inputs: [try operand(node, 0), table], outputs: [try result(node.outputs[0])],
+                kernel: try kernel(Op.rope), inputs: [try operand(node, "x"), table], outputs: [try result(node.outputs[0])],
                 attributes: try store.device.attributes(of: node), node: index))
     }
 
@@ -127,7 +125,7 @@ extension Lowering {
         for known in tables where known.positions == positions && known.scale == scale && known.limit == limit {
             if try sameParameters(known.weight, weight) { return known.table }
         }
-        let frequencies = try operand(node, 2), tokens = try tensor(of: positions)
+        let frequencies = try operand(node, "inv_freq"), tokens = try tensor(of: positions)
         let columns = 2 * frequencies.columns
         let table = PlannedTensor(
             home: try newSlot(rows: tokens.rows, stride: columns * 4), rows: tokens.rows, columns: columns, stride: columns * 4,
@@ -152,19 +150,20 @@ extension Lowering {
     // MARK: Attention
 
     private mutating func lowerLatentAttention(_ index: Int, _ node: Graph.Node) throws {
-        try lowerAppend(index, node, store.device.kernels.contract(of: node.op), [operand(node, 1), operand(node, 2)])
+        try lowerAppend(index, node)
         plan.append(
             PlannedInstruction(
                 kernel: try kernel(Op.latentAttention),
-                inputs: [try operand(node, 0), try latentMatrix(node), try operand(node, 4), try scales(node, 3)],
+                inputs: [try operand(node, "q"), try latentMatrix(node), try operand(node, "selection"), try scales(node, "kv_b")],
                 outputs: [try result(node.outputs[0])], states: node.states,
-                attributes: try store.device.attributes(of: node) + scaleBlock(node, 3) + [hadal_kernel_attribute(store.latentForm.rawValue)],
+                attributes: try store.device.attributes(of: node) + scaleBlock(node, "kv_b") + [hadal_kernel_attribute(store.latentForm.rawValue)],
                 node: index))
     }
 
     /// kv_b: rows of floats as stored, or float16 where it is quantised.
     private func latentMatrix(_ node: Graph.Node) throws -> PlannedTensor {
-        guard case .weight(let weight) = node.inputs[3], graph.weights[weight].dtype.isQuantised else { return try matrix(node, 3) }
+        let weight = try weight(node, "kv_b")
+        guard graph.weights[weight].dtype.isQuantised else { return try matrix(node, "kv_b") }
         let dims = graph.weights[weight].dims
         return PlannedTensor(
             home: .constant(try store.halves(weight)), rows: .fixed(dims[0]), columns: dims[1], stride: dims[1] * 2,

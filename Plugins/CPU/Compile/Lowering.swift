@@ -142,7 +142,22 @@ struct Lowering {
         return try shape(of: value, home: home)
     }
 
-    /// Input `index` of a node: absent, a value, or parameters widened to float32.
+    /// The contract that a node's kernels were written for.
+    func contract(of node: Graph.Node) throws -> OpContract { try store.device.kernels.contract(of: node.op) }
+
+    /// An input by the contract's name: absent, a value, or parameters widened to float32.
+    func operand(_ node: Graph.Node, _ name: String) throws -> PlannedTensor { try operand(node, contract(of: node).place(ofInput: name)) }
+
+    /// An input as a matrix in the layout that the store keeps it in. Of several matrices, rows are those of one.
+    func matrix(_ node: Graph.Node, _ name: String) throws -> PlannedTensor { try matrix(node, contract(of: node).place(ofInput: name)) }
+
+    /// The index of a weight, which has to be there.
+    func weight(_ node: Graph.Node, _ name: String) throws -> Int {
+        if let index = try node.weight(name, contract(of: node)) { return index }
+        throw HadalError(.invalidArgument, "input '\(name)' of \(node.op) is not a weight")
+    }
+
+    /// Input `index` of a node, as by name.
     func operand(_ node: Graph.Node, _ index: Int) throws -> PlannedTensor {
         guard index < node.inputs.count else { return .absent }
         switch node.inputs[index] {
@@ -165,7 +180,7 @@ struct Lowering {
             stride: columns * 4, dtype: DType.f32.rawValue)
     }
 
-    /// Input `index` as a matrix in the layout that the store keeps it in. Of several matrices, rows are those of one.
+    /// Input `index` as a matrix, as by name.
     func matrix(_ node: Graph.Node, _ index: Int) throws -> PlannedTensor {
         guard index < node.inputs.count, case .weight(let weight) = node.inputs[index] else {
             throw HadalError(.invalidArgument, "input \(index) of \(node.op) is not a weight")

@@ -15,14 +15,13 @@ extension WeightStore {
     ///
     /// - Throws: `mismatch` when the pieces are not those of the weight's shape; `limitExceeded` for a limit that is too low.
     func stream(_ node: Graph.Node) throws -> (layer: Int, parts: [ExpertLayer.Part]) {
-        let parts = try (3...5).map { input -> ExpertLayer.Part in
-            guard case .weight(let index) = node.inputs[input] else { throw HadalError(.invalidArgument, "input \(input) of experts is not a weight") }
-            return try part(index)
+        let contract = try device.kernels.contract(of: node.op)
+        let weights = try ["gate", "up", "down"].map { name in
+            guard let index = try node.weight(name, contract) else { throw HadalError(.invalidArgument, "input '\(name)' of \(node.op) is not a weight") }
+            return index
         }
-        guard case .weight(let gate) = node.inputs[3], let cache = device.experts else {
-            throw HadalError(.invalidArgument, "experts without a weight")
-        }
-        let layer = try ExpertLayer(parts, experts: segment.graph.weights[gate].dims[0])
+        guard let cache = device.experts else { throw HadalError(.invalidArgument, "no memory is set apart for experts") }
+        let layer = try ExpertLayer(weights.map(part), experts: segment.graph.weights[weights[0]].dims[0])
         let number = try cache.add(layer)
         expertLayers.append(number)
         return (number, layer.parts)

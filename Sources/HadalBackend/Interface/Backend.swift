@@ -13,7 +13,7 @@ public protocol Backend: Sendable {
     var capabilities: BackendCapabilities { get }
     var options: [OptionSpec] { get }
     /// Whether devices own their memory (`Device.allocate` gives buffers). Otherwise they compute on host memory.
-    var hasBuffers: Bool { get }
+    var ownsMemory: Bool { get }
 
     /// Touches no device for longer than it takes to describe it.
     func devices() throws -> [DeviceInfo]
@@ -23,7 +23,7 @@ public protocol Backend: Sendable {
 }
 
 extension Backend {
-    public var hasBuffers: Bool { false }
+    public var ownsMemory: Bool { false }
 }
 
 /// What a backend claims to read or do. Raw values are those of the plugin ABI.

@@ -8,14 +8,14 @@ extension ExecutionPlan {
         /// Whether the device has memory of its own.
         public var ownsMemory: Bool
         /// Whether it takes segments of more than one node.
-        public var takesSegments: Bool
+        public var multiNode: Bool
         /// Opens the device, once; called only when a node may run there.
         public var open: @Sendable () throws -> any Device
 
-        public init(name: String, ownsMemory: Bool, takesSegments: Bool, open: @escaping @Sendable () throws -> any Device) {
+        public init(name: String, ownsMemory: Bool, multiNode: Bool, open: @escaping @Sendable () throws -> any Device) {
             self.name = name
             self.ownsMemory = ownsMemory
-            self.takesSegments = takesSegments
+            self.multiNode = multiNode
             self.open = open
         }
     }
@@ -94,7 +94,7 @@ extension ExecutionPlan {
         var parts: [Part] = []
         for (i, candidate) in placement.enumerated() {
             guard let device = number[candidate] else { continue }
-            if let last = parts.last, last.device == device, pool[candidate].takesSegments {
+            if let last = parts.last, last.device == device, pool[candidate].multiNode {
                 parts[parts.count - 1].nodes = last.nodes.lowerBound..<(i + 1)
             } else {
                 parts.append(Part(device: device, nodes: i..<(i + 1)))

@@ -12,7 +12,7 @@ public final class PluginBackend: Backend {
     public var summary: String { plugin.table.summary }
     public var capabilities: BackendCapabilities { plugin.table.capabilities }
     public var options: [OptionSpec] { plugin.table.options }
-    public var hasBuffers: Bool { plugin.table.raw.buffer_allocate != nil }
+    public var ownsMemory: Bool { plugin.table.raw.buffer_allocate != nil }
 
     public func devices() throws -> [DeviceInfo] {
         guard let list = plugin.table.raw.list_devices else {

@@ -16,18 +16,18 @@ extension BackendChoice {
     }
 
     static func takesThreads(_ backend: any Backend) -> Bool {
-        backend.options.contains { $0.name == threadsOption && $0.kind == .int }
+        WellKnownOption.threads.isPublished(by: backend)
     }
 
     /// The options that a backend is opened with, besides a limit on experts.
     static func settings(_ options: EngineOptions, for backend: any Backend) throws -> [String: OptionValue] {
         var values = try parse(options.settings, for: backend)
-        if let threads = options.threads, let spec = backend.options.first(where: { $0.name == threadsOption && $0.kind == .int }) {
+        if let threads = options.threads, let spec = backend.options.first(where: { $0.name == WellKnownOption.threads.name && $0.kind == .int }) {
             values[spec.name] = try spec.parse(String(threads))
         }
         // A kernel that computes several ops would hide a change of one of them.
-        if !options.fusesOps, values[fusionOption] == nil, backend.options.contains(where: { $0.name == fusionOption && $0.kind == .bool }) {
-            values[fusionOption] = .bool(false)
+        if !options.fusesOps, values[WellKnownOption.fusion.name] == nil, WellKnownOption.fusion.isPublished(by: backend) {
+            values[WellKnownOption.fusion.name] = .bool(false)
         }
         return try options.environment.addingKernels(to: values, for: backend)
     }
@@ -55,7 +55,7 @@ extension BackendChoice {
         let holders = experts.isEmpty ? [0] : experts.sorted()
         let able = holders.filter { index in
             let backend = backends[index]
-            return backend.options.contains { $0.name == expertOption && $0.kind == .int } && backend.capabilities.contains(.weightPieces)
+            return WellKnownOption.expertMemory.isPublished(by: backend) && backend.capabilities.contains(.weightPieces)
         }
         guard let limit = options.expertMemory else { return able.first }
         guard limit > 0 else { throw HadalError(.invalidArgument, "a limit of \(limit) bytes for experts", hint: [.remove(.expertMemory)]) }

@@ -47,16 +47,12 @@ package final class BackendChoice: Sendable {
         }
 
         var candidate: ExecutionPlan.Candidate {
-            .init(name: name, ownsMemory: backend.hasBuffers, takesSegments: backend.capabilities.contains(.multiNode)) { [self] in try open() }
+            .init(name: name, ownsMemory: backend.ownsMemory, multiNode: backend.capabilities.contains(.multiNode)) { [self] in try open() }
         }
     }
 
     /// Bytes of experts that `streaming` keeps in memory; nil: all of them.
     let expertMemory: Int?
-    package static let expertOption = "expert-memory"
-    static let threadsOption = "threads"
-    /// The option of backends that may compute several ops in one kernel.
-    static let fusionOption = "fusion"
 
     private let options: EngineOptions
     private let registry: BackendRegistry
@@ -121,17 +117,17 @@ package final class BackendChoice: Sendable {
         try Self.checkOwners(of: options.settings, registry, known: Set(selections.values.map(\.backend.name)))
         if options.threads != nil, !resolved.contains(where: { Self.takesThreads($0.backend) }) {
             throw HadalError(
-                .invalidArgument, "backend \(resolved.map(\.backend.name).joined(separator: ", ")) has no option '\(Self.threadsOption)'",
+                .invalidArgument, "backend \(resolved.map(\.backend.name).joined(separator: ", ")) has no option '\(WellKnownOption.threads.name)'",
                 hint: [.remove(.threads)])
         }
         let limited = try Self.streaming(resolved.map(\.backend), experts: Set(experts.compactMap { entryOfRule[$0] }), options)
         entries = try resolved.enumerated().map { index, item in
             var settings = try Self.settings(options, for: item.backend)
-            if let limit = options.expertMemory, index == limited { settings[Self.expertOption] = .int(Int64(limit)) }
+            if let limit = options.expertMemory, index == limited { settings[WellKnownOption.expertMemory.name] = .int(Int64(limit)) }
             return Entry(item.backend, item.index, settings: settings, log: options.log)
         }
         streaming = limited
-        if let limited, case .int(let bytes)? = entries[limited].settings[Self.expertOption], bytes > 0 {
+        if let limited, case .int(let bytes)? = entries[limited].settings[WellKnownOption.expertMemory.name], bytes > 0 {
             expertMemory = Int(clamping: bytes)
         } else {
             expertMemory = nil

@@ -29,12 +29,13 @@ package struct ExpertPlacement: Sendable {
         let bindings = try model.bindings(of: graph)
         var users: [Int: Int] = [:]
         for node in graph.nodes { for case .weight(let weight) in node.inputs { users[weight, default: 0] += 1 } }
-        for (number, node) in graph.nodes.enumerated() where node.op == Op.experts && node.inputs.count > 5 {
+        let contract = try OpCatalogue.installed().contract(for: Op.experts)
+        for (number, node) in graph.nodes.enumerated() where node.op == Op.experts {
             if let deviceOfNode, deviceOfNode[number] != placed?.streamingDevice { continue }
-            let weights = node.inputs[3...5].compactMap { if case .weight(let weight) = $0 { weight } else { nil } }
+            let weights = try ["gate", "up", "down"].compactMap { try node.weight($0, contract) }
             guard weights.count == 3, let experts = graph.weights[weights[0]].dims.first else { continue }
             var chosen = 1
-            if case .value(let value) = node.inputs[1], case .fixed(let count)? = graph.values[value].dims.last { chosen = count }
+            if let value = try node.value("indices", contract), case .fixed(let count)? = graph.values[value].dims.last { chosen = count }
             let found = weights.map { users[$0] == 1 ? bindings[$0].pieces() : nil }
             let isStreamable = found.allSatisfy { $0?.count == experts }
             if isStreamable { for (weight, ranges) in zip(weights, found) { pieces[weight] = ranges } }

@@ -53,8 +53,13 @@ extension OpContract {
     /// The kernel that takes the inputs of `cpu.append`.
     package static func appendKernel(of op: String) -> String { "\(op)_append" }
 
-    /// Numbers of the inputs that the CPU's kernels take as matrices.
-    package var matrixInputs: [Int] { inputs.indices.filter { cpu.packed.contains(inputs[$0].name) || cpu.stored.contains(inputs[$0].name) } }
+    /// Places of the inputs that the CPU's kernels take as matrices.
+    package var matrixInputs: [Int] { places(of: cpu.packed + cpu.stored) }
+
+    /// Places of the inputs that a kernel of their own takes.
+    package var appendedInputs: [Int] { places(of: cpu.append) }
+
+    private func places(of names: [String]) -> [Int] { inputs.indices.filter { names.contains(inputs[$0].name) } }
 }
 
 extension OpContract.Flow {

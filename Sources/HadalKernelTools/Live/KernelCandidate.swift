@@ -42,7 +42,7 @@ public struct KernelCandidate: Sendable {
         case .backend(let name)? where name == self.backend:
             // Its own definition: what can be seen is whether it crashes, writes where it must not, and gives the same bits in any order.
             var options = try given(to: backend, environment)
-            if publishes("threads", backend) { options["threads"] = .int(1) }
+            if WellKnownOption.threads.isPublished(by: backend) { options[WellKnownOption.threads.name] = .int(1) }
             reference = try backend.open(device: device, options: options, log: .silent)
         case .backend(let name)?: reference = try open(registry.backend(named: name), environment)
         default: reference = try open(registry.backend(named: "reference"), environment)
@@ -65,18 +65,14 @@ public struct KernelCandidate: Sendable {
         return KernelVerdict(cases: cases)
     }
 
-    private func publishes(_ option: String, _ backend: any Backend, _ choice: String? = nil) -> Bool {
-        backend.options.contains { $0.name == option && (choice == nil || choice.map($0.choices.contains) == true) }
-    }
-
     /// The running model's options with this candidate before all other kernels.
     private func given(to backend: any Backend, _ environment: EngineEnvironment) throws -> [String: OptionValue] {
         var options = options
-        options[EngineEnvironment.kernelOption] = nil
+        options[WellKnownOption.kernels.name] = nil
         // The installation's own source may be what was edited: the text in its folder says nothing of what was built.
-        if publishes("compile-unchanged", backend) { options["compile-unchanged"] = .bool(true) }
+        if WellKnownOption.compileUnchanged.isPublished(by: backend) { options[WellKnownOption.compileUnchanged.name] = .bool(true) }
         // What streams experts has nothing to stream here.
-        options[BackendChoice.expertOption] = nil
+        options[WellKnownOption.expertMemory.name] = nil
         return try environment.addingKernels(to: options, for: backend)
     }
 
@@ -85,10 +81,10 @@ public struct KernelCandidate: Sendable {
     private func variations(of backend: any Backend, _ environment: EngineEnvironment) throws -> [(order: String?, options: [String: OptionValue])] {
         let base = try given(to: backend, environment)
         var variations: [(order: String?, options: [String: OptionValue])] = []
-        for order in ["forward", "backward"] where publishes("order", backend, order) {
+        for order in WellKnownOption.orders where WellKnownOption.order.isPublished(by: backend, choice: order) {
             var options = base
-            options["order"] = .string(order)
-            if publishes("threads", backend) { options["threads"] = .int(3) }
+            options[WellKnownOption.order.name] = .string(order)
+            if WellKnownOption.threads.isPublished(by: backend) { options[WellKnownOption.threads.name] = .int(3) }
             variations.append((order, options))
         }
         return variations + [(nil, base)]

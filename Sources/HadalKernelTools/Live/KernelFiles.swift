@@ -20,6 +20,11 @@ struct KernelFiles {
         var directory: String
         /// The op's folder below it.
         var folder: String
+
+        /// A message about a copy in `copy` as one about the source.
+        func named(_ message: String, copy: String) -> String {
+            message.replacingOccurrences(of: "\(copy)/\(op)/", with: "\(directory)/\(folder)/").replacingOccurrences(of: copy, with: directory)
+        }
     }
 
     /// What a file system says of a file that changes when its content does.
@@ -89,11 +94,12 @@ struct KernelFiles {
         return stamps
     }
 
-    /// Copies a source's files. Somebody may write to them meanwhile: compare stamps from before and after.
+    /// Copies a source's files, the op's folder to one below `directory` itself. Somebody may write to them meanwhile: compare stamps from before and after.
     func copy(_ source: Source, to directory: String) throws {
         for file in files(of: source) {
             guard let bytes = WholeFile.read("\(source.directory)/\(file)", limit: Self.largest) else { continue }
-            try WholeFile.write(bytes, to: "\(directory)/\(file)")
+            let name = file.hasPrefix("\(source.folder)/") ? source.op + file.dropFirst(source.folder.count) : file
+            try WholeFile.write(bytes, to: "\(directory)/\(name)")
         }
     }
 }

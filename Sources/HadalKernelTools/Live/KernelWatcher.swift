@@ -97,7 +97,7 @@ public final class KernelWatcher: @unchecked Sendable {
                     report(source, outcome)
                 } catch {
                     known[source] = before
-                    report(source, .refused(reason: "\(error)".replacingOccurrences(of: snapshot, with: source.directory)))
+                    report(source, .refused(reason: source.named("\(error)", copy: snapshot)))
                 }
             }
         }
@@ -116,7 +116,7 @@ public final class KernelWatcher: @unchecked Sendable {
             let candidate = KernelCandidate(
                 op: source.op, directory: snapshot, backend: source.backend, device: backend.device, options: backend.options, environment: environment)
             let verdict = try options.check(candidate)
-            if let fault = verdict.fault { return .refused(reason: fault.replacingOccurrences(of: snapshot, with: source.directory)) }
+            if let fault = verdict.fault { return .refused(reason: source.named(fault, copy: snapshot)) }
             cases += verdict.cases
             guard let engine else { return .refused(reason: "the model is gone") }
             try engine.replaceKernel(op: source.op, from: snapshot, on: backend.number, owner: state.withLock { $0.snapshots })

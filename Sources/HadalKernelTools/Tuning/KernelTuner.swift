@@ -13,7 +13,7 @@ import HadalGraph
 ///
 /// Thread safety: one thread at a time.
 public struct KernelTuner {
-    public static let option = "tuned"
+    public static let option = WellKnownOption.tuned.name
     /// Cases that a choice is checked with before it is timed.
     static let casesPerChoice = 4
     /// Shapes that a kernel is timed at.

@@ -39,7 +39,7 @@ struct ExecutionPlanTests {
         single: Set<Int> = []
     ) throws -> ExecutionPlan {
         func candidate(_ index: Int, _ name: String, _ lacks: Set<String>) -> ExecutionPlan.Candidate {
-            .init(name: name, ownsMemory: owns.indices.contains(index) && owns[index], takesSegments: !single.contains(index)) { Anything(lacks: lacks) }
+            .init(name: name, ownsMemory: owns.indices.contains(index) && owns[index], multiNode: !single.contains(index)) { Anything(lacks: lacks) }
         }
         let candidates = owns.indices.map { candidate($0, "d\($0)", lacks.indices.contains($0) ? lacks[$0] : []) }
         return try ExecutionPlan.make(

@@ -81,7 +81,7 @@ struct PluginBackendTests {
         for defines in [["MINIMAL"], ["TABLE_SIZE=offsetof(hadal_plugin,buffer_allocate)", "MINIMAL", "BUFFERS=2"]] {
             let variant = try Variant(defines)
             #expect(try variant.backend.devices().map(\.name) == ["variant"])
-            #expect(!variant.backend.hasBuffers)
+            #expect(!variant.backend.ownsMemory)
             let device = try variant.open()
             device.quiesce()
             #expect(try device.allocate(bytes: 16) == nil)

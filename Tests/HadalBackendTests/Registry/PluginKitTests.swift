@@ -203,7 +203,7 @@ struct PluginKitTests {
     }
 
     @Test func errorsCross() throws {
-        let sample = SampleBackend(hasBuffers: true)
+        let sample = SampleBackend(ownsMemory: true)
         let (export, backend) = try roundTrip(sample)
         let device = try backend.open(device: 0, options: [:], log: .silent)
         var segment = Running.doubling()
@@ -219,9 +219,9 @@ struct PluginKitTests {
     }
 
     @Test func buffersCross() throws {
-        let sample = SampleBackend(hasBuffers: true)
+        let sample = SampleBackend(ownsMemory: true)
         let (export, backend) = try roundTrip(sample)
-        #expect(backend.hasBuffers)
+        #expect(backend.ownsMemory)
         do {
             let device = try backend.open(device: 0, options: [:], log: .silent)
             let a = try #require(try device.allocate(bytes: 16))

@@ -16,15 +16,15 @@ final class SampleBackend: Backend {
         OptionSpec(name: "mode", kind: .string, defaultValue: .string("a"), choices: ["a", "b"], help: "a choice"),
         OptionSpec(name: "on", kind: .bool, defaultValue: .bool(true), help: "a switch"),
     ]
-    let hasBuffers: Bool
+    let ownsMemory: Bool
     let received = Mutex<[Segment]>([])
     let opened = Mutex<[String: OptionValue]>([:])
     let alive = Mutex(0)
     let replaced = Mutex<[String]>([])
 
-    init(name: String = "sample", hasBuffers: Bool = false) {
+    init(name: String = "sample", ownsMemory: Bool = false) {
         self.name = name
-        self.hasBuffers = hasBuffers
+        self.ownsMemory = ownsMemory
     }
 
     func devices() throws -> [DeviceInfo] {
@@ -74,7 +74,7 @@ final class SampleDevice: Device, @unchecked Sendable {
 
     func allocate(bytes: Int) throws -> (any Buffer)? {
         if bytes > 1 << 30 { throw HadalError(.outOfMemory, "no room") }
-        return backend.hasBuffers ? try SampleBuffer(backend, bytes: bytes) : nil
+        return backend.ownsMemory ? try SampleBuffer(backend, bytes: bytes) : nil
     }
 
     func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? {
