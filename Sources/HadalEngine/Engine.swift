@@ -34,6 +34,8 @@ public final class Engine: @unchecked Sendable {
     let draftEngine: Engine?
     /// Held for a whole step: whoever has it may use `runner` and `program`, and the prediction head and its states.
     let state: Mutex<State>
+    /// Where asynchronous calls run.
+    let thread = EngineThread()
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     private let tokenizerProblem: HadalError?
@@ -167,7 +169,7 @@ public final class Engine: @unchecked Sendable {
         return page
     }
 
-    public func requireTokenizer() throws -> Tokenizer {
+    func requireTokenizer() throws -> Tokenizer {
         if let tokenizer { return tokenizer }
         if let tokenizerProblem { throw tokenizerProblem }
         throw HadalError(.notFound, "the model has no tokenizer", hint: [.action(.useTokenIDs)])

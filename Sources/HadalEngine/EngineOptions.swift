@@ -4,17 +4,17 @@ import HadalCore
 /// How a model is loaded.
 public struct EngineOptions: Sendable {
     /// Backend name, or `name:device` with a device's index or name.
-    public var backend = "cpu"
+    public var backend: String
     /// Which backend runs which ops; nil, and where no rule applies: `backend`.
     public var placement: PlacementRules?
     /// What to do with an op that the backend it is placed on cannot run.
-    public var fallback = FallbackPolicy.error
+    public var fallback: FallbackPolicy
     /// `backend.option` to value, as `--set` gives them.
-    public var settings: [String: String] = [:]
+    public var settings: [String: String]
     /// Threads of every backend in use that has the setting `threads`; nil: its default.
     public var threads: Int?
     /// Where plugins, architectures and kernels are looked for.
-    public var environment = EngineEnvironment()
+    public var environment: EngineEnvironment
     /// An architecture file that overrides detection.
     public var architecture: String?
     /// Most tokens a session may hold; nil: the model's own limit, at most 32768.
@@ -22,24 +22,24 @@ public struct EngineOptions: Sendable {
     /// Tokens that all sessions together may hold; nil: twice the context.
     public var cacheTokens: Int?
     /// Element type of the cache. F32 keeps results within the float32 tolerances; F16 halves the memory.
-    public var cacheDType = DType.f32
+    public var cacheDType: DType
     /// Most tokens processed in one step; longer prompts go in chunks.
-    public var batchTokens = 512
+    public var batchTokens: Int
     /// Most sequences decoded together.
-    public var batchSequences = 8
+    public var batchSequences: Int
     /// Values besides the logits that a run must give.
-    public var observe = Observation.none
+    public var observe: Observation
     /// Whether `evaluate` gives `mtp_logits` too: what a model's own extra layer says of the token after the next.
-    public var predictsNext = false
+    public var predictsNext: Bool
     /// Bytes of experts to keep in memory, the others being read from disk as they are needed; nil: all of them. Results do not depend
     /// on it. The same as the setting `expert-memory` of the backend.
     public var expertMemory: Int?
     /// Whether and how generations draft tokens ahead.
-    public var speculation = SpeculationOptions()
+    public var speculation: SpeculationOptions
     /// Whether a backend may compute several ops in one kernel. Results do not depend on it. false for a model whose kernels are to be replaced
     /// while it runs (`Engine.replaceKernel`): each op then has a kernel of its own. A setting `fusion` of the backend in `settings` comes first.
-    public var fusesOps = true
-    public var log = LogSink.silent
+    public var fusesOps: Bool
+    public var log: LogSink
     /// What the process may have; nil: as the system says.
     package var memoryLimits: MemoryLimits?
 
@@ -56,5 +56,35 @@ public struct EngineOptions: Sendable {
         case everything
     }
 
-    public init() {}
+    public init(
+        backend: String = "cpu", placement: PlacementRules? = nil, fallback: FallbackPolicy = .error, settings: [String: String] = [:],
+        threads: Int? = nil, environment: EngineEnvironment = EngineEnvironment(), architecture: String? = nil, contextLength: Int? = nil,
+        cacheTokens: Int? = nil, cacheDType: DType = .f32, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
+        predictsNext: Bool = false, expertMemory: Int? = nil, speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
+        log: LogSink = .silent
+    ) {
+        self.backend = backend
+        self.placement = placement
+        self.fallback = fallback
+        self.settings = settings
+        self.threads = threads
+        self.environment = environment
+        self.architecture = architecture
+        self.contextLength = contextLength
+        self.cacheTokens = cacheTokens
+        self.cacheDType = cacheDType
+        self.batchTokens = batchTokens
+        self.batchSequences = batchSequences
+        self.observe = observe
+        self.predictsNext = predictsNext
+        self.expertMemory = expertMemory
+        self.speculation = speculation
+        self.fusesOps = fusesOps
+        self.log = log
+    }
+
+    /// The defaults, with backends that are linked into the program; the first of them runs the model.
+    public init(backends: [any Backend]) {
+        self.init(backend: backends.first?.name ?? "cpu", environment: EngineEnvironment(backends: backends))
+    }
 }

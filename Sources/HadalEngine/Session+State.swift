@@ -27,10 +27,10 @@ extension Session {
     /// A session from a file that `save` wrote with the same model.
     ///
     /// - Throws: `mismatch` when the file belongs to another model or cache type, `contextFull` when it does not fit.
-    public static func load(from path: String, engine: Engine) throws -> Session {
+    public convenience init(contentsOf path: String, engine: Engine) throws {
         let file = try SafetensorsFile(path: path)
         func metadata(_ key: String) -> String? { file.metadata.first { $0.key == key }?.value }
-        guard metadata("format") == version else {
+        guard metadata("format") == Self.version else {
             throw HadalError(.malformed, "not a saved session", at: Place(path))
         }
         guard metadata("fingerprint") == engine.fingerprint else {
@@ -50,23 +50,23 @@ extension Session {
             UnsafeMutableRawBufferPointer(buffer).copyMemory(from: stored)
             count = stored.count / 4
         }
-        let session = engine.makeSession()
-        guard ids.count <= session.contextLength else {
+        guard ids.count <= engine.contextLength else {
             throw HadalError(
-                .contextFull, "the saved session has \(ids.count) tokens, the context holds \(session.contextLength)",
+                .contextFull, "the saved session has \(ids.count) tokens, the context holds \(engine.contextLength)",
                 hint: [.raise(.contextLength)])
         }
         for token in ids where token < 0 || Int(token) >= engine.vocabularySize {
             throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: Place(path))
         }
+        self.init(engine: engine, contextLength: engine.contextLength)
         for (index, state) in engine.program.graph.states.enumerated() {
             let rows = try bytes("state.\(index)", engine.cacheDType, [state.heads, ids.count, state.width])
             try engine.state.withLock { shared in
-                try session.writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows, &shared)
+                try writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows, &shared)
             }
         }
-        session.adopt(ids)
-        return session
+        for i in ids.indices { storage[i] = ids[i] }
+        count = ids.count
     }
 
     private func rowBytes(_ width: Int) -> Int { engine.cacheDType.byteCount(elements: width) ?? 0 }

@@ -6,6 +6,8 @@ import Synchronization
 ///
 /// Forked sessions share the pages of their common prefix until one of them writes. Thread safety: one thread at a time for
 /// each session (`cancel()` may come from any); different sessions may be used from different threads, their steps take turns.
+/// Calls that are not `async` run on the caller's thread; `fork` and `rollBack` wait for a step that is running. `Engine.perform` calls them
+/// without holding a thread.
 public final class Session: @unchecked Sendable {
     public let engine: Engine
     /// Most tokens the session may hold.
@@ -34,12 +36,25 @@ public final class Session: @unchecked Sendable {
     }
 
     deinit {
-        engine.state.withLock { state in
-            for i in 0..<pages.count { state.pool.release(pages[i]) }
-            prediction?.release()
+        let held = HeldPages(engine: engine, pages: (0..<pages.count).map { pages[$0] }, prediction: prediction)
+        // A step may hold the lock for long, and a session may end on a thread that must not wait.
+        if engine.state.withLockIfAvailable({ held.release(&$0) }) == nil {
+            engine.thread.submit { held.engine.state.withLock { held.release(&$0) } }
         }
         storage.deallocate()
         logitStorage.deallocate()
+    }
+
+    /// What an ended session gives back, on whichever thread.
+    private struct HeldPages: @unchecked Sendable {
+        let engine: Engine
+        let pages: [UInt32]
+        let prediction: PredictionState?
+
+        func release(_ state: inout Engine.State) {
+            for page in pages { state.pool.release(page) }
+            prediction?.release()
+        }
     }
 
     /// The tokens so far.
@@ -67,17 +82,18 @@ public final class Session: @unchecked Sendable {
     /// The same without a copy. Allocates nothing when the new tokens fit the session's last page or a free one.
     public func append(_ new: UnsafeBufferPointer<Int32>) throws {
         clearCancellation()
-        try append(new, eachRow: nil)
+        try append(new, eachChunk: nil)
     }
 
-    /// Appends tokens and gives each chunk's logits, as `append(_:eachRow:)` does.
+    /// Appends tokens; `eachChunk` receives the index of each chunk's first token and its size, while the logits `[size, vocabulary]` of
+    /// all its tokens lie in the engine's runner.
     ///
     /// - Parameter plannedLength: the length the session will reach with later calls; nil: with this one. What depends on the length of
     ///   the whole (a rope switch) is computed for it from the start, so that nothing has to be rebuilt.
     package func append(_ new: [Int32], plannedLength: Int? = nil, eachChunk: (Int, Int) throws -> Void) throws {
         clearCancellation()
         try withoutActuallyEscaping(eachChunk) { body in
-            try new.withUnsafeBufferPointer { try append($0, plannedLength: plannedLength, eachRow: body) }
+            try new.withUnsafeBufferPointer { try append($0, plannedLength: plannedLength, eachChunk: body) }
         }
     }
 
@@ -87,61 +103,75 @@ public final class Session: @unchecked Sendable {
     /// Whether `cancel()` was called since.
     var isCancelled: Bool { cancelFlag.isSet }
 
-    /// Appends tokens; `eachRow` receives the logits `[rows, vocabulary]` of each chunk, with the index of its first token.
+    /// The same without a copy; goes on to heed a `cancel()` from before.
     ///
-    /// - Parameter cancel: looked at instead of this session's own flag.
+    /// - Parameters:
+    ///   - eachChunk: nil: only the logits after the last token are computed.
+    ///   - cancel: looked at instead of this session's own flag.
     func append(
-        _ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil, eachRow: ((Int, Int) throws -> Void)?,
+        _ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil, eachChunk: ((Int, Int) throws -> Void)?,
         cancel: UnsafePointer<UInt32>? = nil
     ) throws {
+        let pending = try prepare(new, plannedLength: plannedLength)
+        while try !advance(pending, eachChunk: eachChunk, cancel: cancel) {}
+    }
+
+    /// Tokens that lie in `storage` after the session's own, to be processed chunk by chunk.
+    struct PendingTokens {
+        /// The session's length with them.
+        var total: Int
+        /// The length that it will reach with later calls.
+        var planned: Int
+    }
+
+    /// Puts tokens behind the session's own, for `advance` to process them. Forgets the state where it must be computed anew for them.
+    func prepare(_ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil) throws -> PendingTokens {
         guard !new.isEmpty else { throw HadalError(.invalidArgument, "nothing to append") }
-        guard new.count <= contextLength - count else {
-            throw HadalError(
-                .contextFull, "the context holds \(contextLength) tokens: \(count) are used and \(new.count) more do not fit",
-                hint: [.raise(.contextLength), "or start a new session"])
-        }
-        for token in new where token < 0 || Int(token) >= engine.vocabularySize {
-            throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
-        }
+        try checkRoom(for: new.count)
+        for token in new { try engine.checkVocabulary(token) }
         let planned = count + new.count
         for i in 0..<new.count { storage[count + i] = new[i] }
         // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens, which stay in storage.
         if count > 0, plannedLength == nil, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
-            try rollback(to: 0)
+            try rollBack(to: 0)
         }
-        try process(total: planned, planned: max(planned, plannedLength ?? 0), eachRow: eachRow,
-            cancel: cancel ?? cancelFlag.address)
+        return PendingTokens(total: planned, planned: max(planned, plannedLength ?? 0))
     }
 
-    /// Runs the tokens from `count` up to `total`, which are already in `storage`, in chunks.
-    private func process(
-        total: Int, planned: Int, eachRow: ((Int, Int) throws -> Void)?, cancel: UnsafePointer<UInt32>
-    ) throws {
-        hasLogits = false
-        while count < total {
-            let size = min(total - count, engine.batchTokens)
-            let isLast = count + size == total
-            try engine.state.withLock { state in
-                try reservePages(upTo: count + size, &state)
-                let runner = engine.runner
-                runner.begin()
-                let wanted = eachRow != nil ? size : (isLast ? 1 : 0)
-                let row = try runner.add(
-                    UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
-                    pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: planned,
-                    wantedRows: wanted)
-                try runner.run(cancel: cancel, trace: state.trace)
-                recordHidden(row: 0, count: size)
-                if let eachRow { try eachRow(count, size) }
-                if isLast {
-                    let source = runner.logits + (row + wanted - 1) * engine.vocabularySize
-                    logitStorage.baseAddress?.update(from: source, count: engine.vocabularySize)
-                }
-            }
-            count += size
-            if isLast { hasLogits = true }
+    /// - Throws: `contextFull` when so many tokens more do not fit.
+    func checkRoom(for new: Int) throws {
+        guard new <= contextLength - count else {
+            throw HadalError(
+                .contextFull, "the context holds \(contextLength) tokens: \(count) are used and \(new) more do not fit",
+                hint: [.raise(.contextLength), "or start a new session"])
         }
     }
+
+    /// Processes the next chunk of pending tokens.
+    ///
+    /// - Returns: whether it was the last.
+    func advance(
+        _ pending: PendingTokens, eachChunk: ((Int, Int) throws -> Void)? = nil, cancel: UnsafePointer<UInt32>? = nil
+    ) throws -> Bool {
+        hasLogits = false
+        let size = min(pending.total - count, engine.batchTokens)
+        let isLast = count + size == pending.total
+        let wanted = eachChunk != nil ? size : (isLast ? 1 : 0)
+        try engine.state.withLock { state in
+            try reservePages(upTo: count + size, &state)
+            let part = StepPart(session: self, count: size, plannedLength: pending.planned, wantedRows: wanted)
+            try engine.run(CollectionOfOne(part), cancel: cancel ?? cancelFlag.address, trace: state.trace) { _, logits in
+                if let eachChunk { try eachChunk(count, size) }
+                if isLast { keepLogits(logits + (wanted - 1) * engine.vocabularySize) }
+            }
+        }
+        count += size
+        hasLogits = isLast
+        return isLast
+    }
+
+    /// - Parameter row: `[vocabulary]`: the logits after the last token.
+    func keepLogits(_ row: UnsafePointer<Float>) { logitStorage.baseAddress?.update(from: row, count: logitStorage.count) }
 
     /// Makes sure that pages exist for `length` tokens and that the ones to be written are this session's alone.
     func reservePages(upTo length: Int, _ state: inout Engine.State) throws {
@@ -157,7 +187,7 @@ public final class Session: @unchecked Sendable {
     }
 
     /// Forgets all tokens after the first `length`.
-    public func rollback(to length: Int) throws {
+    public func rollBack(to length: Int) throws {
         guard length >= 0, length <= count else {
             throw HadalError(.invalidArgument, "cannot roll back to \(length): the session holds \(count) tokens")
         }
@@ -165,7 +195,7 @@ public final class Session: @unchecked Sendable {
         let needed = (length + engine.pageTokens - 1) / engine.pageTokens
         engine.state.withLock { state in
             while pages.count > needed { state.pool.release(pages.removeLast()) }
-            prediction?.rollback(to: length)
+            prediction?.rollBack(to: length)
         }
         count = length
         hasLogits = false
@@ -193,58 +223,5 @@ public final class Session: @unchecked Sendable {
             copy.hasLogits = true
         }
         return copy
-    }
-
-    /// Takes over tokens whose state was written from a file. Called by `load`.
-    func adopt(_ restored: [Int32]) {
-        for i in 0..<restored.count { storage[i] = restored[i] }
-        count = restored.count
-        hasLogits = false
-    }
-}
-
-extension Session {
-    /// Appends one token to each of several sessions in one step: their weights are read once for all.
-    ///
-    /// - Throws: as `append`. On an error no session has changed.
-    public static func append(_ entries: [(session: Session, token: Int32)]) throws {
-        guard let engine = entries.first?.session.engine else { return }
-        guard entries.allSatisfy({ $0.session.engine === engine }), Set(entries.map { ObjectIdentifier($0.session) }).count == entries.count
-        else { throw HadalError(.invalidArgument, "a batch requires distinct sessions of one engine") }
-        // Sessions that cross a rope switch, or more than fit one step, go on their own.
-        let crossing = entries.contains { entry in engine.model.ropeSwitches.contains { entry.session.count == $0 } }
-        guard entries.count <= engine.batchSequences, !crossing, engine.supportsBatches else {
-            for entry in entries { try entry.session.append([entry.token]) }
-            return
-        }
-        for (session, token) in entries {
-            guard session.count < session.contextLength else {
-                throw HadalError(.contextFull, "the context holds \(session.contextLength) tokens, and all are used", hint: [.raise(.contextLength)])
-            }
-            guard token >= 0, Int(token) < engine.vocabularySize else {
-                throw HadalError(.invalidArgument, "token \(token) is outside the vocabulary of \(engine.vocabularySize)")
-            }
-        }
-        try engine.state.withLock { state in
-            let runner = engine.runner
-            runner.begin()
-            var rows: [Int] = []
-            for (session, token) in entries {
-                session.storage[session.count] = token
-                try session.reservePages(upTo: session.count + 1, &state)
-                rows.append(try runner.add(
-                    UnsafeBufferPointer(rebasing: session.storage[session.count..<(session.count + 1)]), past: session.count,
-                    pageList: UnsafeBufferPointer(rebasing: session.pages.storage[..<session.pages.count]),
-                    plannedLength: session.count + 1, wantedRows: 1))
-            }
-            try runner.run(cancel: nil, trace: state.trace)
-            for (index, (entry, row)) in zip(entries, rows).enumerated() {
-                entry.session.recordHidden(row: index, count: 1)
-                let source = runner.logits + row * engine.vocabularySize
-                entry.session.logitStorage.baseAddress?.update(from: source, count: engine.vocabularySize)
-                entry.session.count += 1
-                entry.session.hasLogits = true
-            }
-        }
     }
 }

@@ -28,6 +28,8 @@ final class StepRunner {
     let program: Program
     private let step: UnsafeMutablePointer<hadal_step>
     private let sequences: UnsafeMutablePointer<hadal_sequence>
+    /// Of each sequence: the first of its rows in `logits`.
+    private let firstRows: UnsafeMutablePointer<Int>
     private let pages: UnsafeMutablePointer<UInt32>
     private let pageCapacity: Int
     private let tokens: UnsafeMutablePointer<Int32>
@@ -46,6 +48,7 @@ final class StepRunner {
         logits = UnsafePointer(try program.pointer(to: ports.logits, as: Float.self))
         step = .allocate(capacity: 1)
         sequences = .allocate(capacity: program.bounds.sequences)
+        firstRows = .allocate(capacity: program.bounds.sequences)
         pages = .allocate(capacity: max(pageCapacity, 1))
         step.initialize(to: hadal_step())
         step.pointee.size = UInt32(MemoryLayout<hadal_step>.size)
@@ -57,6 +60,7 @@ final class StepRunner {
     deinit {
         step.deallocate()
         sequences.deallocate()
+        firstRows.deallocate()
         pages.deallocate()
     }
 
@@ -76,10 +80,9 @@ final class StepRunner {
     ///   - pageList: pages for past and new tokens.
     ///   - plannedLength: the length its whole pending input will reach.
     ///   - wantedRows: how many of the last new tokens need logits.
-    /// - Returns: the first of its rows in `logits`.
     func add(
         _ new: UnsafeBufferPointer<Int32>, past: Int, pageList: UnsafeBufferPointer<UInt32>, plannedLength: Int, wantedRows: Int
-    ) throws -> Int {
+    ) throws {
         let first = Int(step.pointee.tokens)
         let firstRow = Int(step.pointee.rows)
         let slot = Int(step.pointee.sequence_count)
@@ -100,8 +103,14 @@ final class StepRunner {
         step.pointee.rows += UInt32(wantedRows)
         step.pointee.sequence_count += 1
         step.pointee.page_list_count = UInt32(pageFill)
-        return rows == nil ? first + new.count - wantedRows : firstRow
+        firstRows[slot] = rows == nil ? first + new.count - wantedRows : firstRow
     }
+
+    /// The first row of a sequence in `logits`, by the order of `add`.
+    func firstRow(of sequence: Int) -> Int { firstRows[sequence] }
+
+    /// The first token of a sequence among the step's, by the order of `add`.
+    func firstToken(of sequence: Int) -> Int { Int(sequences[sequence].first_token) }
 
     func run(cancel: UnsafePointer<UInt32>?, trace: TraceSink?) throws {
         try program.run(UnsafePointer(step), cancel: cancel, trace: trace)

@@ -2,25 +2,70 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `docs/embedding-example` is a package of its own that depends on this one by path, as an application does.
+/// `docs/embedding-example` is a package of its own that depends on this one by path, as an application does. The program of README.md is
+/// built with it.
 @Suite("The embedder's example")
 struct EmbeddingExampleTests {
-    @Test("it builds against this checkout and runs a model", .timeLimit(.minutes(30)))
+    /// A build folder that survives makes the next run quick, and git ignores it.
+    private static let scratch = "\(Fixtures.repository)/.build-embedding"
+
+    /// The block of Swift that README.md shows.
+    private static func snippet() throws -> String {
+        let readme = try String(contentsOfFile: "\(Fixtures.repository)/README.md", encoding: .utf8)
+        let blocks = readme.components(separatedBy: "```swift\n").dropFirst()
+        try #require(blocks.count == 1, "README.md shows one program")
+        return try #require(blocks.first?.components(separatedBy: "```").first)
+    }
+
+    /// The example's package with one more program: the text of README.md.
+    private static func writePackage(to folder: String) throws {
+        let example = "\(Fixtures.repository)/docs/embedding-example"
+        try? FileManager.default.removeItem(atPath: folder)
+        try FileManager.default.createDirectory(atPath: "\(folder)/Sources/Readme", withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: "\(example)/Sources/Ask", toPath: "\(folder)/Sources/Ask")
+        try snippet().write(toFile: "\(folder)/Sources/Readme/main.swift", atomically: true, encoding: .utf8)
+        let manifest = try String(contentsOfFile: "\(example)/Package.swift", encoding: .utf8)
+            .replacingOccurrences(of: #"path: "../..""#, with: #"path: "\#(Fixtures.repository)""#)
+            .replacingOccurrences(
+                of: "targets: [",
+                with: """
+                    targets: [
+                            .executableTarget(
+                                name: "Readme",
+                                dependencies: [.product(name: "Hadal", package: "hadal"), .product(name: "HadalCPU", package: "hadal")]),
+                    """)
+        try manifest.write(toFile: "\(folder)/Package.swift", atomically: true, encoding: .utf8)
+    }
+
+    @Test("the program of README.md has six lines, and embedding.md shows the same")
+    func sixLines() throws {
+        let snippet = try Self.snippet()
+        #expect(snippet.split(separator: "\n").count == 6 && snippet.hasPrefix("import Hadal\n"))
+        let page = try String(contentsOfFile: "\(Fixtures.repository)/docs/embedding.md", encoding: .utf8)
+        #expect(page.contains("```swift\n\(snippet)```"))
+    }
+
+    @Test("both build against this checkout and run a model", .timeLimit(.minutes(30)))
     func buildAndRun() throws {
-        // A build folder that survives makes the next run quick, and git ignores it.
-        let scratch = "\(Fixtures.repository)/.build-embedding"
-        let package = "\(Fixtures.repository)/docs/embedding-example"
-        let arguments = ["swift", "build", "-c", "debug", "--package-path", package, "--scratch-path", scratch, "--product", "Ask"]
+        let package = "\(Self.scratch)/package"
+        let arguments = ["swift", "build", "-c", "debug", "--package-path", package, "--scratch-path", Self.scratch]
+        try Self.writePackage(to: package)
         var build = try CommandRun(arguments, executable: "/usr/bin/env")
         if build.status != 0 {
             // A folder left by an older checkout may want files that are gone: only a build from nothing is a verdict.
-            try FileManager.default.removeItem(atPath: scratch)
+            try FileManager.default.removeItem(atPath: Self.scratch)
+            try Self.writePackage(to: package)
             build = try CommandRun(arguments, executable: "/usr/bin/env")
         }
         try #require(build.status == 0, "\(build.out.suffix(2000)) \(build.error.suffix(2000))")
-        let run = try CommandRun(
-            [Fixtures.path("models/llama"), "1,2,3"], executable: "\(scratch)/debug/Ask")
+        let run = try CommandRun([Fixtures.path("models/llama"), "1,2,3"], executable: "\(Self.scratch)/debug/Ask")
         #expect(run.status == 0, "\(run.error)")
         #expect(run.out.contains("[64 tokens, length]"), "\(run.out)")
+
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try ScriptedModel.thinker().write(to: "\(folder)/model.gguf")
+        let readme = try CommandRun(["-C", folder, "\(Self.scratch)/debug/Readme"], executable: "/usr/bin/env")
+        #expect(readme.status == 0 && readme.out == "Paris.", "\(readme.out) \(readme.error)")
     }
 }

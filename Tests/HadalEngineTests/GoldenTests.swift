@@ -46,7 +46,7 @@ struct GoldenTests {
         var ids: [Int32] = []
         try session.generate(options) { event in
             if case .token(let id) = event { ids.append(id) }
-            return true
+            return .continue
         }
         let wanted = try golden.ids("greedy")
         #expect(ids == wanted)

@@ -116,19 +116,19 @@ struct PlacementTests {
         try a.append([4])
         let (wantedA, wantedB) = (try fresh(ids + [1, 2, 3, 4]), try fresh(ids + [9]))
         #expect(distance(a, wantedA) < 1e-3 && distance(b, wantedB) < 1e-3)
-        try a.rollback(to: 40)
+        try a.rollBack(to: 40)
         try a.append([5])
         let rolledBack = try fresh(Array(ids[..<40]) + [5])
         #expect(distance(a, rolledBack) < 1e-3)
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try b.save(to: "\(folder)/b.safetensors")
-        let loaded = try Session.load(from: "\(folder)/b.safetensors", engine: engine)
+        let loaded = try Session(contentsOf: "\(folder)/b.safetensors", engine: engine)
         try loaded.append([6])
         let wanted = try fresh(ids + [9, 6])
         #expect(distance(loaded, wanted) < 1e-3)
         // What one device's memory held goes on in another's.
-        let moved = try Session.load(from: "\(folder)/b.safetensors", engine: plain)
+        let moved = try Session(contentsOf: "\(folder)/b.safetensors", engine: plain)
         try moved.append([6])
         #expect(distance(moved, wanted) < 1e-3)
     }

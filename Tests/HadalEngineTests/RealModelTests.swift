@@ -20,7 +20,7 @@ struct RealModelTests {
             case .token(let id): ids.append(id)
             case .reasoning, .textWasReasoning, .toolCall, .finished: break
             }
-            return true
+            return .continue
         }
         return (text, ids)
     }
@@ -36,12 +36,12 @@ struct RealModelTests {
     @Test("a chat turn reuses what the session holds")
     func conversation() throws {
         let engine = try Engine(path: try #require(Fixtures.smollm2), options: Golden.options("cpu"))
-        var conversation = Conversation(engine: engine)
+        let conversation = Conversation(engine: engine)
         var options = GenerationOptions()
         options.sampling = .greedy
         options.maxTokens = 12
-        let first = try conversation.ask("What is 2 + 2?", options: options) { _ in true }
-        let second = try conversation.ask("And 3 + 3?", options: options) { _ in true }
+        let first = try conversation.ask("What is 2 + 2?", options: options) { _ in .continue }
+        let second = try conversation.ask("And 3 + 3?", options: options) { _ in .continue }
         #expect(!first.answer.isEmpty && !second.answer.isEmpty)
         #expect(conversation.messages.count == 4)
         // The second prompt holds the first turn too, of which only the tail is new.

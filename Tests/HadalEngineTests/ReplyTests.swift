@@ -19,8 +19,8 @@ struct ReplyTests {
         return try Engine(path: "\(folder)/model.gguf", options: options)
     }
 
-    private func request(_ text: String = "Where?", budget: Int? = nil, thinking: ThinkingMode = .automatic, tools: JSON? = nil) -> ChatRequest {
-        ChatRequest(messages: [ChatMessage(role: "user", content: text)], tools: tools, thinking: thinking, reasoningBudget: budget)
+    private func request(_ text: String = "Where?", budget: Int? = nil, thinking: ThinkingMode = .automatic, tools: [Tool] = []) -> ChatRequest {
+        ChatRequest(messages: [.user(text)], tools: tools, thinking: thinking, reasoningBudget: budget)
     }
 
     private func options(_ change: (inout GenerationOptions) -> Void = { _ in }) -> GenerationOptions {
@@ -30,7 +30,7 @@ struct ReplyTests {
         return options
     }
 
-    private static let tools: JSON = [["type": "function", "function": ["name": "get_weather", "parameters": ["type": "object"]]]]
+    private static let tools = [Tool(["type": "function", "function": ["name": "get_weather", "parameters": ["type": "object"]]])]
 
     @Test("reasoning comes apart from the answer, in files of both architectures", arguments: ["llama", "qwen2"], backends)
     func parts(architecture: String, backend: String) throws {
@@ -52,7 +52,7 @@ struct ReplyTests {
             case .toolCall, .textWasReasoning: Issue.record("\(event)")
             case .finished(let summary): last = summary
             }
-            return true
+            return .continue
         }
         #expect(reasoning == "hmm, yes" && text == "Paris.")
         #expect(reply.reasoning == reasoning && reply.answer == text && reply.tokens == tokens)
@@ -70,15 +70,15 @@ struct ReplyTests {
         var model = ScriptedModel.thinker()
         model.template = try String(contentsOfFile: "\(try #require(Fixtures.goldens))/chat_templates/\(name).jinja", encoding: .utf8)
         let engine = try engine(model)
-        var conversation = Conversation(engine: engine)
+        let conversation = Conversation(engine: engine)
         for question in ["Where?", "And now?"] {
-            let reply = try conversation.ask(question, options: options()) { _ in true }
+            let reply = try conversation.ask(question, options: options()) { _ in .continue }
             #expect(reply.reasoning == "hmm, yes" && reply.answer == "Paris.")
         }
         let text = try #require(engine.tokenizer).decode(conversation.session.tokens)
         #expect(text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasSuffix("<think>\nhmm, yes</think>\n\nParis."))
         conversation.request.thinking = .off
-        let brief = try conversation.ask("In short?", options: options()) { _ in true }
+        let brief = try conversation.ask("In short?", options: options()) { _ in .continue }
         #expect(brief.reasoning.isEmpty && brief.answer == "Paris.")
     }
 
@@ -88,7 +88,7 @@ struct ReplyTests {
         for budget in [1, 2, 7] {
             let session = engine.makeSession()
             let prompt = try engine.chatPrompt(request(budget: budget))
-            let reply = try session.reply(to: prompt, options: options { $0.maxTokens = 500 }) { _ in true }
+            let reply = try session.reply(to: prompt, options: options { $0.maxTokens = 500 }) { _ in .continue }
             #expect(reply.answer == "Paris." && reply.summary.reason == .endOfText)
             #expect(reply.summary.reasoningTokens == budget)
             let closing = try #require(prompt.format.closing(unused: false))
@@ -107,7 +107,7 @@ struct ReplyTests {
         for request in [request(budget: 0), request(thinking: .off)] {
             let prompt = try engine.chatPrompt(request)
             #expect(prompt.text.hasSuffix("<think>\n\n</think>\n\n") && !prompt.startsInReasoning)
-            let reply = try engine.makeSession().reply(to: prompt, options: options()) { _ in true }
+            let reply = try engine.makeSession().reply(to: prompt, options: options()) { _ in .continue }
             #expect(reply.reasoning.isEmpty && reply.answer == "Paris." && reply.summary.reasoningTokens == 0)
         }
     }
@@ -119,9 +119,9 @@ struct ReplyTests {
         model.script["<｜Assistant｜>"] = ["<think>"]
         model.script["<think>"] = ["hmm"]
         let engine = try engine(model)
-        let plain = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 3)), options: options()) { _ in true }
+        let plain = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 3)), options: options()) { _ in .continue }
         #expect(plain.summary.reasoningTokens == 3 && plain.answer == "Paris.")
-        let off = try engine.makeSession().reply(to: engine.chatPrompt(request(thinking: .off)), options: options()) { _ in true }
+        let off = try engine.makeSession().reply(to: engine.chatPrompt(request(thinking: .off)), options: options()) { _ in .continue }
         #expect(off.summary.reasoningTokens == 0 && off.reasoning.isEmpty && off.answer == "Paris.")
         // Asked to think, it finds the block open.
         #expect(try engine.chatPrompt(request(thinking: .on)).text.hasSuffix("<｜Assistant｜><think>\n"))
@@ -140,7 +140,7 @@ struct ReplyTests {
         var explicit = request()
         explicit.variables["thinking"] = false
         #expect(!(try engine.chatPrompt(explicit).startsInReasoning))
-        #expect(try engine.makeSession().reply(to: off, options: options()) { _ in true }.answer == "Paris.")
+        #expect(try engine.makeSession().reply(to: off, options: options()) { _ in .continue }.answer == "Paris.")
     }
 
     @Test("a model without reasoning refuses to be asked for it, and accepts a budget without complaint")
@@ -152,7 +152,7 @@ struct ReplyTests {
         model.control = ["<｜Assistant｜>"]
         let engine = try engine(model)
         #expect { try engine.chatPrompt(request(thinking: .on)) } throws: { ($0 as? HadalError)?.code == .unsupported }
-        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 0, thinking: .off)), options: options()) { _ in true }
+        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 0, thinking: .off)), options: options()) { _ in .continue }
         #expect(reply.answer == "Paris." && reply.reasoning.isEmpty)
     }
 
@@ -173,7 +173,7 @@ struct ReplyTests {
             $0.sampling.seed = 42
             $0.maxTokens = 200
         }
-        let first = try engine.makeSession().reply(to: prompt, options: sampled) { _ in true }
+        let first = try engine.makeSession().reply(to: prompt, options: sampled) { _ in .continue }
         // The same by hand, with one sampler throughout.
         let sampler = try Sampler(options: sampled.sampling, vocabulary: engine.vocabularySize)
         let session = engine.makeSession()
@@ -193,7 +193,7 @@ struct ReplyTests {
         try draw(200 - 9 - closing.count)
         #expect(first.tokens == tokens && first.summary.reason == .length)
         #expect(Set(first.tokens.suffix(40)).count > 1)
-        let again = try engine.makeSession().reply(to: prompt, options: sampled) { _ in true }
+        let again = try engine.makeSession().reply(to: prompt, options: sampled) { _ in .continue }
         #expect(again.tokens == first.tokens)
     }
 
@@ -202,7 +202,7 @@ struct ReplyTests {
         let engine = try engine(.thinker(thinksForever: true))
         let closing = try #require(engine.tokenizer).encode(try #require(engine.chatFormat.closing(unused: false)), parseSpecial: true).count
         for limit in 0...(closing + 8) {
-            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 4)), options: options { $0.maxTokens = limit }) { _ in true }
+            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 4)), options: options { $0.maxTokens = limit }) { _ in .continue }
             #expect(reply.tokens.count == reply.summary.generatedTokens && reply.tokens.count <= limit)
             #expect(reply.summary.reason == (limit >= closing + 7 ? .endOfText : .length), "\(limit)")
         }
@@ -211,10 +211,10 @@ struct ReplyTests {
     @Test("stop strings end the answer, not the thoughts")
     func stops() throws {
         let engine = try engine(.thinker())
-        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request()), options: options { $0.stopStrings = ["yes", "ris."] }) { _ in true }
+        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request()), options: options { $0.stopStrings = ["yes", "ris."] }) { _ in .continue }
         #expect(reply.reasoning == "hmm, yes" && reply.answer == "Pa" && reply.summary.reason == .stopString)
         let budgeted = try engine.makeSession().reply(
-            to: engine.chatPrompt(request(budget: 1)), options: options { $0.stopStrings = ["."] }) { _ in true }
+            to: engine.chatPrompt(request(budget: 1)), options: options { $0.stopStrings = ["."] }) { _ in .continue }
         #expect(budgeted.answer == "Paris" && budgeted.summary.reason == .stopString)
     }
 
@@ -222,7 +222,7 @@ struct ReplyTests {
     func contextFull() throws {
         let engine = try engine(.thinker(thinksForever: true)) { $0.contextLength = 40 }
         for budget in [nil, 10, 20] as [Int?] {
-            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: budget)), options: options()) { _ in true }
+            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: budget)), options: options()) { _ in .continue }
             #expect(reply.summary.reason == .contextFull && reply.answer.isEmpty)
         }
     }
@@ -230,14 +230,14 @@ struct ReplyTests {
     @Test("a turn cut off among its thoughts leaves a conversation that goes on", arguments: [true, false])
     func cutOff(byCancelling: Bool) throws {
         let engine = try engine(.thinker())
-        var conversation = Conversation(engine: engine)
+        let conversation = Conversation(engine: engine)
         let first = try conversation.ask("Where?", options: options { $0.maxTokens = byCancelling ? nil : 2 }) { event in
-            if case .reasoning = event, byCancelling { return false }
-            return true
+            if case .reasoning = event, byCancelling { return .stop }
+            return .continue
         }
         #expect(first.summary.reason == (byCancelling ? .cancelled : .length) && first.answer.isEmpty && !first.reasoning.isEmpty)
         #expect(conversation.messages.map(\.role) == ["user", "assistant"])
-        let second = try conversation.ask("And now?", options: options()) { _ in true }
+        let second = try conversation.ask("And now?", options: options()) { _ in .continue }
         #expect(second.answer == "Paris." && second.reasoning == "hmm, yes")
         #expect(try #require(engine.tokenizer).decode(conversation.session.tokens).hasSuffix(
             "<｜User｜>Where?<｜Assistant｜> <｜end▁of▁sentence｜><｜User｜>And now?<｜Assistant｜><think>\nhmm, yes</think>\n\nParis."))
@@ -248,10 +248,10 @@ struct ReplyTests {
     @Test("thoughts of earlier turns are left out, and what the turns have in common is not computed again")
     func history() throws {
         let engine = try engine(.thinker())
-        var conversation = Conversation(engine: engine, system: "Be brief.")
-        _ = try conversation.ask("Where?", options: options()) { _ in true }
+        let conversation = Conversation(engine: engine, system: "Be brief.")
+        _ = try conversation.ask("Where?", options: options()) { _ in .continue }
         let before = conversation.session.tokens
-        let second = try conversation.ask("And now?", options: options()) { _ in true }
+        let second = try conversation.ask("And now?", options: options()) { _ in .continue }
         let now = conversation.session.tokens
         let text = try #require(engine.tokenizer).decode(now)
         #expect(text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasPrefix(ScriptedModel.begin + "Be brief."))
@@ -265,7 +265,7 @@ struct ReplyTests {
         let engine = try engine(.caller(), backend)
         // The template adds arguments to a text: they must be text.
         #expect(engine.chatFormat.takesArgumentsAsText)
-        var conversation = Conversation(engine: engine)
+        let conversation = Conversation(engine: engine)
         conversation.request.tools = Self.tools
         var events: [String] = []
         let reply = try conversation.ask("Weather?", options: options()) { event in
@@ -275,12 +275,12 @@ struct ReplyTests {
             case .toolCall(let call): events.append("call \(call.name) \(call.argumentsJSON)")
             case .textWasReasoning, .token, .finished: break
             }
-            return true
+            return .continue
         }
         #expect(events == ["reasoning hmm", "text Let me look.", #"call get_weather {"city": "Oslo"}"#])
         #expect(reply.summary.reason == .toolCalls && reply.toolCalls.map(\.id) == ["call00001"])
-        conversation.give("21 degrees", for: reply.toolCalls[0])
-        let second = try conversation.answer(options: options()) { _ in true }
+        conversation.addResult("21 degrees", for: reply.toolCalls[0])
+        let second = try conversation.answer(options: options()) { _ in .continue }
         let text = try #require(engine.tokenizer).decode(conversation.session.tokens)
         #expect(text.contains("<｜tool▁sep｜>get_weather\n```json\n{\"city\": \"Oslo\"}\n```<｜tool▁call▁end｜>"))
         #expect(text.contains("<｜tool▁output▁begin｜>21 degrees<｜tool▁output▁end｜>"))
@@ -290,12 +290,107 @@ struct ReplyTests {
     @Test("a call that is broken is text, and so is one that nobody offered")
     func brokenCalls() throws {
         let broken = try engine(.caller(#"{"city": }"#))
-        let reply = try broken.makeSession().reply(to: broken.chatPrompt(request(tools: Self.tools)), options: options()) { _ in true }
+        let reply = try broken.makeSession().reply(to: broken.chatPrompt(request(tools: Self.tools)), options: options()) { _ in .continue }
         #expect(reply.toolCalls.isEmpty && reply.summary.reason == .endOfText)
         #expect(reply.answer == "Let me look.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": }\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>")
         let unasked = try engine(.caller())
-        let plain = try unasked.makeSession().reply(to: unasked.chatPrompt(request()), options: options()) { _ in true }
+        let plain = try unasked.makeSession().reply(to: unasked.chatPrompt(request()), options: options()) { _ in .continue }
         #expect(plain.toolCalls.isEmpty && plain.answer.contains(#"{"city": "Oslo"}"#))
+    }
+
+    @Test("each token becomes text once", arguments: ["generate", "complete", "reply", "conversation"])
+    func decodesOnce(form: String) throws {
+        let engine = try engine(.thinker(thinksForever: true))
+        let tokenizer = try #require(engine.tokenizer)
+        let prompt = try engine.chatPrompt(request(budget: 3))
+        let session = engine.makeSession()
+        try session.append(prompt.ids)
+        var tokens = 0
+        func count(_ event: GenerationEvent) -> Reaction {
+            if case .token = event { tokens += 1 }
+            return .continue
+        }
+        let options = options { $0.maxTokens = 60 }
+        let conversation = Conversation(engine: engine)
+        conversation.request.reasoningBudget = 3
+        let before = tokenizer.decodedTokens.load(ordering: .relaxed)
+        switch form {
+        case "generate": try session.generate(options, onEvent: count)
+        case "complete": _ = try session.complete(prompt.text, options: options, onEvent: count)
+        case "reply": _ = try session.reply(to: prompt, options: options, onEvent: count)
+        default: try conversation.ask("Where?", options: options, onEvent: count)
+        }
+        #expect(tokens > 3)
+        #expect(tokenizer.decodedTokens.load(ordering: .relaxed) - before == tokens)
+    }
+
+    @Test("a text is continued as it is", arguments: backends)
+    func complete(backend: String) throws {
+        let engine = try engine(.thinker(), backend)
+        let session = engine.makeSession()
+        var events: [String] = []
+        func note(_ event: GenerationEvent) -> Reaction {
+            switch event {
+            case .text(let text): events.append(text)
+            case .token: events.append("·")
+            case .finished(let summary): events.append(summary.reason.rawValue)
+            case .reasoning, .textWasReasoning, .toolCall: Issue.record("\(event)")
+            }
+            return .continue
+        }
+        let whole = try session.complete("Say\n", options: options(), onEvent: note)
+        #expect(events == ["·", "hmm", "·", ", yes", "·", "</think>", "·", "\n\n", "·", "Paris", "·", ".", "stop"])
+        #expect(whole.answer == "hmm, yes</think>\n\nParis." && whole.reasoning.isEmpty && whole.tokens.count == 6)
+        #expect(session.tokens == (try engine.encodePrompt("Say\n")) + whole.tokens)
+        // What the session holds of the next text is not computed again, and a stop string's own token stays out.
+        events = []
+        let cut = try session.complete("Say\n</think>", options: options { $0.stopStrings = ["Par"] }, onEvent: note)
+        #expect(events == ["·", "\n\n", "·", "stop_string"])
+        #expect(cut.reusedTokens == whole.promptTokens && cut.promptTokens == 1 && cut.summary.reason == .stopString)
+        #expect(session.tokens.count == whole.promptTokens + cut.tokens.count)
+        #expect(throws: HadalError.self) { try session.complete("x", options: options { $0.maxTokens = -1 }) }
+    }
+
+    @Test("tokens alone are those that come with text")
+    func tokensAlone() throws {
+        let engine = try engine(.thinker())
+        let prompt = try engine.encodePrompt("\n")
+        var tokens: [Int32] = []
+        let session = engine.makeSession()
+        try session.append(prompt)
+        let summary = try session.generateTokens(options()) { token in
+            tokens.append(token)
+            return tokens.count < 4 ? .continue : .stop
+        }
+        #expect(summary.reason == .cancelled && summary.generatedTokens == 4)
+        #expect(tokens == Array(try engine.makeSession().complete("\n", options: options()).tokens.prefix(4)))
+        #expect(session.tokens == prompt + tokens)
+        try session.generateTokens(options()) { _ in .continue }
+        #expect(session.tokens.count == prompt.count + 6)
+    }
+
+    @Test("a role that nobody knows reaches the template, and tools come from any value that JSON can hold")
+    func rolesAndTools() throws {
+        struct Schema: Encodable {
+            struct City: Encodable { var type = "string" }
+            var type = "object"
+            var properties = ["city": City()]
+        }
+        var model = ScriptedModel.thinker()
+        model.template = "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if m.tool_call_id %}#{{ m.tool_call_id }}{% endif %};{% endfor %}"
+            + "{% for t in tools or [] %}{{ t.function.name }} {{ t.function.parameters | tojson }};{% endfor %}{{ mood }}<｜Assistant｜>"
+        let engine = try engine(model)
+        let tools = [
+            try Tool(name: "a", description: "A", parameters: Schema()),
+            try Tool(name: "b", description: "B", schema: #"{"type": "object", "properties": {}}"#),
+        ]
+        var request = ChatRequest(messages: [.system("S"), ChatMessage(role: "critic", content: "C"), .tool("T", for: "id1")], tools: tools)
+        try request.setVariable("mood", to: "calm")
+        #expect(try engine.chatPrompt(request).text == #"""
+            system:S;critic:C;tool:T#id1;a {"properties": {"city": {"type": "string"}}, "type": "object"};b {"type": "object", "properties": {}};calm<｜Assistant｜>
+            """#)
+        #expect { try Tool(name: "c", description: "", parameters: [1]) } throws: { ($0 as? HadalError)?.code == .invalidArgument }
+        #expect { try Tool(name: "c", description: "", schema: "{") } throws: { ($0 as? HadalError)?.code == .malformed }
     }
 
     @Test("the stream tells what the blocking form tells")
@@ -334,7 +429,7 @@ struct ReplyTests {
     @Test("text before the only closing marker was thought, in the events, the reply, the history and the next prompt")
     func reasoningThatWasNotOpened() throws {
         let engine = try engine(silentThinker())
-        var conversation = Conversation(engine: engine)
+        let conversation = Conversation(engine: engine)
         var events: [String] = []
         let reply = try conversation.ask("Where?", options: options { $0.stopStrings = ["zzz"] }) { event in
             switch event {
@@ -343,12 +438,12 @@ struct ReplyTests {
             case .textWasReasoning(let text): events.append("was \(text)")
             case .toolCall, .token, .finished: break
             }
-            return true
+            return .continue
         }
         #expect(events == ["text Okay, ", "text plan", "was Okay, plan", "text Ans"])
         #expect(reply.answer == "Ans" && reply.reasoning == "Okay, plan" && reply.summary.reasoningTokens == 2)
-        #expect(conversation.messages.last == ChatMessage(role: "assistant", content: "Ans", reasoning: "Okay, plan"))
-        let next = try engine.chatPrompt(ChatRequest(messages: conversation.messages + [ChatMessage(role: "user", content: "And?")]))
+        #expect(conversation.messages.last == .assistant("Ans", reasoning: "Okay, plan"))
+        let next = try engine.chatPrompt(ChatRequest(messages: conversation.messages + [.user("And?")]))
         #expect(next.text.contains("<think>Okay, plan</think>Ans<｜User｜>And?"))
     }
 

@@ -36,6 +36,15 @@ struct SamplerTests {
         #expect(try sample([1, 5, 5, .nan], count: 10) { $0.temperature = 0 } == [0, 10, 0, 0])
     }
 
+    @Test("what is not a number is never the largest")
+    func largest() {
+        func largest(_ values: [Float]) -> Int32 { indexOfLargest(values, values.count) }
+        #expect(largest([.nan, -1, .nan, 3, 3, .nan]) == 3)
+        #expect(largest([.nan, -.infinity]) == 1)
+        #expect(largest([.nan, .nan]) == 0)
+        #expect(largest([-.infinity, -.infinity]) == 0)
+    }
+
     @Test("top-k, top-p and min-p keep what they say")
     func truncation() throws {
         let logits: [Float] = [3, 2.9, 2.8, 0, -1]

@@ -41,11 +41,11 @@ struct SessionTests {
         try straight.append(ids)
         let session = engine.makeSession()
         try session.append(Array(ids[..<70]) + prompt(40, seed: 9))
-        try session.rollback(to: 70)
+        try session.rollBack(to: 70)
         #expect(session.count == 70 && !session.hasLogits)
         try session.append(Array(ids[70...]))
         #expect(distance(straight, session) < 1e-4)
-        #expect(throws: HadalError.self) { try session.rollback(to: 101) }
+        #expect(throws: HadalError.self) { try session.rollBack(to: 101) }
     }
 
     @Test("forks share a prefix and do not disturb each other", arguments: backends)
@@ -79,7 +79,7 @@ struct SessionTests {
             try alone[i].append(ids)
         }
         for token: Int32 in [3, 200] {
-            try Session.append(together.map { ($0, token) })
+            try engine.step(together.map { ($0, token) })
             for session in alone { try session.append([token]) }
         }
         for (a, b) in zip(together, alone) { #expect(distance(a, b) < 1e-3) }
@@ -94,17 +94,17 @@ struct SessionTests {
         let session = engine.makeSession()
         try session.append(prompt(90))
         try session.save(to: file)
-        let restored = try Session.load(from: file, engine: engine)
+        let restored = try Session(contentsOf: file, engine: engine)
         #expect(restored.tokens == session.tokens)
         try session.append([5])
         try restored.append([5])
         #expect(distance(session, restored) == 0)
         // Another model refuses it, and so does a damaged file.
         let other = try Engine(path: Fixtures.path("models/gemma3_text"), options: Golden.options(backend))
-        #expect { try Session.load(from: file, engine: other) } throws: { ($0 as? HadalError)?.code == .mismatch }
+        #expect { try Session(contentsOf: file, engine: other) } throws: { ($0 as? HadalError)?.code == .mismatch }
         let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
         try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: file))
-        #expect(throws: HadalError.self) { try Session.load(from: file, engine: engine) }
+        #expect(throws: HadalError.self) { try Session(contentsOf: file, engine: engine) }
     }
 
     @Test("a full context is an error that says so, and nothing is lost")
@@ -119,7 +119,7 @@ struct SessionTests {
         var ids = 0
         let summary = try session.generate(options) { event in
             if case .token = event { ids += 1 }
-            return true
+            return .continue
         }
         #expect(summary.reason == .contextFull)
         #expect(session.count == 20 && ids == 6)
@@ -162,7 +162,7 @@ struct SessionTests {
         var cancelled = false
         for _ in 0..<200 where !cancelled {
             do {
-                try session.rollback(to: 0)
+                try session.rollBack(to: 0)
                 try session.append(prompt(400))
             } catch let error as HadalError {
                 #expect(error.code == .cancelled)
@@ -197,7 +197,7 @@ struct SessionTests {
         let summary = try session.generate(options) { event in
             if case .token = event { tokens += 1 }
             if tokens == 5 { session.cancel() }
-            return true
+            return .continue
         }
         #expect(summary.reason == .cancelled && tokens == 5)
         // The session goes on.
@@ -217,7 +217,7 @@ struct SessionTests {
             options.sampling.topK = 0
             options.maxTokens = 20
             options.ignoreEndOfText = true
-            try session.generate(options) { _ in true }
+            try session.generate(options) { _ in .continue }
             return session.tokens
         }
         let first = try run(1)

@@ -77,7 +77,7 @@ struct SparseAttentionTests {
         try straight.append(ids)
         let session = engine.makeSession()
         try session.append(Array(ids[..<length]) + [7, 100, 200, 3, 250, 41, 9, 12])
-        try session.rollback(to: length)
+        try session.rollBack(to: length)
         try session.append(Array(ids[length...]))
         #expect(distance(straight, session) < 1e-4)
     }
@@ -105,7 +105,7 @@ struct SparseAttentionTests {
         let prompts = [Array(ids[..<3]), Array(ids[..<38]), Array(ids[..<9])]
         let together = prompts.map { _ in engine.makeSession() }
         for (session, ids) in zip(together, prompts) { try session.append(ids) }
-        for step in 0..<2 { try Session.append(zip(together, prompts).map { ($0, ids[$1.count + step]) }) }
+        for step in 0..<2 { try engine.step(zip(together, prompts).map { ($0, ids[$1.count + step]) }) }
         for (session, prompt) in zip(together, prompts) {
             let alone = engine.makeSession()
             try alone.append(Array(ids[..<(prompt.count + 2)]))
@@ -121,7 +121,7 @@ struct SparseAttentionTests {
         let session = engine.makeSession()
         try session.append(try prompt())
         try session.save(to: "\(folder)/session.safetensors")
-        let restored = try Session.load(from: "\(folder)/session.safetensors", engine: engine)
+        let restored = try Session(contentsOf: "\(folder)/session.safetensors", engine: engine)
         try session.append([5])
         try restored.append([5])
         #expect(distance(session, restored) == 0)

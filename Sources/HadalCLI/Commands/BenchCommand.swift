@@ -39,12 +39,12 @@ struct BenchCommand: ParsableCommand {
             var start = ContinuousClock.now
             try session.append(prompt)
             let prefillSeconds = (ContinuousClock.now - start).seconds
-            try session.rollback(to: 0)
+            try session.rollBack(to: 0)
             try session.append(tokens(depth))
             let sessions = [session] + (1..<sequences).map { _ in session.fork() }
             let steps = tokens(n)
             start = .now
-            for token in steps { try Session.append(sessions.map { (session: $0, token: token) }) }
+            for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) }
             let decodeSeconds = (ContinuousClock.now - start).seconds
             if repetition > 0 {
                 prefill.append(Double(p) / prefillSeconds)
@@ -57,10 +57,10 @@ struct BenchCommand: ParsableCommand {
         let session = engine.makeSession()
         let prompt = tokens(p), steps = tokens(min(n, 16))
         let prefillOps = OpTimes(try engine.tracing { try session.append(prompt) }, of: engine)
-        try session.rollback(to: 0)
+        try session.rollBack(to: 0)
         try session.append(tokens(depth))
         let sessions = [session] + (1..<sequences).map { _ in session.fork() }
-        let decodeOps = OpTimes(try engine.tracing { for token in steps { try Session.append(sessions.map { (session: $0, token: token) }) } }, of: engine)
+        let decodeOps = OpTimes(try engine.tracing { for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) } }, of: engine)
         let ceilings = try BenchCeilings(engine, threads: model.threads).higher(before)
         let weightBytes = engine.model.decodeBytes
         let bandwidth = median(decode) / Double(sequences) * Double(weightBytes)

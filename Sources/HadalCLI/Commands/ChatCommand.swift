@@ -35,7 +35,7 @@ struct ChatCommand: ParsableCommand {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }
         let chosen = sampling.choose(for: engine, log: model.search.log)
-        var conversation = Conversation(engine: engine, system: system)
+        let conversation = Conversation(engine: engine, system: system)
         conversation.request = request
         let editor = LineEditor(historyFile: (try ModelStore.defaultDirectory()) + "/../chat-history")
         Terminal.note("\(engine.backendDescription), context \(engine.contextLength) tokens; /help for help")
@@ -50,47 +50,47 @@ struct ChatCommand: ParsableCommand {
                     Terminal.note(figures?.line ?? "nothing answered yet")
                     Terminal.note(chosen.line)
                 } else {
-                    Self.obey(text, &conversation)
+                    Self.obey(text, conversation)
                 }
                 continue
             }
             do {
-                var reply = try answer(to: text, in: &conversation, chosen.generation)
-                while !reply.toolCalls.isEmpty, giveResults(of: reply.toolCalls, to: &conversation, from: editor) {
-                    reply = try answer(to: nil, in: &conversation, chosen.generation)
+                var reply = try answer(to: text, in: conversation, chosen.generation)
+                while !reply.toolCalls.isEmpty, giveResults(of: reply.toolCalls, to: conversation, from: editor) {
+                    reply = try answer(to: nil, in: conversation, chosen.generation)
                 }
                 figures = RunFigures(backend: engine.backendDescription, reply: reply, loadSeconds: 0, experts: engine.expertStatistics)
                 figures?.explain()
                 if reply.summary.reason == .contextFull { Terminal.note("the context is full; /clear starts over") }
             } catch {
                 // The question is taken back, so that the conversation stays well formed.
-                if conversation.messages.last?.role == "tool" { conversation.undo() }
+                if conversation.messages.last?.role == .tool { conversation.undo() }
                 Terminal.error((error as? HadalError)?.commandLine ?? "\(error)")
             }
         }
     }
 
     /// Asks the user for what the tools would have said. Without an answer to each, the question is taken back.
-    private func giveResults(of calls: [ToolCall], to conversation: inout Conversation, from editor: LineEditor) -> Bool {
+    private func giveResults(of calls: [ToolCall], to conversation: Conversation, from editor: LineEditor) -> Bool {
         for call in calls {
             guard !Interrupt.wasInterrupted, let result = editor.read(prompt: "\(call.name) = ") else {
                 conversation.undo()
                 return false
             }
-            conversation.give(result, for: call)
+            conversation.addResult(result, for: call)
         }
         return true
     }
 
     /// Streams the reply to a question, or to the results of tools.
-    private func answer(to question: String?, in conversation: inout Conversation, _ options: GenerationOptions) throws -> ChatReply {
+    private func answer(to question: String?, in conversation: Conversation, _ options: GenerationOptions) throws -> ChatReply {
         Interrupt.reset()
         let session = conversation.session
         Interrupt.onInterrupt { session.cancel() }
         var printer = ReplyPrinter(chat.reasoning, mayReason: session.engine.chatFormat.reasoning != nil)
-        func show(_ event: GenerationEvent) -> Bool {
+        func show(_ event: GenerationEvent) -> Reaction {
             printer.show(event)
-            return !Interrupt.wasInterrupted
+            return Interrupt.wasInterrupted ? .stop : .continue
         }
         let reply =
             if let question { try conversation.ask(question, options: options, onEvent: show) } else {
@@ -100,7 +100,7 @@ struct ChatCommand: ParsableCommand {
         return reply
     }
 
-    private static func obey(_ text: String, _ conversation: inout Conversation) {
+    private static func obey(_ text: String, _ conversation: Conversation) {
         let parts = text.split(separator: " ", maxSplits: 1).map(String.init)
         switch parts[0] {
         case "/help": Terminal.note(Self.help)

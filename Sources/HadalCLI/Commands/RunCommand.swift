@@ -47,14 +47,14 @@ struct RunCommand: ParsableCommand {
 
         var printer = ReplyPrinter(chat.reasoning, mayReason: !raw && engine.chatFormat.reasoning != nil)
         let quiet = json
-        func show(_ event: GenerationEvent) -> Bool {
+        func show(_ event: GenerationEvent) -> Reaction {
             if !quiet { printer.show(event) }
-            return !Interrupt.wasInterrupted
+            return Interrupt.wasInterrupted ? .stop : .continue
         }
         let reply: ChatReply
         if raw || (engine.chatTemplate == nil && messages == nil && !chat.asksForTemplate) {
             if !raw { model.search.log.write(.warning, "the model has no chat template; continuing the prompt as it is") }
-            reply = try continuation(of: conversation.last?.content ?? "", engine, session, chosen.generation, show)
+            reply = try session.complete(conversation.last?.content ?? "", options: chosen.generation, onEvent: show)
         } else {
             reply = try session.reply(to: try engine.chatPrompt(request), options: chosen.generation, onEvent: show)
         }
@@ -77,35 +77,10 @@ struct RunCommand: ParsableCommand {
         if let messages {
             list = try ChatMessage.list(try InputText.json(messages))
         } else if let prompt {
-            list = [ChatMessage(role: "user", content: prompt == "-" ? InputText.prompt() : prompt)]
+            list = [.user(prompt == "-" ? InputText.prompt() : prompt)]
         }
-        if let system { list.insert(ChatMessage(role: "system", content: system), at: 0) }
+        if let system { list.insert(.system(system), at: 0) }
         return list
-    }
-
-    /// Goes on with a text, without a template: all that comes is answer.
-    private func continuation(
-        of text: String, _ engine: Engine, _ session: Session, _ options: GenerationOptions, _ show: (GenerationEvent) -> Bool
-    ) throws -> ChatReply {
-        let ids = try engine.encodePrompt(text)
-        guard !ids.isEmpty else { throw HadalError(.invalidArgument, "the prompt is empty", hint: "give -p some text") }
-        let start = ContinuousClock.now
-        try session.append(ids)
-        let prefillSeconds = (ContinuousClock.now - start).seconds
-        var answer = ""
-        var tokens: [Int32] = []
-        let summary = try session.generate(options) { event in
-            switch event {
-            case .text(let piece): answer += piece
-            case .token(let id): tokens.append(id)
-            case .reasoning, .textWasReasoning, .toolCall, .finished: break
-            }
-            return show(event)
-        }
-        var reply = ChatReply(promptTokens: ids.count, reusedTokens: 0, prefillSeconds: prefillSeconds, summary: summary)
-        reply.answer = answer
-        reply.tokens = tokens
-        return reply
     }
 }
 

@@ -25,7 +25,7 @@ struct TemplateCommand: ParsableCommand {
     var jsonl = false
 
     func run() throws {
-        let templates = try Engine.chatTemplates(at: try ModelStore.resolve(model))
+        let templates = try ChatTemplates.load(try ModelStore.resolve(model))
         let clock = try now.map { try TemplateClock(iso8601: $0) } ?? .local()
         if jsonl { return try runRows(templates, clock) }
         guard let messages else { throw ValidationError("Give --messages FILE, or --jsonl.") }

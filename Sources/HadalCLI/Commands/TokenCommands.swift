@@ -49,9 +49,9 @@ struct GenerateIDsCommand: ParsableCommand {
         options.maxTokens = n
         options.ignoreEndOfText = true
         var ids: [Int32] = []
-        let summary = try session.generate(options) { event in
-            if case .token(let id) = event { ids.append(id) }
-            return true
+        let summary = try session.generateTokens(options) { token in
+            ids.append(token)
+            return .continue
         }
         Terminal.line(JSON(.array(ids.map { JSON(.int(Int64($0))) })).text())
         if summary.reason == .contextFull {
@@ -84,7 +84,7 @@ struct TokenizeCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let tokenizer = try Engine.tokenizer(at: try ModelStore.resolve(model))
+        let tokenizer = try Tokenizer.load(try ModelStore.resolve(model))
         if jsonl { return try runRows(tokenizer) }
         if let ids {
             let text = try tokenizer.decode(ids.ids)

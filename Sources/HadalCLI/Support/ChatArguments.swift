@@ -32,9 +32,10 @@ struct ChatArguments: ParsableArguments {
     var asksForTemplate: Bool { think == .on || tools != nil || !options.isEmpty }
 
     func request(_ messages: [ChatMessage] = []) throws -> ChatRequest {
-        ChatRequest(
-            messages: messages, tools: try tools.map { try Self.readTools($0) }, thinking: think, reasoningBudget: reasoningBudget,
-            variables: Self.variables(options))
+        let tools = try tools.map { try Self.readTools($0).array ?? [] } ?? []
+        var request = ChatRequest(messages: messages, tools: tools.map { Tool($0) }, thinking: think, reasoningBudget: reasoningBudget)
+        request.variables = Self.variables(options)
+        return request
     }
 
     static func variables(_ options: [String]) -> JSONObject {

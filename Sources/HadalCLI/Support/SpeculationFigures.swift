@@ -17,7 +17,7 @@ struct SpeculationFigures {
                 let session = engine.makeSession()
                 try session.append(prompt)
                 options.speculates = speculates
-                let result = try session.generate(options) { _ in true }
+                let result = try session.generateTokens(options) { _ in .continue }
                 if repetition == 0 { continue }
                 if speculates { rates.append(result.tokensPerSecond) } else { plainRates.append(result.tokensPerSecond) }
                 summary = result.speculation ?? summary

@@ -11,12 +11,12 @@ extension ChatMessage {
         if !toolCalls.isEmpty, !format.keepsContentWithCalls { message.content = "" }
         let isNull = format.takesNullContent && message.content.isEmpty && !toolCalls.isEmpty
         return message.json(
-            isNull ? .null : format.content.content(message.content, role: role), reasoningKey: format.reasoningKey,
+            isNull ? .null : format.content.content(message.content, role: role.rawValue), reasoningKey: format.reasoningKey,
             argumentsAsText: format.takesArgumentsAsText)
     }
 
     private func json(_ content: JSON, reasoningKey: String, argumentsAsText: Bool) -> JSON {
-        var object = JSONObject([("role", JSON(.string(role))), ("content", content)])
+        var object = JSONObject([("role", JSON(.string(role.rawValue))), ("content", content)])
         if let reasoning, !reasoning.isEmpty { object[reasoningKey] = JSON(.string(reasoning)) }
         if !toolCalls.isEmpty { object["tool_calls"] = JSON(.array(toolCalls.map { $0.json(argumentsAsText: argumentsAsText) })) }
         if let toolCallID { object["tool_call_id"] = JSON(.string(toolCallID)) }
@@ -38,7 +38,7 @@ extension ChatMessage {
             content = try ContentForms.texts(value, in: document)
         }
         let reasoning = ["reasoning_content", "reasoning", "thinking"].lazy.compactMap { json[$0]?.string }.first
-        self.init(role: role, content: content.text, reasoning: reasoning ?? (content.reasoning.isEmpty ? nil : content.reasoning))
+        self.init(role: Role(rawValue: role), content: content.text, reasoning: reasoning ?? (content.reasoning.isEmpty ? nil : content.reasoning))
         toolCallID = json["tool_call_id"]?.string
         name = json["name"]?.string
         for (index, value) in (json["tool_calls"]?.array ?? []).enumerated() {

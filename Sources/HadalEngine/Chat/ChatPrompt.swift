@@ -1,4 +1,3 @@
-import HadalCore
 import HadalText
 
 /// A request as one model gets it, and how its reply is to be read.
@@ -9,7 +8,7 @@ public struct ChatPrompt: Sendable {
     /// The prompt has opened a block of reasoning: the reply begins inside.
     public let startsInReasoning: Bool
     public let format: ChatFormat
-    public let tools: JSON?
+    public let tools: [Tool]
     /// As in the request; 0 also where reasoning was turned off and the template could not be told.
     public let reasoningBudget: Int?
     /// The number of the first call of the reply, for its id.

@@ -24,6 +24,6 @@ public struct ChatReply: Sendable {
 
     /// The turn as a message, to go on with.
     public var message: ChatMessage {
-        ChatMessage(role: "assistant", content: answer, reasoning: reasoning.isEmpty ? nil : reasoning, toolCalls: toolCalls)
+        .assistant(answer, reasoning: reasoning.isEmpty ? nil : reasoning, toolCalls: toolCalls)
     }
 }

@@ -10,31 +10,30 @@ extension Engine {
     }
 
     /// The ids of a conversation, rendered by the model's chat template up to where the assistant answers.
-    public func encodeChat(_ messages: [ChatMessage], options: JSONObject = JSONObject()) throws -> [Int32] {
-        try chatPrompt(ChatRequest(messages: messages, variables: options)).ids
-    }
+    public func encodeChat(_ messages: [ChatMessage]) throws -> [Int32] { try chatPrompt(ChatRequest(messages: messages)).ids }
 
-    /// The text of a conversation, as the model's chat template renders it: the one that `chat_template` of the options names, or with tools the
-    /// one that is published for them.
+    /// The text of a conversation, as the model's chat template renders it: with tools the one that is published for them.
     ///
     /// - Throws: `notFound` when the model has no chat template; what the template raises, with its place.
-    public func renderChat(_ messages: [ChatMessage], tools: JSON? = nil, options: JSONObject = JSONObject()) throws -> String {
-        var options = options
-        return try renderChat(messages, tools: tools, options: options, template: chatTemplate(tools, &options))
+    public func renderChat(_ messages: [ChatMessage], tools: [Tool] = []) throws -> String {
+        var variables = JSONObject()
+        return try renderChat(messages, tools, variables, chatTemplate(tools, &variables))
     }
 
-    /// The template of a conversation. Takes its name out of the options.
-    private func chatTemplate(_ tools: JSON?, _ options: inout JSONObject) throws -> ChatTemplate? {
-        try chatTemplates.choose(named: ChatTemplates.takeName(from: &options), withTools: tools?.array?.isEmpty == false)
+    /// The template of a conversation: the one that `chat_template` of the variables names. Takes its name out of them.
+    private func chatTemplate(_ tools: [Tool], _ variables: inout JSONObject) throws -> ChatTemplate? {
+        try chatTemplates.choose(named: ChatTemplates.takeName(from: &variables), withTools: !tools.isEmpty)
     }
 
-    private func renderChat(_ messages: [ChatMessage], tools: JSON?, options: JSONObject, template: ChatTemplate?) throws -> String {
+    private func renderChat(
+        _ messages: [ChatMessage], _ tools: [Tool], _ given: JSONObject, _ template: ChatTemplate?
+    ) throws -> String {
         guard let template else { throw HadalError(.notFound, "the model has no chat template", hint: [.remove(.chatTemplate)]) }
         var variables = try templateVariables()
         variables["add_generation_prompt"] = true
-        for member in options.members { variables[member.key] = member.value }
+        for member in given.members { variables[member.key] = member.value }
         let list = messages.map { $0.json(for: chatFormat(of: template)) }
-        return try template.render(messages: JSON(.array(list)), tools: tools?.array?.isEmpty == true ? nil : tools, options: variables)
+        return try template.render(messages: JSON(.array(list)), tools: tools.json, options: variables)
     }
 
     /// What every rendering gets: the texts of the tokens that have a role, the BOS and the EOS always.
@@ -68,7 +67,7 @@ extension Engine {
         if request.thinking == .on, format.thinkingSwitch == nil, format.reasoning == nil {
             throw HadalError(.unsupported, "this model is not known to reason", hint: "its chat template and its vocabulary have no markers for it")
         }
-        var text = try renderChat(request.messages, tools: request.tools, options: variables, template: template)
+        var text = try renderChat(request.messages, request.tools, variables, template)
         var isOpen = false
         if let markers = format.reasoning {
             isOpen = markers.isOpen(atEndOf: text)

@@ -3,19 +3,34 @@ import HadalText
 
 /// What a generation does and when it ends.
 public struct GenerationOptions: Sendable {
-    public var sampling = SamplingOptions()
+    public var sampling: SamplingOptions
     /// Most tokens to generate; nil: until the model stops or the context is full.
     public var maxTokens: Int?
     /// Most tokens of prompt and answer together, and at least one of the answer; nil: no such limit.
     public var maxLength: Int?
     /// Texts that end the answer; they are not part of it.
-    public var stopStrings: [String] = []
+    public var stopStrings: [String]
     /// Go on past the model's own end tokens.
-    public var ignoreEndOfText = false
+    public var ignoreEndOfText: Bool
     /// Draft tokens ahead when the engine was loaded to; the tokens are the same with and without.
-    public var speculates = true
+    public var speculates: Bool
 
-    public init() {}
+    public init(
+        sampling: SamplingOptions = SamplingOptions(), maxTokens: Int? = nil, maxLength: Int? = nil, stopStrings: [String] = [],
+        ignoreEndOfText: Bool = false, speculates: Bool = true
+    ) {
+        self.sampling = sampling
+        self.maxTokens = maxTokens
+        self.maxLength = maxLength
+        self.stopStrings = stopStrings
+        self.ignoreEndOfText = ignoreEndOfText
+        self.speculates = speculates
+    }
+
+    /// - Throws: `invalidArgument` for a negative `maxTokens`.
+    func checkTokenLimit() throws {
+        if let maxTokens, maxTokens < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(maxTokens)") }
+    }
 
     /// Most tokens to generate after a prompt; nil: no limit but the context.
     func tokenLimit(promptLength: Int) -> Int? {

@@ -44,9 +44,11 @@ struct ModelText: Sendable {
     }
 }
 
-extension Engine {
+extension Tokenizer {
     /// The tokenizer of a model, of a directory without weights, a tokenizer.json or a GGUF file that holds only a vocabulary.
-    public static func tokenizer(at path: String) throws -> Tokenizer {
+    ///
+    /// - Throws: `notFound` for a model without one.
+    public static func load(_ path: String) throws -> Tokenizer {
         if path.hasSuffix(".json") { return try Tokenizer(contentsOf: path) }
         if isDirectory(path) { return try Tokenizer(directory: path) }
         guard let tokenizer = try ModelText.tokenizer(of: try ModelFiles.open(path: path)) else {
@@ -54,9 +56,13 @@ extension Engine {
         }
         return tokenizer
     }
+}
 
+extension ChatTemplates {
     /// The chat templates of a model, of a directory without weights, or of a file with nothing but a template.
-    public static func chatTemplates(at path: String) throws -> ChatTemplates {
+    ///
+    /// - Throws: `notFound` for a model without any.
+    public static func load(_ path: String) throws -> ChatTemplates {
         if path.hasSuffix(".jinja") {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
                 throw HadalError(.notFound, "cannot read the template", at: Place(path))
@@ -69,17 +75,9 @@ extension Engine {
         guard !templates.named.isEmpty else { throw HadalError(.notFound, "no chat template in this model", at: Place(path)) }
         return templates
     }
+}
 
-    /// The chat template of a model for conversations without tools, or a file with nothing but a template.
-    public static func chatTemplate(at path: String) throws -> ChatTemplate {
-        guard let template = try chatTemplates(at: path).choose(withTools: false) else {
-            throw HadalError(.notFound, "no chat template in this model", at: Place(path))
-        }
-        return template
-    }
-
-    private static func isDirectory(_ path: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
-    }
+private func isDirectory(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
 }

@@ -54,10 +54,10 @@ final class PredictionHead {
         cancel: UnsafePointer<UInt32>?
     ) throws -> UnsafePointer<Float> {
         runner.begin()
-        let row = try runner.add(tokens, past: past, pageList: pages, plannedLength: past + tokens.count, wantedRows: rows)
+        try runner.add(tokens, past: past, pageList: pages, plannedLength: past + tokens.count, wantedRows: rows)
         previous.update(from: hidden, count: tokens.count * width)
         try runner.run(cancel: cancel, trace: nil)
-        return runner.logits + row * vocabularySize
+        return runner.logits + runner.firstRow(of: 0) * vocabularySize
     }
 
     var expertStatistics: ExpertStatistics? { runner.program.expertStatistics }

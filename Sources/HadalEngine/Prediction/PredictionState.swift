@@ -59,7 +59,7 @@ final class PredictionState {
     }
 
     /// Forgets what comes after the first `length` tokens.
-    func rollback(to length: Int) {
+    func rollBack(to length: Int) {
         keep(entries: length - 1 - base)
         held = max(0, min(held, length - first))
     }

@@ -49,7 +49,7 @@ public final class Sampler {
         for i in 0..<vocabulary { adjusted[i] = logits[i].isNaN ? -.infinity : logits[i] }
         penalties.apply(to: adjusted, history: history, promptLength: promptLength)
         options.suppressed.apply(to: adjusted, vocabulary: vocabulary, history: history, promptLength: promptLength)
-        if options.temperature == 0 { return argmax() }
+        if options.temperature == 0 { return indexOfLargest(adjusted, vocabulary) }
 
         let kept = options.topK > 0 ? min(options.topK, vocabulary) : vocabulary
         selectTop(kept)
@@ -85,12 +85,6 @@ public final class Sampler {
             if target < 0 { return order[i] }
         }
         return order[count - 1]
-    }
-
-    private func argmax() -> Int32 {
-        var best = 0
-        for i in 1..<max(vocabulary, 1) where adjusted[i] > adjusted[best] { best = i }
-        return Int32(best)
     }
 
     /// Puts the `k` largest logits first in `order`, in descending order; ties by lower id.

@@ -5,33 +5,45 @@ import HadalCore
 /// Applied in this order: suppressed tokens, penalties, temperature 0 (argmax), top-k, top-p, min-p, temperature, draw.
 public struct SamplingOptions: Sendable, Equatable {
     /// 0: always the most likely token. Otherwise logits are divided by it.
-    public var temperature: Double = 0.8
+    public var temperature: Double
     /// Keep the k most likely tokens; 0: all.
-    public var topK: Int = 40
+    public var topK: Int
     /// Keep the fewest tokens whose probabilities sum to at least this; 1: all.
-    public var topP: Double = 0.95
+    public var topP: Double
     /// Keep tokens at least this fraction as likely as the most likely one; 0: all.
-    public var minP: Double = 0.0
+    public var minP: Double
     /// Divides positive and multiplies negative logits of tokens in the sequence, prompt included; 1: off.
-    public var repetitionPenalty: Double = 1.0
+    public var repetitionPenalty: Double
     /// Subtracted once from the logits of tokens that were generated; those of the prompt do not count.
-    public var presencePenalty: Double = 0.0
+    public var presencePenalty: Double
     /// Subtracted for every time that a token was generated.
-    public var frequencyPenalty: Double = 0.0
+    public var frequencyPenalty: Double
     /// Only so many of the last tokens are penalised, by all three penalties; 0: none, nil: the whole sequence.
     public var penaltyWindow: Int?
     /// Tokens that are never chosen.
-    public var suppressed = SuppressedTokens()
+    public var suppressed: SuppressedTokens
     /// The same seed gives the same tokens on the same backend with the same thread count; nil: a random seed.
     public var seed: UInt64?
 
-    public init() {}
+    public init(
+        temperature: Double = 0.8, topK: Int = 40, topP: Double = 0.95, minP: Double = 0, repetitionPenalty: Double = 1,
+        presencePenalty: Double = 0, frequencyPenalty: Double = 0, penaltyWindow: Int? = nil,
+        suppressed: SuppressedTokens = SuppressedTokens(), seed: UInt64? = nil
+    ) {
+        self.temperature = temperature
+        self.topK = topK
+        self.topP = topP
+        self.minP = minP
+        self.repetitionPenalty = repetitionPenalty
+        self.presencePenalty = presencePenalty
+        self.frequencyPenalty = frequencyPenalty
+        self.penaltyWindow = penaltyWindow
+        self.suppressed = suppressed
+        self.seed = seed
+    }
 
-    public static let greedy: SamplingOptions = {
-        var options = SamplingOptions()
-        options.temperature = 0
-        return options
-    }()
+    /// Always the most likely token.
+    public static let greedy = SamplingOptions(temperature: 0)
 
     /// - Throws: `invalidArgument` naming the first setting out of range.
     public func validate() throws {

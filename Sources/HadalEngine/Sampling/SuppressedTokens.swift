@@ -1,13 +1,17 @@
 /// Tokens that a model's makers, or a caller, never want chosen. Ids outside the vocabulary mean nothing.
 public struct SuppressedTokens: Sendable, Equatable {
     /// Never chosen.
-    public var always: [Int32] = []
+    public var always: [Int32]
     /// Not chosen as the first token of a generation.
-    public var atStart: [Int32] = []
+    public var atStart: [Int32]
     /// Each: its last token is not chosen after the others of it, which may lie in the prompt. One token alone is never chosen.
-    public var sequences: [[Int32]] = []
+    public var sequences: [[Int32]]
 
-    public init() {}
+    public init(always: [Int32] = [], atStart: [Int32] = [], sequences: [[Int32]] = []) {
+        self.always = always
+        self.atStart = atStart
+        self.sequences = sequences
+    }
 
     public var isEmpty: Bool { always.isEmpty && atStart.isEmpty && sequences.isEmpty }
 

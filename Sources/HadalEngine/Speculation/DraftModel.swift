@@ -24,7 +24,7 @@ final class DraftModel: Drafter {
         let vocabulary = min(session.engine.vocabularySize, draft.engine.vocabularySize)
         for i in 0..<limit {
             drafts[i] = indexOfLargest(draft.logits.baseAddress!, vocabulary)
-            if i + 1 < limit { try draft.append(UnsafeBufferPointer(start: drafts + i, count: 1), eachRow: nil, cancel: session.cancelFlag.address) }
+            if i + 1 < limit { try draft.append(UnsafeBufferPointer(start: drafts + i, count: 1), eachChunk: nil, cancel: session.cancelFlag.address) }
         }
         return limit
     }
@@ -38,12 +38,12 @@ final class DraftModel: Drafter {
         var common = min(agreed, draft.count, length - 1)
         while common < min(draft.count, length - 1), draft.storage[common] == session.storage[common] { common += 1 }
         agreed = common
-        try draft.rollback(to: common)
+        try draft.rollBack(to: common)
         let new = UnsafeBufferPointer(rebasing: session.storage[common..<length])
         guard new.allSatisfy({ $0 < draft.engine.vocabularySize }) else {
             return false
         }
-        try draft.append(new, eachRow: nil, cancel: session.cancelFlag.address)
+        try draft.append(new, eachChunk: nil, cancel: session.cancelFlag.address)
         agreed = length
         return true
     }

@@ -20,10 +20,3 @@ protocol Drafter: AnyObject {
     /// - Throws: `cancelled` when the session was.
     func draft(_ session: Session, limit: Int, into drafts: UnsafeMutablePointer<Int32>) throws -> Int
 }
-
-/// The index of the largest value; the first of several, and 0 when all are NaN.
-func indexOfLargest(_ values: UnsafePointer<Float>, _ count: Int) -> Int32 {
-    var best = 0
-    for i in 1..<max(count, 1) where values[i] > values[best] || values[best].isNaN { best = i }
-    return Int32(best)
-}

@@ -18,14 +18,10 @@ extension Session {
                 try reservePages(upTo: count + 1, &state)
                 size = min(size, pages.count * engine.pageTokens - count)
             }
-            let runner = engine.runner
-            runner.begin()
-            let row = try runner.add(
-                UnsafeBufferPointer(rebasing: storage[count..<(count + size)]), past: count,
-                pageList: UnsafeBufferPointer(rebasing: pages.storage[..<pages.count]), plannedLength: count + size, wantedRows: size)
-            try runner.run(cancel: cancelFlag.address, trace: state.trace)
-            recordHidden(row: 0, count: size)
-            rows.update(from: runner.logits + row * vocabulary, count: size * vocabulary)
+            let part = StepPart(session: self, count: size, plannedLength: count + size, wantedRows: size)
+            try engine.run(CollectionOfOne(part), cancel: cancelFlag.address, trace: state.trace) { _, logits in
+                rows.update(from: logits, count: size * vocabulary)
+            }
             return size
         }
         accept(logits: rows)
@@ -37,7 +33,7 @@ extension Session {
     /// - Parameter row: the logits after it.
     func accept(logits row: UnsafePointer<Float>) {
         count += 1
-        logitStorage.baseAddress?.update(from: row, count: logitStorage.count)
+        keepLogits(row)
         hasLogits = true
     }
 

@@ -21,14 +21,18 @@ public struct SpeculationOptions: Sendable, Equatable {
         }
     }
 
-    public var source = Source.off
+    public var source: Source
     /// Most tokens drafted at a time; what a backend verifies in one step bounds it too.
-    public var maxDraftTokens = SpeculationOptions.mostDraftTokens
+    public var maxDraftTokens: Int
     /// Whether the number of drafts follows from what they cost and how many are kept, and speculation stops while it loses.
-    public var isAdaptive = true
+    public var isAdaptive: Bool
 
     /// A step verifies the last chosen token and this many drafts.
     public static let mostDraftTokens = BackendCapabilities.stableTokens - 1
 
-    public init(_ source: Source = .off) { self.source = source }
+    public init(_ source: Source = .off, maxDraftTokens: Int = SpeculationOptions.mostDraftTokens, isAdaptive: Bool = true) {
+        self.source = source
+        self.maxDraftTokens = maxDraftTokens
+        self.isAdaptive = isAdaptive
+    }
 }

@@ -102,7 +102,7 @@ final class Speculator {
     private func appendPlainly(_ token: Int32) throws {
         let clock = ContinuousClock()
         let start = clock.now
-        try withUnsafePointer(to: token) { try session.append(UnsafeBufferPointer(start: $0, count: 1), eachRow: nil) }
+        try withUnsafePointer(to: token) { try session.append(UnsafeBufferPointer(start: $0, count: 1), eachChunk: nil) }
         controller.addPlainStep(seconds: (clock.now - start).seconds)
     }
 

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension Tokenizer {
     /// The text of ids. Bytes that are not UTF-8 become U+FFFD.
     ///
@@ -24,6 +26,7 @@ struct TokenJoiner: Sendable {
     init(continuing: Bool = false) { isFirst = !continuing }
 
     mutating func bytes(of id: Int32, in tokenizer: Tokenizer, skipSpecial: Bool) throws -> [UInt8] {
+        tokenizer.decodedTokens.add(1, ordering: .relaxed)
         if skipSpecial, try tokenizer.isControl(id) { return [] }
         let (content, most) = tokenizer.parts.decoder.leadingStrip
         var bytes = try tokenizer.tokenBytes(id, isFirst: isFirst)

@@ -1,4 +1,5 @@
 import HadalCore
+import Synchronization
 
 /// Text to token ids and back.
 ///
@@ -12,6 +13,8 @@ public final class Tokenizer: Sendable {
     public let count: Int
     public let special: SpecialTokens
     let parts: TokenizerParts
+    /// How many ids have become text. For tests: a generation decodes each of its tokens once.
+    package let decodedTokens = Atomic<Int>(0)
 
     init(_ parts: TokenizerParts, special: SpecialTokens) {
         self.parts = parts

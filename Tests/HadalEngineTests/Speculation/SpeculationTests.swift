@@ -59,7 +59,7 @@ struct SpeculationTests {
             case .finished(let summary): answer.reason = summary.reason
             case .reasoning, .textWasReasoning, .toolCall: break
             }
-            return answer.tokens.count < stopAfter
+            return answer.tokens.count < stopAfter ? .continue : .stop
         }
         #expect(summary.reason == answer.reason && summary.generatedTokens == answer.tokens.count)
         answer.session = session.tokens
@@ -209,7 +209,7 @@ struct SpeculationTests {
         #expect(run == 3 && other.count == 7)
         #expect(try draft(other, ids[7], limit: 2).first == best(6))
         // A rollback leaves a gap of one, after which the layer goes on.
-        try other.rollback(to: 4)
+        try other.rollBack(to: 4)
         #expect(try draft(other, ids[4]).isEmpty || other.prediction?.behind == 0)
         try other.append(Array(ids[4..<9]))
         #expect(try draft(other, ids[9]).count == 1)
@@ -269,20 +269,20 @@ struct SpeculationTests {
             try session.append(ids)
             var answers = [try answer(session, greedy(20)).answer]
             let fork = session.fork()
-            try session.rollback(to: 75)
+            try session.rollBack(to: 75)
             try session.append([1, 2])
             answers.append(try answer(session, greedy(9)).answer)
             try fork.append([7])
             answers.append(try answer(fork, greedy(9)).answer)
-            try Session.append([(session, 5), (fork, 6)])
+            try engine.step([(session, 5), (fork, 6)])
             answers.append(try answer(session, greedy(5)).answer)
             answers.append(try answer(fork, greedy(5)).answer)
             let file = "\(folder)/\(UUID().uuidString)"
             try session.save(to: file)
-            let loaded = try Session.load(from: file, engine: engine)
+            let loaded = try Session(contentsOf: file, engine: engine)
             try loaded.append([3])
             answers.append(try answer(loaded, greedy(9)).answer)
-            try loaded.rollback(to: 0)
+            try loaded.rollBack(to: 0)
             try loaded.append([9])
             answers.append(try answer(loaded, greedy(9)).answer)
             return answers
@@ -307,7 +307,7 @@ struct SpeculationTests {
         let (a, b) = (with.makeSession(), without.makeSession())
         for session in [a, b] { try session.append(ids) }
         #expect(try answer(a, greedy(6)).answer == answer(b, greedy(6)).answer)
-        for session in [a, b] { try session.rollback(to: 12); try session.append([1, 2, 3]) }
+        for session in [a, b] { try session.rollBack(to: 12); try session.append([1, 2, 3]) }
         #expect(try answer(a, greedy(6)).answer == answer(b, greedy(6)).answer)
     }
 

@@ -25,7 +25,7 @@ struct StableStepsTests {
                 let (together, alone) = (session.fork(), session.fork())
                 var rows: [UInt32] = []
                 try next.withUnsafeBufferPointer { next in
-                    try together.append(next, eachRow: { _, count in
+                    try together.append(next, eachChunk: { _, count in
                         rows = UnsafeBufferPointer(start: engine.runner.logits, count: count * engine.vocabularySize).map(\.bitPattern)
                     })
                 }

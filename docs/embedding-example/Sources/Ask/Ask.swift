@@ -11,23 +11,19 @@ struct Ask {
             return
         }
         // The backend is linked in, so that no plugin file has to be shipped.
-        var options = EngineOptions()
-        options.environment.backends = [CPUBackend()]
-        options.backend = "cpu"
-        let engine = try Engine(path: arguments[1], options: options)
+        let engine = try await Engine.load(arguments[1], options: EngineOptions(backends: [CPUBackend()]))
 
         let session = engine.makeSession()
-        var generation = GenerationOptions()
-        generation.sampling = .greedy
-        generation.maxTokens = 64
-        let events: AsyncThrowingStream<GenerationEvent, any Error>
+        let generation = GenerationOptions(sampling: .greedy, maxTokens: 64)
+        let events: GenerationStream
         if engine.chatTemplate != nil {
-            let question = ChatRequest(messages: [ChatMessage(role: "user", content: arguments[2])])
-            events = session.replies(to: try engine.chatPrompt(question), options: generation)
+            events = session.replies(to: try engine.chatPrompt(ChatRequest(messages: [.user(arguments[2])])), options: generation)
+        } else if engine.tokenizer != nil {
+            events = session.completion(of: arguments[2], options: generation)
         } else {
             // A checkpoint without a tokenizer: the prompt is token ids.
             let ids = arguments[2].split(separator: ",").compactMap { Int32($0) }
-            try session.append(engine.tokenizer == nil ? ids : try engine.encodePrompt(arguments[2]))
+            try await engine.perform { try session.append(ids) }
             events = session.stream(generation)
         }
         for try await event in events {

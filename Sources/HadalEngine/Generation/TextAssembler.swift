@@ -1,10 +1,11 @@
 import HadalText
 
-/// Turns the tokens of a reply into its parts.
-struct ReplyWriter {
-    private let tokenizer: Tokenizer
-    private var detokenizer: IncrementalDetokenizer
-    private var parser: ChatOutputParser
+/// Turns the tokens of a generation into its text, and in a chat into reasoning, answer and calls.
+struct TextAssembler {
+    private let tokenizer: Tokenizer?
+    private var detokenizer: IncrementalDetokenizer?
+    /// nil: all text is answer.
+    private var parser: ChatOutputParser?
     private var stops: StopMatcher
     private(set) var answer = ""
     private(set) var reasoning = ""
@@ -13,28 +14,40 @@ struct ReplyWriter {
     /// A stop string has ended the answer.
     private(set) var isStopped = false
 
-    /// - Parameter stopStrings: looked for in the answer, not in the reasoning and not in calls.
-    init(_ prompt: ChatPrompt, tokenizer: Tokenizer, stopStrings: [String]) {
+    /// Text that goes on as it is.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: nil: tokens have no text.
+    ///   - continuing: other tokens come before, so that a leading space counts.
+    init(_ tokenizer: Tokenizer?, continuing: Bool, stopStrings: [String]) {
         self.tokenizer = tokenizer
-        let withTools = prompt.tools?.array?.isEmpty == false
-        detokenizer = IncrementalDetokenizer(
-            tokenizer, shown: prompt.format.shownControlTokens(of: tokenizer, withTools: withTools), continuing: true)
-        parser = ChatOutputParser(
-            prompt.format, afterPrompt: prompt.text, tools: prompt.tools, firstCallNumber: prompt.firstCallNumber)
+        detokenizer = tokenizer.map { IncrementalDetokenizer($0, continuing: continuing) }
         stops = StopMatcher(stopStrings)
     }
 
-    var isReasoning: Bool { parser.isReasoning }
+    /// The reply to a prompt.
+    ///
+    /// - Parameter stopStrings: looked for in the answer, not in the reasoning and not in calls.
+    init(replyTo prompt: ChatPrompt, _ tokenizer: Tokenizer, stopStrings: [String]) {
+        self.tokenizer = tokenizer
+        let shown = prompt.format.shownControlTokens(of: tokenizer, withTools: !prompt.tools.isEmpty)
+        detokenizer = IncrementalDetokenizer(tokenizer, shown: shown, continuing: true)
+        parser = ChatOutputParser(
+            prompt.format, afterPrompt: prompt.text, tools: prompt.tools.json, firstCallNumber: prompt.firstCallNumber)
+        stops = StopMatcher(stopStrings)
+    }
+
+    var isReasoning: Bool { parser?.isReasoning ?? false }
 
     /// Whether text can be put in here without cutting a marker or a character in two.
-    var canBeInterrupted: Bool { parser.isBetweenMarkers && !detokenizer.isInsideCharacter }
+    var canBeInterrupted: Bool { (parser?.isBetweenMarkers ?? true) && detokenizer?.isInsideCharacter != true }
 
     /// The events that a further token makes certain.
     mutating func take(_ token: Int32) throws -> [GenerationEvent] {
         tokens.append(token)
         // A model may have more ids than its vocabulary has tokens, to round its tables up: those have no text.
-        guard Int(token) < tokenizer.count else { return [] }
-        return events(parser.feed(try detokenizer.append(token)))
+        guard let tokenizer, Int(token) < tokenizer.count, let text = try detokenizer?.append(token) else { return [] }
+        return events(text)
     }
 
     /// The rest, once the model has stopped.
@@ -42,10 +55,14 @@ struct ReplyWriter {
     /// - Parameter wasCut: it has not ended its output itself.
     mutating func finish(wasCut: Bool) -> [GenerationEvent] {
         guard !isStopped else { return [] }
-        var events = events(parser.feed(detokenizer.finish()))
-        events += self.events(parser.finish(wasCut: wasCut))
-        if !isStopped { events += flushed() }
-        return events
+        var events = self.events(detokenizer?.finish() ?? "")
+        if let rest = parser?.finish(wasCut: wasCut) { events += self.events(rest) }
+        return isStopped ? events : events + heldBack()
+    }
+
+    private mutating func events(_ text: String) -> [GenerationEvent] {
+        guard let parts = parser?.feed(text) else { return events([.text(text)]) }
+        return events(parts)
     }
 
     private mutating func events(_ parts: [ChatOutputParser.Event]) -> [GenerationEvent] {
@@ -66,7 +83,7 @@ struct ReplyWriter {
                 reasoning += text
                 events.append(.textWasReasoning(text))
             case .toolCall(let call):
-                events += flushed()
+                events += heldBack()
                 toolCalls.append(call)
                 events.append(.toolCall(call))
             }
@@ -75,7 +92,7 @@ struct ReplyWriter {
     }
 
     /// What was held back as the possible beginning of a stop string.
-    private mutating func flushed() -> [GenerationEvent] {
+    private mutating func heldBack() -> [GenerationEvent] {
         let rest = stops.finish()
         answer += rest
         return rest.isEmpty ? [] : [.text(rest)]

@@ -1,0 +1,53 @@
+import Foundation
+import HadalCore
+
+/// A function that a model may call: its name, what it does, and the JSON schema of its parameters.
+public struct Tool: Sendable, Equatable {
+    /// As templates and the common HTTP interfaces have it: `{"type": "function", "function": {"name", "description", "parameters"}}`, or the inner
+    /// object alone.
+    package let json: JSON
+
+    package init(_ json: JSON) { self.json = json }
+
+    /// - Parameter parameters: a JSON schema of an object, as any value that is encoded as one. Keys are sorted.
+    /// - Throws: `invalidArgument` for what is not encoded as a JSON object.
+    public init(name: String, description: String, parameters: some Encodable) throws {
+        try self.init(name: name, description: description, JSON(encoding: parameters, file: "parameters of tool \(name)"))
+    }
+
+    /// - Parameter schema: the text of a JSON schema of an object. Keys stay in their order.
+    /// - Throws: `malformed` for what is no JSON; `invalidArgument` for what is no object.
+    public init(name: String, description: String, schema: String) throws {
+        try self.init(
+            name: name, description: description, JSONDocument(parsing: schema, file: "parameters of tool \(name)").root)
+    }
+
+    private init(name: String, description: String, _ parameters: JSON) throws {
+        guard parameters.object != nil else {
+            throw HadalError(.invalidArgument, "the parameters of tool '\(name)' are not a JSON object but \(parameters.kindName)")
+        }
+        let function = JSONObject([
+            ("name", JSON(.string(name))), ("description", JSON(.string(description))), ("parameters", parameters),
+        ])
+        json = JSON(.object(JSONObject([("type", "function"), ("function", JSON(.object(function)))])))
+    }
+}
+
+extension [Tool] {
+    /// As templates take it; nil when there are none.
+    var json: JSON? { isEmpty ? nil : JSON(.array(map(\.json))) }
+}
+
+extension JSON {
+    /// - Parameter file: names the value in errors.
+    /// - Throws: `invalidArgument` for what cannot be encoded.
+    init(encoding value: some Encodable, file: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let data: Data
+        do { data = try encoder.encode(value) } catch {
+            throw HadalError(.invalidArgument, "cannot be written as JSON: \(error)", at: Place(file))
+        }
+        self = try JSONDocument(parsing: String(decoding: data, as: UTF8.self), file: file).root
+    }
+}

@@ -1,0 +1,222 @@
+import HadalCore
+import HadalText
+
+/// A generation in steps: `advance` runs at most one step of the model, so that a caller may wait for each where it likes.
+///
+/// Not thread-safe: one thread at a time, as for its session.
+final class GenerationRun: SteppedGeneration {
+    /// What a generation starts from.
+    enum Start {
+        /// What the session holds.
+        case session
+        /// A text's tokens, continued as they are.
+        case text([Int32])
+        /// A prompt of a chat, answered.
+        case chat(ChatPrompt)
+    }
+
+    /// Most times that reasoning over its budget is closed in one reply: a model may open it again and again.
+    private static let mostClosings = 16
+
+    let session: Session
+    private let options: GenerationOptions
+    private let chat: ChatPrompt?
+    private let sampler: Sampler
+    /// The prompt, until the session holds it.
+    private var prompt: Session.PromptFill?
+    private var assembler: TextAssembler
+    private var generator: TokenGenerator?
+    /// Of the session's tokens: those of before.
+    private var promptLength = 0
+    private var limit: Int?
+    private var start = ContinuousClock.now
+    private var isLive = true
+    private var isOver = false
+    private var closings = 0
+    /// What came until now; whole once `advance` has returned nil.
+    private(set) var summary: GenerationSummary
+    private var counts: (prompt: Int, reused: Int, prefillSeconds: Double) = (0, 0, 0)
+
+    /// Forgets a `cancel()` of before.
+    ///
+    /// - Throws: `invalidArgument` for a setting out of range, for an empty prompt, and for a session without logits where no prompt is given;
+    ///   `notFound` for a chat without a tokenizer.
+    init(_ session: Session, from origin: Start, options: GenerationOptions) throws {
+        self.session = session
+        self.options = options
+        let tokenizer = session.engine.tokenizer
+        switch origin {
+        case .session:
+            chat = nil
+            assembler = TextAssembler(tokenizer, continuing: session.count > 0, stopStrings: options.stopStrings)
+        case .text:
+            chat = nil
+            assembler = TextAssembler(tokenizer, continuing: true, stopStrings: options.stopStrings)
+        case .chat(let prompt):
+            chat = prompt
+            assembler = TextAssembler(replyTo: prompt, try session.engine.requireTokenizer(), stopStrings: options.stopStrings)
+        }
+        try options.checkTokenLimit()
+        sampler = try Sampler(options: options.sampling, vocabulary: session.engine.vocabularySize)
+        summary = GenerationSummary(reason: .length, generatedTokens: 0, seconds: 0, seed: sampler.seed)
+        session.clearCancellation()
+        start = ContinuousClock.now
+        switch origin {
+        case .session: try begin()
+        case .text(let ids): prompt = try session.fill(with: ids)
+        case .chat(let chat): prompt = try session.fill(with: chat.ids)
+        }
+    }
+
+    func stop() {
+        isLive = false
+        generator?.stop()
+    }
+
+    func abandon() {
+        generator?.end()
+        isOver = true
+    }
+
+    func leave() {}
+
+    func advance() throws -> [GenerationEvent]? {
+        guard !isOver else { return nil }
+        do {
+            if prompt != nil { return try advancePrompt() }
+            let generator = try generator ?? makeGenerator()
+            self.generator = generator
+            if let token = try generator.next() { return try take(token, from: generator) }
+            return try partEnded(generator.end())
+        } catch {
+            abandon()
+            throw error
+        }
+    }
+
+    /// What came of it, and what it took.
+    var reply: ChatReply {
+        var reply = ChatReply(
+            promptTokens: counts.prompt, reusedTokens: counts.reused, prefillSeconds: counts.prefillSeconds, summary: summary)
+        (reply.answer, reply.reasoning, reply.toolCalls, reply.tokens) =
+            (assembler.answer, assembler.reasoning, assembler.toolCalls, assembler.tokens)
+        return reply
+    }
+
+    /// Whether the session holds the prompt, and the answer has begun.
+    var hasBegun: Bool { prompt == nil }
+
+    /// Ends a run that nobody asks for more. Takes no lock that a step holds.
+    ///
+    /// - Returns: what came until now.
+    func cutShort() -> ChatMessage {
+        if !isOver { _ = assembler.finish(wasCut: true) }
+        isOver = true
+        return reply.message
+    }
+
+    // MARK: Steps
+
+    private func advancePrompt() throws -> [GenerationEvent] {
+        guard isLive else { throw HadalError(.cancelled, "the prompt was cut short") }
+        guard let fill = prompt else { return [] }
+        guard try session.advance(fill.pending) else { return [] }
+        prompt = nil
+        counts = (fill.new, fill.reused, (ContinuousClock.now - start).seconds)
+        try begin()
+        return []
+    }
+
+    /// The session holds the prompt.
+    private func begin() throws {
+        start = ContinuousClock.now
+        promptLength = session.count
+        limit = options.tokenLimit(promptLength: promptLength)
+        generator = try makeGenerator()
+    }
+
+    /// Generates what may still come: the rest, after reasoning was closed.
+    private func makeGenerator() throws -> TokenGenerator {
+        var part = options
+        part.maxTokens = limit.map { $0 - summary.generatedTokens }
+        part.maxLength = nil
+        return try TokenGenerator(session, part, sampler, promptLength: promptLength)
+    }
+
+    private func take(_ token: Int32, from generator: TokenGenerator) throws -> [GenerationEvent] {
+        let wasReasoning = assembler.isReasoning
+        let events = try taken(token)
+        if wasReasoning, assembler.isReasoning { summary.reasoningTokens += 1 }
+        if assembler.isStopped, chat == nil {
+            // The token that ended the text stays out of the session.
+            generator.end(.stopString)
+        } else if assembler.isStopped || exceedsBudget || !isLive {
+            generator.stop()
+        }
+        return events
+    }
+
+    /// Reasoning is over its budget, and can be closed here.
+    private var exceedsBudget: Bool {
+        guard let budget = chat?.reasoningBudget, assembler.isReasoning, summary.reasoningTokens >= budget else { return false }
+        return closings < Self.mostClosings && assembler.canBeInterrupted
+    }
+
+    private func taken(_ token: Int32) throws -> [GenerationEvent] {
+        let events = try assembler.take(token)
+        noteThoughts(events)
+        return [.token(token)] + events
+    }
+
+    /// What the model chose until a `textWasReasoning` was thought, but for the marker that says so.
+    private func noteThoughts(_ events: [GenerationEvent]) {
+        for case .textWasReasoning in events {
+            summary.reasoningTokens = max(0, assembler.tokens.count - 1 - summary.injectedTokens)
+        }
+    }
+
+    /// The tokens have ended: closes reasoning over its budget and goes on, or ends the whole.
+    private func partEnded(_ part: TokenSummary) throws -> [GenerationEvent] {
+        generator = nil
+        if let next = part.speculation {
+            if summary.speculation == nil { summary.speculation = SpeculationSummary(kind: next.kind) }
+            summary.speculation?.add(next, after: summary.generatedTokens)
+        }
+        summary.generatedTokens += part.generatedTokens
+        summary.reason = assembler.isStopped ? .stopString : part.reason
+        if let events = try closeReasoning() { return events }
+
+        isOver = true
+        let events = assembler.finish(wasCut: summary.reason != .endOfText)
+        noteThoughts(events)
+        if assembler.isStopped { summary.reason = .stopString }
+        if summary.reason == .endOfText, !assembler.toolCalls.isEmpty { summary.reason = .toolCalls }
+        summary.seconds = (ContinuousClock.now - start).seconds
+        return events + [.finished(summary)]
+    }
+
+    /// Puts the closing line in where the tokens ended because the budget was spent. nil: they did not, or it does not fit.
+    private func closeReasoning() throws -> [GenerationEvent]? {
+        guard summary.reason == .cancelled, exceedsBudget, isLive, !session.isCancelled,
+            let text = chat?.format.closing(unused: summary.reasoningTokens == 0)
+        else { return nil }
+        let ids = try session.engine.requireTokenizer().encode(text, parseSpecial: true)
+        guard ids.count < session.contextLength - session.count else {
+            summary.reason = .contextFull
+            return nil
+        }
+        guard ids.count < limit.map({ $0 - summary.generatedTokens }) ?? .max else {
+            summary.reason = .length
+            return nil
+        }
+        do {
+            try ids.withUnsafeBufferPointer { try session.append($0, eachChunk: nil) }
+        } catch let error as HadalError where error.code == .cancelled {
+            return nil
+        }
+        closings += 1
+        summary.generatedTokens += ids.count
+        summary.injectedTokens += ids.count
+        return try ids.flatMap { try taken($0) }
+    }
+}
