@@ -155,16 +155,32 @@ struct AsyncTests {
         #expect(try await conversation.ask("Where?", options: greedy).answer == "Paris.")
     }
 
-    @Test("loading waits without a thread, and can be cancelled")
+    @Test("loading waits without a thread, and tells how far it is")
     func load() async throws {
-        let path = Fixtures.path("models/llama")
-        let engine = try await Engine.load(path, options: Golden.options("reference"))
-        #expect(engine.vocabularySize == 384)
-        let task = Task {
-            withUnsafeCurrentTask { $0?.cancel() }
-            return try await Engine.load(path, options: Golden.options("reference"))
+        let told = Mutex<[LoadProgress]>([])
+        let engine = try await Engine.load(Fixtures.path("models/llama"), options: Golden.options("reference")) { progress in
+            told.withLock { $0.append(progress) }
         }
-        await #expect { try await task.value } throws: { ($0 as? HadalError)?.code == .cancelled }
+        #expect(engine.vocabularySize == 384)
+        #expect(told.withLock { $0.count > 2 && $0.last?.fraction == 1 })
         await #expect { try await Engine.load("/nowhere.gguf") } throws: { ($0 as? HadalError)?.code == .notFound }
+    }
+
+    @Test("loading that is cancelled ends where it stands", arguments: [false, true])
+    func cancelledLoad(whileReading: Bool) async throws {
+        let loading = Mutex<Task<Engine, any Error>?>(nil)
+        let told = Atomic(0)
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+        let task = Task {
+            for await _ in begun { break }
+            return try await Engine.load(Fixtures.path("models/llama"), options: Golden.options("reference")) { _ in
+                told.add(1, ordering: .relaxed)
+                loading.withLock { $0?.cancel() }
+            }
+        }
+        if whileReading { loading.withLock { $0 = task } } else { task.cancel() }
+        begin.yield()
+        await #expect { try await task.value } throws: { ($0 as? HadalError)?.code == .cancelled }
+        #expect(told.load(ordering: .relaxed) == (whileReading ? 1 : 0))
     }
 }
