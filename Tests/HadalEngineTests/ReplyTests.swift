@@ -389,6 +389,9 @@ struct ReplyTests {
         #expect(try engine.chatPrompt(request).text == #"""
             system:S;critic:C;tool:T#id1;a {"properties": {"city": {"type": "string"}}, "type": "object"};b {"type": "object", "properties": {}};calm<｜Assistant｜>
             """#)
+        let call = ToolCall(id: "x", name: "a", argumentsJSON: #"{"city": "Oslo"}"#)
+        #expect(try call.decodeArguments(as: [String: String].self) == ["city": "Oslo"])
+        #expect { try call.decodeArguments(as: [Int].self) } throws: { ($0 as? HadalError)?.code == .malformed }
         #expect { try Tool(name: "c", description: "", parameters: [1]) } throws: { ($0 as? HadalError)?.code == .invalidArgument }
         #expect { try Tool(name: "c", description: "", schema: "{") } throws: { ($0 as? HadalError)?.code == .malformed }
     }

@@ -66,7 +66,7 @@ extension Session {
 
     /// Makes the session hold a prompt once `advance` has processed what it does not hold yet.
     func fill(with ids: [Int32]) throws -> PromptFill {
-        guard let last = ids.indices.last else { throw HadalError(.invalidArgument, "the prompt is empty") }
+        guard let last = ids.indices.last else { throw HadalError(.invalidArgument, "the prompt is empty", hint: ["give it some text"]) }
         // The last token is always run again, because its logits are needed.
         var common = 0
         let held = history

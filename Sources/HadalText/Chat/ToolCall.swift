@@ -1,3 +1,4 @@
+import Foundation
 import HadalCore
 
 /// A model's request to call one of the tools that were offered to it.
@@ -20,6 +21,15 @@ public struct ToolCall: Sendable, Equatable {
             return JSON(.object(JSONObject()))
         }
         return value
+    }
+
+    /// The arguments as a value of the caller's.
+    ///
+    /// - Throws: `malformed` where the model's arguments do not fit it.
+    public func decodeArguments<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
+        do { return try JSONDecoder().decode(type, from: Data(argumentsJSON.utf8)) } catch {
+            throw HadalError(.malformed, "the arguments of \(name) do not fit: \(error)")
+        }
     }
 
     /// The text of the object that arguments are given as: an object, a string that holds one, or what stands for none: null, an empty
