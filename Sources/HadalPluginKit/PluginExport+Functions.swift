@@ -104,20 +104,8 @@ extension PluginExport {
             ForeignError.catching {
                 guard let statistics else { throw ForeignError.missing("place for the statistics") }
                 let own = try PluginExport.object(handle, as: ExportedExecutable.self, "executable").executable.expertStatistics
-                var c = hadal_executable_statistics()
+                var c = own?.foreign ?? hadal_executable_statistics()
                 c.size = statistics.pointee.size
-                if let own {
-                    c.expert_hits = UInt64(clamping: own.hits)
-                    c.expert_prefetch_hits = UInt64(clamping: own.prefetchHits)
-                    c.expert_misses = UInt64(clamping: own.misses)
-                    c.expert_reads = UInt64(clamping: own.reads)
-                    c.expert_prefetches = UInt64(clamping: own.prefetches)
-                    c.expert_read_bytes = UInt64(clamping: own.readBytes)
-                    c.expert_wait_ns = own.waitedNanoseconds
-                    c.expert_held_bytes = UInt64(clamping: own.heldBytes)
-                    c.expert_limit_bytes = UInt64(clamping: own.limitBytes)
-                    c.expert_total_bytes = UInt64(clamping: own.totalBytes)
-                }
                 PluginExport.writePrefix(c, to: UnsafeMutableRawPointer(statistics), size: c.size)
             }
         }

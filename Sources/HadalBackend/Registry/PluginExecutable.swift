@@ -89,17 +89,7 @@ final class PluginExecutable: Executable, @unchecked Sendable {
             _ = HadalError(taking: failure, from: device.plugin.name)
             return nil
         }
-        var result = ExpertStatistics()
-        result.hits = Int(clamping: c.expert_hits)
-        result.prefetchHits = Int(clamping: c.expert_prefetch_hits)
-        result.misses = Int(clamping: c.expert_misses)
-        result.reads = Int(clamping: c.expert_reads)
-        result.prefetches = Int(clamping: c.expert_prefetches)
-        result.readBytes = Int(clamping: c.expert_read_bytes)
-        result.waitedNanoseconds = c.expert_wait_ns
-        result.heldBytes = Int(clamping: c.expert_held_bytes)
-        result.limitBytes = Int(clamping: c.expert_limit_bytes)
-        result.totalBytes = Int(clamping: c.expert_total_bytes)
+        let result = ExpertStatistics(foreign: c)
         return result.totalBytes > 0 ? result : nil
     }
 }
