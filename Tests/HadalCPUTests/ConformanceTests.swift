@@ -4,6 +4,7 @@ import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference
+import TestSupport
 import Testing
 
 /// Every op at the shapes its contract lists, against the reference backend, for each instruction set and number of threads.
@@ -77,11 +78,11 @@ import Testing
 
     @Test func anInstructionSetThatIsNotThereIsAnError() throws {
         for isa in InstructionSet.allCases where !InstructionSet.onThisMachine.contains(isa) {
-            #expect(throws: HadalError.self) {
+            expectError(.unsupported, "cannot run '\(isa.name)'") {
                 try CPUBackend().open(device: 0, options: ["isa": .string(isa.name)], log: .silent)
             }
         }
-        #expect(throws: HadalError.self) { try CPUBackend().open(device: 0, options: ["isa": .string("z80")], log: .silent) }
-        #expect(throws: HadalError.self) { try CPUBackend().open(device: 1, options: [:], log: .silent) }
+        expectError(.invalidArgument, "'z80'") { try CPUBackend().open(device: 0, options: ["isa": .string("z80")], log: .silent) }
+        expectError(.notFound, "not 1") { try CPUBackend().open(device: 1, options: [:], log: .silent) }
     }
 }

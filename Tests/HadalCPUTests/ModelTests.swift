@@ -147,8 +147,7 @@ import Testing
             let device = try device(["threads": .int(Int64(threads))])
             let runner = try TinyRunner(model, on: device)
             runner.cancel = 1
-            let error = #expect(throws: HadalError.self) { try runner.run([(0, 0, [1, 2, 3])]) }
-            #expect(error?.code == HadalError.Code.cancelled)
+            expectError(.cancelled) { try runner.run([(0, 0, [1, 2, 3])]) }
             runner.cancel = 0
             try runner.run([(0, 0, [1, 2, 3])])
             let finite = runner.outputs[2][..<150].allSatisfy { $0.isFinite }
@@ -164,11 +163,11 @@ import Testing
         let model = try TinyModel(try OpCatalogue.load(), dtype: .f32)
         let device = try device(["threads": .int(2)])
         let runner = try TinyRunner(model, on: device)
-        #expect(throws: HadalError.self) { try runner.run([(0, 0, [50])]) }
-        #expect(throws: HadalError.self) { try runner.run([(0, 0, [-1])]) }
-        #expect(throws: HadalError.self) { try runner.run([(0, 64, [1])]) }
-        #expect(throws: HadalError.self) { try runner.run([(0, 0, Array(repeating: 1, count: 41))]) }
-        #expect(throws: HadalError.self) { try runner.run([(0, 0, [1]), (1, 0, [1]), (2, 0, [1]), (0, 1, [1])]) }
+        expectError(.invalidArgument, "token id 50") { try runner.run([(0, 0, [50])]) }
+        expectError(.invalidArgument, "token id -1") { try runner.run([(0, 0, [-1])]) }
+        expectError(.invalidArgument, "pages") { try runner.run([(0, 64, [1])]) }
+        expectError(.invalidArgument, "exceeds the compiled bounds") { try runner.run([(0, 0, Array(repeating: 1, count: 41))]) }
+        expectError(.invalidArgument, "exceeds the compiled bounds") { try runner.run([(0, 0, [1]), (1, 0, [1]), (2, 0, [1]), (0, 1, [1])]) }
         device.quiesce()
     }
 

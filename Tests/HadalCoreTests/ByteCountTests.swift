@@ -1,4 +1,5 @@
 import HadalCore
+import TestSupport
 import Testing
 
 struct ByteCountTests {
@@ -19,6 +20,6 @@ struct ByteCountTests {
     @Test func optionsTakeThem() throws {
         let option = OptionSpec(name: "room", kind: .int, defaultValue: .int(0), minimum: 0, help: "")
         #expect(try option.parse("2GiB") == .int(2 << 30) && option.parse("17") == .int(17) && option.parse("-0") == .int(0))
-        #expect(throws: HadalError.self) { try option.parse("two") }
+        expectError(.invalidArgument, "option room", "'two'") { try option.parse("two") }
     }
 }

@@ -46,9 +46,9 @@ struct EvaluationTests {
     func disjointWindows() throws {
         let windows = try EvaluationWindows(context: 4, stride: 4, bos: nil).windows(count: 10)
         #expect(windows.map(\.tokens) == [0..<4, 4..<8, 8..<10] && windows.map(\.scored) == [1..<4, 5..<8, 9..<10])
-        #expect(throws: HadalError.self) { try EvaluationWindows(context: 4, stride: 4, bos: 1) }
-        #expect(throws: HadalError.self) { try EvaluationWindows(context: 4, stride: 0, bos: nil) }
-        #expect(throws: HadalError.self) { try EvaluationWindows(context: 1, stride: 1, bos: nil) }
+        expectError(.invalidArgument, "a stride of 4") { try EvaluationWindows(context: 4, stride: 4, bos: 1) }
+        expectError(.invalidArgument, "a stride of 0") { try EvaluationWindows(context: 4, stride: 0, bos: nil) }
+        expectError(.invalidArgument, "a context of 1") { try EvaluationWindows(context: 1, stride: 1, bos: nil) }
     }
 
     @Test("one window is what the reference's logits say")
@@ -123,7 +123,7 @@ struct EvaluationTests {
             }
         }
         for broken in [[Float.nan, 0], [.infinity, 0], [-.infinity, -.infinity]] {
-            #expect(throws: HadalError.self) { try broken.withUnsafeBufferPointer { _ = try LogProbabilities($0, position: 7) } }
+            expectError(.malformed, "token 7") { try broken.withUnsafeBufferPointer { _ = try LogProbabilities($0, position: 7) } }
         }
         var numbers = SampleStatistics()
         for value in [4.0, 1, 3, 2, 5] { numbers.add(value) }
@@ -149,18 +149,17 @@ struct EvaluationTests {
         let result = try engine.divergence(from: .logits(try LogitsFile(path: path)), of: tokens, windows: windows)
         #expect(result.mean < 1e-5 && result.agreement == 1 && result.scoredTokens == tokens.count - 1)
 
-        func fault(_ path: String, _ tokens: [Int32]) -> String {
-            let error = #expect(throws: HadalError.self) { try engine.divergence(from: .logits(try LogitsFile(path: path)), of: tokens, windows: windows) }
-            return error?.description ?? ""
+        func expect(_ code: HadalError.Code, _ message: String, _ path: String, _ tokens: [Int32]) {
+            expectError(code, message) { try engine.divergence(from: .logits(try LogitsFile(path: path)), of: tokens, windows: windows) }
         }
-        #expect(fault(path, Array(tokens.dropLast())).contains("logits of \(tokens.count) tokens"))
-        #expect(fault(path, tokens + tokens).contains("do not fit"))
+        expect(.mismatch, "logits of \(tokens.count) tokens", path, Array(tokens.dropLast()))
+        expect(.invalidArgument, "do not fit", path, tokens + tokens)
         let narrow = try write("n.safetensors", TensorSource(name: "logits", dtype: .f32, shape: [tokens.count, 2], values: [Float](repeating: 0, count: 2 * tokens.count)))
-        #expect(fault(narrow, tokens).contains("the vocabularies differ"))
+        expect(.mismatch, "the vocabularies differ", narrow, tokens)
         let other = try write("o.safetensors", TensorSource(name: "x", dtype: .f32, shape: [1], values: [0]))
-        #expect(fault(other, tokens).contains("no tensor 'logits'"))
+        expect(.notFound, "no tensor 'logits'", other, tokens)
         let flat = try write("f.safetensors", TensorSource(name: "logits", dtype: .f32, shape: [1], values: [0]))
-        #expect(fault(flat, tokens).contains("a matrix"))
+        expect(.mismatch, "a matrix", flat, tokens)
     }
 
     @Test("what cannot be scored is refused")
@@ -168,15 +167,16 @@ struct EvaluationTests {
         let engine = try engine(context: 8)
         let windows = try EvaluationWindows(context: 8, stride: 4, bos: nil)
         for tokens: [Int32] in [[], [5]] {
-            let error = #expect(throws: HadalError.self) { try engine.perplexity(of: tokens, windows: windows) }
-            #expect(error?.description.contains("at least 2") == true)
+            expectError(.invalidArgument, "at least 2") { try engine.perplexity(of: tokens, windows: windows) }
         }
         // One token after a BOS can be predicted.
         #expect(try engine.perplexity(of: [5], windows: EvaluationWindows(context: 8, stride: 4, bos: 3)).scoredTokens == 1)
-        #expect(throws: HadalError.self) { try engine.perplexity(of: [5, 99999], windows: windows) }
-        #expect(throws: HadalError.self) { try engine.perplexity(of: [5, 6], windows: EvaluationWindows(context: 9, stride: 4, bos: nil)) }
-        #expect(throws: HadalError.self) { try self.engine(context: 1 << 24) }
-        #expect(throws: HadalError.self) { try engine.divergence(from: .engine(engine), of: [5, 6], windows: windows) }
+        expectError(.invalidArgument, "99999") { try engine.perplexity(of: [5, 99999], windows: windows) }
+        expectError(.invalidArgument, "windows of 9 tokens") {
+            try engine.perplexity(of: [5, 6], windows: EvaluationWindows(context: 9, stride: 4, bos: nil))
+        }
+        expectError(.invalidArgument, "a context of \(1 << 24) tokens") { try self.engine(context: 1 << 24) }
+        expectError(.invalidArgument, "compared with itself") { try engine.divergence(from: .engine(engine), of: [5, 6], windows: windows) }
     }
 
     @Test("the reference text's tokens", .enabled(if: Fixtures.goldens != nil && Fixtures.smollm2 != nil, "needs the goldens and the default model"))

@@ -154,7 +154,7 @@ struct ExpertMemoryTests {
         let session = engine.makeSession()
         let whole = try Data(contentsOf: URL(fileURLWithPath: path))
         try #require(truncate(path, 4096) == 0)
-        #expect { try session.append(ids) } throws: { ($0 as? HadalError)?.code == .io }
+        expectError(.io) { try session.append(ids) }
         #expect(session.count == 0)
         // The same file, whole again: the session goes on. Writing in place, so that the descriptor sees it.
         let handle = try #require(FileHandle(forWritingAtPath: path))
@@ -206,7 +206,7 @@ struct ExpertMemoryTests {
         #expect(halfStatistics.totalBytes < planned.totalBytes)
         // Where no backend with experts can, it is an error.
         options.placement = try PlacementRules(parsing: "experts=reference,rest=cpu")
-        #expect { try Engine(path: path, options: options) } throws: { ($0 as? HadalError)?.code == .unsupported }
+        expectError(.unsupported) { try Engine(path: path, options: options) }
     }
 
     private final class Notes: @unchecked Sendable {
@@ -237,13 +237,11 @@ struct ExpertMemoryTests {
         let group = budget(MemoryLimits(group: (base + (4 << 20)) * 16 / 15 + 16))
         #expect(try group.tokens(context: 32768, isAsked: false, cacheTokens: nil, log: .silent) == (2048, 2048))
         #expect(try group.tokens(context: 4096, isAsked: true, cacheTokens: nil, log: .silent) == (4096, 4096))
-        #expect { try group.tokens(context: 5000, isAsked: true, cacheTokens: nil, log: .silent) } throws: {
-            let error = $0 as? HadalError
-            return error?.code == .outOfMemory && error?.hint == [.lower(.contextLength, to: .tokens(4096))]
-        }
+        let refused = expectError(.outOfMemory) { try group.tokens(context: 5000, isAsked: true, cacheTokens: nil, log: .silent) }
+        #expect(refused?.hint == [.lower(.contextLength, to: .tokens(4096))])
         let none = budget(MemoryLimits(group: base))
-        #expect(throws: HadalError.self) { try none.tokens(context: 32768, isAsked: false, cacheTokens: nil, log: .silent) }
+        expectError(.outOfMemory) { try none.tokens(context: 32768, isAsked: false, cacheTokens: nil, log: .silent) }
         let addresses = budget(MemoryLimits(addresses: 2 * base))
-        #expect(throws: HadalError.self) { try addresses.tokens(context: 1 << 20, isAsked: true, cacheTokens: nil, log: .silent) }
+        expectError(.outOfMemory) { try addresses.tokens(context: 1 << 20, isAsked: true, cacheTokens: nil, log: .silent) }
     }
 }

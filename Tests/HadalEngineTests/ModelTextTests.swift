@@ -1,5 +1,6 @@
 import HadalCore
 import HadalFormats
+import TestSupport
 import Testing
 
 @testable import HadalEngine
@@ -19,7 +20,6 @@ import Testing
 
     @Test func anUnsupportedTokenizerJSONFailsTheModel() throws {
         #expect(try ModelText.found(in: files([:])).problem == nil)
-        let error = #expect(throws: HadalError.self) { try ModelText.found(in: files(["tokenizer.json": #"{"model": {"type": "Other", "vocab": {}}}"#])) }
-        #expect(error?.code == .unsupported)
+        expectError(.unsupported) { try ModelText.found(in: files(["tokenizer.json": #"{"model": {"type": "Other", "vocab": {}}}"#])) }
     }
 }

@@ -143,6 +143,6 @@ struct SamplerTests {
         case "min-p": options.minP = 2
         default: options.repetitionPenalty = 0
         }
-        #expect { try options.validate() } throws: { ($0 as? HadalError)?.message.contains(what) ?? false }
+        expectError(.invalidArgument, what) { try options.validate() }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import HadalCore
+import TestSupport
 import Testing
 
 @testable import HadalFormats

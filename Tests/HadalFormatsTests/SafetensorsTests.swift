@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import HadalCore
+import TestSupport
 import Testing
 
 @testable import HadalFormats

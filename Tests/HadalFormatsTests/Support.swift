@@ -81,21 +81,6 @@ func safetensorsBytes(_ header: String, dataCount: Int, length: UInt64? = nil) -
     return GGUFBytes.little(length ?? UInt64(text.count)) + text + (0..<dataCount).map { UInt8(truncatingIfNeeded: $0) }
 }
 
-/// Runs `body`, which must throw a `HadalError` of the given code whose description holds every one of `parts`.
-func expectError(
-    _ code: HadalError.Code, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation, from body: () throws -> Any
-) {
-    do {
-        _ = try body()
-        Issue.record("nothing was thrown", sourceLocation: sourceLocation)
-    } catch let error as HadalError {
-        #expect(error.code == code, "\(error)", sourceLocation: sourceLocation)
-        for part in parts { #expect(error.description.contains(part), "'\(part)' is not in: \(error)", sourceLocation: sourceLocation) }
-    } catch {
-        Issue.record("not a HadalError: \(error)", sourceLocation: sourceLocation)
-    }
-}
-
 /// A temporary directory that goes away with the object.
 final class Scratch {
     let path: String

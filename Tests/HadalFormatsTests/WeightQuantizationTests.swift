@@ -1,4 +1,5 @@
 import HadalCore
+import TestSupport
 import Testing
 
 @testable import HadalFormats

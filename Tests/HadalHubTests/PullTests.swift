@@ -70,8 +70,8 @@ import Testing
         #expect(error?.message.contains("120000 of 300000") == true)
         #expect(fixture.partial() == Array(bytes.prefix(120_000)))
         #expect(fixture.installed() == nil)
-        #expect(throws: HadalError.self) { try store.resolve("tiny") }
-        #expect(throws: HadalError.self) { try store.resolve(fixture.part) }
+        expectError(.notFound, "120000 of 300000") { try store.resolve("tiny") }
+        expectError(.invalidArgument, fixture.part) { try store.resolve(fixture.part) }
         #expect(store.list().installed.map(\.state) == [.partial])
     }
 
@@ -155,7 +155,7 @@ import Testing
         damaged[1000] ^= 1
         try Data(damaged).write(to: URL(fileURLWithPath: fixture.path))
         #expect(store.list().installed.map(\.isVerified) == [false])
-        #expect(throws: HadalError.self) { try store.verify("tiny") }
+        expectError(.corrupt, fixture.path) { try store.verify("tiny") }
         try await store.pull("tiny", options: HubFixture.options)
         #expect(fixture.installed() == bytes)
     }

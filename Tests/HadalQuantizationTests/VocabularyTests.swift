@@ -82,15 +82,13 @@ struct VocabularyTests {
     func unsupported() throws {
         let text = #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "pre_tokenizer": {"type": "Whitespace"}}"#
         let document = try JSONDocument(parsing: text, file: "tokenizer.json")
-        let error = #expect(throws: HadalError.self) {
+        expectError(.unsupported) {
             try GGUFVocabulary.converting(TokenizerDirectory(tokenizer: document), config: nil, size: 8)
         }
-        #expect(error?.code == .unsupported)
-        let small = #expect(throws: HadalError.self) {
+        expectError(.mismatch) {
             try GGUFVocabulary.converting(
                 TokenizerDirectory(tokenizer: JSONDocument(parsing: Self.characters, file: "t")), config: nil, size: 100)
         }
-        #expect(small?.code == .mismatch)
     }
 
     @Test("a directory's tokenizer, templates and sampling reach the file")

@@ -24,11 +24,11 @@ import TestSupport
     }
 
     @Test(arguments: [
-        (#"{"hadal": "chat-formats/2"}"#, "chat-formats"), (#"{"hadal": "chat-formats/1"}"#, "reasoning"),
-        (#"{"hadal": "chat-formats/1", "reasoning": [{"name": "x", "open": "", "close": "y"}]}"#, "empty"),
+        (#"{"hadal": "chat-formats/2"}"#, HadalError.Code.unsupported, "chat-formats"), (#"{"hadal": "chat-formats/1"}"#, .malformed, "reasoning"),
+        (#"{"hadal": "chat-formats/1", "reasoning": [{"name": "x", "open": "", "close": "y"}]}"#, .malformed, "empty"),
     ])
-    func aBrokenListIsRefused(text: String, named: String) {
-        #expect { try ChatConventions(JSONDocument(parsing: text, file: "list.json")) } throws: { "\($0)".contains(named) && "\($0)".contains("list.json:1:") }
+    func aBrokenListIsRefused(text: String, code: HadalError.Code, named: String) {
+        expectError(code, named, "list.json:1:") { try ChatConventions(JSONDocument(parsing: text, file: "list.json")) }
     }
 
     @Test(arguments: ["no literal {name} first", "<a {nothing}>", "<a {name", "<a>{value} {name}", "{name}"])

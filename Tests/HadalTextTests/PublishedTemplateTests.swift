@@ -25,7 +25,7 @@ struct PublishedTemplateTests {
         #expect(try rendered(templates, tools: false) == "D")
         #expect(try rendered(templates, tools: true) == "T")
         #expect(try rendered(templates, named: "default", tools: true) == "D")
-        #expect(throws: HadalError.self) { try rendered(templates, named: "rag", tools: true) }
+        expectError(.notFound, "no chat template named 'rag'") { try rendered(templates, named: "rag", tools: true) }
     }
 
     @Test(arguments: [
@@ -62,6 +62,6 @@ struct PublishedTemplateTests {
         var warnings: [String] = []
         #expect(try ChatTemplates(published) { warnings.append($0) }.named.map(\.name) == ["default"])
         #expect(warnings.count == 1)
-        #expect(throws: (any Error).self) { try ChatTemplates(published) }
+        #expect { try ChatTemplates(published) } throws: { ($0 as? TemplateError)?.kind == .syntax }
     }
 }

@@ -231,13 +231,12 @@ struct SpeculationTests {
         let golden = try Golden(path: path)
         let (answer, summary) = try answer(unnormed, try golden.ids("input_ids"), greedy(16))
         #expect(answer.tokens == (try golden.ids("greedy")) && summary?.draftedTokens ?? 0 > 0)
-        for wrong in ["'nowhere'", "n_layers", "0.5"] {
-            #expect { try engine(#""graphs": {"mtp": {"feeds": {"previous": "\#(wrong)"}}}"#) } throws: {
-                "\($0)".contains("mtp") && ($0 as? HadalError)?.place != nil
-            }
+        for (wrong, code) in [("'nowhere'", HadalError.Code.notFound), ("n_layers", .notFound), ("0.5", .malformed)] {
+            let error = expectError(code, "mtp") { try engine(#""graphs": {"mtp": {"feeds": {"previous": "\#(wrong)"}}}"#) }
+            #expect(error?.place != nil)
         }
-        #expect { try engine(#""graphs": {"mtp": {"feeds": {"other": "'norm'"}}}"#) } throws: { "\($0)".contains("'other'") }
-        #expect { try engine(#""graphs": {"mtp": {"feeds": null}}"#) } throws: { "\($0)".contains("previous") }
+        expectError(.malformed, "'other'") { try engine(#""graphs": {"mtp": {"feeds": {"other": "'norm'"}}}"#) }
+        expectError(.malformed, "previous") { try engine(#""graphs": {"mtp": {"feeds": null}}"#) }
     }
 
     @Test("copies of the embedding and the head are not loaded", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
@@ -363,16 +362,12 @@ struct SpeculationTests {
 
     @Test("a model without such a layer, and drafts with another vocabulary, are refused by name")
     func refusals() throws {
-        #expect { try engine(Self.llama, "reference", .mtp) } throws: {
-            ($0 as? HadalError)?.code == .unsupported && "\($0)".contains("predicts the token after the next")
-        }
-        #expect { try engine(Self.llama, "reference", .draft(path: "/nowhere.gguf")) } throws: { "\($0)".contains("/nowhere.gguf") }
+        expectError(.unsupported, "predicts the token after the next") { try engine(Self.llama, "reference", .mtp) }
+        expectError(.notFound, "/nowhere.gguf") { try engine(Self.llama, "reference", .draft(path: "/nowhere.gguf")) }
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let small = try made(folder, size: 300)
-        #expect { try engine(Self.llama, "reference", .draft(path: small)) } throws: {
-            ($0 as? HadalError)?.code == .mismatch && "\($0)".contains("300") && "\($0)".contains("384")
-        }
+        expectError(.mismatch, "300", "384") { try engine(Self.llama, "reference", .draft(path: small)) }
         func tokenizer(_ words: [String]) throws -> Tokenizer {
             let vocabulary = words.enumerated().map { "\"\($0.element)\": \($0.offset)" }.joined(separator: ", ")
             let file = "\(folder)/tokenizer.json"
@@ -380,11 +375,9 @@ struct SpeculationTests {
             return try Tokenizer(contentsOf: file)
         }
         let (a, b) = (try tokenizer(["a", "b", "c"]), try tokenizer(["a", "x", "c"]))
-        #expect { try DraftVocabulary.check((a, 3, "A"), draft: (b, 3, "B")) } throws: {
-            "\($0)".contains("token 1 is 'x', not 'b'") && "\($0)".contains("B")
-        }
+        expectError(.mismatch, "token 1 is 'x', not 'b'", "B") { try DraftVocabulary.check((a, 3, "A"), draft: (b, 3, "B")) }
         let longer = try tokenizer(["a", "b", "c", "d"])
-        #expect { try DraftVocabulary.check((a, 3, "A"), draft: (longer, 4, "B")) } throws: { "\($0)".contains("4 tokens, not 3") }
+        expectError(.mismatch, "4 tokens, not 3") { try DraftVocabulary.check((a, 3, "A"), draft: (longer, 4, "B")) }
         // Tables of another size hold the same tokens.
         try DraftVocabulary.check((a, 8, "A"), draft: (try tokenizer(["a", "b", "c"]), 16, "B"))
     }

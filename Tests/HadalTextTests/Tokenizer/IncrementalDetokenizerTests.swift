@@ -66,7 +66,7 @@ import Testing
         var detokenizer = IncrementalDetokenizer(tokenizer)
         let half = try #require(tokenizer.id(of: "Ã"))
         #expect(try detokenizer.append(half) == "")
-        #expect(throws: HadalError.self) { try detokenizer.append(-5) }
+        expectError(.invalidArgument, "token id -5") { try detokenizer.append(-5) }
         #expect(try detokenizer.append(#require(tokenizer.id(of: "©"))) == "é")
     }
 }

@@ -29,13 +29,6 @@ struct TokenizerDirectoryTests {
         }
     }
 
-    private func failure(_ files: [String: String]) -> HadalError? {
-        #expect(throws: HadalError.self) {
-            guard let found = try TokenizerDirectory(FileProvider(files: files.mapValues { Array($0.utf8) }, directory: "m")) else { return }
-            _ = try Tokenizer(found)
-        }
-    }
-
     @Test(arguments: [
         (["tekken.json": "{}"], HadalError.Code.unsupported, "m/tekken.json"),
         (["qwen.tiktoken": "IQ== 0\n"], .unsupported, "m/qwen.tiktoken"),
@@ -61,21 +54,23 @@ struct TokenizerDirectoryTests {
         (["tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#, "added_tokens.json": #"{"b": -1}"#], .malformed, "m/added_tokens.json:1:7"),
     ] as [([String: String], HadalError.Code, String)])
     func whatCannotBeUsedIsNamed(_ files: [String: String], _ code: HadalError.Code, _ place: String) throws {
-        let error = try #require(failure(files))
-        #expect(error.code == code && error.place?.description == place, "\(error)")
+        let error = expectError(code) {
+            guard let found = try TokenizerDirectory(FileProvider(files: files.mapValues { Array($0.utf8) }, directory: "m")) else { return }
+            _ = try Tokenizer(found)
+        }
+        #expect(error?.place?.description == place)
     }
 
     @Test func directoriesWithoutATokenizerHaveNone() throws {
         #expect(try TokenizerDirectory(FileProvider(files: ["config.json": Array("{}".utf8)], directory: "m")) == nil)
-        #expect(throws: HadalError.self) { try Tokenizer(directory: Fixtures.path("tokenizers/none")) }
+        expectError(.notFound, "no tokenizer", "tokenizers/none") { try Tokenizer(directory: Fixtures.path("tokenizers/none")) }
     }
 
     /// ids of pieces that a class of transformers orders anew are not taken from the SentencePiece model.
     @Test func reorderedVocabulariesAreRefused() throws {
         let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: TokenizerFixtures.path("directories/spm_unigram/tokenizer.model"))))
         let files = ["tokenizer.model": bytes, "config.json": Array(#"{"model_type": "xlm-roberta"}"#.utf8)]
-        let error = #expect(throws: HadalError.self) { try TokenizerDirectory(FileProvider(files: files, directory: "m")) }
-        #expect(error?.code == .unsupported)
+        expectError(.unsupported) { try TokenizerDirectory(FileProvider(files: files, directory: "m")) }
     }
 
     @Test func damagedSentencePieceModelsAreErrorsAtMost() throws {
