@@ -2,6 +2,7 @@ import HadalArchitecture
 import HadalCore
 import HadalFormats
 import TestSupport
+import Testing
 
 /// A model in memory: a configuration or metadata, and tensors with or without data.
 final class FakeModel: ModelSource {
@@ -71,6 +72,19 @@ enum Families {
         var tensors = try tensors(name)
         edit(&config, &tensors)
         return try FakeModel(config: config, tensors: tensors)
+    }
+
+    /// A checkpoint with pieces of its configuration replaced, and without some of its tensors.
+    static func changed(
+        _ name: String, spelling: String = "", _ changes: [(String, String)], drop: (String) -> Bool = { _ in false }
+    ) throws -> FakeModel {
+        try model(name, spelling: spelling) { config, tensors in
+            for (from, to) in changes {
+                #expect(config.contains(from))
+                config = config.replacing(from, with: to)
+            }
+            tensors.removeAll { drop($0.name) }
+        }
     }
 
     /// The directory of a real GGUF file, without data.

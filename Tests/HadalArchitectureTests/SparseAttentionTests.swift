@@ -6,35 +6,16 @@ import TestSupport
 
 /// Sparse attention: what a configuration or a GGUF file makes of the indexer, and what is refused.
 @Suite struct SparseAttentionTests {
-    let library: ArchitectureLibrary
-    let catalogue: OpCatalogue
+    let fixture: FamilyFixture
 
-    init() throws {
-        library = try ArchitectureLibrary()
-        catalogue = try OpCatalogue.load()
-    }
-
-    func build(_ source: any ModelSource) throws -> ModelGraph { try library.match(source).build(source, catalogue: catalogue) }
+    init() throws { fixture = try FamilyFixture() }
 
     func changed(_ changes: [(String, String)], drop: (String) -> Bool = { _ in false }, spelling: String = "") throws -> FakeModel {
-        try Families.model("deepseek_v32", spelling: spelling) { config, tensors in
-            for (from, to) in changes {
-                #expect(config.contains(from))
-                config = config.replacing(from, with: to)
-            }
-            tensors.removeAll { drop($0.name) }
-        }
-    }
-
-    func refusal(_ model: FakeModel) -> String {
-        do {
-            _ = try build(model)
-            return "not refused"
-        } catch { return "\(error)" }
+        try Families.changed("deepseek_v32", spelling: spelling, changes, drop: drop)
     }
 
     @Test(arguments: ["", ".v5"]) func eachLayerHasAnIndexerWithAStateOfItsOwn(spelling: String) throws {
-        let model = try build(Families.model("deepseek_v32", spelling: spelling))
+        let model = try fixture.build(Families.model("deepseek_v32", spelling: spelling))
         #expect(model.warnings.isEmpty)
         let graph = model.main
         let indexers = graph.nodes("indexer")
@@ -52,40 +33,38 @@ import TestSupport
     }
 
     @Test func theListOfLayersSaysWhichHaveExperts() throws {
-        let model = changed
         let listed = "\"mlp_layer_types\": [\n    \"dense\",\n    \"sparse\",\n    \"sparse\"\n  ]"
         let swapped = "\"mlp_layer_types\": [\"dense\", \"dense\", \"sparse\"]"
-        let message = try refusal(model([(listed, swapped)], { _ in false }, ".v5"))
-        #expect(message.contains("model.layers.1.mlp.gate_proj.weight"), "\(message)")
+        expectError(.notFound, "'model.layers.1.mlp.gate_proj.weight' is missing") {
+            try fixture.build(changed([(listed, swapped)], spelling: ".v5"))
+        }
     }
 
     /// No more can be chosen than a session may hold.
     @Test func theChoiceIsNoWiderThanTheContext() throws {
-        let model = try build(changed([("\"index_topk\": 8", "\"index_topk\": 1000000000000")]))
+        let model = try fixture.build(changed([("\"index_topk\": 8", "\"index_topk\": 1000000000000")]))
         #expect(model.main.nodes("indexer").allSatisfy { $0.int("top_k") == 2560 })
     }
 
     @Test(arguments: [
-        ("\"index_topk\": 8", "\"index_topk\": 0", "index_topk"),
-        ("\"index_topk\": 8", "\"index_topk\": -8", "index_topk"),
-        ("\"index_head_dim\": 12", "\"index_head_dim\": 6", "index_head_dim is below qk_rope_head_dim"),
-        ("\"index_head_dim\": 12", "\"index_head_dim\": 20", "indexer.wq_b.weight"),
-        ("\"index_n_heads\": 16", "\"index_n_heads\": 0", "index_n_heads"),
-        ("\"index_n_heads\": 16", "\"index_n_heads\": 4611686018427387904", "integer overflow"),
-        ("\"q_lora_rank\": 28", "\"q_lora_rank\": null", "q_lora_rank"),
-        ("\"n_group\": 4", "\"n_group\": 3", "n_group does not divide n_routed_experts"),
-        ("\"num_experts_per_tok\": 4", "\"num_experts_per_tok\": 17", "more experts are chosen for a token than there are"),
+        ("\"index_topk\": 8", "\"index_topk\": 0", HadalError.Code.mismatch, "index_topk"),
+        ("\"index_topk\": 8", "\"index_topk\": -8", .mismatch, "index_topk"),
+        ("\"index_head_dim\": 12", "\"index_head_dim\": 6", .unsupported, "index_head_dim is below qk_rope_head_dim"),
+        ("\"index_head_dim\": 12", "\"index_head_dim\": 20", .mismatch, "indexer.wq_b.weight"),
+        ("\"index_n_heads\": 16", "\"index_n_heads\": 0", .mismatch, "index_n_heads"),
+        ("\"index_n_heads\": 16", "\"index_n_heads\": 4611686018427387904", .invalidArgument, "integer overflow"),
+        ("\"q_lora_rank\": 28", "\"q_lora_rank\": null", .unsupported, "q_lora_rank"),
+        ("\"n_group\": 4", "\"n_group\": 3", .unsupported, "n_group does not divide n_routed_experts"),
+        ("\"num_experts_per_tok\": 4", "\"num_experts_per_tok\": 17", .unsupported, "more experts are chosen for a token than there are"),
     ])
-    func configurationsThatCannotWorkAreRefused(from: String, to: String, message: String) throws {
-        let error = try refusal(changed([(from, to)]))
-        #expect(error != "not refused" && error.contains(message), "\(error)")
+    func configurationsThatCannotWorkAreRefused(from: String, to: String, code: HadalError.Code, message: String) throws {
+        expectError(code, message) { try fixture.build(changed([(from, to)])) }
     }
 
     @Test(arguments: ["wq_b.weight", "wk.weight", "k_norm.weight", "k_norm.bias", "weights_proj.weight"])
     func aMissingTensorOfTheIndexerIsNamed(name: String) throws {
         let gone = "model.layers.1.self_attn.indexer.\(name)"
-        let error = try refusal(changed([], drop: { $0 == gone }))
-        #expect(error.contains("'\(gone)' is missing"), "\(error)")
+        expectError(.notFound, "'\(gone)' is missing") { try fixture.build(changed([], drop: { $0 == gone })) }
     }
 
     /// Float8 checkpoints store the indexer's projections with block scales, too.
@@ -101,12 +80,12 @@ import TestSupport
                 }
             }
         }
-        let model = try build(stored())
+        let model = try fixture.build(stored())
         #expect(model.warnings.isEmpty && model.weights["index_q.1"]?.dtype == .f8_e4m3)
         #expect(model.weights["index_q.1"]?.scaleShape == BlockScaleShape(rows: 2, columns: 1, block: 128))
         #expect(model.weights["index_k.1"]?.scaleShape == BlockScaleShape(rows: 1, columns: 1, block: 128))
         let scales = "model.layers.2.self_attn.indexer.wk.weight_scale_inv"
-        #expect(try refusal(stored(without: scales)).contains("\(scales)"))
+        expectError(.notFound, scales) { try fixture.build(stored(without: scales)) }
     }
 
     // MARK: GGUF
@@ -144,15 +123,15 @@ import TestSupport
     }
 
     @Test func aGGUFFileCountsTheLayerThatPredicts() throws {
-        let model = try build(gguf())
+        let model = try fixture.build(gguf())
         #expect(model.architecture == "deepseek_v32" && model.warnings.isEmpty, "\(model.warnings)")
         #expect(model.main.nodes("indexer").map { $0.int("top_k") } == [16, 16] && model.main.nodes("indexer")[0].int("heads") == 4)
         let mtp = try #require(model.graphs["mtp"])
         #expect(mtp.nodes("indexer").count == 1 && Set(mtp.states.map(\.name)) == ["latent.2", "index.2"])
         #expect(model.main.nodes("router").count == 1 && model.main.nodes("router")[0].string("scoring") == "sigmoid")
         // Without that layer's tensors the model still runs.
-        let trunk = try build(gguf(drop: { $0.hasPrefix("blk.2.") }))
+        let trunk = try fixture.build(gguf(drop: { $0.hasPrefix("blk.2.") }))
         #expect(trunk.graphs["mtp"] == nil && trunk.warnings.isEmpty)
-        #expect(try refusal(gguf(blocks: 0)).contains("n_layers"))
+        expectError(.mismatch, "n_layers") { try fixture.build(gguf(blocks: 0)) }
     }
 }
