@@ -79,7 +79,8 @@ public final class Program: @unchecked Sendable {
         let extracts = plan.parts.map { segment.part($0.nodes) }
         memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: extracts.map { $0.inputs + $0.outputs })
         stateBuffers = try Self.states(of: segment, plan, pageCount: pageCount) { device, bytes in
-            try (plan.ownsMemory[device] ? devices[device].allocate(bytes: bytes) : nil) ?? HostBuffer(bytes: bytes)
+            if plan.ownsMemory[device], let buffer = try devices[device].allocate(bytes: bytes) { return buffer }
+            return try HostBuffer(bytes: bytes)
         }
         try memory.allocate(devices, names: plan.devices)
         var compiled: Set<Int> = []
