@@ -11,15 +11,7 @@ final class ExportedDevice {
 /// What an executable handle of an exported backend points to.
 final class ExportedExecutable {
     let executable: any Executable
-    let inputs: UInt32
-    let outputs: UInt32
-    let states: UInt32
-    init(_ executable: any Executable, _ segment: Segment) {
-        self.executable = executable
-        inputs = UInt32(segment.graph.inputs.count)
-        outputs = UInt32(segment.graph.outputs.count)
-        states = UInt32(segment.graph.states.count)
-    }
+    init(_ executable: any Executable) { self.executable = executable }
 }
 
 extension PluginExport {
@@ -75,9 +67,8 @@ extension PluginExport {
             ForeignError.catching {
                 guard let segment, let executable else { throw ForeignError.missing("segment") }
                 let device = try PluginExport.object(handle, as: ExportedDevice.self, "device").device
-                let segmentHere = try Segment(foreign: segment)
-                let compiled = try device.compile(segmentHere)
-                executable.pointee = PluginExport.retained(ExportedExecutable(compiled, segmentHere))
+                let compiled = try device.compile(try Segment(foreign: segment))
+                executable.pointee = PluginExport.retained(ExportedExecutable(compiled))
             }
         }
         table.executable_release = { PluginExport.release($0) }
@@ -175,27 +166,24 @@ extension PluginExport {
             Int(step.pointee.size) >= MemoryLayout<hadal_step>.size
         else { throw ForeignError.missing("complete execution") }
         let c = execution.pointee
-        guard c.input_count == exported.inputs, c.output_count == exported.outputs, c.state_count == exported.states else {
-            throw HadalError(
-                .invalidArgument,
-                "the segment has \(exported.inputs) inputs, \(exported.outputs) outputs and \(exported.states) states; bound were "
-                    + "\(c.input_count), \(c.output_count) and \(c.state_count)")
+        func bindings(_ first: UnsafePointer<hadal_binding>?, _ count: UInt32) throws -> UnsafeBufferPointer<hadal_binding> {
+            guard count == 0 || first != nil else { throw ForeignError.missing("bindings") }
+            return UnsafeBufferPointer(start: first, count: Int(count))
         }
+        // `execute` checks the rest.
         try withOwnStride(step) { step in
             try exported.executable.execute(
                 Execution(
-                    inputs: UnsafeBufferPointer(start: c.inputs, count: Int(c.input_count)),
-                    outputs: UnsafeBufferPointer(start: c.outputs, count: Int(c.output_count)),
-                    states: UnsafeBufferPointer(start: c.states, count: Int(c.state_count)), step: step, trace: c.trace,
-                    traceContext: c.trace_context, cancel: c.cancel.map { UnsafePointer($0) }))
+                    inputs: bindings(c.inputs, c.input_count), outputs: bindings(c.outputs, c.output_count),
+                    states: bindings(c.states, c.state_count), step: step, trace: c.trace, traceContext: c.trace_context,
+                    cancel: c.cancel.map { UnsafePointer($0) }))
         }
     }
 
     /// Calls `body` with a step whose sequences lie as this side's structs do. Only a newer host makes a copy necessary.
     private static func withOwnStride(_ step: UnsafePointer<hadal_step>, _ body: (UnsafePointer<hadal_step>) throws -> Void) throws {
         let (stride, own) = (Int(step.pointee.sequence_stride), MemoryLayout<hadal_sequence>.stride)
-        if stride == own || step.pointee.sequence_count <= 1 { return try body(step) }
-        guard stride > own, let base = step.pointee.sequences else { throw ForeignError.missing("sequences") }
+        guard stride > own, step.pointee.sequence_count > 1, let base = step.pointee.sequences else { return try body(step) }
         try withUnsafeTemporaryAllocation(of: hadal_sequence.self, capacity: Int(step.pointee.sequence_count)) { sequences in
             for i in sequences.indices {
                 let source = UnsafeRawPointer(base).advanced(by: i * stride)

@@ -13,8 +13,8 @@ import Synchronization
 ///     }
 ///
 /// Errors thrown by the backend become error objects. `execute` allocates nothing: it calls `Executable.execute` with an `Execution`
-/// made of the pointers that came in. Buffers cross as the objects themselves, retained, so that a backend reads a binding's buffer
-/// with `Unmanaged<ItsBuffer>.fromOpaque`.
+/// made of the pointers that came in, which checks the step. Buffers cross as the objects themselves, retained, so that a backend reads a
+/// binding's buffer with `Unmanaged<ItsBuffer>.fromOpaque`.
 ///
 /// Thread safety: immutable. The table and everything that it points to live as long as the object; those made by the static
 /// `answer` live for ever.

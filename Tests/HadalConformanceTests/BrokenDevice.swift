@@ -79,6 +79,7 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
     private let fault: BrokenDevice.Fault
     private var runs: Float = 0
     var info: ExecutableInfo { base.info }
+    var validator: StepValidator { base.validator }
 
     init(_ base: any Executable, _ segment: Segment, _ fault: BrokenDevice.Fault) {
         self.base = base
@@ -86,8 +87,8 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
         self.fault = fault
     }
 
-    func execute(_ execution: Execution) throws {
-        let step = execution.step.pointee
+    func run(_ checked: CheckedStep) throws {
+        let (execution, step) = (checked.execution, checked.raw.pointee)
         if fault == .failsOnEmpty, step.tokens == 0 { throw HadalError(.invalidArgument, "nothing to do") }
         var before: [[UInt8]] = []
         if fault == .forgetsState {

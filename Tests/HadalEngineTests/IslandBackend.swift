@@ -59,7 +59,7 @@ final class IslandDevice: Device, @unchecked Sendable {
         if let ops = backend.ops, !ops.contains(op) { return "no kernel for \(op)" }
         return inner.unsupported(node: node, of: segment)
     }
-    func compile(_ segment: Segment) throws -> any Executable { IslandExecutable(self, segment, over: try inner.compile(segment)) }
+    func compile(_ segment: Segment) throws -> any Executable { try IslandExecutable(self, segment, over: try inner.compile(segment)) }
     func allocate(bytes: Int) throws -> (any Buffer)? { try IslandBuffer(self, bytes: bytes) }
     func heldBytes(of weight: Graph.Weight) -> Int? { inner.heldBytes(of: weight) }
     func quiesce() { inner.quiesce() }
@@ -97,14 +97,15 @@ final class IslandExecutable: Executable, @unchecked Sendable {
     let device: IslandDevice
     let inner: any Executable
     var info: ExecutableInfo { inner.info }
-    private let segment: Segment
+    /// The other backend checks the step once its memory is known.
+    let validator: StepValidator
     private var inputs: [hadal_binding] = []
     private var outputs: [hadal_binding] = []
     private var states: [hadal_binding] = []
 
-    init(_ device: IslandDevice, _ segment: Segment, over inner: any Executable) {
+    init(_ device: IslandDevice, _ segment: Segment, over inner: any Executable) throws {
         self.device = device
-        self.segment = segment
+        validator = try StepValidator(passingOn: segment)
         self.inner = inner
     }
 
@@ -116,16 +117,16 @@ final class IslandExecutable: Executable, @unchecked Sendable {
         return hadal_binding(buffer: nil, host: buffer.memory.pointer, offset: binding.offset, bytes: binding.bytes)
     }
 
-    func execute(_ execution: Execution) throws {
-        inputs = try execution.inputs.map(translate)
-        outputs = try execution.outputs.map(translate)
-        states = try execution.states.map(translate)
+    func run(_ step: CheckedStep) throws {
+        inputs = try step.inputs.map(translate)
+        outputs = try step.outputs.map(translate)
+        states = try step.states.map(translate)
         try inputs.withUnsafeBufferPointer { inputs in
             try outputs.withUnsafeBufferPointer { outputs in
                 try states.withUnsafeBufferPointer { states in
                     try inner.execute(Execution(
-                        inputs: inputs, outputs: outputs, states: states, step: execution.step, trace: execution.trace,
-                        traceContext: execution.traceContext, cancel: execution.cancel))
+                        inputs: inputs, outputs: outputs, states: states, step: step.raw, trace: step.trace,
+                        traceContext: step.traceContext, cancel: step.cancel))
                 }
             }
         }

@@ -35,7 +35,7 @@ struct Attention: Operator {
 
     func run(_ call: OperatorCall) throws {
         let (q, k, v, y) = (try call.rows(0), try call.rows(1), try call.rows(2), try call.output())
-        let (keys, values, sinks) = (try call.cache(0), try call.cache(1), sinks?.vector())
+        let (keys, values, sinks) = (call.cache(0), call.cache(1), sinks?.vector())
         try call.requireEveryToken(q.count)
         for sequence in call.step.sequences {
             for i in 0..<sequence.count {

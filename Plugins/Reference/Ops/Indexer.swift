@@ -24,7 +24,7 @@ struct Indexer: Operator {
 
     func run(_ call: OperatorCall) throws {
         let (q, k, w, selection) = (try call.rows(0), try call.rows(1), try call.rows(2), try call.integerOutput())
-        let cache = try call.cache(0)
+        let cache = call.cache(0)
         try call.requireEveryToken(q.count)
         for sequence in call.step.sequences {
             for i in 0..<sequence.count {

@@ -37,7 +37,7 @@ struct LatentAttention: Operator {
 
     func run(_ call: OperatorCall) throws {
         let (q, latent, key, y) = (try call.rows(0), try call.rows(1), try call.rows(2), try call.output())
-        let (cache, selection) = (try call.cache(0), isSelective ? try call.integers(4) : nil)
+        let (cache, selection) = (call.cache(0), isSelective ? try call.integers(4) : nil)
         try call.requireEveryToken(q.count)
         for sequence in call.step.sequences {
             for i in 0..<sequence.count {

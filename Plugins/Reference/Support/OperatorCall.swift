@@ -51,19 +51,13 @@ struct OperatorCall: @unchecked Sendable {
         return IntegerRows(base: base.assumingMemoryBound(to: Int32.self), count: tensor.rows, width: tensor.width)
     }
 
-    /// The node's `index`th state, checked against the step's pages.
-    func cache(_ index: Int) throws -> PagedCache {
-        let cache = caches[node.states[index]]
-        try cache.check(step)
-        return cache
-    }
+    /// The node's `index`th state.
+    func cache(_ index: Int) -> PagedCache { caches[node.states[index]] }
 }
 
 extension OperatorCall {
-    /// Ops with state need every row to be a token of some sequence.
+    /// Ops with state have a row for each token of the step.
     func requireEveryToken(_ rows: Int) throws {
-        guard rows == step.tokens, !step.sequenceOfToken.contains(-1) else {
-            throw HadalError(.invalidArgument, "not each of \(rows) rows is a token of a sequence of the step")
-        }
+        guard rows == step.tokens else { throw HadalError(.invalidArgument, "\(rows) rows in a step of \(step.tokens) tokens") }
     }
 }

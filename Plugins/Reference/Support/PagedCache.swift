@@ -11,40 +11,15 @@ struct PagedCache: @unchecked Sendable {
     let heads: Int
     let width: Int
     private let base: UnsafeMutableRawPointer?
-    private let pages: Int
     private let pageTokens: Int
     private let dtype: DType
-    private let name: String
 
-    init(_ state: Graph.State, _ binding: hadal_binding, _ segment: Segment) throws {
+    init(_ state: Graph.State, _ binding: hadal_binding, _ segment: Segment) {
         heads = state.heads
         width = state.width
-        name = state.name
         dtype = segment.stateDType
         pageTokens = segment.pageTokens
-        let pageBytes = segment.pageBytes(of: state)
-        guard pageBytes > 0, let offset = Int(exactly: binding.offset), let bytes = Int(exactly: binding.bytes) else {
-            throw HadalError(.invalidArgument, "state '\(state.name)' is badly bound")
-        }
-        pages = bytes / pageBytes
-        base = binding.host.map { $0 + offset }
-        guard base != nil || pages == 0 else {
-            throw HadalError(.invalidArgument, "state '\(state.name)' is not bound to host memory")
-        }
-    }
-
-    /// Checks that every token of every sequence has a page inside the bound memory.
-    func check(_ step: StepLayout) throws {
-        for (index, sequence) in step.sequences.enumerated() {
-            let needed = (sequence.length + pageTokens - 1) / pageTokens
-            guard needed <= sequence.pages.count else {
-                throw HadalError(
-                    .invalidArgument, "sequence \(index) has \(sequence.pages.count) pages, but its \(sequence.length) tokens need \(needed)")
-            }
-            for page in sequence.pages[0..<needed] where Int(page) >= pages {
-                throw HadalError(.invalidArgument, "state '\(name)' has \(pages) pages, but sequence \(index) uses page \(page)")
-            }
-        }
+        base = binding.host.map { $0 + Int(binding.offset) }
     }
 
     private func row(_ sequence: StepLayout.Sequence, _ position: Int, _ head: Int) -> UnsafeMutableRawPointer? {

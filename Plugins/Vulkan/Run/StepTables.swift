@@ -12,39 +12,21 @@ struct StepTables {
         headWords + 2 * bounds.tokens + sequenceWords * bounds.sequences + pages
     }
 
-    /// Writes a checked step. Allocates nothing unless the step is refused.
+    /// Allocates nothing.
     ///
-    /// - Returns: `invalidArgument` for a step that contradicts itself or is beyond the bounds.
-    static func write(_ step: hadal_step, to words: UnsafeMutablePointer<UInt32>, bounds: Segment.Bounds, pageTokens: Int, pageCapacity: Int) -> HadalError? {
-        let (tokens, count) = (Int(step.tokens), Int(step.sequence_count))
-        guard tokens <= bounds.tokens, count <= bounds.sequences, Int(step.rows) <= bounds.rows else {
-            return HadalError(
-                .invalidArgument,
-                "a step of \(step.tokens) tokens, \(step.sequence_count) sequences and \(step.rows) rows exceeds the compiled bounds")
-        }
-        let stride = Int(step.sequence_stride), listed = Int(step.page_list_count)
-        guard count == 0 || step.sequences != nil && stride >= MemoryLayout<hadal_sequence>.size, listed == 0 || step.pages != nil,
-            listed <= pageCapacity
-        else { return HadalError(.invalidArgument, "the step's sequences or pages are missing or too many") }
+    /// - Parameter words: as many as `words(bounds:pages:)` says for the bounds and at least the step's pages.
+    static func write(_ step: CheckedStep, to words: UnsafeMutablePointer<UInt32>, bounds: Segment.Bounds) {
         let tokenTable = headWords, sequenceTable = tokenTable + 2 * bounds.tokens
         let pageTable = sequenceTable + sequenceWords * bounds.sequences
-        words[0] = step.tokens
-        words[1] = step.sequence_count
-        words[2] = step.rows
+        words[0] = UInt32(step.tokens)
+        words[1] = UInt32(step.sequenceCount)
+        words[2] = UInt32(step.rows)
         words[3] = UInt32(tokenTable)
         words[4] = UInt32(sequenceTable)
         words[5] = UInt32(pageTable)
-        for i in 0..<count {
-            guard let base = step.sequences else { break }
-            let sequence = UnsafeRawPointer(base).loadUnaligned(fromByteOffset: i * stride, as: hadal_sequence.self)
-            let (first, new, past) = (Int(sequence.first_token), Int(sequence.token_count), Int(sequence.past))
-            let (firstPage, pages) = (Int(sequence.first_page), Int(sequence.page_count))
-            guard first <= tokens, new <= tokens - first, firstPage <= listed, pages <= listed - firstPage else {
-                return HadalError(.invalidArgument, "sequence \(i) of the step lies outside its tokens or pages")
-            }
-            guard pages * pageTokens >= past + new || pages == 0 else {
-                return HadalError(.invalidArgument, "sequence \(i) has \(pages) pages, too few for \(past + new) tokens")
-            }
+        for i in 0..<step.sequenceCount {
+            let sequence = step.sequence(i)
+            let (first, past) = (Int(sequence.first_token), Int(sequence.past))
             let entry = words + sequenceTable + sequenceWords * i
             entry[0] = sequence.first_token
             entry[1] = sequence.token_count
@@ -52,12 +34,11 @@ struct StepTables {
             entry[3] = sequence.planned_length
             entry[4] = sequence.first_page
             entry[5] = sequence.page_count
-            for token in 0..<new {
+            for token in 0..<Int(sequence.token_count) {
                 words[tokenTable + 2 * (first + token)] = UInt32(i)
-                words[tokenTable + 2 * (first + token) + 1] = UInt32(past + token)
+                words[tokenTable + 2 * (first + token) + 1] = UInt32(truncatingIfNeeded: past + token)
             }
         }
-        if let pages = step.pages { (words + pageTable).update(from: pages, count: listed) }
-        return nil
+        if let pages = step.pages.baseAddress { (words + pageTable).update(from: pages, count: step.pages.count) }
     }
 }

@@ -14,15 +14,12 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     private let device: VulkanDevice
     private var context: DeviceContext { device.context }
     private let bounds: Segment.Bounds
-    private let pageTokens: Int
     private let pageCapacity: Int
     private let lowering: Lowering
     private var dispatches: [Dispatch]
     private let copies: [(from: Dispatch.Place, output: Int)]
-    private let inputs: [(dims: [Dim], bytes: Int)]
     private let outputs: [(dims: [Dim], bytes: Int)]
-    private let indexInputs: [(input: Int, limit: Int)]
-    private let statePageBytes: [Int]
+    let validator: StepValidator
 
     private let weights: [DeviceMemory]
     private let arena: DeviceMemory
@@ -34,31 +31,22 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     private var tracers: [Int: NodeTracer] = [:]
     /// What the host binds; commands are recorded for these.
     private var bound: [Dispatch.Place: (address: UInt64, buffer: VulkanBuffer)] = [:]
-    /// Room for the token ids of a step, which are checked before they index a table.
-    private let ids: UnsafeMutableBufferPointer<Int32>
 
     init(_ segment: Segment, on device: VulkanDevice) throws {
         let context = device.context
-        guard segment.bounds.tokens >= 0, segment.bounds.sequences >= 0, segment.bounds.rows >= 0, segment.pageTokens > 0 else {
-            throw HadalError(.invalidArgument, "impossible bounds of a segment")
-        }
+        validator = try StepValidator(segment, memory: .device)
         let store = WeightStore(segment, device.transfer)
         var lowering = Lowering(segment, on: device, store: store)
         dispatches = try lowering.lower()
         self.lowering = lowering
         self.device = device
         bounds = segment.bounds
-        pageTokens = segment.pageTokens
         copies = lowering.copies
         let graph = segment.graph
-        func extent(_ value: Int) -> (dims: [Dim], bytes: Int) {
+        outputs = graph.outputs.map { value in
             let dims = graph.values[value].dims
             return (dims, dims.reduce(4) { product, dim in if case .fixed(let n) = dim { product * n } else { product } })
         }
-        inputs = graph.inputs.map(extent)
-        outputs = graph.outputs.map(extent)
-        indexInputs = Self.indexInputs(graph)
-        statePageBytes = graph.states.map { segment.pageBytes(of: $0) }
 
         // A page list is at most what every sequence would need for its longest cache; the host's is never longer in practice.
         pageCapacity = max(segment.bounds.sequences, 1) << 14
@@ -71,16 +59,12 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         guard let tables = step.pointer else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
         // A driver may read a table's entries beyond the step's, whatever a kernel asks first, and use them as indices.
         tables.initializeMemory(as: UInt8.self, repeating: 0, count: step.bytes)
-        ids = .allocate(capacity: max(bounds.tokens, 1))
         info = ExecutableInfo(
             keepsWeights: false, weightBytes: store.bytes, scratchBytes: arena.bytes + step.bytes + indirect.bytes,
             barriersPerStep: Self.barriers(Self.dispatches(dispatches, of: forms, one: bounds)).filter { $0 }.count)
     }
 
-    deinit {
-        for commands in commands.values { context.release(commands) }
-        ids.deallocate()
-    }
+    deinit { for commands in commands.values { context.release(commands) } }
 
     /// Those of a step of one token, as far as the bounds allow one.
     private static func dispatches(_ all: [Dispatch], of forms: StepForms, one bounds: Segment.Bounds) -> [Dispatch] {
@@ -91,15 +75,6 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         let memory = try DeviceMemory(context, bytes: 12 * max(count, 1), purpose: .step)
         guard memory.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
         return memory
-    }
-
-    private static func indexInputs(_ graph: Graph) -> [(input: Int, limit: Int)] {
-        graph.nodes.compactMap { node in
-            guard node.op == Op.embedding, case .value(let value) = node.inputs[0], case .weight(let weight) = node.inputs[1],
-                let input = graph.inputs.firstIndex(of: value)
-            else { return nil }
-            return (input, graph.weights[weight].dims[0])
-        }
     }
 
     /// From the next step on, every use of the op runs the kernel found in a directory of op folders.
@@ -181,19 +156,18 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     }
 
     /// Takes over what the host has bound; what was recorded is forgotten when anything lies elsewhere than before.
-    private func bind(_ execution: Execution) throws {
+    private func bind(_ step: CheckedStep) {
         var changed = false
-        for i in execution.inputs.indices { changed = try take(.input(i), execution.inputs[i]) || changed }
-        for i in execution.outputs.indices { changed = try take(.output(i), execution.outputs[i]) || changed }
-        for i in execution.states.indices { changed = try take(.state(i), execution.states[i]) || changed }
+        for i in step.inputs.indices { changed = take(.input(i), step.inputs[i]) || changed }
+        for i in step.outputs.indices { changed = take(.output(i), step.outputs[i]) || changed }
+        for i in step.states.indices { changed = take(.state(i), step.states[i]) || changed }
         if changed { forget() }
     }
 
     /// Whether it lies elsewhere than before.
-    private func take(_ place: Dispatch.Place, _ binding: hadal_binding) throws -> Bool {
-        guard let handle = binding.buffer else {
-            throw HadalError(.invalidArgument, "the Vulkan backend computes on its own buffers, not on host memory")
-        }
+    private func take(_ place: Dispatch.Place, _ binding: hadal_binding) -> Bool {
+        // A state may have none in a step without pages.
+        guard let handle = binding.buffer else { return false }
         let buffer = Unmanaged<VulkanBuffer>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
         let address = buffer.memory.address + binding.offset
         if let known = bound[place], known.address == address { return false }
@@ -203,31 +177,30 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
 
     // MARK: Running
 
-    func execute(_ execution: Execution) throws {
-        guard execution.inputs.count == inputs.count, execution.outputs.count == outputs.count, execution.states.count == statePageBytes.count
-        else { throw HadalError(.invalidArgument, "the bindings do not match the segment's inputs, outputs and states") }
-        if execution.isCancelled { throw HadalError(.cancelled, "the step was cancelled") }
-        try bind(execution)
-        guard let words = step.pointer, let counts = indirect.pointer else { throw HadalError(.backend, "memory for the step is not mapped") }
-        let now = execution.step.pointee
-        if let refusal = StepTables.write(
-            now, to: words.assumingMemoryBound(to: UInt32.self), bounds: bounds, pageTokens: pageTokens, pageCapacity: pageCapacity)
-        { throw refusal }
-        if let refusal = try refusal(execution, now) { throw refusal }
+    func run(_ step: CheckedStep) throws {
+        if step.isCancelled { throw HadalError(.cancelled, "the step was cancelled") }
+        bind(step)
+        guard let words = self.step.pointer, let counts = indirect.pointer else {
+            throw HadalError(.backend, "memory for the step is not mapped")
+        }
+        guard step.pages.count <= pageCapacity else {
+            throw HadalError(.invalidArgument, "a list of \(step.pages.count) pages, where there is room for \(pageCapacity)")
+        }
+        StepTables.write(step, to: words.assumingMemoryBound(to: UInt32.self), bounds: bounds)
         let groups = counts.assumingMemoryBound(to: UInt32.self)
         for i in dispatches.indices {
-            let at = 3 * extent(dispatches[i].grid.symbol, now)
+            let at = 3 * (dispatches[i].grid.symbol.map { step.extent(.symbol($0)) } ?? 0)
             for axis in 0..<3 { groups[3 * i + axis] = dispatches[i].grid.groups[at + axis] }
         }
-        let form = forms.form(tokens: Int(now.tokens), sequences: Int(now.sequence_count), rows: Int(now.rows))
-        if let trace = execution.trace {
-            try run(form, traced: trace, execution.traceContext)
+        let form = forms.form(tokens: step.tokens, sequences: step.sequenceCount, rows: step.rows)
+        if let trace = step.trace {
+            try run(form, traced: trace, step.traceContext)
         } else {
             let recorded = try commands[form] ?? record(form)
             commands[form] = recorded
             try context.run(recorded)
         }
-        for copy in copies { try self.copy(copy, now) }
+        for copy in copies { try self.copy(copy, step) }
     }
 
     private func run(_ form: Int, traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
@@ -237,47 +210,11 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         try tracer.report(to: trace, sink)
     }
 
-    private func extent(_ symbol: Dim.Symbol?, _ step: hadal_step) -> Int {
-        switch symbol {
-        case .tokens: Int(step.tokens)
-        case .sequences: Int(step.sequence_count)
-        case .rows: Int(step.rows)
-        case nil: 0
-        }
+    private func live(_ spec: (dims: [Dim], bytes: Int), _ step: CheckedStep) -> Int {
+        spec.dims.reduce(spec.bytes) { product, dim in if case .symbol = dim { product * step.extent(dim) } else { product } }
     }
 
-    private func live(_ spec: (dims: [Dim], bytes: Int), _ step: hadal_step) -> Int {
-        spec.dims.reduce(spec.bytes) { product, dim in if case .symbol(let symbol) = dim { product * extent(symbol, step) } else { product } }
-    }
-
-    /// What is wrong with a step's bindings, pages and token ids; nil: nothing.
-    private func refusal(_ execution: Execution, _ step: hadal_step) throws -> HadalError? {
-        for i in inputs.indices where execution.inputs[i].bytes < UInt64(live(inputs[i], step)) {
-            return HadalError(.invalidArgument, "input \(i) is bound to \(execution.inputs[i].bytes) bytes and needs \(live(inputs[i], step))")
-        }
-        for i in outputs.indices where execution.outputs[i].bytes < UInt64(live(outputs[i], step)) {
-            return HadalError(.invalidArgument, "output \(i) is bound to \(execution.outputs[i].bytes) bytes and needs \(live(outputs[i], step))")
-        }
-        var page: UInt32 = 0
-        if let pages = step.pages { for i in 0..<Int(step.page_list_count) { page = max(page, pages[i]) } }
-        for i in statePageBytes.indices where step.page_list_count > 0 {
-            guard UInt64(page) < execution.states[i].bytes / UInt64(max(statePageBytes[i], 1)) else {
-                return HadalError(.invalidArgument, "page \(page) is outside state \(i)")
-            }
-        }
-        for (input, limit) in indexInputs {
-            guard let buffer = bound[.input(input)]?.buffer else { continue }
-            let count = min(live(inputs[input], step) / 4, ids.count)
-            let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(ids)[..<(4 * count)])
-            try buffer.read(offset: Int(execution.inputs[input].offset), into: room)
-            for i in 0..<count where ids[i] < 0 || Int(ids[i]) >= limit {
-                return HadalError(.invalidArgument, "token id \(ids[i]) is outside a vocabulary of \(limit)")
-            }
-        }
-        return nil
-    }
-
-    private func copy(_ copy: (from: Dispatch.Place, output: Int), _ step: hadal_step) throws {
+    private func copy(_ copy: (from: Dispatch.Place, output: Int), _ step: CheckedStep) throws {
         guard let target = bound[.output(copy.output)]?.buffer else { return }
         let bytes = live(outputs[copy.output], step)
         switch copy.from {

@@ -132,8 +132,10 @@ extension Buffer {
 /// Thread safety: one `execute` at a time.
 public protocol Executable: AnyObject, Sendable {
     var info: ExecutableInfo { get }
-    /// Returns when outputs can be read. Allocates nothing on the heap.
-    func execute(_ execution: Execution) throws
+    /// Made of the segment that was compiled.
+    var validator: StepValidator { get }
+    /// Runs a step that `validator` has checked. Returns when outputs can be read. Allocates nothing on the heap.
+    func run(_ step: CheckedStep) throws
     /// What has been read from disk since compiling; nil when all weights are in memory. Between two executions.
     var expertStatistics: ExpertStatistics? { get }
     /// From the next `execute` on, nodes of `op` run the kernel whose source is in the folder `directory/op`, which stays as it is as long as
@@ -144,6 +146,11 @@ public protocol Executable: AnyObject, Sendable {
 }
 
 extension Executable {
+    /// Checks a step, then runs it: the one way to run an executable. Returns when outputs can be read.
+    ///
+    /// - Throws: `invalidArgument` for a step that contradicts itself, its bindings or the segment; what `run` throws.
+    public func execute(_ execution: Execution) throws { try run(validator.check(execution)) }
+
     public var expertStatistics: ExpertStatistics? { nil }
     public func replaceKernel(op: String, from directory: String) throws {
         throw HadalError(.unsupported, "the backend cannot exchange kernels of a compiled model")

@@ -14,6 +14,7 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
         var executable: PluginExecutable
     }
 
+    let validator: StepValidator
     private let device: PluginDevice
     private let segment: Segment
     private var entries: [Entry] = []
@@ -27,6 +28,7 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
     init(_ device: PluginDevice, _ segment: Segment) throws {
         self.device = device
         self.segment = segment
+        validator = try StepValidator(segment, memory: .host, scope: .extents)
         let first = try device.compileOnce(segment, extents: segment.bounds)
         var info = first.info
         info.keepsWeights = true
@@ -35,19 +37,12 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
         entries.append(Entry(bounds: segment.bounds, used: 0, executable: first))
     }
 
-    func execute(_ execution: Execution) throws {
-        let step = execution.step.pointee
-        let wanted = Segment.Bounds(tokens: Int(step.tokens), sequences: Int(step.sequence_count), rows: Int(step.rows))
+    func run(_ step: CheckedStep) throws {
+        let wanted = Segment.Bounds(tokens: step.tokens, sequences: step.sequenceCount, rows: step.rows)
         clock &+= 1
         if let i = entries.firstIndex(where: { $0.bounds == wanted }) {
             entries[i].used = clock
-            return try entries[i].executable.execute(execution)
-        }
-        guard wanted.tokens <= segment.bounds.tokens, wanted.sequences <= segment.bounds.sequences, wanted.rows <= segment.bounds.rows else {
-            throw HadalError(
-                .invalidArgument,
-                "a step of \(wanted.tokens) tokens, \(wanted.sequences) sequences, \(wanted.rows) rows is beyond the bounds "
-                    + "\(segment.bounds.tokens), \(segment.bounds.sequences), \(segment.bounds.rows)")
+            return try entries[i].executable.run(step)
         }
         if entries.count >= PerExtentExecutable.capacity, let oldest = entries.indices.min(by: { entries[$0].used < entries[$1].used }) {
             entries.remove(at: oldest)
@@ -55,7 +50,7 @@ final class PerExtentExecutable: Executable, @unchecked Sendable {
         let executable = try device.compileOnce(segment, extents: wanted)
         for kernel in replaced { try executable.replaceKernel(op: kernel.op, from: kernel.directory) }
         entries.append(Entry(bounds: wanted, used: clock, executable: executable))
-        try executable.execute(execution)
+        try executable.run(step)
     }
 
     func replaceKernel(op: String, from directory: String) throws {

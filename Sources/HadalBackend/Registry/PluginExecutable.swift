@@ -3,22 +3,25 @@ import HadalCore
 
 /// A segment that a plugin has compiled.
 ///
-/// `execute` makes the C struct on the stack from pointers that it is given: nothing is allocated per step.
+/// `run` makes the C struct on the stack from pointers that it is given: nothing is allocated per step.
 final class PluginExecutable: Executable, @unchecked Sendable {
     let info: ExecutableInfo
     private let device: PluginDevice
     private let handle: OpaquePointer
-    private let run: PluginTable.Execute
+    private let call: PluginTable.Execute
     private let release: PluginTable.Release
     private let traces: Bool
     private let manySequences: Bool
-    private let inputs: Int
-    private let outputs: Int
-    private let states: Int
+    /// The plugin checks the step itself.
+    let validator: StepValidator
 
     /// Takes ownership of `handle`, also when it throws.
     init(_ device: PluginDevice, _ handle: OpaquePointer, segment: Segment) throws {
         let table = device.table
+        do { validator = try StepValidator(passingOn: segment) } catch {
+            table.executableRelease(handle)
+            throw error
+        }
         var info = ExecutableInfo(keepsWeights: true)
         if let ask = table.raw.executable_info {
             var c = hadal_executable_info()
@@ -36,42 +39,33 @@ final class PluginExecutable: Executable, @unchecked Sendable {
         self.info = info
         self.device = device
         self.handle = handle
-        run = table.execute
+        call = table.execute
         release = table.executableRelease
         traces = table.capabilities.contains(.trace)
         manySequences = table.capabilities.contains(.multiSequence)
-        (inputs, outputs, states) = (segment.graph.inputs.count, segment.graph.outputs.count, segment.graph.states.count)
     }
 
     deinit { release(handle) }
 
-    func execute(_ execution: Execution) throws {
-        guard execution.inputs.count == inputs, execution.outputs.count == outputs, execution.states.count == states else {
-            throw HadalError(
-                .invalidArgument,
-                "\(device.plugin.name): the segment has \(inputs) inputs, \(outputs) outputs and \(states) states; bound were "
-                    + "\(execution.inputs.count), \(execution.outputs.count) and \(execution.states.count)")
-        }
-        guard manySequences || execution.step.pointee.sequence_count <= 1 else {
-            throw HadalError(
-                .unsupported,
-                "\(device.plugin.name) runs one sequence a step, this step has \(execution.step.pointee.sequence_count)")
+    func run(_ step: CheckedStep) throws {
+        guard manySequences || step.sequenceCount <= 1 else {
+            throw HadalError(.unsupported, "\(device.plugin.name) runs one sequence a step, this step has \(step.sequenceCount)")
         }
         var c = hadal_execution()
         c.size = UInt32(MemoryLayout<hadal_execution>.size)
-        c.input_count = UInt32(truncatingIfNeeded: inputs)
-        c.output_count = UInt32(truncatingIfNeeded: outputs)
-        c.state_count = UInt32(truncatingIfNeeded: states)
-        c.inputs = execution.inputs.baseAddress
-        c.outputs = execution.outputs.baseAddress
-        c.states = execution.states.baseAddress
-        c.step = execution.step
+        c.input_count = UInt32(truncatingIfNeeded: step.inputs.count)
+        c.output_count = UInt32(truncatingIfNeeded: step.outputs.count)
+        c.state_count = UInt32(truncatingIfNeeded: step.states.count)
+        c.inputs = step.inputs.baseAddress
+        c.outputs = step.outputs.baseAddress
+        c.states = step.states.baseAddress
+        c.step = step.raw
         if traces {
-            c.trace = execution.trace
-            c.trace_context = execution.traceContext
+            c.trace = step.trace
+            c.trace_context = step.traceContext
         }
-        c.cancel = execution.cancel
-        if let failure = run(handle, &c) { throw HadalError(taking: failure, from: device.plugin.name) }
+        c.cancel = step.cancel
+        if let failure = call(handle, &c) { throw HadalError(taking: failure, from: device.plugin.name) }
     }
 
     func replaceKernel(op: String, from directory: String) throws {

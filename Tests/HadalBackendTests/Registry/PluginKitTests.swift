@@ -156,10 +156,12 @@ struct PluginKitTests {
         let sample = SampleBackend()
         let (export, backend) = try roundTrip(sample)
         let device = try backend.open(device: 0, options: [:], log: .silent)
-        let executable = try device.compile(Running.doubling(width: 1))
+        var segment = Running.doubling(width: 1)
+        segment.bounds.sequences = 3
+        let executable = try device.compile(segment)
         // Sequences of 40 bytes, the last 16 unknown to this kit.
         var words = [UInt32](repeating: 0xFFFF_FFFF, count: 30)
-        for i in 0..<3 { words[i * 10 + 2] = UInt32(100 + i) }
+        for i in 0..<3 { words.replaceSubrange(i * 10..<i * 10 + 6, with: [0, 0, UInt32(100 + i), 0, 0, 0]) }
         var pasts: [UInt64] = []
         try words.withUnsafeBytes { words in
             var step = hadal_step()

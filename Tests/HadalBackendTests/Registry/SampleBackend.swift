@@ -69,7 +69,7 @@ final class SampleDevice: Device, @unchecked Sendable {
     func compile(_ segment: Segment) throws -> any Executable {
         backend.received.withLock { $0.append(segment) }
         if segment.graph.name == "too large" { throw HadalError(.outOfMemory, "no room", hint: "use less") }
-        return SampleExecutable(self, segment)
+        return try SampleExecutable(self, segment)
     }
 
     func allocate(bytes: Int) throws -> (any Buffer)? {
@@ -113,11 +113,13 @@ final class SampleBuffer: Buffer, @unchecked Sendable {
 
 final class SampleExecutable: Executable, @unchecked Sendable {
     let info = ExecutableInfo(keepsWeights: false, weightBytes: 11, scratchBytes: 22, barriersPerStep: 33)
+    let validator: StepValidator
     private let device: SampleDevice
     private let factor: Float
     private let width: Int
 
-    init(_ device: SampleDevice, _ segment: Segment) {
+    init(_ device: SampleDevice, _ segment: Segment) throws {
+        validator = try StepValidator(segment, memory: device.backend.hasBuffers ? .device : .host)
         self.device = device
         factor = segment.graph.nodes.reduce(device.gain) { $0 * Float($1.float("factor")) }
         if case .fixed(let n) = segment.graph.values[0].dims[1] { width = n } else { width = 0 }
@@ -139,18 +141,18 @@ final class SampleExecutable: Executable, @unchecked Sendable {
         device.backend.replaced.withLock { $0.append("\(directory)/\(op)") }
     }
 
-    func execute(_ execution: Execution) throws {
-        if execution.isCancelled { throw HadalError(.cancelled, "stopped") }
-        guard let x = pointer(execution.inputs[0]), let y = pointer(execution.outputs[0]) else { return }
-        let count = Int(execution.step.pointee.tokens) * width
+    func run(_ step: CheckedStep) throws {
+        if step.isCancelled { throw HadalError(.cancelled, "stopped") }
+        guard let x = pointer(step.inputs[0]), let y = pointer(step.outputs[0]) else { return }
+        let count = step.tokens * width
         for i in 0..<count { y[i] = factor * x[i] }
-        if let trace = execution.trace {
+        if let trace = step.trace {
             // One event a sequence, so that what crossed can be seen.
-            for i in 0..<Int(execution.step.pointee.sequence_count) {
+            for i in 0..<step.sequenceCount {
                 var event = hadal_trace_event(
                     size: UInt32(MemoryLayout<hadal_trace_event>.size), node: UInt32(i), start_ns: 0, duration_ns: 0,
-                    bytes: UInt64(execution.step.pointee.sequences[i].past))
-                trace(execution.traceContext, &event)
+                    bytes: UInt64(step.sequence(i).past))
+                trace(step.traceContext, &event)
             }
         }
     }
