@@ -119,7 +119,7 @@ final class SampleExecutable: Executable, @unchecked Sendable {
     private let width: Int
 
     init(_ device: SampleDevice, _ segment: Segment) throws {
-        validator = try StepValidator(segment, memory: device.backend.hasBuffers ? .device : .host)
+        validator = try StepValidator(segment, memory: device.backend.ownsMemory ? .device : .host)
         self.device = device
         factor = segment.graph.nodes.reduce(device.gain) { $0 * Float($1.float("factor")) }
         if case .fixed(let n) = segment.graph.values[0].dims[1] { width = n } else { width = 0 }
