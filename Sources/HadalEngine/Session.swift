@@ -131,7 +131,7 @@ public final class Session: @unchecked Sendable {
         for token in new { try engine.checkVocabulary(token) }
         let planned = count + new.count
         for i in 0..<new.count { storage[count + i] = new[i] }
-        // Past a rope switch every key must be rotated anew: the state is rebuilt from the tokens, which stay in storage.
+        // Past a rope switch every key must be rotated again: the state is rebuilt from the tokens, which stay in storage.
         if count > 0, plannedLength == nil, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
             try rollBack(to: 0)
         }

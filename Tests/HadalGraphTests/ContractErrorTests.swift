@@ -86,8 +86,8 @@ struct ContractErrorTests {
         #expect(try read(#""source": "s""#).flow == nil)
         for (keys, message, column) in [
             (#""flow": "through""#, #"'flow' is "through""#, 10), (#""flow": 3"#, "'flow' is 3", 10), (#""cpu": ["m"]"#, "cpu must be an object", 9),
-            (#""cpu": {"packed": ["x"]}"#, #"'packed' names "x", which is no input of kind weight"#, 21), (#""cpu": {"stored": ["q"]}"#, "no input of kind weight", 21),
-            (#""cpu": {"packed": ["v"]}"#, "'v' is no matrix", 9), (#""cpu": {"packed": ["m"], "stored": ["m"]}"#, "both packed and stored", 9),
+            (#""cpu": {"packed": ["x"]}"#, #"'packed' names "x", which is not an input of kind weight"#, 21), (#""cpu": {"stored": ["q"]}"#, "not an input of kind weight", 21),
+            (#""cpu": {"packed": ["v"]}"#, "'v' is not a matrix", 9), (#""cpu": {"packed": ["m"], "stored": ["m"]}"#, "both packed and stored", 9),
             (#""cpu": {"append": ["x"]}"#, "without caches", 20), (#""cpu": {"calls": 2}"#, "calls", 10),
         ] {
             expectError(.malformed, message, "op.json:2:\(column)") { try read(keys) }

@@ -6,7 +6,7 @@ import Darwin
 
 /// Files that hold what was made from something else, each named by a hash of all that went into it.
 ///
-/// An entry is its content followed by a hash of it: one that was cut short or changed is no entry, and is made anew. Entries are written beside
+/// An entry is its content followed by a hash of it: one that was cut short or changed is not an entry, and is made again. Entries are written beside
 /// their place and renamed into it, so that no reader sees half of one. Any of them may be deleted at any time.
 ///
 /// Thread safety: any thread, any number of processes.

@@ -150,7 +150,7 @@ package final class BackendChoice: Sendable {
 
     private var known: [Entry] { entries + (takeovers.withLock { $0 } ?? []) }
 
-    /// Joins the threads of every device that was opened, and lets go of it. What needs a device afterwards opens it anew.
+    /// Joins the threads of every device that was opened, and lets go of it. What needs a device afterwards opens it again.
     func close() {
         for entry in known { entry.close() }
         isTaken.withLock { $0 = false }

@@ -54,7 +54,7 @@ package final class ModelWeights: Sendable {
             if streamed != nil, let tensor = binding.plainTensor { description.files.expect(tensor) }
             let data = try binding.materialise(from: description.files)
             bound.data.append(.init(bytes: data.bytes, file: file(of: binding, data), scales: data.scales.flatMap(Self.scales)))
-            // What has been put together anew is not needed where it was read.
+            // What has been assembled in new memory is not needed where it was read.
             if !data.isMapped, case .stored(let recipe) = binding.content { recipe.tensors.forEach(description.files.release) }
             bound.owners.append(data)
             try progress(graph.weights[index].bytes)

@@ -12,7 +12,7 @@ public struct RunGraph: Sendable {
     let observed: [(name: String, value: Int)]
     /// What feeds the prediction head, `[T, width]` F32, when there is to be one.
     let predictionSource: (value: Int, width: Int)?
-    /// Lengths past which every key must be rotated anew.
+    /// Lengths past which every key must be rotated again.
     let ropeSwitches: [Int]
 
     public var vocabularySize: Int { description.graph.vocabularySize }

@@ -8,7 +8,7 @@ extension OpContract {
         case map
         /// A row, or each of its groups, divided by its own size and multiplied by weights.
         case norm
-        /// Rows handed on as rows in another way: turned, cut, joined, picked.
+        /// Rows handed on as rows in another way: rotated, cut, joined, picked.
         case pass
         /// A token's row comes from rows of the tokens before it.
         case attend
@@ -78,7 +78,7 @@ extension OpContract.CPU {
         func names(_ key: String, _ kind: OpContract.Input.Kind) throws -> [String] {
             try (fields.optionalArray(key) ?? []).map { json in
                 guard let name = json.string, inputs.contains(where: { $0.name == name && $0.kind == kind }) else {
-                    throw fields.fail("'\(key)' names \(json.text()), which is no input of kind \(kind.rawValue)", at: json)
+                    throw fields.fail("'\(key)' names \(json.text()), which is not an input of kind \(kind.rawValue)", at: json)
                 }
                 return name
             }
@@ -88,7 +88,7 @@ extension OpContract.CPU {
         append = try names("append", .value)
         for input in inputs where packed.contains(input.name) || stored.contains(input.name) {
             guard packed.contains(input.name) != stored.contains(input.name) else { throw fields.fail("'\(input.name)' is both packed and stored") }
-            guard input.dims.count >= 2 else { throw fields.fail("'\(input.name)' is no matrix") }
+            guard input.dims.count >= 2 else { throw fields.fail("'\(input.name)' is not a matrix") }
         }
         guard append.isEmpty || hasStates else { throw fields.fail("'append' of an op without caches", at: fields.object["append"]) }
         try fields.finish()

@@ -20,7 +20,7 @@ final class PartialFile: @unchecked Sendable {
 
     /// Opens or creates the part of `file` and takes in what it already holds.
     ///
-    /// - Parameter limit: the length of the whole file; a longer part is started anew.
+    /// - Parameter limit: the length of the whole file; a longer part is restarted.
     init(for file: String, limit: Int) throws {
         path = file + ModelStore.partialSuffix
         hash = try FileChecksum()

@@ -1,6 +1,6 @@
 /// How patient a pull is.
 public struct PullOptions: Sendable {
-    /// How often a broken connection or an overloaded server is tried again, counted anew after every progress.
+    /// How often a broken connection or an overloaded server is tried again, with a new count after every progress.
     public var retries: Int
     /// Seconds before the first retry; each further one waits twice as long.
     public var retryDelay: Double

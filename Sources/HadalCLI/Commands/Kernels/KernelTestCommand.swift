@@ -28,7 +28,7 @@ struct KernelTestCommand: ParsableCommand {
     func validate() throws {
         if replay != nil, !ops.isEmpty || only != nil || quick { throw ValidationError("--replay cannot be combined with other options: the file has the op and its operands.") }
         if quick, only != nil { throw ValidationError("--quick and --case cannot be combined.") }
-        if only != nil, ops.count > 1 { throw ValidationError("--case requires exactly one op.") }
+        if only != nil, ops.count > 1 { throw ValidationError("--case can be combined with one op only.") }
     }
 
     /// The wanted case in full: "linear/2.17".
