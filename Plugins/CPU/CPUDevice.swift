@@ -31,7 +31,7 @@ final class CPUDevice: Device, @unchecked Sendable {
         if configuration.usesBLAS, blas == nil { log.write(.debug, "cpu: no OpenBLAS; own kernels serve float products") }
         pool = ThreadPool(threads: configuration.threads, sgemm: blas?.sgemm, order: configuration.order)
         experts = try configuration.experts.map {
-            ExpertCache($0, pack: try Program.function(kernels.kernel("linear_pack", of: Op.linear), configuration.isa))
+            ExpertCache($0, pack: try InstructionStream.function(kernels.kernel("linear_pack", of: Op.linear), configuration.isa))
         }
     }
 

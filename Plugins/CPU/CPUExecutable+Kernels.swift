@@ -25,7 +25,7 @@ extension CPUExecutable {
                 if name == "linear_pack", packing == UInt32(HADAL_PACKED_NONE) { continue }
                 guard try PackingProbe(name, dtype, on: device).gives(old, new) else {
                     throw HadalError(
-                        .mismatch, "'\(name)' lays \(dtype.name) out otherwise than the weights of the loaded model are", at: Place("\(directory)/\(op)/\(KernelSource.fileName)"),
+                        .mismatch, "'\(name)' lays \(dtype.name) out otherwise than the weights of the loaded model are", at: SourcePlace("\(directory)/\(op)/\(KernelSource.fileName)"),
                         hint: "reload the model")
                 }
             }

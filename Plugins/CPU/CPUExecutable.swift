@@ -10,7 +10,7 @@ import HadalGraph
 final class CPUExecutable: Executable, @unchecked Sendable {
     let info: ExecutableInfo
     let device: CPUDevice
-    let program: Program
+    let program: InstructionStream
     let validator: StepValidator
     private let weights: [HostMemory]
     /// Of the device's expert cache.
@@ -37,7 +37,7 @@ final class CPUExecutable: Executable, @unchecked Sendable {
                 data: nil, dtype: segment.stateDType.rawValue, heads: UInt32($0.heads), width: UInt32($0.width),
                 page_tokens: UInt32(segment.pageTokens))
         }
-        let program = try Program(
+        let program = try InstructionStream(
             lowering.plan, slots: lowering.slots, states: stateSpecs, bounds: segment.bounds, on: device)
         guard device.pool.reserve(scratch: program.scratchBytes) else {
             throw HadalError(.outOfMemory, "cannot allocate \(program.scratchBytes) bytes of scratch for each thread")

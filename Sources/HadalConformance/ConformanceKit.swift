@@ -131,7 +131,7 @@ public struct ConformanceKit {
             guard !points.isEmpty else {
                 throw HadalError(
                     .mismatch, "case \(index) of op '\(contract.name)' has no combination that its own rules allow",
-                    at: Place("\(contract.folder)/op.json"), hint: illegality(try space.point(0), contract))
+                    at: SourcePlace("\(contract.folder)/op.json"), hint: illegality(try space.point(0), contract))
             }
             return points
         }

@@ -50,7 +50,7 @@ extension HadalError.Hint {
         case expertMemory = "expert_memory"
         /// `EngineOptions.fallback`
         case fallback
-        /// `EngineEnvironment.kernelPaths`
+        /// `SearchPaths.kernelPaths`
         case kernelPaths = "kernel_paths"
         /// `EngineOptions.liveKernels`
         case liveKernels = "live_kernels"

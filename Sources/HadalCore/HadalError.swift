@@ -33,10 +33,10 @@ public struct HadalError: Error, Sendable, Equatable {
 
     public var code: Code
     public var message: String
-    public var place: Place?
+    public var place: SourcePlace?
     public var hint: Hint?
 
-    public init(_ code: Code, _ message: String, at place: Place? = nil, hint: Hint? = nil) {
+    public init(_ code: Code, _ message: String, at place: SourcePlace? = nil, hint: Hint? = nil) {
         self.code = code
         self.message = message
         self.place = place
@@ -44,12 +44,12 @@ public struct HadalError: Error, Sendable, Equatable {
     }
 
     /// - Parameter hint: English for a person, which names no setting.
-    public init(_ code: Code, _ message: String, at place: Place? = nil, hint: String?) {
+    public init(_ code: Code, _ message: String, at place: SourcePlace? = nil, hint: String?) {
         self.init(code, message, at: place, hint: Hint(hint))
     }
 
     /// The same error with a place filled in where it had none.
-    public func located(at place: Place) -> HadalError {
+    public func located(at place: SourcePlace) -> HadalError {
         var copy = self
         if copy.place == nil { copy.place = place }
         return copy

@@ -20,7 +20,7 @@ public final class MappedFile: Sendable {
         guard let base = Self.map(descriptor, size) else {
             let reason = String(cString: strerror(errno))
             close(descriptor)
-            throw HadalError(.io, "cannot map \(size) bytes: \(reason)", at: Place(path))
+            throw HadalError(.io, "cannot map \(size) bytes: \(reason)", at: SourcePlace(path))
         }
         self.init(path, descriptor, size, base)
     }
@@ -52,16 +52,16 @@ public final class MappedFile: Sendable {
         #endif
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
-            throw HadalError(errno == ENOENT ? .notFound : .io, "cannot open: \(reason)", at: Place(path))
+            throw HadalError(errno == ENOENT ? .notFound : .io, "cannot open: \(reason)", at: SourcePlace(path))
         }
         var info = stat()
         guard fstat(descriptor, &info) == 0 else {
             close(descriptor)
-            throw HadalError(.io, "cannot stat: \(String(cString: strerror(errno)))", at: Place(path))
+            throw HadalError(.io, "cannot stat: \(String(cString: strerror(errno)))", at: SourcePlace(path))
         }
         guard info.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw HadalError(.io, "not a regular file", at: Place(path))
+            throw HadalError(.io, "not a regular file", at: SourcePlace(path))
         }
         return (descriptor, Int(info.st_size))
     }

@@ -10,7 +10,7 @@ extension Engine {
     ) async throws -> Engine {
         let flag = CancelFlag()
         let check: @Sendable () throws -> Void = {
-            if flag.isSet { throw HadalError(.cancelled, "loading was cancelled", at: Place(path)) }
+            if flag.isSet { throw HadalError(.cancelled, "loading was cancelled", at: SourcePlace(path)) }
         }
         return try await withTaskCancellationHandler {
             try await EngineThread().run {

@@ -14,7 +14,7 @@ public struct EngineOptions: Sendable {
     /// Threads of every backend in use that has the setting `threads`; nil: its default.
     public var threads: Int?
     /// Where plugins, architectures and kernels are looked for.
-    public var environment: EngineEnvironment
+    public var environment: SearchPaths
     /// An architecture file that overrides detection.
     public var architecture: String?
     /// Most tokens a session may hold; nil: the model's own limit, at most 32768.
@@ -58,7 +58,7 @@ public struct EngineOptions: Sendable {
 
     public init(
         backend: String = "cpu", placement: PlacementRules? = nil, fallback: FallbackPolicy = .error, settings: [String: String] = [:],
-        threads: Int? = nil, environment: EngineEnvironment = EngineEnvironment(), architecture: String? = nil, contextLength: Int? = nil,
+        threads: Int? = nil, environment: SearchPaths = SearchPaths(), architecture: String? = nil, contextLength: Int? = nil,
         cacheTokens: Int? = nil, cacheDType: DType = .f32, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
         predictsNext: Bool = false, expertMemory: Int? = nil, speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
         log: LogSink = .silent
@@ -85,6 +85,6 @@ public struct EngineOptions: Sendable {
 
     /// The defaults, with backends that are linked into the program; the first of them runs the model.
     public init(backends: [any Backend]) {
-        self.init(backend: backends.first?.name ?? "cpu", environment: EngineEnvironment(backends: backends))
+        self.init(backend: backends.first?.name ?? "cpu", environment: SearchPaths(backends: backends))
     }
 }

@@ -31,17 +31,17 @@ extension Session {
         let file = try SafetensorsFile(path: path)
         func metadata(_ key: String) -> String? { file.metadata.first { $0.key == key }?.value }
         guard metadata("format") == Self.version else {
-            throw HadalError(.malformed, "not a saved session", at: Place(path))
+            throw HadalError(.malformed, "not a saved session", at: SourcePlace(path))
         }
         guard metadata("fingerprint") == engine.fingerprint else {
-            throw HadalError(.mismatch, "the session was saved with another model", at: Place(path))
+            throw HadalError(.mismatch, "the session was saved with another model", at: SourcePlace(path))
         }
         func bytes(_ name: String, _ dtype: DType, _ shape: [Int]?) throws -> UnsafeRawBufferPointer {
             guard let tensor = file.tensors.first(where: { $0.name == name }) else {
-                throw HadalError(.malformed, "tensor '\(name)' is missing", at: Place(path))
+                throw HadalError(.malformed, "tensor '\(name)' is missing", at: SourcePlace(path))
             }
             guard tensor.dtype == dtype, shape == nil ? tensor.shape.count == 1 : tensor.shape == shape else {
-                throw HadalError(.mismatch, "tensor '\(name)' is \(tensor.dtype.name)\(tensor.shape), not \(dtype.name)\(shape ?? [])", at: Place(path))
+                throw HadalError(.mismatch, "tensor '\(name)' is \(tensor.dtype.name)\(tensor.shape), not \(dtype.name)\(shape ?? [])", at: SourcePlace(path))
             }
             return UnsafeRawBufferPointer(rebasing: file.source.bytes[tensor.range])
         }
@@ -56,7 +56,7 @@ extension Session {
                 hint: [.raise(.contextLength)])
         }
         for token in ids where token < 0 || Int(token) >= engine.vocabularySize {
-            throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: Place(path))
+            throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: SourcePlace(path))
         }
         self.init(engine: engine, contextLength: engine.contextLength)
         for (index, state) in engine.program.graph.states.enumerated() {

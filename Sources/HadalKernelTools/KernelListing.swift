@@ -45,7 +45,7 @@ public struct KernelListing: Sendable {
     ///   - ops: empty: every op.
     /// - Throws: for a backend or op that was named and is not there.
     public init(
-        environment: EngineEnvironment, backends: [String] = [], ops: [String] = [], settings: [String: String] = [:], log: LogSink = .silent
+        environment: SearchPaths, backends: [String] = [], ops: [String] = [], settings: [String: String] = [:], log: LogSink = .silent
     ) throws {
         let catalogue = try environment.catalogue()
         let contracts = try (ops.isEmpty ? catalogue.contracts.keys.sorted() : ops).map { try catalogue.contract(for: $0) }
@@ -73,7 +73,7 @@ public struct KernelListing: Sendable {
     }
 
     private static func row(
-        _ contract: OpContract, _ backend: any Backend, _ device: any Device, _ catalogue: OpCatalogue, _ environment: EngineEnvironment
+        _ contract: OpContract, _ backend: any Backend, _ device: any Device, _ catalogue: OpCatalogue, _ environment: SearchPaths
     ) throws -> Row {
         let support = try KernelSupport(contract, catalogue: catalogue, device: device, capabilities: backend.capabilities)
         let takesKernels = WellKnownOption.kernels.isPublished(by: backend)

@@ -8,7 +8,7 @@ import HadalGraph
 ///
 /// Thread safety: one thread at a time.
 public final class KernelWorkbench {
-    public let environment: EngineEnvironment
+    public let environment: SearchPaths
     public let catalogue: OpCatalogue
     public let selection: BackendRegistry.Selection
     public let device: any Device
@@ -32,7 +32,7 @@ public final class KernelWorkbench {
     ///   - settings: `backend.option` to value, as `--set` gives them.
     ///   - options: of the backend, beside those.
     public init(
-        _ specification: String, environment: EngineEnvironment, settings: [String: String] = [:], options: [String: OptionValue] = [:],
+        _ specification: String, environment: SearchPaths, settings: [String: String] = [:], options: [String: OptionValue] = [:],
         log: LogSink = .silent
     ) throws {
         self.specification = specification
@@ -77,7 +77,7 @@ public final class KernelWorkbench {
 
     /// The settings and kernel directories that concern a backend.
     static func options(
-        for backend: any Backend, _ environment: EngineEnvironment, _ settings: [String: String]
+        for backend: any Backend, _ environment: SearchPaths, _ settings: [String: String]
     ) throws -> [String: OptionValue] {
         try environment.addingKernels(to: try BackendChoice.parse(settings, for: backend), for: backend)
     }

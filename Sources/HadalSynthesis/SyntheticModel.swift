@@ -54,7 +54,7 @@ public struct SyntheticModel: Sendable {
         guard let family = try library.ggufArchitecture(of: description) else {
             throw HadalError(
                 .unsupported, "'\(description.name)' has no name in GGUF files: nothing in 'match' names a general.architecture",
-                at: description.files.last.map { Place($0) })
+                at: description.files.last.map { SourcePlace($0) })
         }
         let planned = PlannedModel(configuration: configuration)
         let match = try library.match(planned, file: description.files.last ?? architecture)

@@ -9,10 +9,10 @@ extension ChatTemplate {
     /// - Throws: `HadalError.malformed` for a row of another shape.
     public func renderRow(_ row: JSON, now: TemplateClock = .local(), limits: TemplateLimits = .standard) throws -> JSON {
         guard let object = row.object, let messages = object["messages"], messages.array != nil else {
-            throw HadalError(.malformed, "a row needs an array \"messages\"", at: Place(name))
+            throw HadalError(.malformed, "a row needs an array \"messages\"", at: SourcePlace(name))
         }
         let options = object["options"] ?? .null
-        guard options.isNull || options.object != nil else { throw HadalError(.malformed, "\"options\" of a row must be an object", at: Place(name)) }
+        guard options.isNull || options.object != nil else { throw HadalError(.malformed, "\"options\" of a row must be an object", at: SourcePlace(name)) }
         do {
             let text = try render(messages: messages, tools: object["tools"], options: options.object ?? JSONObject(), now: now, limits: limits)
             return JSON(.object(JSONObject([("rendered", JSON(.string(text)))])))

@@ -53,5 +53,5 @@ public struct ChatTemplate: Sendable {
         }
     }
 
-    private func place(_ line: Int) -> Place { Place(name, .text(line: line, column: 1)) }
+    private func place(_ line: Int) -> SourcePlace { SourcePlace(name, .text(line: line, column: 1)) }
 }

@@ -16,9 +16,9 @@ public struct TemplateError: Error, Sendable, Equatable {
     public var kind: Kind
     /// For `raised`, exactly the message the template gave.
     public var message: String
-    public var place: Place?
+    public var place: SourcePlace?
 
-    public init(_ kind: Kind, _ message: String, at place: Place? = nil) {
+    public init(_ kind: Kind, _ message: String, at place: SourcePlace? = nil) {
         self.kind = kind
         self.message = message
         self.place = place

@@ -101,7 +101,7 @@ import TestSupport
     }
 
     @Test func descriptionsThatCannotBeReadAreWarnedOfUnlessMeant() throws {
-        func match(_ files: [String: String]) throws -> Match {
+        func match(_ files: [String: String]) throws -> ArchitectureMatch {
             try Fixtures.withLibrary(files) { library, _ in try library.match(Families.model("llama")) }
         }
         // Of no concern to this model.

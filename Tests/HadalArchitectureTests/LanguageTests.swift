@@ -119,7 +119,7 @@ import TestSupport
             "twin": text("twin", #"{"config.model_type": "same"}"#), "twin2": text("twin2", #"{"config.model_type": "same"}"#),
         ]
         try Fixtures.withLibrary(files) { (library: ArchitectureLibrary, _: String) throws in
-            func match(_ config: String) throws -> Match { try library.match(FakeModel(config: config)) }
+            func match(_ config: String) throws -> ArchitectureMatch { try library.match(FakeModel(config: config)) }
             #expect(try match(#"{"model_type": "t"}"#).description.name == "one")
             #expect(try match(#"{"model_type": "t", "kind": 2}"#).reasons == ["matched two because config.model_type is \"t\" and config.kind is 2"])
             #expect(try match(#"{"architectures": ["Other", "Thing"]}"#).description.name == "two")

@@ -165,7 +165,7 @@ import Glibc
             name: "gate", dtype: DType.f32.rawValue, packing: 0, rows: 32, columns: 32, rowBytes: 128, storedBytes: 4096, offset: 0, bytes: 4096,
             pieces: (0..<8).map { (descriptor, UInt64($0 * 4096)) })
         let layer = try ExpertLayer([part], experts: 8)
-        let cache = ExpertCache(.init(limit: 3 * 4096), pack: try Program.function(try #require(StockKernels.byOp["linear"]?["linear_pack"]), .baseline))
+        let cache = ExpertCache(.init(limit: 3 * 4096), pack: try InstructionStream.function(try #require(StockKernels.byOp["linear"]?["linear_pack"]), .baseline))
         let number = try cache.add(layer)
 
         func expect(_ experts: [Int32]) -> Int { experts.withUnsafeBufferPointer { cache.expect(number, $0) } }

@@ -17,7 +17,7 @@ struct HintTests {
         ] as [(Hint, String)])
     func words(hint: Hint, text: String) {
         #expect(hint.description == text)
-        #expect(HadalError(.io, "no", at: Place("f"), hint: hint).description == "f: no (\(text))")
+        #expect(HadalError(.io, "no", at: SourcePlace("f"), hint: hint).description == "f: no (\(text))")
     }
 
     @Test("are rendered in a program's own words")

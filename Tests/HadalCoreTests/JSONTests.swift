@@ -24,7 +24,7 @@ import TestSupport
     ])
     func refusesWithAPlace(text: String, line: Int, column: Int) {
         let error = expectError(.malformed) { try Self.parse(text) }
-        #expect(error?.place == Place("f.json", .text(line: line, column: column)), "\(error.map(\.description) ?? "none")")
+        #expect(error?.place == SourcePlace("f.json", .text(line: line, column: column)), "\(error.map(\.description) ?? "none")")
     }
 
     /// What Python's json module writes and reads beyond the standard.

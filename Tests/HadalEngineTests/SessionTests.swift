@@ -45,7 +45,7 @@ struct SessionTests {
         #expect(session.count == 70 && !session.hasLogits)
         try session.append(Array(ids[70...]))
         #expect(distance(straight, session) < 1e-4)
-        #expect(throws: HadalError.self) { try session.rollBack(to: 101) }
+        expectError(.invalidArgument, "101") { try session.rollBack(to: 101) }
     }
 
     @Test("forks share a prefix and do not disturb each other", arguments: backends)
@@ -104,7 +104,7 @@ struct SessionTests {
         #expect { try Session(contentsOf: file, engine: other) } throws: { ($0 as? HadalError)?.code == .mismatch }
         let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
         try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: file))
-        #expect(throws: HadalError.self) { try Session(contentsOf: file, engine: engine) }
+        expectError(.malformed) { try Session(contentsOf: file, engine: engine) }
     }
 
     @Test("a full context is an error that says so, and nothing is lost")

@@ -16,7 +16,7 @@ struct KernelCandidateTests {
         }
         let candidate = KernelCandidate(
             op: "relu2_gate", directory: directory.path, backend: "cpu", device: 0, options: ["kernel-cache": .string(cache.path)],
-            environment: EngineEnvironment(pluginPaths: [Fixtures.products]))
+            environment: SearchPaths(pluginPaths: [Fixtures.products]))
         let verdict = try candidate.check()
         #expect(verdict.fault == nil && verdict.cases >= 36)
         try directory.edit("relu2_gate/cpu.c", "&i, &end);", "&i, &end);\n    if (thread->count == 3) y[0] = thread->index;")

@@ -23,7 +23,7 @@ struct LiveKernelTests {
             let list = Mutex<[KernelNotice]>([])
         }
 
-        init(check: (@Sendable (KernelCandidate, KernelDirectory) throws -> KernelVerdict)? = nil) throws {
+        init(check: (@Sendable (KernelCandidate, KernelDirectory) throws -> KernelCheck)? = nil) throws {
             let (directory, notices) = (try KernelDirectory.relu2(), Notices())
             (self.directory, self.notices, cache) = (directory, notices, try KernelDirectory())
             var options = EngineOptions.relu2("cpu", directory, cache: cache)
@@ -221,12 +221,12 @@ struct LiveKernelTests {
     func candidate() throws {
         let candidate = KernelCandidate(
             op: "glu", directory: "/a \"b\"", backend: "cpu", device: 1, options: ["isa": .string("avx2"), "threads": .int(3), "huge-pages": .bool(false)],
-            environment: EngineEnvironment(pluginPaths: ["/p"], kernelPaths: ["/k", "/l"]))
+            environment: SearchPaths(pluginPaths: ["/p"], kernelPaths: ["/k", "/l"]))
         let read = try KernelCandidate(parsing: candidate.json.text())
         #expect(read.op == "glu" && read.directory == candidate.directory && read.backend == "cpu" && read.device == 1 && read.options == candidate.options)
         #expect(read.environment.pluginPaths == ["/p"] && read.environment.kernelPaths == ["/k", "/l"])
         expectError(.malformed, "'op'") { try KernelCandidate(parsing: "{\"op\": 1}") }
-        let verdict = KernelVerdict(cases: 4, fault: "it \"crashed\"")
-        #expect(try KernelVerdict(parsing: verdict.json.text()) == verdict)
+        let verdict = KernelCheck(cases: 4, fault: "it \"crashed\"")
+        #expect(try KernelCheck(parsing: verdict.json.text()) == verdict)
     }
 }

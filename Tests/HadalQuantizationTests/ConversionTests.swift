@@ -105,7 +105,7 @@ struct ConversionTests {
             let model = try ModelFiles.open(path: Fixtures.path("models/llama"))
             var options = QuantizationOptions(type: .f32)
             options.architecture = "\(folder)/own.json"
-            let environment = EngineEnvironment()
+            let environment = SearchPaths()
             expectError(.unsupported, "no GGUF form", "down_proj") {
                 try QuantizationPlan(
                     model, options: options, library: try environment.architectures(), catalogue: try environment.catalogue())

@@ -28,13 +28,13 @@ enum Quantizing {
         var options = QuantizationOptions(type: type)
         options.rules = try rules.map { try QuantizationRule($0) }
         options.isPure = pure
-        let environment = EngineEnvironment()
+        let environment = SearchPaths()
         return try QuantizationPlan(
             model, options: options, library: try environment.architectures(), catalogue: try environment.catalogue())
     }
 
     static func graph(_ model: ModelFiles) throws -> ModelGraph {
-        let environment = EngineEnvironment()
+        let environment = SearchPaths()
         return try environment.architectures().match(model).build(model, catalogue: try environment.catalogue())
     }
 

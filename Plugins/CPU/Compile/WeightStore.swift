@@ -231,7 +231,7 @@ final class WeightStore {
 
     /// Runs calls that prepare weights.
     func run(_ plan: [PlannedInstruction]) throws {
-        let program = try Program(
+        let program = try InstructionStream(
             plan, slots: [], states: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), on: device)
         guard device.pool.run(Run(instructions: program.instructions)) == .done else {
             throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")

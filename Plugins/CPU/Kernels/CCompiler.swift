@@ -35,7 +35,7 @@ struct CCompiler: Sendable {
 
     private init(_ path: String) throws {
         let version = try ChildProcess.run(path, ["--version"], merged: true, seconds: 20)
-        guard version.succeeded else { throw HadalError(.unsupported, "the C compiler does not run: \(version.text.prefix(200))", at: Place(path)) }
+        guard version.succeeded else { throw HadalError(.unsupported, "the C compiler does not run: \(version.text.prefix(200))", at: SourcePlace(path)) }
         self.path = path
         identity = "\(Self.file(path))\n\(version.text)"
         isClang = version.text.contains("clang")
@@ -84,19 +84,19 @@ struct CCompiler: Sendable {
             throw HadalError(.malformed, "the kernel does not compile:\n\(text.trimmingCharacters(in: .newlines))", at: Self.place(text, source))
         }
         guard let bytes = WholeFile.read(output, limit: ContentCache.largest) else {
-            throw HadalError(.io, "the C compiler gave no shared object", at: Place(source.path))
+            throw HadalError(.io, "the C compiler gave no shared object", at: SourcePlace(source.path))
         }
         return bytes
     }
 
     /// Where the first error is: `FILE:LINE:COLUMN: error: …`.
-    private static func place(_ text: String, _ source: KernelSource) -> Place {
+    private static func place(_ text: String, _ source: KernelSource) -> SourcePlace {
         for line in text.split(separator: "\n") {
             guard let mark = line.range(of: ": error:") ?? line.range(of: ": fatal error:") else { continue }
             let parts = line[..<mark.lowerBound].split(separator: ":", omittingEmptySubsequences: false).map(String.init)
             guard parts.count >= 3, let row = Int(parts[parts.count - 2]), let column = Int(parts[parts.count - 1]) else { continue }
-            return Place(parts.dropLast(2).joined(separator: ":"), .text(line: row, column: column))
+            return SourcePlace(parts.dropLast(2).joined(separator: ":"), .text(line: row, column: column))
         }
-        return Place(source.path)
+        return SourcePlace(source.path)
     }
 }

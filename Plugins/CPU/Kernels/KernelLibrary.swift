@@ -32,7 +32,7 @@ struct KernelLibrary: @unchecked Sendable {
             do { try cache?.store(key, made) } catch { log.write(.debug, "cpu: the compiled kernel is not kept: \(error)") }
             content = made
         }
-        guard let content else { throw HadalError(.backend, "no compiled kernel", at: Place(source.path)) }
+        guard let content else { throw HadalError(.backend, "no compiled kernel", at: SourcePlace(source.path)) }
         let library = try KernelLibrary(content, source, names: names, isa, near: cache?.directory)
         log.write(.debug, "cpu: \(source.path) \(isCached ? "found in the cache" : "compiled") for \(isa.name)")
         return loaded.withLock { known in
@@ -55,14 +55,14 @@ struct KernelLibrary: @unchecked Sendable {
         guard !kernels.isEmpty else {
             let wanted = names.map { "hadal_kernel_\($0)" }.joined(separator: ", ")
             throw HadalError(
-                .mismatch, "the source exports no kernel of op '\(source.op)'", at: Place(source.path), hint: "HADAL_EXPORT_KERNEL makes one of: \(wanted)")
+                .mismatch, "the source exports no kernel of op '\(source.op)'", at: SourcePlace(source.path), hint: "HADAL_EXPORT_KERNEL makes one of: \(wanted)")
         }
         self.kernels = kernels
     }
 
     /// What was compiled against other headers may have another layout.
     private static func check(_ kernel: StockKernels.Kernel, _ name: String, _ source: KernelSource, _ isa: InstructionSet) throws {
-        func fail(_ message: String) -> HadalError { HadalError(.mismatch, "kernel '\(name)' \(message)", at: Place(source.path)) }
+        func fail(_ message: String) -> HadalError { HadalError(.mismatch, "kernel '\(name)' \(message)", at: SourcePlace(source.path)) }
         guard kernel.pointee.size == UInt32(MemoryLayout<hadal_kernel>.size) else {
             throw fail("is described by \(kernel.pointee.size) bytes, not \(MemoryLayout<hadal_kernel>.size): it was compiled against another hadal_kernel.h")
         }
@@ -70,7 +70,7 @@ struct KernelLibrary: @unchecked Sendable {
             throw fail("was written for version \(kernel.pointee.abi_version) of the kernel ABI, not \(HADAL_KERNEL_ABI_VERSION)")
         }
         guard let given = kernel.pointee.name, ExactString(String(cString: given)) == ExactString(name) else { throw fail("calls itself something else") }
-        do { _ = try Program.function(kernel, isa) } catch let error as HadalError { throw error.located(at: Place(source.path)) }
+        do { _ = try InstructionStream.function(kernel, isa) } catch let error as HadalError { throw error.located(at: SourcePlace(source.path)) }
     }
 
     /// Loads bytes that have been checked: from a file of this process alone, so that nothing can come between check and load.
@@ -86,6 +86,6 @@ struct KernelLibrary: @unchecked Sendable {
             if let handle = dlopen(path, hadal_system_plugin_dlopen_flags()) { return handle }
             message = dlerror().map { String(cString: $0) } ?? "the loader gives no reason"
         }
-        throw HadalError(.backend, "the compiled kernel cannot be loaded: \(message)", at: Place(source.path))
+        throw HadalError(.backend, "the compiled kernel cannot be loaded: \(message)", at: SourcePlace(source.path))
     }
 }

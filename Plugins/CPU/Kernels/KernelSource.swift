@@ -36,7 +36,7 @@ struct KernelSource: Sendable, Equatable {
         for root in [directory, StockFolders.kernels, StockFolders.pluginHeader].compactMap({ $0 }) where !roots.contains(root) { roots.append(root) }
         var reader = Reader(roots: roots)
         guard let first = WholeFile.read("\(folder)/\(Self.fileName)", limit: Self.largest) else {
-            throw HadalError(.notFound, "there is no C source of op '\(op)', or it cannot be read", at: Place("\(folder)/\(Self.fileName)"))
+            throw HadalError(.notFound, "there is no C source of op '\(op)', or it cannot be read", at: SourcePlace("\(folder)/\(Self.fileName)"))
         }
         try reader.add(File(root: 0, path: "\(op)/\(Self.fileName)", bytes: first))
         self.op = op
@@ -68,7 +68,7 @@ struct KernelSource: Sendable, Equatable {
 
         mutating func add(_ file: File) throws {
             guard files.count < KernelSource.mostFiles else {
-                throw HadalError(.limitExceeded, "a kernel's source includes more than \(KernelSource.mostFiles) files", at: Place(roots[0]))
+                throw HadalError(.limitExceeded, "a kernel's source includes more than \(KernelSource.mostFiles) files", at: SourcePlace(roots[0]))
             }
             files.append(file)
             let place = "\(roots[file.root])/\(file.path)"
@@ -76,17 +76,17 @@ struct KernelSource: Sendable, Equatable {
                 guard let name = include.name else {
                     if include.text == "__BASE_FILE__" { continue }
                     throw HadalError(
-                        .unsupported, "the name of an included file cannot be determined without compiling: #include \(include.text)", at: Place(place, .text(line: include.line, column: 1)))
+                        .unsupported, "the name of an included file cannot be determined without compiling: #include \(include.text)", at: SourcePlace(place, .text(line: include.line, column: 1)))
                 }
                 guard !name.hasPrefix("/") else {
-                    throw HadalError(.unsupported, "a kernel may include files of kernel directories and the system's, not '\(name)'", at: Place(place, .text(line: include.line, column: 1)))
+                    throw HadalError(.unsupported, "a kernel may include files of kernel directories and the system's, not '\(name)'", at: SourcePlace(place, .text(line: include.line, column: 1)))
                 }
-                try find(name, quoted: include.isQuoted, from: file, Place(place, .text(line: include.line, column: 1)))
+                try find(name, quoted: include.isQuoted, from: file, SourcePlace(place, .text(line: include.line, column: 1)))
             }
         }
 
         /// Beside the including file first where the name is quoted, then in the `include` of every root.
-        private mutating func find(_ name: String, quoted: Bool, from file: File, _ place: Place) throws {
+        private mutating func find(_ name: String, quoted: Bool, from file: File, _ place: SourcePlace) throws {
             var candidates: [(root: Int, path: String)] = []
             if quoted {
                 let folder = file.path.lastIndex(of: "/").map { String(file.path[...$0]) } ?? ""

@@ -105,7 +105,7 @@ final class KernelTable {
             let own = try OpContract(contentsOf: path)
             guard own.hasSameInterface(as: contract) else {
                 throw HadalError(
-                    .mismatch, "the contract of '\(op)' has other operands or attributes than the one that the model was loaded with", at: Place(path),
+                    .mismatch, "the contract of '\(op)' has other operands or attributes than the one that the model was loaded with", at: SourcePlace(path),
                     hint: "reload the model")
             }
         }

@@ -47,7 +47,7 @@ struct PackingProbe {
         let memory = try HostMemory(bytes: bytes, huge: false)
         var output = target
         output.home = .constant(memory.pointer)
-        let program = try Program(
+        let program = try InstructionStream(
             [PlannedInstruction(kernel: kernel, inputs: [input], outputs: [output], attributes: [hadal_kernel_attribute(0.5)], node: 0)], slots: [], states: [],
             bounds: .init(tokens: 1, sequences: 1, rows: 1), on: device)
         guard device.pool.reserve(scratch: program.scratchBytes), device.pool.run(Run(instructions: program.instructions)) == .done else {

@@ -41,12 +41,12 @@ struct CompilerCommand: ShaderCompiler {
             process.standardError = messages
             process.standardOutput = messages
             try process.run()
-        } catch { throw HadalError(.io, "cannot run the shader compiler: \(error.localizedDescription)", at: Place(path)) }
+        } catch { throw HadalError(.io, "cannot run the shader compiler: \(error.localizedDescription)", at: SourcePlace(path)) }
         defer { try? FileManager.default.removeItem(at: folder) }
         let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         guard process.terminationStatus == 0, let words = try? Data(contentsOf: output), words.count % 4 == 0, !words.isEmpty else {
-            throw HadalError(.malformed, "the shader does not compile:\n\(text)", at: Place(file))
+            throw HadalError(.malformed, "the shader does not compile:\n\(text)", at: SourcePlace(file))
         }
         return words.withUnsafeBytes { $0.bindMemory(to: UInt32.self).map { $0 } }
     }

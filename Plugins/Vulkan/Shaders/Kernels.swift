@@ -68,10 +68,10 @@ final class Kernels {
     func kernel(of op: String, in directory: String) throws -> Kernel {
         texts = [:]
         guard let folder = KernelFolder.folder(of: op, in: directory, holding: Self.fileName) else {
-            throw HadalError(.notFound, "there is no kernel of '\(op)'", at: Place("\(directory)/\(op)/\(Self.fileName)"))
+            throw HadalError(.notFound, "there is no kernel of '\(op)'", at: SourcePlace("\(directory)/\(op)/\(Self.fileName)"))
         }
         let contract = FileManager.default.fileExists(atPath: "\(folder)/op.json") ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
-        guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: Place("\(folder)/op.json")) }
+        guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: SourcePlace("\(folder)/op.json")) }
         return try load(contract, from: [folder, contract.folder, try catalogue.contract(for: op).folder])
     }
 
@@ -107,7 +107,7 @@ final class Kernels {
             let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
             guard parts.count == 3, parts[1].hasSuffix(".glsl"), !parts[1].contains("/") else {
                 throw HadalError(
-                    .malformed, "'\(line)' names no shared file", at: Place(path, .text(line: number + 1, column: 1)), hint: "#include \"attend.glsl\", a file of the folder glsl")
+                    .malformed, "'\(line)' names no shared file", at: SourcePlace(path, .text(line: number + 1, column: 1)), hint: "#include \"attend.glsl\", a file of the folder glsl")
             }
             return "#line 1 \"\(parts[1])\"\n\(try shared(String(parts[1])))\n#line \(number + 2) \"\(path)\""
         }.joined(separator: "\n")
@@ -149,14 +149,14 @@ final class Kernels {
             throw HadalError(.unsupported, "\(source.operands.count) operands; a Vulkan kernel takes \(KernelSource.operandLimit)")
         }
         guard let threads = try use.evaluate(form.threads, parameters).int, threads > 0 else {
-            throw HadalError(.malformed, "'threads' is not a positive number", at: Place("\(kernel.contract.folder)/op.json"))
+            throw HadalError(.malformed, "'threads' is not a positive number", at: SourcePlace("\(kernel.contract.folder)/op.json"))
         }
         guard threads <= Int(physical.limits.maxComputeWorkGroupInvocations) else {
             throw HadalError(.unsupported, "a workgroup of \(threads); the device takes \(physical.limits.maxComputeWorkGroupInvocations)")
         }
         if let shared = form.shared {
             guard let bytes = try use.evaluate(shared, parameters).int, bytes >= 0 else {
-                throw HadalError(.malformed, "'shared' is not a number of bytes", at: Place("\(kernel.contract.folder)/op.json"))
+                throw HadalError(.malformed, "'shared' is not a number of bytes", at: SourcePlace("\(kernel.contract.folder)/op.json"))
             }
             guard bytes <= Int(physical.limits.maxComputeSharedMemorySize) else {
                 throw HadalError(.unsupported, "\(bytes) bytes of shared memory; the device has \(physical.limits.maxComputeSharedMemorySize)")

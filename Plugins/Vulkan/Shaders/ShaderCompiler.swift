@@ -61,11 +61,11 @@ struct ShadercLibrary: ShaderCompiler, @unchecked Sendable {
                 }
             }
         }
-        guard let result else { throw HadalError(.outOfMemory, "no memory for compiling a shader", at: Place(path)) }
+        guard let result else { throw HadalError(.outOfMemory, "no memory for compiling a shader", at: SourcePlace(path)) }
         defer { calls.result_release(result) }
         guard calls.result_get_compilation_status(result) == Int32(HADAL_SHADERC_SUCCESS) else {
             let message = calls.result_get_error_message(result).map { String(cString: $0) } ?? "no message"
-            throw HadalError(.malformed, "the shader does not compile:\n\(message)", at: Place(path))
+            throw HadalError(.malformed, "the shader does not compile:\n\(message)", at: SourcePlace(path))
         }
         let bytes = calls.result_get_length(result)
         guard let start = calls.result_get_bytes(result), bytes % 4 == 0 else { throw HadalError(.backend, "the shader compiler gave nothing") }

@@ -45,7 +45,7 @@ final class SpirvStore {
         guard !compilers.isEmpty else {
             throw HadalError(
                 .notFound, "no shader compiler (shaderc's library or its command glslc) is installed, and the installation has no compiled form of this kernel",
-                at: Place(source.path), hint: "on Debian: apt-get install glslc")
+                at: SourcePlace(source.path), hint: "on Debian: apt-get install glslc")
         }
         var failure: HadalError?
         for compiler in compilers {

@@ -20,7 +20,7 @@ extension BuildContext {
     }
 
     /// The raw value, what it came from, and where that stands.
-    private func find(_ spec: ParameterSpec) throws -> (ExpressionValue, String, Place?) {
+    private func find(_ spec: ParameterSpec) throws -> (ExpressionValue, String, SourcePlace?) {
         readPaths.formUnion(spec.config.map(configPath))
         readKeys.formUnion(spec.gguf.map { Self.replaceArch($0, arch) })
         if let formula = spec.value { return (try evaluate(formula, spec), formula.text, formula.place) }
@@ -47,7 +47,7 @@ extension BuildContext {
             for pattern in spec.gguf {
                 let key = Self.replaceArch(pattern, arch)
                 guard let value = source.metadataValue(key) else { continue }
-                return (value, key, Place(source.name, .field(key)))
+                return (value, key, SourcePlace(source.name, .field(key)))
             }
         }
         if let (weight, axis) = spec.extent, let extent = try storedExtent(weight, axis: axis) {
@@ -62,11 +62,11 @@ extension BuildContext {
         if source.format == .gguf {
             guard let key = spec.gguf.first.map({ Self.replaceArch($0, arch) }) else {
                 return HadalError(
-                    .unsupported, "\(description.name) has no GGUF source for parameter \(spec.name)", at: Place(source.name), hint: wanted)
+                    .unsupported, "\(description.name) has no GGUF source for parameter \(spec.name)", at: SourcePlace(source.name), hint: wanted)
             }
-            return HadalError(.notFound, "metadata key '\(key)' is missing", at: Place(source.name), hint: wanted)
+            return HadalError(.notFound, "metadata key '\(key)' is missing", at: SourcePlace(source.name), hint: wanted)
         }
-        let file = source.configuration.map { Place($0.file) } ?? Place(source.name)
+        let file = source.configuration.map { SourcePlace($0.file) } ?? SourcePlace(source.name)
         guard let key = spec.config.first.map(configPath) else {
             return HadalError(.unsupported, "\(description.name) has no config.json source for parameter \(spec.name)", at: file, hint: wanted)
         }
@@ -89,7 +89,7 @@ extension BuildContext {
         return .array(try (0..<count).map { try formula.evaluate(scope([spec.index: $0])) })
     }
 
-    private func check(_ value: ExpressionValue, _ spec: ParameterSpec, origin: String, place: Place) throws -> ExpressionValue {
+    private func check(_ value: ExpressionValue, _ spec: ParameterSpec, origin: String, place: SourcePlace) throws -> ExpressionValue {
         // Only a default or a derivation can say null; files that say null are passed over.
         if value.isNull { return .null }
         func one(_ value: ExpressionValue) throws -> ExpressionValue {
@@ -133,7 +133,7 @@ extension BuildContext {
                     parameters[name].map { "\(name) is \($0.value), from \($0.origin)" }
                 }.joined(separator: "; ")
                 let message = requirement.message ?? "\(description.name) requires \(requirement.condition.text)"
-                let place = source.configuration.map { Place($0.file) } ?? Place(source.name)
+                let place = source.configuration.map { SourcePlace($0.file) } ?? SourcePlace(source.name)
                 throw HadalError(.unsupported, message + (values.isEmpty ? "" : " (\(values))"), at: place)
             }
         }

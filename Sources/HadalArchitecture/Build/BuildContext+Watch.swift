@@ -4,7 +4,7 @@ extension BuildContext {
     /// What the model's file states, and no part of the description has asked for, though it changes results.
     func unreadKeys() throws -> [String] {
         var found: [String] = []
-        func note(_ place: Place, _ key: String, _ value: String) {
+        func note(_ place: SourcePlace, _ key: String, _ value: String) {
             found.append("\(place): \(key) is \(value), which \(description.name) does not use")
         }
         if source.format == .safetensors {
@@ -18,7 +18,7 @@ extension BuildContext {
             for watched in description.watchedGGUF {
                 let key = Self.replaceArch(watched.key, arch)
                 guard !readKeys.contains(key), let value = source.metadataValue(key), !watched.isNeutral(value), try applies(watched) else { continue }
-                note(Place(source.name, .field(key)), key, MatchRule.text(value))
+                note(SourcePlace(source.name, .field(key)), key, MatchRule.text(value))
             }
         }
         return found

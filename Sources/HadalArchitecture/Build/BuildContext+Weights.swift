@@ -78,7 +78,7 @@ extension BuildContext {
     }
 
     /// Tensor names that patterns may stand for, the likeliest first.
-    private func candidates(_ patterns: [NamePattern], _ indices: [String: Int], _ place: Place) throws -> [Candidate] {
+    private func candidates(_ patterns: [NamePattern], _ indices: [String: Int], _ place: SourcePlace) throws -> [Candidate] {
         var all: [Candidate] = []
         for pattern in patterns {
             var partial = [Candidate(name: "", choices: [:])]
@@ -148,7 +148,7 @@ extension BuildContext {
         do { recipe = try self.recipe(part, spec, indices, wanted: dims) } catch let missing as Missing {
             let others = missing.names.dropFirst().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
             throw HadalError(
-                .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) requires it", at: Place(source.name),
+                .notFound, "tensor '\(missing.names.first ?? "?")' is missing; \(wanted) requires it", at: SourcePlace(source.name),
                 hint: "weight '\(spec.name)' of \(description.name)" + (others.isEmpty ? "" : "; also looked for \(others)")
                     + (source.missingTensorHint.map { "; \($0)" } ?? ""))
         }

@@ -35,7 +35,7 @@ public struct GGUFLayout: Sendable {
     public let model: ModelGraph
 }
 
-extension Match {
+extension ArchitectureMatch {
     /// Lays a configuration out as a GGUF file.
     ///
     /// Which weights exist (biases, an output head of its own) is decided as for a Hugging Face directory with this
@@ -100,7 +100,7 @@ private struct GGUFLayoutPlanner {
     mutating func add(_ key: String) throws {
         let parts = key.split(separator: ".").map(String.init)
         guard let name = parts.first, let spec = description.weight(name) else {
-            throw HadalError(.notFound, "no weight '\(key)' in \(description.name)", at: description.files.last.map { Place($0) })
+            throw HadalError(.notFound, "no weight '\(key)' in \(description.name)", at: description.files.last.map { SourcePlace($0) })
         }
         let indices = spec.names.filter { name in
             description.parameter(name) == nil && description.weight(name) == nil && context.aliases[name] == nil

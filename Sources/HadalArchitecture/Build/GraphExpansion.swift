@@ -19,7 +19,7 @@ struct GraphExpansion {
     private var stateIndex: [String: Int] = [:]
     private var takenNames: Set<String> = []
     /// The statements that led to the one at hand; at an error, to that.
-    private var trail: [Place] = []
+    private var trail: [SourcePlace] = []
     /// Values that a condition has kept from being made.
     private var skipped: [String: GraphSpec.Skip] = [:]
     /// The repetition in which nodes first used a state that has no layers.
@@ -73,7 +73,7 @@ struct GraphExpansion {
         throw spec.wrongLogits(dims.first == .rows ? "\(shape), and V is \(vocabulary)" : shape, at: spec.place)
     }
 
-    private mutating func step(_ place: Place) throws {
+    private mutating func step(_ place: SourcePlace) throws {
         steps += 1
         guard steps <= Limits.steps else {
             throw HadalError(.limitExceeded, "graph '\(spec.name)' expands to more than \(Limits.steps) statements", at: place)
@@ -144,7 +144,7 @@ struct GraphExpansion {
         }
     }
 
-    private func unknownValue(_ name: String, _ place: Place) -> HadalError {
+    private func unknownValue(_ name: String, _ place: SourcePlace) -> HadalError {
         if let skip = skipped[name] { return GraphSpec.skippedValue(name, skip, at: place) }
         return GraphSpec.unknownValue(name, among: Array(variables.keys), context.description, at: place)
     }
@@ -211,12 +211,12 @@ struct GraphExpansion {
         return operands
     }
 
-    private func variable(_ name: String, _ place: Place) throws -> Int {
+    private func variable(_ name: String, _ place: SourcePlace) throws -> Int {
         guard let value = variables[name] else { throw unknownValue(name, place) }
         return value
     }
 
-    private mutating func operand(_ input: OpContract.Input, _ name: String, _ place: Place, label: String) throws -> Graph.Operand {
+    private mutating func operand(_ input: OpContract.Input, _ name: String, _ place: SourcePlace, label: String) throws -> Graph.Operand {
         if input.kind == .value { return .value(try variable(name, place)) }
         guard let weightSpec = context.description.weight(name) else {
             throw HadalError(

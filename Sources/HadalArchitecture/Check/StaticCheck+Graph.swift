@@ -154,7 +154,7 @@ extension StaticCheck {
     }
 
     /// A hidden state is named once.
-    private mutating func checkTwice(_ name: NamePattern, _ scope: StatementScope, _ place: Place) {
+    private mutating func checkTwice(_ name: NamePattern, _ scope: StatementScope, _ place: SourcePlace) {
         let again = HadalError(.malformed, "'hidden.\(name.text)' is named twice", at: place)
         guard name.placeholders.isSubset(of: scope.loops.map(\.index)) else { return }
         if let loop = scope.loops.first(where: { $0.mayRepeat && !$0.isGuarded && !name.placeholders.contains($0.index) }) {
@@ -169,7 +169,7 @@ extension StaticCheck {
         }
     }
 
-    mutating func use(_ value: String, _ values: [String: ValueShape], _ place: Place) {
+    mutating func use(_ value: String, _ values: [String: ValueShape], _ place: SourcePlace) {
         guard values[value] == nil, !valuesAreUncertain else { return }
         let error =
             if let skip = skipped[value] {

@@ -68,7 +68,7 @@ extension StaticCheck {
         }
     }
 
-    private func translated(_ value: ExpressionValue, _ spec: ParameterSpec, _ origin: String, _ place: Place) throws {
+    private func translated(_ value: ExpressionValue, _ spec: ParameterSpec, _ origin: String, _ place: SourcePlace) throws {
         do { _ = try spec.checked(value, origin: origin, place: place, family: description.name) } catch let error as HadalError {
             guard let map = spec.mapPlace, map.file != place.file else { throw error }
             throw HadalError(error.code, error.message, at: error.place, hint: error.hint.adding("its 'map' is inherited from \(map)"))

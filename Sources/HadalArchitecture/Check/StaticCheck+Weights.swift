@@ -100,7 +100,7 @@ extension StaticCheck {
         return rank
     }
 
-    private mutating func check(_ patterns: [NamePattern], _ place: Place, _ indices: Set<String>) {
+    private mutating func check(_ patterns: [NamePattern], _ place: SourcePlace, _ indices: Set<String>) {
         for pattern in patterns {
             for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
                 usedNames.insert(name)
@@ -155,7 +155,7 @@ extension StaticCheck {
     /// Checks that every index that a weight's names and shape ask for counts here.
     ///
     /// - Parameter place: who uses it.
-    mutating func needIndices(of spec: WeightSpec, _ indices: Set<String>, at place: Place) {
+    mutating func needIndices(of spec: WeightSpec, _ indices: Set<String>, at place: SourcePlace) {
         var needed = spec.names
         var chain = [spec.name]
         while let next = description.weight(chain.last ?? "")?.tied, let target = description.weight(next), !chain.contains(next) {
@@ -165,7 +165,7 @@ extension StaticCheck {
         needIndices(needed, indices, "weight '\(spec.name)'", declared: spec.place, at: place)
     }
 
-    mutating func needIndices(_ needed: Set<String>, _ indices: Set<String>, _ what: String, declared: Place, at place: Place) {
+    mutating func needIndices(_ needed: Set<String>, _ indices: Set<String>, _ what: String, declared: SourcePlace, at place: SourcePlace) {
         for index in needed.intersection(indexNames).subtracting(indices).sorted() {
             let hint = declared.file == place.file ? nil : "\(what) is inherited from \(declared)"
             report(

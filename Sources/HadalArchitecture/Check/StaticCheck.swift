@@ -12,7 +12,7 @@ struct StaticCheck {
         /// What it is a fault of: further faults of one cause are counted and not told.
         var cause: String
         /// The statements that led to it, the outermost first.
-        var trail: [Place]
+        var trail: [SourcePlace]
         var more = 0
     }
 
@@ -36,11 +36,11 @@ struct StaticCheck {
     /// Whether something before makes values that cannot be known, as it is at fault itself: what is not there may be one of them.
     var valuesAreUncertain = false
     var steps = 0
-    var trail: [Place] = []
+    var trail: [SourcePlace] = []
     /// Values of the graph at hand that a condition keeps from being made.
     var skipped: [String: GraphSpec.Skip] = [:]
     /// Hidden states of the graph at hand that are named whatever the model.
-    var namedHidden: [String: Place] = [:]
+    var namedHidden: [String: SourcePlace] = [:]
 
     init(_ description: ArchitectureDescription, _ catalogue: OpCatalogue) {
         self.description = description

@@ -20,9 +20,9 @@ struct ValueShape {
     var rank: Int?
     var dtype: DType?
     /// Who made it last.
-    var place: Place?
+    var place: SourcePlace?
 
-    init(rows: Rows, rank: Int?, dtype: DType?, place: Place? = nil) {
+    init(rows: Rows, rank: Int?, dtype: DType?, place: SourcePlace? = nil) {
         self.rows = rows
         self.rank = rank
         self.dtype = dtype

@@ -30,13 +30,13 @@ struct Blame {
     /// The error at the line of the last file that causes it, with the place where it shows as a hint; nil when no line there does.
     ///
     /// - Parameter trail: the statements that led to it, the outermost first.
-    func own(_ error: HadalError, trail: [Place] = []) -> HadalError? {
+    func own(_ error: HadalError, trail: [SourcePlace] = []) -> HadalError? {
         guard isInherited(error), let shown = error.place, let place = changed(error, shown) ?? trail.last(where: { $0.file == leaf.file }) else { return nil }
         return told(error, at: place, "in what is inherited from \(shown)")
     }
 
     /// The same for a fault that the last file is known to cause: at the least, it extends what is at fault.
-    func certain(_ error: HadalError, trail: [Place] = []) -> HadalError {
+    func certain(_ error: HadalError, trail: [SourcePlace] = []) -> HadalError {
         guard isInherited(error), let shown = error.place else { return error }
         return own(error, trail: trail) ?? told(error, at: leaf.root["extends"].map { leaf.place(of: $0) } ?? shown, "in what is inherited from \(shown)")
     }
@@ -48,12 +48,12 @@ struct Blame {
         return leaf.root["extends"].map { told(error, at: error.place, "inherited by \(leaf.place(of: $0))") } ?? error
     }
 
-    private func told(_ error: HadalError, at place: Place?, _ hint: String) -> HadalError {
+    private func told(_ error: HadalError, at place: SourcePlace?, _ hint: String) -> HadalError {
         HadalError(error.code, error.message, at: place, hint: error.hint.adding(.text(hint)))
     }
 
     /// Where the last file changes a name that the fault is about: one that the formula at fault depends on, or that the message quotes.
-    private func changed(_ error: HadalError, _ shown: Place) -> Place? {
+    private func changed(_ error: HadalError, _ shown: SourcePlace) -> SourcePlace? {
         let formula = value(at: shown, in: root).flatMap { $0.object == nil ? Self.names($0) : nil } ?? []
         var next = formula
         var seen: Set<String> = []
@@ -65,7 +65,7 @@ struct Blame {
         return Self.quoted(error.message).lazy.compactMap(place(ofName:)).first
     }
 
-    private func place(ofName name: String) -> Place? {
+    private func place(ofName name: String) -> SourcePlace? {
         for section in Self.sections {
             guard let member = leaf.root[section]?.object?.members.first(where: { $0.key == name }) else { continue }
             return leaf.place(at: member.keyOffset)
@@ -74,7 +74,7 @@ struct Blame {
     }
 
     /// The value that stands at a place. Of an object and its first member, which may begin at one place, the member.
-    private func value(at place: Place, in json: JSON) -> JSON? {
+    private func value(at place: SourcePlace, in json: JSON) -> JSON? {
         for inner in json.array ?? json.object?.members.map(\.value) ?? [] {
             if let found = value(at: place, in: inner) { return found }
         }

@@ -10,7 +10,7 @@ struct Formula: Sendable {
     }
 
     let kind: Kind
-    let place: Place
+    let place: SourcePlace
 
     init(_ json: JSON, in document: JSONDocument) throws {
         place = document.place(of: json)

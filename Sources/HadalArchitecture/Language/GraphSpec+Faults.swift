@@ -14,20 +14,20 @@ extension GraphSpec {
     }
 
     /// - Parameter shape: what they are instead.
-    func wrongLogits(_ shape: String, at place: Place) -> HadalError {
+    func wrongLogits(_ shape: String, at place: SourcePlace) -> HadalError {
         HadalError(
             .mismatch, "graph '\(name)': logits must be [R, V], V elements for each of the R rows requested; these are \(shape)", at: place,
             hint: shape.hasPrefix("[T") ? "pick the rows before the head: {\"op\": \"gather_rows\", \"in\": [\"x\", \"rows\"], \"out\": \"x\"}" : nil)
     }
 
-    static func unknownValue(_ name: String, among known: [String], _ description: ArchitectureDescription, at place: Place) -> HadalError {
+    static func unknownValue(_ name: String, among known: [String], _ description: ArchitectureDescription, at place: SourcePlace) -> HadalError {
         let isWeight = description.weightIndex[name] != nil
         return HadalError(
             .notFound, "no value '\(name)' has been made here", at: place,
             hint: isWeight ? "'\(name)' is a weight: it is given by the op's own key for it, not by 'in'" : Suggestion.hint(for: name, among: known))
     }
 
-    static func skippedValue(_ name: String, _ skip: Skip, at place: Place) -> HadalError {
+    static func skippedValue(_ name: String, _ skip: Skip, at place: SourcePlace) -> HadalError {
         let layer = skip.label.map { " in \($0)" } ?? ""
         return HadalError(
             .notFound, "no value '\(name)' has been made here: what would make it is left out\(layer), where 'when' is false (\(skip.when.text))", at: place,
@@ -38,7 +38,7 @@ extension GraphSpec {
         HadalError(.malformed, "what feeds '\(feed.input)' of graph '\(graph)' is neither a layer nor a name but \(value)", at: feed.hidden.place)
     }
 
-    static func sharedState(_ name: String, at place: Place, declared: Place) -> HadalError {
+    static func sharedState(_ name: String, at place: SourcePlace, declared: SourcePlace) -> HadalError {
         HadalError(
             .mismatch, "state '\(name)' has no 'layers', so it is one cache, and nodes of several repetitions append to it", at: place,
             hint: "declared at \(declared): \"layers\" says how many there are; \"state_index\" names one on purpose")
@@ -53,7 +53,7 @@ extension Statement {
         }
     }
 
-    var place: Place {
+    var place: SourcePlace {
         switch self {
         case .node(let node): node.place
         case .block(_, _, let place), .repeated(_, _, _, _, _, _, let place), .hidden(_, _, _, let place): place

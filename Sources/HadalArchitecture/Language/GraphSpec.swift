@@ -32,7 +32,7 @@ struct GraphSpec: Sendable {
     var outputs: [String]
     var when: Formula?
     var body: [Statement]
-    var place: Place
+    var place: SourcePlace
 
     /// What every graph may read: token ids and positions of the step, and the rows whose logits are wanted.
     static let standardInputs: [(name: String, dim: Dim)] = [("tokens", .tokens), ("positions", .tokens), ("rows", .rows)]

@@ -11,7 +11,7 @@ struct MatchRule: Sendable {
     }
 
     var conditions: [Condition]
-    var place: Place
+    var place: SourcePlace
 
     init(_ json: JSON, in document: JSONDocument) throws {
         place = document.place(of: json)

@@ -7,7 +7,7 @@ struct NamedSource: Sendable {
     var name: String
     var safetensors: [WeightSpec.Part]
     var gguf: [WeightSpec.Part]
-    var place: Place
+    var place: SourcePlace
 
     init(name: String, _ json: JSON, in document: JSONDocument) throws {
         self.name = name

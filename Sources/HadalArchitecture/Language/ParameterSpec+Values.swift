@@ -13,7 +13,7 @@ extension ParameterSpec {
 
     var wanted: String { isList ? "a list, each \(wantedEntry)" : wantedEntry }
 
-    func mismatch(_ wanted: String, _ value: ExpressionValue, _ origin: String, _ place: Place) -> HadalError {
+    func mismatch(_ wanted: String, _ value: ExpressionValue, _ origin: String, _ place: SourcePlace) -> HadalError {
         HadalError(.mismatch, "parameter \(name) (\(origin)) must be \(wanted), not \(value)", at: place)
     }
 
@@ -22,7 +22,7 @@ extension ParameterSpec {
     /// - Parameters:
     ///   - origin: where it came from, for messages.
     ///   - family: what the description is called.
-    func checked(_ given: ExpressionValue, origin: String, place: Place, family: String) throws -> ExpressionValue {
+    func checked(_ given: ExpressionValue, origin: String, place: SourcePlace, family: String) throws -> ExpressionValue {
         var value = given
         if !map.isEmpty, case .string(let text) = value {
             guard let entry = map.first(where: { $0.from == text }) else {

@@ -32,9 +32,9 @@ struct ParameterSpec: Sendable {
     var choices: [ExpressionValue]
     /// Translation of strings.
     var map: [(from: String, to: ExpressionValue)]
-    var mapPlace: Place?
+    var mapPlace: SourcePlace?
     var help: String
-    var place: Place
+    var place: SourcePlace
 }
 
 extension ParameterSpec {

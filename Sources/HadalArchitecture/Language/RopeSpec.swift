@@ -10,7 +10,7 @@ struct RopeSpec: Sendable {
 
     var name: String
     var fields: [String: Formula]
-    var place: Place
+    var place: SourcePlace
 
     init(name: String, _ json: JSON, in document: JSONDocument) throws {
         self.name = name

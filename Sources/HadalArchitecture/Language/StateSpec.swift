@@ -18,7 +18,7 @@ struct StateSpec: Sendable {
     var key: Formula?
     var value: Formula?
     var width: Formula?
-    var place: Place
+    var place: SourcePlace
 
     init(name: String, _ json: JSON, in document: JSONDocument) throws {
         self.name = name

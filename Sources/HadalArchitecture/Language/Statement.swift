@@ -3,17 +3,17 @@ import HadalCore
 /// One entry of a graph or block.
 indirect enum Statement: Sendable {
     case node(NodeSpec)
-    case block(name: String, when: Formula?, place: Place)
-    case repeated(count: Formula, from: Formula?, index: String, label: String, when: Formula?, body: [Statement], place: Place)
+    case block(name: String, when: Formula?, place: SourcePlace)
+    case repeated(count: Formula, from: Formula?, index: String, label: String, when: Formula?, body: [Statement], place: SourcePlace)
     /// Names the current value of a variable for the outside: `hidden.NAME`.
-    case hidden(name: NamePattern, value: String, when: Formula?, place: Place)
+    case hidden(name: NamePattern, value: String, when: Formula?, place: SourcePlace)
 
     /// A node with its operands and attributes still to be told apart by the op's contract.
     struct NodeSpec: Sendable {
         struct Member: Sendable {
             var key: String
             var formula: Formula
-            var place: Place
+            var place: SourcePlace
         }
         var op: String
         var inputs: [String]
@@ -25,8 +25,8 @@ indirect enum Statement: Sendable {
         var table: Formula?
         /// Operands and attributes by name.
         var members: [Member]
-        var place: Place
-        var opPlace: Place
+        var place: SourcePlace
+        var opPlace: SourcePlace
     }
 }
 
@@ -75,7 +75,7 @@ extension Statement.NodeSpec {
     /// Keys that a node has whatever its op; the others are operands and attributes.
     static let keys = ["op", "in", "out", "when", "label", "state", "state_index", "table"]
 
-    init(_ fields: inout JSONFields, when: Formula?, place: Place) throws {
+    init(_ fields: inout JSONFields, when: Formula?, place: SourcePlace) throws {
         let document = fields.document
         self.when = when
         self.place = place

@@ -5,14 +5,14 @@ struct WeightSpec: Sendable {
     /// How the weight is made from stored tensors.
     indirect enum Source: Sendable {
         /// One tensor; patterns tried in order.
-        case tensor([NamePattern], place: Place)
-        case concat([Part], axis: Int, place: Place)
+        case tensor([NamePattern], place: SourcePlace)
+        case concat([Part], axis: Int, place: SourcePlace)
         /// One part for each value of an index, stacked along a new first axis.
-        case stack(Part, index: String, count: Formula, place: Place)
+        case stack(Part, index: String, count: Formula, place: SourcePlace)
         /// The first part whose tensors the model has.
-        case first([Part], place: Place)
+        case first([Part], place: SourcePlace)
         /// MXFP4 held in two tensors: 16 bytes of packed neighbours for each block, and one exponent for each.
-        case mxfp4(blocks: [NamePattern], scales: [NamePattern], place: Place)
+        case mxfp4(blocks: [NamePattern], scales: [NamePattern], place: SourcePlace)
     }
 
     /// A source, the shape it must have, and what is done to it.
@@ -36,7 +36,7 @@ struct WeightSpec: Sendable {
     /// An entry of `sources`: more ways in which it may be stored.
     var named: String?
     var help: String
-    var place: Place
+    var place: SourcePlace
 
     /// Whether some checkpoints hold it in MXFP4.
     var readsMXFP4: Bool { safetensors?.readsMXFP4 ?? false }

@@ -7,7 +7,7 @@ extension ArchitectureLibrary {
     ///
     /// The rule with most conditions wins, and of those with equally many a user's description; two that are left are an error.
     /// - Throws: `unsupported` that lists the known families when none fits.
-    public func match(_ source: any ModelSource) throws -> Match {
+    public func match(_ source: any ModelSource) throws -> ArchitectureMatch {
         var best: [(count: Int, entry: Entry, reasons: [String])] = []
         var unreadable: [(entry: Entry, error: HadalError)] = []
         for entry in list {
@@ -27,10 +27,10 @@ extension ArchitectureLibrary {
         guard let chosen = best.first else { throw noMatch(source) }
         guard best.count == 1 else {
             let names = best.map { "\($0.entry.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model matches more than one architecture: \(names)", at: Place(source.name), hint: [.set(.architecture)])
+            throw HadalError(.mismatch, "the model matches more than one architecture: \(names)", at: SourcePlace(source.name), hint: [.set(.architecture)])
         }
         let sentence = "matched \(chosen.entry.name) because \(chosen.reasons.joined(separator: " and "))"
-        return Match(
+        return ArchitectureMatch(
             try description(named: chosen.entry.name), source, reasons: [sentence],
             warnings: unreadable.map { "passed over a description that cannot be read: \($0.error)" })
     }
@@ -64,9 +64,9 @@ extension ArchitectureLibrary {
     }
 
     /// Applies a description that the user chose.
-    public func match(_ source: any ModelSource, file: String) throws -> Match {
+    public func match(_ source: any ModelSource, file: String) throws -> ArchitectureMatch {
         let description = try description(file: file)
-        return Match(description, source, reasons: ["using \(description.name) because \(file) was given"])
+        return ArchitectureMatch(description, source, reasons: ["using \(description.name) because \(file) was given"])
     }
 
     private func noMatch(_ source: any ModelSource) -> HadalError {
@@ -75,17 +75,17 @@ extension ArchitectureLibrary {
             "known architectures: \(families)", "another can be described in JSON (docs/architectures.md)", .set(.architecture),
         ]
         if source.format == .gguf {
-            let place = Place(source.name, .field("general.architecture"))
+            let place = SourcePlace(source.name, .field("general.architecture"))
             guard let name = source.metadataValue("general.architecture") else {
                 return HadalError(.notFound, "general.architecture is missing", at: place, hint: hint)
             }
             return HadalError(.unsupported, "unknown architecture \(MatchRule.text(name))", at: place, hint: hint)
         }
         guard let config = source.configuration else {
-            return HadalError(.notFound, "no config.json", at: Place(source.name), hint: hint)
+            return HadalError(.notFound, "no config.json", at: SourcePlace(source.name), hint: hint)
         }
         guard let type = config.root["model_type"] else {
-            return HadalError(.notFound, "key 'model_type' is missing", at: Place(config.file), hint: hint)
+            return HadalError(.notFound, "key 'model_type' is missing", at: SourcePlace(config.file), hint: hint)
         }
         return HadalError(.unsupported, "unknown model_type \(type.text())", at: config.place(of: type), hint: hint)
     }
@@ -100,7 +100,7 @@ extension ArchitectureDescription {
         for variant in variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") { fitting.append(variant) }
         guard fitting.count <= 1 else {
             let names = fitting.map { "\($0.name) (\($0.when.text))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model matches more than one variant of \(name): \(names)", at: Place(source.name))
+            throw HadalError(.mismatch, "the model matches more than one variant of \(name): \(names)", at: SourcePlace(source.name))
         }
         guard let variant = fitting.first else { return nil }
         let values = try variant.when.names.sorted().map { "\($0) is \(try context.scope().value(of: $0) ?? .null)" }

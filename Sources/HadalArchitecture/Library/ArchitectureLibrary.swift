@@ -33,7 +33,7 @@ public struct ArchitectureLibrary: Sendable {
         for directory in directories + [own] {
             let names: [String]
             do { names = try FileManager.default.contentsOfDirectory(atPath: directory) } catch {
-                throw HadalError(.notFound, "cannot list the architecture directory", at: Place(directory))
+                throw HadalError(.notFound, "cannot list the architecture directory", at: SourcePlace(directory))
             }
             for file in names.sorted() where file.hasSuffix(".json") && !file.hasSuffix(".schema.json") {
                 let name = String(file.dropLast(".json".count))
@@ -83,10 +83,10 @@ public struct ArchitectureLibrary: Sendable {
         var next: String? = path
         while let file = next {
             guard !seen.contains(file) else {
-                throw HadalError(.malformed, "'extends' goes round in circles: \((seen + [file]).joined(separator: " -> "))", at: Place(path))
+                throw HadalError(.malformed, "'extends' goes round in circles: \((seen + [file]).joined(separator: " -> "))", at: SourcePlace(path))
             }
             guard seen.count < Limits.extendsDepth else {
-                throw HadalError(.limitExceeded, "'extends' over more than \(Limits.extendsDepth) files", at: Place(path))
+                throw HadalError(.limitExceeded, "'extends' over more than \(Limits.extendsDepth) files", at: SourcePlace(path))
             }
             let document = try Self.read(file)
             chain.insert(document, at: 0)
@@ -100,7 +100,7 @@ public struct ArchitectureLibrary: Sendable {
         return chain
     }
 
-    private func parent(_ name: String, of file: String, at place: Place) throws -> String {
+    private func parent(_ name: String, of file: String, at place: SourcePlace) throws -> String {
         guard Identifier.isValid(name.replacing("-", with: "_").replacing(".", with: "_")) else {
             throw HadalError(.malformed, "'extends' names a description, not '\(name)'", at: place)
         }
@@ -119,7 +119,7 @@ public struct ArchitectureLibrary: Sendable {
     static func read(_ path: String) throws -> JSONDocument {
         let file = try MappedFile(path: path)
         guard file.count <= Limits.descriptionBytes else {
-            throw HadalError(.limitExceeded, "a description has at most \(Limits.descriptionBytes) bytes, this one \(file.count)", at: Place(path))
+            throw HadalError(.limitExceeded, "a description has at most \(Limits.descriptionBytes) bytes, this one \(file.count)", at: SourcePlace(path))
         }
         return try JSONDocument(parsing: file.bytes, file: path, rejectDuplicateKeys: true)
     }

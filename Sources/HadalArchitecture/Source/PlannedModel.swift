@@ -35,7 +35,7 @@ public struct PlannedModel: ModelSource {
     }
 
     public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer {
-        throw HadalError(.notFound, "a planned model has no tensor data", at: Place(name, .field(tensor.name)))
+        throw HadalError(.notFound, "a planned model has no tensor data", at: SourcePlace(name, .field(tensor.name)))
     }
 }
 

@@ -40,7 +40,7 @@ extension PlacementRules {
         }
         try fields.finish()
         do { try self.init(rules, architecture: architecture) } catch let error as HadalError {
-            throw error.located(at: Place(document.place(of: document.root).file))
+            throw error.located(at: SourcePlace(document.place(of: document.root).file))
         }
     }
 

@@ -20,13 +20,13 @@ public final class Program: @unchecked Sendable {
         let firstNode: Int
         let ops: Set<String>
 
-        init(executable: any Executable, extract: Segment.Extract, firstNode: Int) {
+        init(executable: any Executable, subSegment: Segment.SubSegment, firstNode: Int) {
             self.executable = executable
             self.firstNode = firstNode
-            ops = Set(extract.segment.graph.nodes.map(\.op))
-            inputs = .allocate(capacity: extract.inputs.count)
-            outputs = .allocate(capacity: extract.outputs.count)
-            states = .allocate(capacity: extract.states.count)
+            ops = Set(subSegment.segment.graph.nodes.map(\.op))
+            inputs = .allocate(capacity: subSegment.inputs.count)
+            outputs = .allocate(capacity: subSegment.outputs.count)
+            states = .allocate(capacity: subSegment.states.count)
         }
         deinit {
             inputs.deallocate()
@@ -76,8 +76,8 @@ public final class Program: @unchecked Sendable {
         self.pageCount = pageCount
         stateBytes = segment.graph.states.map { segment.pageBytes(of: $0) }
 
-        let extracts = plan.parts.map { segment.part($0.nodes) }
-        memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: extracts.map { $0.inputs + $0.outputs })
+        let subSegments = plan.parts.map { segment.part($0.nodes) }
+        memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: subSegments.map { $0.inputs + $0.outputs })
         stateBuffers = try Self.states(of: segment, plan, pageCount: pageCount) { device, bytes in
             if plan.ownsMemory[device], let buffer = try devices[device].allocate(bytes: bytes) { return buffer }
             return try HostBuffer(bytes: bytes)
@@ -85,22 +85,22 @@ public final class Program: @unchecked Sendable {
         try memory.allocate(devices, names: plan.devices)
         var compiled: Set<Int> = []
         for (index, part) in plan.parts.enumerated() {
-            let extract = extracts[index]
-            let executable = try devices[part.device].compile(extract.segment)
-            let stage = Stage(executable: executable, extract: extract, firstNode: part.nodes.lowerBound)
-            for (k, value) in extract.inputs.enumerated() { stage.inputs.initializeElement(at: k, to: try bind(value, part.device)) }
-            for (k, value) in extract.outputs.enumerated() { stage.outputs.initializeElement(at: k, to: try bind(value, part.device)) }
-            for (k, state) in extract.states.enumerated() {
+            let subSegment = subSegments[index]
+            let executable = try devices[part.device].compile(subSegment.segment)
+            let stage = Stage(executable: executable, subSegment: subSegment, firstNode: part.nodes.lowerBound)
+            for (k, value) in subSegment.inputs.enumerated() { stage.inputs.initializeElement(at: k, to: try bind(value, part.device)) }
+            for (k, value) in subSegment.outputs.enumerated() { stage.outputs.initializeElement(at: k, to: try bind(value, part.device)) }
+            for (k, state) in subSegment.states.enumerated() {
                 stage.states.initializeElement(at: k, to: Self.binding(stateBuffers[state], bytes: stateBuffers[state].bytes))
             }
             stages.append(stage)
             let partInfo = executable.info
             info.keepsWeights = info.keepsWeights || partInfo.keepsWeights
-            if partInfo.keepsWeights { keptWeights.formUnion(extract.weights) }
+            if partInfo.keepsWeights { keptWeights.formUnion(subSegment.weights) }
             info.weightBytes += partInfo.weightBytes
             info.scratchBytes += partInfo.scratchBytes
             info.barriersPerStep += partInfo.barriersPerStep
-            try progress?(extract.weights.reduce(0) { compiled.insert($1).inserted ? $0 + segment.graph.weights[$1].bytes : $0 })
+            try progress?(subSegment.weights.reduce(0) { compiled.insert($1).inserted ? $0 + segment.graph.weights[$1].bytes : $0 })
         }
         for transfer in plan.transfers {
             guard let host = memory.host(transfer.value), let buffer = memory.device(transfer.value, on: transfer.device) else {

@@ -2,7 +2,7 @@ import HadalGraph
 
 extension Segment {
     /// A sub-segment and how its indices map to the whole's.
-    struct Extract {
+    struct SubSegment {
         var segment: Segment
         /// Whole-graph value of each input and output of the part.
         var inputs: [Int]
@@ -16,7 +16,7 @@ extension Segment {
     /// The nodes of a range as a segment of their own.
     ///
     /// Its inputs are the values made outside the range, its outputs those that later nodes or the host read.
-    func part(_ range: Range<Int>) -> Extract {
+    func part(_ range: Range<Int>) -> SubSegment {
         var graph = Graph(name: "\(self.graph.name)[\(range.lowerBound)..<\(range.upperBound)]")
         var valueIndex: [Int: Int] = [:]
         var weightIndex: [Int: Int] = [:]
@@ -68,6 +68,6 @@ extension Segment {
         graph.inputs = inputs.map { valueIndex[$0]! }
         graph.outputs = outputs.map { valueIndex[$0]! }
         let segment = Segment(graph: graph, weights: weightData, bounds: bounds, stateDType: stateDType, pageTokens: pageTokens)
-        return Extract(segment: segment, inputs: inputs, outputs: outputs, states: states, weights: weightNumbers)
+        return SubSegment(segment: segment, inputs: inputs, outputs: outputs, states: states, weights: weightNumbers)
     }
 }

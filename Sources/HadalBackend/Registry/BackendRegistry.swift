@@ -141,7 +141,7 @@ public final class BackendRegistry: Sendable {
         if let known = state.loaded[key] { return known }
         let result: Result<LoadedPlugin, HadalError>
         do { result = .success(try PluginLoader.load(path: path)) } catch let error as HadalError { result = .failure(error) } catch {
-            result = .failure(HadalError(.backend, "\(error)", at: Place(path)))
+            result = .failure(HadalError(.backend, "\(error)", at: SourcePlace(path)))
         }
         state.loaded[key] = result
         return result

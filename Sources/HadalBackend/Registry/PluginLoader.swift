@@ -17,7 +17,7 @@ public enum PluginLoader {
     /// - Throws: `HadalError` whose message is the reason why it cannot be used: not a shared library, truncated, a missing dependency
     ///   (the loader's own words), no query symbol, no common ABI version, a required function missing, and so on.
     public static func load(path: String) throws -> LoadedPlugin {
-        let place = Place(path)
+        let place = SourcePlace(path)
         // dlopen searches the system's directories for a name without a slash.
         guard let resolved = realpath(path, nil) else {
             throw HadalError(errno == ENOENT ? .notFound : .io, "cannot open: \(String(cString: strerror(errno)))", at: place)
@@ -68,7 +68,7 @@ public enum PluginLoader {
         range.count == 1 ? "version \(range.lowerBound)" : "versions \(range.lowerBound) to \(range.upperBound)"
     }
 
-    private static func noQuery(_ place: Place) -> HadalError {
+    private static func noQuery(_ place: SourcePlace) -> HadalError {
         HadalError(.unsupported, "not a Hadal plugin: it does not export \(HADAL_SYMBOL_QUERY)", at: place)
     }
 }

@@ -14,7 +14,7 @@ struct SharedObjectFile {
 
     /// - Throws: when the file is not a shared library for this machine, or ends before what its headers promise.
     init(path: String) throws {
-        let place = Place(path)
+        let place = SourcePlace(path)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw HadalError(errno == ENOENT ? .notFound : .io, "cannot open: \(String(cString: strerror(errno)))", at: place)
@@ -38,7 +38,7 @@ struct SharedObjectFile {
     private struct Reader {
         let descriptor: Int32
         let size: UInt64
-        let place: Place
+        let place: SourcePlace
 
         func truncated(_ what: String, _ end: UInt64?) -> HadalError {
             HadalError(

@@ -31,9 +31,9 @@ struct EvaluationText: ParsableArguments {
         let data: Data
         do {
             data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch { throw HadalError(.io, "cannot read the text", at: Place(path)) }
+        } catch { throw HadalError(.io, "cannot read the text", at: SourcePlace(path)) }
         guard let text = String(data: data, encoding: .utf8) else {
-            throw HadalError(.malformed, "the text is not UTF-8", at: Place(path))
+            throw HadalError(.malformed, "the text is not UTF-8", at: SourcePlace(path))
         }
         return try engine.encodeText(text)
     }
@@ -145,7 +145,7 @@ struct KLCommand: ParsableCommand {
             path: try against.map { try ModelStore.resolve($0) } ?? path, options: options, context: engine.contextLength)
         // Same ids must mean the same text.
         if text.tokens == nil, other.tokenizer != nil, try text.file == "-" ? false : text.ids(other) != tokens {
-            throw HadalError(.mismatch, "the two models cut the text into different tokens", at: Place(against ?? path))
+            throw HadalError(.mismatch, "the two models cut the text into different tokens", at: SourcePlace(against ?? path))
         }
         return .engine(other)
     }

@@ -22,7 +22,7 @@ struct PlanCommand: ParsableCommand {
         let placement = try plan.requirePlacement()
         if let output {
             let text = try plan.placementRules().json.text(indent: 2) + "\n"
-            do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: Place(output)) }
+            do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: SourcePlace(output)) }
         }
         let readRate = plan.expertMemory == nil ? nil : plan.measureExpertReads()
         if json {

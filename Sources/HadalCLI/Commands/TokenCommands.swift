@@ -111,7 +111,7 @@ struct TokenizeCommand: ParsableCommand {
             guard !row.isEmpty else { continue }
             let document = try JSONDocument(parsing: InputText.withoutMark(row), file: "row \(number)")
             guard let text = document.root["text"]?.string else {
-                throw HadalError(.malformed, "a row requires \"text\"", at: Place("row \(number)"))
+                throw HadalError(.malformed, "a row requires \"text\"", at: SourcePlace("row \(number)"))
             }
             let special = document.root["parse_special"]?.bool ?? !noSpecial
             Terminal.line(JSON(.object(JSONObject([("ids", Self.array(try tokenizer.encode(text, parseSpecial: special)))]))).text())

@@ -81,7 +81,7 @@ struct TraceCommand: ParsableCommand {
         let trace: JSON = ["traceEvents": JSON(.array(slices)), "displayTimeUnit": "ns"]
         // Not atomically: a rename would put a file in the place of a device or pipe.
         do { try trace.text().write(toFile: output, atomically: false, encoding: .utf8) } catch {
-            throw HadalError(.io, "cannot write the trace", at: Place(output))
+            throw HadalError(.io, "cannot write the trace", at: SourcePlace(output))
         }
         let times = OpTimes(events, of: engine)
         Terminal.line(Terminal.table(times.rows.map {

@@ -11,9 +11,9 @@ struct VerdictCommand: ParsableCommand {
     var candidate: String
 
     func run() throws {
-        let verdict: KernelVerdict
+        let verdict: KernelCheck
         do { verdict = try KernelCandidate(parsing: candidate).check() } catch let error as HadalError {
-            verdict = KernelVerdict(cases: 0, fault: error.commandLine)
+            verdict = KernelCheck(cases: 0, fault: error.commandLine)
         }
         Terminal.json(verdict.json)
     }
@@ -21,15 +21,15 @@ struct VerdictCommand: ParsableCommand {
     private static let secondsAtMost = 60.0
 
     /// Has this executable check a candidate.
-    static func check(_ candidate: KernelCandidate) throws -> KernelVerdict {
+    static func check(_ candidate: KernelCandidate) throws -> KernelCheck {
         guard let executable = Bundle.main.executablePath else { return try candidate.check() }
         let child = try ChildProcess.run(executable, ["kernel-verdict", candidate.json.text()], seconds: secondsAtMost)
         switch child.end {
-        case .exited(0): return try KernelVerdict(parsing: child.text)
+        case .exited(0): return try KernelCheck(parsing: child.text)
         case .exited(let status):
-            return KernelVerdict(cases: 0, fault: "its check failed with status \(status): \(String(decoding: child.errors, as: UTF8.self).prefix(2000))")
-        case .signalled(let number): return KernelVerdict(cases: 0, fault: "it crashed its check (\(String(cString: strsignal(number))))")
-        case .timedOut: return KernelVerdict(cases: 0, fault: "its check did not end within \(Int(secondsAtMost)) s")
+            return KernelCheck(cases: 0, fault: "its check failed with status \(status): \(String(decoding: child.errors, as: UTF8.self).prefix(2000))")
+        case .signalled(let number): return KernelCheck(cases: 0, fault: "it crashed its check (\(String(cString: strsignal(number))))")
+        case .timedOut: return KernelCheck(cases: 0, fault: "its check did not end within \(Int(secondsAtMost)) s")
         }
     }
 }

@@ -23,8 +23,8 @@ struct SearchOptions: ParsableArguments {
         return LogSink { level, message in if level >= least { Terminal.note("\(level): \(message)") } }
     }
 
-    var environment: EngineEnvironment {
-        EngineEnvironment(pluginPaths: pluginPaths, architecturePaths: architecturePaths, kernelPaths: kernelPaths)
+    var environment: SearchPaths {
+        SearchPaths(pluginPaths: pluginPaths, architecturePaths: architecturePaths, kernelPaths: kernelPaths)
     }
 
     /// What a model is, from its header alone.

@@ -7,15 +7,15 @@ enum OutputFile {
     static func check(_ path: String) throws {
         var folder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &folder) {
-            guard !folder.boolValue else { throw HadalError(.io, "cannot create: a directory has this name", at: Place(path)) }
+            guard !folder.boolValue else { throw HadalError(.io, "cannot create: a directory has this name", at: SourcePlace(path)) }
             return
         }
         let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
         guard FileManager.default.fileExists(atPath: parent, isDirectory: &folder), folder.boolValue else {
-            throw HadalError(.io, "cannot create: there is no directory '\(parent)'", at: Place(path))
+            throw HadalError(.io, "cannot create: there is no directory '\(parent)'", at: SourcePlace(path))
         }
         guard FileManager.default.isWritableFile(atPath: parent) else {
-            throw HadalError(.io, "cannot create: the directory is not writable", at: Place(path))
+            throw HadalError(.io, "cannot create: the directory is not writable", at: SourcePlace(path))
         }
     }
 }

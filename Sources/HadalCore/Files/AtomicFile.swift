@@ -29,7 +29,7 @@ package final class AtomicFile {
         var info = stat()
         let exists = stat(path, &info) == 0
         if exists, info.st_mode & S_IFMT == S_IFDIR {
-            throw HadalError(.io, "cannot create: a directory has this name", at: Place(path))
+            throw HadalError(.io, "cannot create: a directory has this name", at: SourcePlace(path))
         }
         if exists, info.st_mode & S_IFMT != S_IFREG {
             self.path = path
@@ -103,6 +103,6 @@ package final class AtomicFile {
     }
 
     private static func failure(_ what: String, _ path: String) -> HadalError {
-        HadalError(.io, "\(what): \(String(cString: strerror(errno)))", at: Place(path))
+        HadalError(.io, "\(what): \(String(cString: strerror(errno)))", at: SourcePlace(path))
     }
 }

@@ -58,7 +58,7 @@ public enum WholeFile {
         }
         var info = stat()
         guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
-            throw HadalError(.io, "cannot create the directory: \(String(cString: strerror(number)))", at: Place(path))
+            throw HadalError(.io, "cannot create the directory: \(String(cString: strerror(number)))", at: SourcePlace(path))
         }
     }
 }

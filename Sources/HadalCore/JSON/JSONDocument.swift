@@ -74,23 +74,23 @@ public struct JSONDocument: Sendable {
     public var layers: [JSONDocument] { parts.isEmpty ? [self] : parts }
 
     /// Line and column of a byte offset.
-    public func place(at offset: Int) -> Place {
+    public func place(at offset: Int) -> SourcePlace {
         if !parts.isEmpty {
             let part = offset >> Self.partShift
-            guard parts.indices.contains(part) else { return Place(file) }
+            guard parts.indices.contains(part) else { return SourcePlace(file) }
             return parts[part].place(at: offset & (1 << Self.partShift - 1))
         }
-        guard !lineStarts.isEmpty else { return Place(file) }
+        guard !lineStarts.isEmpty else { return SourcePlace(file) }
         var low = 0
         var high = lineStarts.count
         while high - low > 1 {
             let middle = (low + high) / 2
             if lineStarts[middle] <= offset { low = middle } else { high = middle }
         }
-        return Place(file, .text(line: low + 1, column: offset - lineStarts[low] + 1))
+        return SourcePlace(file, .text(line: low + 1, column: offset - lineStarts[low] + 1))
     }
 
-    public func place(of value: JSON) -> Place { place(at: value.offset) }
+    public func place(of value: JSON) -> SourcePlace { place(at: value.offset) }
 
     static func lineStarts(of bytes: UnsafeRawBufferPointer) -> [Int] {
         var starts = [0]

@@ -50,7 +50,7 @@ struct JSONParser {
             line += 1
             start = i + 1
         }
-        return HadalError(code, message, at: Place(file, .text(line: line, column: offset - start + 1)))
+        return HadalError(code, message, at: SourcePlace(file, .text(line: line, column: offset - start + 1)))
     }
 
     private mutating func skipSpace() {

@@ -116,7 +116,7 @@ public struct ChildProcess: Sendable {
         defer { for argument in argv { free(argument) } }
         var process: pid_t = 0
         let failure = posix_spawn(&process, path, &actions, &attributes, argv, hadal_system_environment())
-        guard failure == 0 else { throw HadalError(.io, "cannot run it: \(String(cString: strerror(failure)))", at: Place(path)) }
+        guard failure == 0 else { throw HadalError(.io, "cannot run it: \(String(cString: strerror(failure)))", at: SourcePlace(path)) }
         return process
     }
 

@@ -46,7 +46,7 @@ extension JSON {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let data: Data
         do { data = try encoder.encode(value) } catch {
-            throw HadalError(.invalidArgument, "cannot be written as JSON: \(error)", at: Place(file))
+            throw HadalError(.invalidArgument, "cannot be written as JSON: \(error)", at: SourcePlace(file))
         }
         self = try JSONDocument(parsing: String(decoding: data, as: UTF8.self), file: file).root
     }

@@ -20,7 +20,7 @@ extension Engine {
         switch reference {
         case .engine(let other):
             guard other !== self else { throw HadalError(.invalidArgument, "a model is to be compared with itself") }
-            try requireVocabulary(of: other.vocabularySize, Place(other.model.description.files.path))
+            try requireVocabulary(of: other.vocabularySize, SourcePlace(other.model.description.files.path))
             try checkEvaluation(tokens, windows)
             try other.checkEvaluation(tokens, windows)
             for window in windows.windows(count: tokens.count) where !window.scored.isEmpty {
@@ -39,7 +39,7 @@ extension Engine {
                 progress?(Double(window.tokens.upperBound) / Double(tokens.count))
             }
         case .logits(let file):
-            try requireVocabulary(of: file.vocabularySize, Place(file.path))
+            try requireVocabulary(of: file.vocabularySize, SourcePlace(file.path))
             let length = tokens.count + (windows.bos == nil ? 0 : 1)
             guard length <= windows.context else {
                 throw HadalError(
@@ -47,7 +47,7 @@ extension Engine {
                     hint: [.raise(.contextLength), "or compare with a model"])
             }
             guard file.rows == length else {
-                throw HadalError(.mismatch, "the file has logits of \(file.rows) tokens, the text has \(length)", at: Place(file.path))
+                throw HadalError(.mismatch, "the file has logits of \(file.rows) tokens, the text has \(length)", at: SourcePlace(file.path))
             }
             let row = UnsafeMutableBufferPointer<Float>.allocate(capacity: vocabularySize)
             defer { row.deallocate() }
@@ -60,7 +60,7 @@ extension Engine {
         return comparison.result(windows)
     }
 
-    private func requireVocabulary(of count: Int, _ place: Place) throws {
+    private func requireVocabulary(of count: Int, _ place: SourcePlace) throws {
         guard count == vocabularySize else {
             throw HadalError(.mismatch, "the vocabularies differ: \(vocabularySize) tokens here, \(count) in the reference", at: place)
         }

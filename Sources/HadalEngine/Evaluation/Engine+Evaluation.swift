@@ -14,7 +14,7 @@ extension Engine {
         let most = description.graph.contextLength
         if let context, context > most {
             throw HadalError(
-                .invalidArgument, "a context of \(context) tokens is more than the \(most) the model was made for", at: Place(path))
+                .invalidArgument, "a context of \(context) tokens is more than the \(most) the model was made for", at: SourcePlace(path))
         }
         var options = options
         options.observe = .allLogits

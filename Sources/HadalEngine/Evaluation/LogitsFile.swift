@@ -15,12 +15,12 @@ public final class LogitsFile: Sendable {
     public init(path: String) throws {
         file = try SafetensorsFile(path: path)
         guard let tensor = file.tensors.first(where: { ExactString($0.name) == ExactString("logits") }) else {
-            throw HadalError(.notFound, "the file has no tensor 'logits'", at: Place(path), hint: [.action(.writeLogits)])
+            throw HadalError(.notFound, "the file has no tensor 'logits'", at: SourcePlace(path), hint: [.action(.writeLogits)])
         }
         guard tensor.shape.count == 2, [DType.f32, .f16, .bf16].contains(tensor.dtype) else {
             throw HadalError(
                 .mismatch, "'logits' is \(tensor.dtype.name)\(tensor.shape); a matrix [tokens, vocabulary] of F32, F16 or BF16 is wanted",
-                at: Place(path, .field("logits")))
+                at: SourcePlace(path, .field("logits")))
         }
         self.path = path
         self.tensor = tensor
@@ -32,7 +32,7 @@ public final class LogitsFile: Sendable {
         guard let base = target.baseAddress, row >= 0, row < rows, target.count == vocabularySize,
             let width = tensor.dtype.byteCount(elements: vocabularySize), let first = Optional(tensor.range.lowerBound + row * width),
             first + width <= tensor.range.upperBound
-        else { throw HadalError(.mismatch, "there is no row \(row) of logits", at: Place(path, .field("logits"))) }
+        else { throw HadalError(.mismatch, "there is no row \(row) of logits", at: SourcePlace(path, .field("logits"))) }
         try BlockCodec.decode(
             tensor.dtype, from: UnsafeRawBufferPointer(rebasing: file.source.bytes[first..<first + width]), into: base, count: vocabularySize)
     }

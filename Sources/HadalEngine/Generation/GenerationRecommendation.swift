@@ -66,7 +66,7 @@ public struct GenerationRecommendation: Sendable {
         for key in files.metadataKeys where key.hasPrefix(Self.prefix) {
             guard let value = files.metadata(key) else { continue }
             let name = String(key.dropFirst(Self.prefix.count))
-            if let problem = read(name, value) { warnings.append("\(Place(files.path, .field(key))): \(problem)") }
+            if let problem = read(name, value) { warnings.append("\(SourcePlace(files.path, .field(key))): \(problem)") }
         }
     }
 

@@ -47,7 +47,7 @@ public struct ExpertCosts: Sendable {
     func check(limit: Int, path: String) throws {
         guard limit < minimumLimit else { return }
         throw HadalError(
-            .limitExceeded, "a limit of \(limit) bytes for experts is less than the \(minimumLimit) that two of them take", at: Place(path),
+            .limitExceeded, "a limit of \(limit) bytes for experts is less than the \(minimumLimit) that two of them take", at: SourcePlace(path),
             hint: [.raise(.expertMemory, to: .bytes((minimumLimit + 1023) & ~1023))])
     }
 

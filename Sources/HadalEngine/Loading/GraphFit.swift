@@ -109,7 +109,7 @@ struct GraphFit: Sendable {
         let packed = hosted.reduce(0) { $0 + $1.quantisedBytes }
         guard let first = hosted.first, let total = first.totalBytes, packed > total else { return }
         throw HadalError(
-            .outOfMemory, "the quantised weights take \(packed) bytes, \(first.name) has \(total)", at: Place(path),
+            .outOfMemory, "the quantised weights take \(packed) bytes, \(first.name) has \(total)", at: SourcePlace(path),
             hint: [.action(.showPlan)])
     }
 }

@@ -52,7 +52,7 @@ extension Tokenizer {
         if path.hasSuffix(".json") { return try Tokenizer(contentsOf: path) }
         if isDirectory(path) { return try Tokenizer(directory: path) }
         guard let tokenizer = try ModelText.tokenizer(of: try ModelFiles.open(path: path)) else {
-            throw HadalError(.notFound, "no tokenizer in this model", at: Place(path))
+            throw HadalError(.notFound, "no tokenizer in this model", at: SourcePlace(path))
         }
         return tokenizer
     }
@@ -65,14 +65,14 @@ extension ChatTemplates {
     public static func load(_ path: String) throws -> ChatTemplates {
         if path.hasSuffix(".jinja") {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw HadalError(.notFound, "cannot read the template", at: Place(path))
+                throw HadalError(.notFound, "cannot read the template", at: SourcePlace(path))
             }
             return ChatTemplates(try ChatTemplate(source: text, name: path))
         }
         let published =
             isDirectory(path) ? try PublishedTemplates(FileProvider(directory: path)) : try ModelText.chatTemplates(of: try ModelFiles.open(path: path))
         let templates = try ChatTemplates(published)
-        guard !templates.named.isEmpty else { throw HadalError(.notFound, "no chat template in this model", at: Place(path)) }
+        guard !templates.named.isEmpty else { throw HadalError(.notFound, "no chat template in this model", at: SourcePlace(path)) }
         return templates
     }
 }

@@ -26,7 +26,7 @@ struct PredictionPlan: Sendable {
         let graph = description.graph
         guard graph.graphs[graphName] != nil else {
             throw HadalError(
-                .unsupported, "this model has no layer that predicts the token after the next", at: Place(description.files.path),
+                .unsupported, "this model has no layer that predicts the token after the next", at: SourcePlace(description.files.path),
                 hint: ["files often leave it out", .set(.speculation, to: "a draft model")])
         }
         guard let name = graph.feeds[graphName]?[inputName], let value = graph.hidden["main"]?[name] else {

@@ -9,7 +9,7 @@ enum DraftVocabulary {
     static func check(_ target: Side, draft: Side) throws {
         func fail(_ what: String) -> HadalError {
             HadalError(
-                .mismatch, "the draft model's vocabulary is another: \(what)", at: Place(draft.path),
+                .mismatch, "the draft model's vocabulary is another: \(what)", at: SourcePlace(draft.path),
                 hint: "a model can draft for \(target.path) only with the same vocabulary, so from the same family")
         }
         guard let first = target.tokenizer, let second = draft.tokenizer else {

@@ -71,7 +71,7 @@ struct ByteReader {
     }
 
     func fail(_ code: HadalError.Code, _ message: String, at offset: Int? = nil, hint: String? = nil) -> HadalError {
-        HadalError(code, message, at: Place(source.name, .byte(UInt64(offset ?? self.offset))), hint: hint)
+        HadalError(code, message, at: SourcePlace(source.name, .byte(UInt64(offset ?? self.offset))), hint: hint)
     }
 
     private func truncated(_ field: String, wanted: UInt64) -> HadalError {

@@ -37,7 +37,7 @@ final class FileWindows: Sendable {
         guard address != UInt(bitPattern: MAP_FAILED) else {
             let reason = String(cString: strerror(errno))
             close(descriptor)
-            throw HadalError(.io, "cannot map the first \(bytes) bytes: \(reason)", at: Place(path))
+            throw HadalError(.io, "cannot map the first \(bytes) bytes: \(reason)", at: SourcePlace(path))
         }
         head = 0..<bytes
         headAddress = address
@@ -66,7 +66,7 @@ final class FileWindows: Sendable {
             if let known = all[window] { return known }
             guard let mapped = mmap(nil, window.count, PROT_READ, MAP_SHARED, descriptor, off_t(from)), mapped != MAP_FAILED else {
                 throw HadalError(
-                    .outOfMemory, "cannot map \(window.count) bytes at \(from): \(String(cString: strerror(errno)))", at: Place(path))
+                    .outOfMemory, "cannot map \(window.count) bytes at \(from): \(String(cString: strerror(errno)))", at: SourcePlace(path))
             }
             all[window] = UInt(bitPattern: mapped)
             return UInt(bitPattern: mapped)

@@ -21,9 +21,9 @@ public enum GGUFDirectory {
         func list(_ names: [String]) -> String { names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", … (\(names.count) in all)" : "") }
         guard models.isEmpty else {
             throw HadalError(
-                .invalidArgument, "\(models.count) GGUF models are in this directory: \(list(models))", at: Place(directory), hint: "name one of them")
+                .invalidArgument, "\(models.count) GGUF models are in this directory: \(list(models))", at: SourcePlace(directory), hint: "name one of them")
         }
-        throw HadalError(.unsupported, "none of the GGUF files in this directory is a language model: \(list(names))", at: Place(directory))
+        throw HadalError(.unsupported, "none of the GGUF files in this directory is a language model: \(list(names))", at: SourcePlace(directory))
     }
 
     static func isGGUF(_ name: String) -> Bool { name.lowercased().hasSuffix(".gguf") && !name.hasPrefix(".") }

@@ -110,7 +110,7 @@ public struct GGUFFile: Sendable {
 
     private static func alignment(_ value: MetadataValue?, _ source: ByteSource) throws -> Int {
         guard let value else { return defaultAlignment }
-        let place = Place(source.name, .field("general.alignment"))
+        let place = SourcePlace(source.name, .field("general.alignment"))
         guard let alignment = value.int else {
             throw HadalError(.malformed, "general.alignment is \(value.type), not an integer", at: place)
         }

@@ -20,12 +20,12 @@ public struct GGUFShards: Sendable {
         guard let name = GGUFShardName(path: path) else {
             throw HadalError(
                 .malformed, "this is shard \(number + 1) of \(count), but its name does not end in -NNNNN-of-NNNNN.gguf, so its siblings cannot be found",
-                at: Place(path, .field("split.count")), hint: "give the shards their original names")
+                at: SourcePlace(path, .field("split.count")), hint: "give the shards their original names")
         }
         guard name.count == count, name.number == number + 1 else {
             throw HadalError(
                 .mismatch, "the name says shard \(name.number) of \(name.count), the metadata say shard \(number + 1) of \(count)",
-                at: Place(path, .field("split.no")))
+                at: SourcePlace(path, .field("split.no")))
         }
         var all: [GGUFFile] = []
         for i in 1...count {
@@ -38,7 +38,7 @@ public struct GGUFShards: Sendable {
                 all.append(try GGUFFile(path: sibling))
             } catch let error as HadalError where error.code == .notFound {
                 throw HadalError(
-                    .notFound, "shard \(i) of \(count) is missing: \(sibling)", at: Place(path),
+                    .notFound, "shard \(i) of \(count) is missing: \(sibling)", at: SourcePlace(path),
                     hint: "put all \(count) shards into one directory")
             }
         }
@@ -60,7 +60,7 @@ public struct GGUFShards: Sendable {
         let isSplit = try Self.split(of: first) != nil
         if files.count > 1 || isSplit {
             for (i, file) in files.enumerated() {
-                let place = Place(file.source.name, .field("split.count"))
+                let place = SourcePlace(file.source.name, .field("split.count"))
                 guard let (number, count) = try Self.split(of: file) else {
                     throw HadalError(.mismatch, "shard \(i + 1) of \(files.count) does not say that it is one: it has no split.count", at: place)
                 }
@@ -74,7 +74,7 @@ public struct GGUFShards: Sendable {
         if let claimed = first.metadata("split.tensors.count")?.int, claimed != total {
             throw HadalError(
                 .mismatch, "split.tensors.count is \(claimed), the \(files.count) shards hold \(total) tensors",
-                at: Place(first.source.name, .field("split.tensors.count")))
+                at: SourcePlace(first.source.name, .field("split.tensors.count")))
         }
         self.files = files
     }
@@ -82,7 +82,7 @@ public struct GGUFShards: Sendable {
     /// The 0-based number and the count of a shard; nil for a file that is whole.
     private static func split(of file: GGUFFile) throws -> (number: Int, count: Int)? {
         guard let value = file.metadata("split.count") else { return nil }
-        let place = Place(file.source.name, .field("split.count"))
+        let place = SourcePlace(file.source.name, .field("split.count"))
         guard let count = value.int, (0...maximumCount).contains(count) else {
             throw HadalError(.malformed, "split.count is \(value.int.map(String.init) ?? "\(value.type)"); it must be 0 to \(maximumCount)", at: place)
         }
@@ -91,7 +91,7 @@ public struct GGUFShards: Sendable {
             let found = file.metadata("split.no").map { $0.int.map(String.init) ?? "\($0.type)" } ?? "absent"
             throw HadalError(
                 .malformed, "split.no is \(found); with split.count \(count) it must be 0 to \(count - 1)",
-                at: Place(file.source.name, .field("split.no")))
+                at: SourcePlace(file.source.name, .field("split.no")))
         }
         return (number, count)
     }

@@ -30,7 +30,7 @@ public struct FileProvider: Sendable {
     /// - Throws: `io` if it is there but cannot be opened; `malformed` for a name that would leave the directory.
     public func open(_ name: String) throws -> ByteSource? {
         guard Self.isPlain(name) else {
-            throw HadalError(.malformed, "'\(name)' is not a plain file name; model files stay in their directory", at: Place(directory))
+            throw HadalError(.malformed, "'\(name)' is not a plain file name; model files stay in their directory", at: SourcePlace(directory))
         }
         if let memory { return memory[ExactString(name)] }
         do {

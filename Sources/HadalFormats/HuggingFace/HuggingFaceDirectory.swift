@@ -29,7 +29,7 @@ public struct HuggingFaceDirectory: Sendable {
         self.provider = provider
         guard let config = try Self.json(Self.configName, provider) else {
             throw HadalError(
-                .notFound, "no \(Self.configName) in this directory", at: Place(provider.directory),
+                .notFound, "no \(Self.configName) in this directory", at: SourcePlace(provider.directory),
                 hint: provider.exists(Self.originalConfigName)
                     ? "\(Self.originalConfigName) is there, the original release's; the model as published for transformers is read"
                     : "a model is a GGUF file or a directory with \(Self.configName) and \(Self.weightsName)")
@@ -61,11 +61,11 @@ public struct HuggingFaceDirectory: Sendable {
         }
         guard !files.isEmpty else {
             throw HadalError(
-                .notFound, "neither \(Self.weightsName) nor \(Self.indexName) in this directory", at: Place(provider.directory),
+                .notFound, "neither \(Self.weightsName) nor \(Self.indexName) in this directory", at: SourcePlace(provider.directory),
                 hint: Self.otherWeights(provider))
         }
         shards = try files.map { name in
-            guard let source = try provider.open(name) else { throw HadalError(.notFound, "the file is gone", at: Place(provider.path(name))) }
+            guard let source = try provider.open(name) else { throw HadalError(.notFound, "the file is gone", at: SourcePlace(provider.path(name))) }
             return try SafetensorsFile(source: source)
         }
         tensors = shards.enumerated().flatMap { number, file in file.tensors.map { $0.inShard(number) } }
@@ -97,7 +97,7 @@ public struct HuggingFaceDirectory: Sendable {
         guard let source = try provider.open(name) else { return nil }
         try Self.checkLength(source)
         guard let text = withExtendedLifetime(source, { String(validating: source.bytes, as: UTF8.self) }) else {
-            throw HadalError(.malformed, "the file is not valid UTF-8", at: Place(source.name))
+            throw HadalError(.malformed, "the file is not valid UTF-8", at: SourcePlace(source.name))
         }
         return text
     }
@@ -115,7 +115,7 @@ public struct HuggingFaceDirectory: Sendable {
     private static func checkLength(_ source: ByteSource) throws {
         guard source.count <= maximumTextLength else {
             throw HadalError(
-                .limitExceeded, "the file is \(source.count) bytes long; the limit for it is \(maximumTextLength)", at: Place(source.name))
+                .limitExceeded, "the file is \(source.count) bytes long; the limit for it is \(maximumTextLength)", at: SourcePlace(source.name))
         }
     }
 }

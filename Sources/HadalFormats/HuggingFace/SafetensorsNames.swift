@@ -34,7 +34,7 @@ struct SafetensorsNames {
             let first = present.contains(0) ? 0 : 1
             guard let missing = (first..<first + series.count).first(where: { !present.contains($0) }) else { continue }
             throw HadalError(
-                .notFound, "shard \(missing) of \(series.count) is missing: \(series.name(missing))", at: Place(provider.directory),
+                .notFound, "shard \(missing) of \(series.count) is missing: \(series.name(missing))", at: SourcePlace(provider.directory),
                 hint: "download all \(series.count) shards")
         }
     }

@@ -13,7 +13,7 @@ public struct WeightQuantization: Sendable {
     public let block: (rows: Int, columns: Int)?
     /// Whether weights are stored as floats of at least 8 bits with scales beside them.
     public let isFloat: Bool
-    public let place: Place
+    public let place: SourcePlace
 
     /// What config.json says; nil when it says nothing. It may say so for a text model inside the model.
     public init?(_ config: JSONDocument) {

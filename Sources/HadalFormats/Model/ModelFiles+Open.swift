@@ -15,8 +15,8 @@ extension ModelFiles {
         var info = stat()
         guard stat(path, &info) == 0 else {
             let reason = errno
-            if reason == ENOENT || reason == ENOTDIR { throw HadalError(.notFound, "no such file or directory", at: Place(path)) }
-            throw HadalError(.io, "cannot open: \(String(cString: strerror(reason)))", at: Place(path))
+            if reason == ENOENT || reason == ENOTDIR { throw HadalError(.notFound, "no such file or directory", at: SourcePlace(path)) }
+            throw HadalError(.io, "cannot open: \(String(cString: strerror(reason)))", at: SourcePlace(path))
         }
         if info.st_mode & S_IFMT == S_IFDIR {
             let provider = FileProvider(directory: path)
@@ -60,7 +60,7 @@ extension ModelFiles {
             return FirstBytes.describe(bytes)
         }
         return HadalError(
-            .malformed, "not a model file: GGUF starts with \"GGUF\", this starts with \(first)", at: Place(source.name, .byte(0)),
+            .malformed, "not a model file: GGUF starts with \"GGUF\", this starts with \(first)", at: SourcePlace(source.name, .byte(0)),
             hint: hint)
     }
 }

@@ -27,7 +27,7 @@ public struct TensorInfo: Sendable, Equatable {
     /// The product of the shape; readers have checked that it does not overflow.
     public var elementCount: Int { shape.reduce(1) { $0 &* $1 } }
 
-    public var place: Place { Place(file, .field(name)) }
+    public var place: SourcePlace { SourcePlace(file, .field(name)) }
 
     /// Product of dimensions, or nil if it overflows or a dimension is negative.
     static func elementCount(of shape: [Int]) -> Int? {

@@ -65,13 +65,13 @@ public struct TensorSource {
         try produce { piece in
             guard file.count - start + piece.count <= expected else {
                 throw HadalError(
-                    .mismatch, "tensor '\(name)' was given more than the \(expected) bytes of its shape", at: Place(file.path))
+                    .mismatch, "tensor '\(name)' was given more than the \(expected) bytes of its shape", at: SourcePlace(file.path))
             }
             try file.write(piece)
         }
         guard file.count - start == expected else {
             throw HadalError(
-                .mismatch, "tensor '\(name)' was given \(file.count - start) bytes; its shape takes \(expected)", at: Place(file.path))
+                .mismatch, "tensor '\(name)' was given \(file.count - start) bytes; its shape takes \(expected)", at: SourcePlace(file.path))
         }
     }
 }

@@ -20,7 +20,7 @@ public struct UnreadableTensor: Sendable, Equatable {
 
     var error: HadalError {
         absence ?? HadalError(
-            .unsupported, "the tensor has type \(type), which Hadal does not read", at: Place(file, .field(name)),
+            .unsupported, "the tensor has type \(type), which Hadal does not read", at: SourcePlace(file, .field(name)),
             hint: "types that are read: \(SafetensorsTypes.readable)")
     }
 }

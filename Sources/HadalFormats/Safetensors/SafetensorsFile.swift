@@ -86,7 +86,7 @@ public struct SafetensorsFile: Sendable {
                     left -= 1
                     start = i + 1
                 }
-                error.place = Place(file, .byte(UInt64(8 + start + column - 1)))
+                error.place = SourcePlace(file, .byte(UInt64(8 + start + column - 1)))
                 error.message = "the header: \(error.message)"
             }
             throw error
@@ -112,19 +112,19 @@ public struct SafetensorsFile: Sendable {
                 let what = row.begin < end ? "inside" : "after a gap behind"
                 throw HadalError(
                     .malformed, "the data of the tensor start at \(row.begin), \(what) \(last), which ends at \(end)",
-                    at: Place(source.name, .field(row.name)))
+                    at: SourcePlace(source.name, .field(row.name)))
             }
             end = row.end
             last = "'\(row.name)'"
         }
         guard end == dataCount else {
             throw HadalError(
-                .malformed, "the tensors end at data offset \(end), the file holds \(dataCount) bytes of data", at: Place(source.name),
+                .malformed, "the tensors end at data offset \(end), the file holds \(dataCount) bytes of data", at: SourcePlace(source.name),
                 hint: "the file is cut short or damaged")
         }
     }
 
     static func malformed(_ message: String, _ source: ByteSource, _ value: JSON) -> HadalError {
-        HadalError(.malformed, message, at: Place(source.name, .byte(UInt64(8 + value.offset))))
+        HadalError(.malformed, message, at: SourcePlace(source.name, .byte(UInt64(8 + value.offset))))
     }
 }

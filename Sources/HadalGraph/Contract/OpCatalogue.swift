@@ -39,14 +39,14 @@ public struct OpCatalogue: Sendable {
         for place in KernelFolder.opFolders(of: folder) {
             guard let entries = try? FileManager.default.contentsOfDirectory(atPath: place) else {
                 if place != folder { continue }
-                throw HadalError(.notFound, "cannot list the kernel folder", at: Place(folder))
+                throw HadalError(.notFound, "cannot list the kernel folder", at: SourcePlace(folder))
             }
             for entry in entries.sorted() {
                 let path = "\(place)/\(entry)/op.json"
                 guard FileManager.default.fileExists(atPath: path) else { continue }
                 var contract = try OpContract(contentsOf: path)
                 guard contract.name == entry else {
-                    throw HadalError(.mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: Place(path))
+                    throw HadalError(.mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: SourcePlace(path))
                 }
                 if let before = contracts[entry] { contract.inherit(from: before) }
                 contracts[entry] = contract

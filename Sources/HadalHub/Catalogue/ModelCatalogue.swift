@@ -32,7 +32,7 @@ public struct ModelCatalogue: Sendable {
     public static func builtIn() throws -> ModelCatalogue {
         guard let path = builtInCandidates.first(where: { access($0, R_OK) == 0 }) else {
             throw HadalError(
-                .notFound, "the model catalogue is not beside the program", at: Place(builtInCandidates[0]),
+                .notFound, "the model catalogue is not beside the program", at: SourcePlace(builtInCandidates[0]),
                 hint: "the installation is incomplete; a path to a model still works")
         }
         var catalogue = ModelCatalogue()

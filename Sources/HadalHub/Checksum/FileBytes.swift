@@ -17,7 +17,7 @@ enum FileBytes {
         defer { buffer.deallocate() }
         var done = 0
         while done < limit {
-            guard !Task.isCancelled else { throw HadalError(.cancelled, "cancelled", at: Place(path)) }
+            guard !Task.isCancelled else { throw HadalError(.cancelled, "cancelled", at: SourcePlace(path)) }
             let count = SystemIO.readSome(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, limit - done)]))
             guard count >= 0 else { throw error("cannot read", path) }
             guard count > 0 else { return }
@@ -51,6 +51,6 @@ enum FileBytes {
         let number = errno
         let code: HadalError.Code = number == ENOENT ? .notFound : .io
         let hint: HadalError.Hint? = number == ENOSPC || number == EDQUOT ? ["the disk is full: free some space", .action(.resumePull)] : nil
-        return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: Place(path), hint: hint)
+        return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: SourcePlace(path), hint: hint)
     }
 }

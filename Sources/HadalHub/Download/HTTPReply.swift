@@ -16,7 +16,7 @@ enum HTTPReply: Equatable {
     ///   - header: a header field's value by its lower-case name.
     ///   - expected: the file's whole length.
     init(status: Int, header: (String) -> String?, offset: Int, expected: Int, url: String) {
-        let place = Place(url)
+        let place = SourcePlace(url)
         switch status {
         case 206:
             guard let range = Self.contentRange(header("content-range")) else {
@@ -41,7 +41,7 @@ enum HTTPReply: Equatable {
         }
     }
 
-    private static func check(_ length: Int?, _ expected: Int, _ place: Place) -> HTTPReply? {
+    private static func check(_ length: Int?, _ expected: Int, _ place: SourcePlace) -> HTTPReply? {
         guard let length, length != expected else { return nil }
         return .failure(HadalError(
             .mismatch, "the server's file has \(length) bytes; the catalogue says \(expected)", at: place,

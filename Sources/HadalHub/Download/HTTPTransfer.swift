@@ -98,7 +98,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
             failure = HadalError(
                 .io, redirects > Self.maximumRedirects
                     ? "more than \(Self.maximumRedirects) redirects" : "the server redirects to \(request.url?.absoluteString ?? "nowhere"), which is not safe to follow",
-                at: Place(url.absoluteString))
+                at: SourcePlace(url.absoluteString))
             completionHandler(nil)
             task.cancel()
             return
@@ -126,7 +126,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
                 if partial.count > 0 { try partial.restart() }
                 try partial.setValidator(Self.validator(of: http))
             case .askAgain: askAgain = true
-            case .unavailable(let reason): interruption = HadalError(.io, reason, at: Place(url.absoluteString))
+            case .unavailable(let reason): interruption = HadalError(.io, reason, at: SourcePlace(url.absoluteString))
             case .failure(let error): failure = error
             }
         } catch {
@@ -141,7 +141,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         guard failure == nil, !askAgain, interruption == nil else { return }
         do {
             guard data.count <= expected - partial.count else {
-                throw HadalError(.mismatch, "the server sends more than the \(expected) bytes of the catalogue", at: Place(url.absoluteString))
+                throw HadalError(.mismatch, "the server sends more than the \(expected) bytes of the catalogue", at: SourcePlace(url.absoluteString))
             }
             try data.withUnsafeBytes { try partial.append($0) }
             if partial.count - reported >= 1 << 18 || partial.count == expected {
@@ -161,7 +161,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         let isCancelled = self.isCancelled
         lock.unlock()
         guard let continuation else { return }
-        let place = Place(url.absoluteString)
+        let place = SourcePlace(url.absoluteString)
         if isCancelled {
             continuation.resume(throwing: HadalError(
                 .cancelled, "the download was stopped at \(partial.count) of \(expected) bytes", at: place, hint: [.action(.resumePull)]))
@@ -203,7 +203,7 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         ]
         guard let code, hopeless.contains(code) else { return nil }
         return HadalError(
-            .io, "cannot reach \(url.host ?? "the server"): \(error.localizedDescription)", at: Place(url.absoluteString),
+            .io, "cannot reach \(url.host ?? "the server"): \(error.localizedDescription)", at: SourcePlace(url.absoluteString),
             hint: ["check the network, or fetch the file in another way", .action(.pullFromFile(nil))])
     }
 }

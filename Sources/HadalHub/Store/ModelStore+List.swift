@@ -56,7 +56,7 @@ extension ModelStore {
             guard found == file.sha256 else {
                 try? record.forget(file)
                 throw HadalError(
-                    .corrupt, "the SHA-256 is \(found); '\(name)' has \(file.sha256)", at: Place(path), hint: [.action(.pull(name))])
+                    .corrupt, "the SHA-256 is \(found); '\(name)' has \(file.sha256)", at: SourcePlace(path), hint: [.action(.pull(name))])
             }
             // The store may be read-only; the answer stands all the same.
             try? record.note(file, at: path)

@@ -40,7 +40,7 @@ extension ModelStore {
             }
             guard let address = file.url, let url = URL(string: address), url.host != nil else {
                 throw HadalError(
-                    .notFound, "the catalogue has no address for '\(file.name)'", at: Place(path),
+                    .notFound, "the catalogue has no address for '\(file.name)'", at: SourcePlace(path),
                     hint: installHint(entry))
             }
             missing.append((file, url))
@@ -63,7 +63,7 @@ extension ModelStore {
         guard !candidates.isEmpty else {
             let sizes = entry.files.map { "\($0.name): \($0.bytes) bytes" }.joined(separator: ", ")
             throw HadalError(
-                .mismatch, "the file has \(status.bytes) bytes, which no file of '\(entry.name)' has", at: Place(source), hint: sizes)
+                .mismatch, "the file has \(status.bytes) bytes, which no file of '\(entry.name)' has", at: SourcePlace(source), hint: sizes)
         }
         try checkSpace(for: [candidates[0]], in: entry)
         // The copy is checked, not the source, which may change under our hands.
@@ -82,7 +82,7 @@ extension ModelStore {
             let found = try hash.finish()
             guard let file = candidates.first(where: { $0.sha256 == found }) else {
                 throw HadalError(
-                    .corrupt, "the SHA-256 is \(found); the catalogue says \(candidates.map(\.sha256).joined(separator: " or "))", at: Place(source),
+                    .corrupt, "the SHA-256 is \(found); the catalogue says \(candidates.map(\.sha256).joined(separator: " or "))", at: SourcePlace(source),
                     hint: "nothing was kept")
             }
             let path = path(of: file, in: entry)
@@ -111,7 +111,7 @@ extension ModelStore {
         }
         guard overflow || needed <= free else {
             throw HadalError(
-                .io, "'\(entry.name)' needs \(needed) more bytes; the disk has \(free) free", at: Place(directory),
+                .io, "'\(entry.name)' needs \(needed) more bytes; the disk has \(free) free", at: SourcePlace(directory),
                 hint: "free some space, or set HADAL_MODELS to another directory")
         }
     }

@@ -46,7 +46,7 @@ extension ModelStore {
             }
             guard status.bytes == file.bytes else {
                 throw HadalError(
-                    .corrupt, "the file has \(status.bytes) bytes; '\(entry.name)' has \(file.bytes)", at: Place(path),
+                    .corrupt, "the file has \(status.bytes) bytes; '\(entry.name)' has \(file.bytes)", at: SourcePlace(path),
                     hint: installHint(entry))
             }
         }
@@ -55,7 +55,7 @@ extension ModelStore {
             guard missing.count < entry.files.count || partial > 0 else { return nil }
             throw HadalError(
                 .notFound, "the download of '\(entry.name)' is not complete: \(presentBytes(of: entry) + partial) of \(entry.bytes) bytes",
-                at: Place(directory(of: entry.name)), hint: installHint(entry))
+                at: SourcePlace(directory(of: entry.name)), hint: installHint(entry))
         }
         let first = path(of: entry.files[0], in: entry)
         return first.hasSuffix(".gguf") ? first : directory(of: entry.name)
@@ -78,7 +78,7 @@ extension ModelStore {
         guard !model.isEmpty else { throw HadalError(.invalidArgument, "the name of a model is empty") }
         guard access(model, F_OK) == 0 else { return nil }
         guard !model.hasSuffix(partialSuffix) else {
-            throw HadalError(.invalidArgument, "this is a download that is not complete", at: Place(model), hint: [.action(.resumePull)])
+            throw HadalError(.invalidArgument, "this is a download that is not complete", at: SourcePlace(model), hint: [.action(.resumePull)])
         }
         guard FileBytes.isDirectory(model) else { return model }
         // A directory that happens to have a model's name, with no model in it, must not hide the model.

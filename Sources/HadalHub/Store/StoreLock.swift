@@ -18,7 +18,7 @@ final class StoreLock: Sendable {
             let busy = errno == EWOULDBLOCK
             let error = FileBytes.error("cannot lock", path)
             close(descriptor)
-            throw busy ? HadalError(.io, "'\(name)' is being pulled by another process", at: Place(directory)) : error
+            throw busy ? HadalError(.io, "'\(name)' is being pulled by another process", at: SourcePlace(directory)) : error
         }
     }
 

@@ -45,7 +45,7 @@ extension KernelCandidate {
         self.init(
             op: try fields.string("op"), directory: try fields.string("directory"), backend: try fields.string("backend"), device: try fields.int("device"),
             options: options,
-            environment: EngineEnvironment(pluginPaths: texts(try fields.array("plugins")), kernelPaths: texts(try fields.array("kernels"))))
+            environment: SearchPaths(pluginPaths: texts(try fields.array("plugins")), kernelPaths: texts(try fields.array("kernels"))))
         try fields.finish()
     }
 }

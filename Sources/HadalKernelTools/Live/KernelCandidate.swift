@@ -14,9 +14,9 @@ public struct KernelCandidate: Sendable {
     public var device: Int
     /// What the device of the running model was opened with, `kernels` left out.
     public var options: [String: OptionValue]
-    public var environment: EngineEnvironment
+    public var environment: SearchPaths
 
-    public init(op: String, directory: String, backend: String, device: Int, options: [String: OptionValue], environment: EngineEnvironment) {
+    public init(op: String, directory: String, backend: String, device: Int, options: [String: OptionValue], environment: SearchPaths) {
         self.op = op
         self.directory = directory
         self.backend = backend
@@ -31,7 +31,7 @@ public struct KernelCandidate: Sendable {
     /// Runs the op's cases on a device of its own against what defines the op, in every order of threads that the backend can be asked for.
     ///
     /// - Throws: when no check is possible: no such backend, a contract that does not parse.
-    public func check() throws -> KernelVerdict {
+    public func check() throws -> KernelCheck {
         var environment = environment
         environment.kernelPaths.insert(directory, at: 0)
         let registry = try environment.registry(), catalogue = try environment.catalogue()
@@ -56,17 +56,17 @@ public struct KernelCandidate: Sendable {
             defer { device.quiesce() }
             guard let result = try kit.check(device, capabilities: backend.capabilities).first else { continue }
             cases += result.cases
-            if let failure = result.failures.first { return KernelVerdict(cases: cases, fault: Self.text(failure)) }
+            if let failure = result.failures.first { return KernelCheck(cases: cases, fault: Self.text(failure)) }
             // Another order may be none of a device's, or no matter to a kernel.
             if result.cases == 0, order == nil {
-                return KernelVerdict(cases: 0, fault: "none of its cases can be run: \(result.unsupported.first?.reason ?? "its contract lists none")")
+                return KernelCheck(cases: 0, fault: "none of its cases can be run: \(result.unsupported.first?.reason ?? "its contract lists none")")
             }
         }
-        return KernelVerdict(cases: cases)
+        return KernelCheck(cases: cases)
     }
 
     /// The running model's options with this candidate before all other kernels.
-    private func given(to backend: any Backend, _ environment: EngineEnvironment) throws -> [String: OptionValue] {
+    private func given(to backend: any Backend, _ environment: SearchPaths) throws -> [String: OptionValue] {
         var options = options
         options[WellKnownOption.kernels.name] = nil
         // The installation's own source may be what was edited: the text in its folder says nothing of what was built.
@@ -78,7 +78,7 @@ public struct KernelCandidate: Sendable {
 
     /// Threads at the same time, as in use, and one after another in both orders: where one thread reads what another has to write first, one of the
     /// orders shows it every time.
-    private func variations(of backend: any Backend, _ environment: EngineEnvironment) throws -> [(order: String?, options: [String: OptionValue])] {
+    private func variations(of backend: any Backend, _ environment: SearchPaths) throws -> [(order: String?, options: [String: OptionValue])] {
         let base = try given(to: backend, environment)
         var variations: [(order: String?, options: [String: OptionValue])] = []
         for order in WellKnownOption.orders where WellKnownOption.order.isPublished(by: backend, choice: order) {
@@ -90,7 +90,7 @@ public struct KernelCandidate: Sendable {
         return variations + [(nil, base)]
     }
 
-    private func open(_ backend: any Backend, _ environment: EngineEnvironment) throws -> any Device {
+    private func open(_ backend: any Backend, _ environment: SearchPaths) throws -> any Device {
         try backend.open(device: 0, options: environment.addingKernels(to: [:], for: backend), log: .silent)
     }
 

@@ -19,7 +19,7 @@ public final class KernelWatcher: @unchecked Sendable {
     private let options: LiveKernelOptions
     private let files: KernelFiles
     private let backends: [OpenedBackend]
-    private let environment: EngineEnvironment
+    private let environment: SearchPaths
     private weak var engine: Engine?
     private let state = Mutex(State())
     private let ended = DispatchSemaphore(value: 0)

@@ -68,17 +68,17 @@ extension SavedNode {
         let file = try SafetensorsFile(path: path)
         func value(_ key: String) -> String? { file.metadata.first { ExactString($0.key) == ExactString(key) }?.value }
         guard let kind = value("hadal") else {
-            throw HadalError(.malformed, "not a saved node: its metadata has no 'hadal'", at: Place(path), hint: [.action(.saveNode)])
+            throw HadalError(.malformed, "not a saved node: its metadata has no 'hadal'", at: SourcePlace(path), hint: [.action(.saveNode)])
         }
         guard kind == Self.format, let text = value("node") else {
-            throw HadalError(.unsupported, "a file of kind '\(kind)', not '\(Self.format)'", at: Place(path))
+            throw HadalError(.unsupported, "a file of kind '\(kind)', not '\(Self.format)'", at: SourcePlace(path))
         }
         do {
             let document = try Array(text.utf8).withUnsafeBytes { try JSONDocument(parsing: $0, file: "metadata 'node'", rejectDuplicateKeys: true) }
             try self.init(document, file)
         } catch let error as HadalError {
             // Places inside the metadata mean nothing to a reader of the file.
-            throw HadalError(error.code, "the saved node is damaged: \(error.message)", at: Place(path), hint: error.hint)
+            throw HadalError(error.code, "the saved node is damaged: \(error.message)", at: SourcePlace(path), hint: error.hint)
         }
     }
 

@@ -58,7 +58,7 @@ public struct SavedNode: Sendable {
     /// - Parameter path: where errors lie.
     /// - Throws: when the contract does not accept the operands.
     public func trial(_ catalogue: OpCatalogue, path: String) throws -> ConformanceTrial {
-        do { return try unlocatedTrial(catalogue) } catch let error as HadalError { throw error.located(at: Place(path)) }
+        do { return try unlocatedTrial(catalogue) } catch let error as HadalError { throw error.located(at: SourcePlace(path)) }
     }
 
     /// Attributes of a damaged file may ask for results without end.

@@ -20,7 +20,7 @@ public struct KernelTuner {
     static let shapesPerKernel = 4
 
     let specification: String
-    let environment: EngineEnvironment
+    let environment: SearchPaths
     let settings: [String: String]
     public let catalogue: OpCatalogue
     public let backend: any Backend
@@ -32,7 +32,7 @@ public struct KernelTuner {
     public var progress: ((String) -> Void)?
 
     /// - Throws: `unsupported` for a backend that cannot be tuned.
-    public init(_ specification: String, environment: EngineEnvironment, settings: [String: String]) throws {
+    public init(_ specification: String, environment: SearchPaths, settings: [String: String]) throws {
         self.specification = specification
         self.environment = environment
         self.settings = settings

@@ -18,7 +18,7 @@ public enum TunedFile {
             let document = try JSONDocument(contentsOf: path)
             guard let object = document.root.object else {
                 throw HadalError(
-                    .malformed, "tuned parameters must be an object, not \(document.root.kindName)", at: Place(path), hint: "delete the file, or name another")
+                    .malformed, "tuned parameters must be an object, not \(document.root.kindName)", at: SourcePlace(path), hint: "delete the file, or name another")
             }
             root = object
         }

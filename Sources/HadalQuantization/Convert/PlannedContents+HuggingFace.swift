@@ -11,13 +11,13 @@ extension PlannedContents {
     /// round, says what the file must hold.
     init(huggingFace model: ModelFiles, _ options: QuantizationOptions, _ library: ArchitectureLibrary, _ catalogue: OpCatalogue) throws {
         guard let directory = model.huggingFace, let configuration = model.configDocument else {
-            throw HadalError(.notFound, "no model directory", at: Place(model.path))
+            throw HadalError(.notFound, "no model directory", at: SourcePlace(model.path))
         }
         let match = try options.architecture.map { try library.match(model, file: $0) } ?? library.match(model)
         guard let family = try library.ggufArchitecture(of: match.description) else {
             throw HadalError(
                 .unsupported, "'\(match.description.name)' has no name in GGUF files: nothing in 'match' names a general.architecture",
-                at: match.description.files.last.map { Place($0) })
+                at: match.description.files.last.map { SourcePlace($0) })
         }
         let source = try match.build(model, catalogue: catalogue)
         let layout: GGUFLayout
@@ -51,12 +51,12 @@ extension PlannedContents {
                 return Tensor(name: tensor.name, shape: tensor.shape, storedType: nil, roles: found, content: .values(values))
             }
             guard let parts = shares[ExactString(tensor.name)], let first = parts.first else {
-                throw HadalError(.mismatch, "no weight of the model belongs to tensor '\(tensor.name)'", at: Place(model.path))
+                throw HadalError(.mismatch, "no weight of the model belongs to tensor '\(tensor.name)'", at: SourcePlace(model.path))
             }
             let recipe = try WeightRecipe.assemble(first.tensor, from: parts)
             let shape = try recipe.shape()
             guard shape.dims == tensor.shape else {
-                throw HadalError(.mismatch, "tensor '\(tensor.name)' would have shape \(shape.dims), not \(tensor.shape)", at: Place(model.path))
+                throw HadalError(.mismatch, "tensor '\(tensor.name)' would have shape \(shape.dims), not \(tensor.shape)", at: SourcePlace(model.path))
             }
             // Parts of packed formats are bytes; what they make is a type.
             let stored = recipe.tensors.first?.dtype ?? shape.dtype

@@ -20,7 +20,7 @@ struct PlannedContents {
 
     /// Of a GGUF file: everything it holds, in its order.
     init(gguf model: ModelFiles, _ options: QuantizationOptions, _ library: ArchitectureLibrary, _ catalogue: OpCatalogue) throws {
-        guard let file = model.gguf?.files.first else { throw HadalError(.notFound, "no GGUF file", at: Place(model.path)) }
+        guard let file = model.gguf?.files.first else { throw HadalError(.notFound, "no GGUF file", at: SourcePlace(model.path)) }
         // What speaks of shards, or of how the source was quantised, would be wrong in the result.
         let dropped = ["split.", "quantize."]
         metadata = file.entries.filter { entry in !dropped.contains { entry.key.hasPrefix($0) } }.map { ($0.key, $0.value) }
@@ -33,7 +33,7 @@ struct PlannedContents {
             // A file that cannot be run can still be quantised.
             notes.append("groups are determined by tensor names alone: \(error)")
         }
-        guard !model.tensors.isEmpty else { throw HadalError(.notFound, "the file holds no tensors", at: Place(model.path)) }
+        guard !model.tensors.isEmpty else { throw HadalError(.notFound, "the file holds no tensors", at: SourcePlace(model.path)) }
         tensors = model.tensors.map { tensor in
             Tensor(
                 name: tensor.name, shape: tensor.shape, storedType: tensor.dtype,

@@ -44,7 +44,7 @@ extension QuantizationPlan {
                         try TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values).produce(counted)
                         report.value.add(tensor, error: 0)
                     }
-                } catch let error as HadalError { throw error.located(at: Place(model.path)) }
+                } catch let error as HadalError { throw error.located(at: SourcePlace(model.path)) }
             }
         }
         try GGUFWriter.write(to: path, metadata: metadata, tensors: sources, alignment: alignment)
@@ -63,7 +63,7 @@ extension QuantizationPlan {
             for file in model.sources.map(\.name) {
                 var source = stat()
                 guard stat(file, &source) == 0, source.st_dev == target.st_dev, source.st_ino == target.st_ino else { continue }
-                throw HadalError(.invalidArgument, "the output would replace the model that it is made from", at: Place(path), hint: "choose another name")
+                throw HadalError(.invalidArgument, "the output would replace the model that it is made from", at: SourcePlace(path), hint: "choose another name")
             }
             guard target.st_mode & S_IFMT == S_IFREG else { return }
         }
@@ -72,7 +72,7 @@ extension QuantizationPlan {
         guard statvfs(directory, &info) == 0 else { return }
         let (free, overflow) = Int(clamping: info.f_bavail).multipliedReportingOverflow(by: Int(clamping: info.f_frsize))
         guard overflow || bytes <= free else {
-            throw HadalError(.io, "the file takes \(bytes) bytes; the disk has \(free) free", at: Place(directory), hint: "free some space, or choose another directory")
+            throw HadalError(.io, "the file takes \(bytes) bytes; the disk has \(free) free", at: SourcePlace(directory), hint: "free some space, or choose another directory")
         }
     }
 }

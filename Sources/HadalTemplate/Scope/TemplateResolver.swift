@@ -29,7 +29,7 @@ struct TemplateResolver {
     }
 
     func fail(_ message: String, line: Int) -> TemplateError {
-        TemplateError(.syntax, message, at: Place(file, .text(line: line, column: 1)))
+        TemplateError(.syntax, message, at: SourcePlace(file, .text(line: line, column: 1)))
     }
 
     // MARK: Analysis: which names a scope has

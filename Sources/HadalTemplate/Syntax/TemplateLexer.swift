@@ -37,7 +37,7 @@ struct TemplateLexer {
     }
 
     func fail(_ message: String) -> TemplateError {
-        TemplateError(.syntax, message, at: Place(file, .text(line: line, column: column)))
+        TemplateError(.syntax, message, at: SourcePlace(file, .text(line: line, column: column)))
     }
 
     private var column: Int {

@@ -11,7 +11,7 @@ struct TemplateParser {
 
     init(source: String, file: String) throws {
         guard source.utf8.count <= TemplateLimits.sourceBytes else {
-            throw HadalError(.limitExceeded, "the chat template is larger than \(TemplateLimits.sourceBytes) bytes", at: Place(file))
+            throw HadalError(.limitExceeded, "the chat template is larger than \(TemplateLimits.sourceBytes) bytes", at: SourcePlace(file))
         }
         self.file = file
         tokens = try TemplateLexer.tokens(of: source, file: file)
@@ -57,7 +57,7 @@ struct TemplateParser {
     }
 
     func fail(_ message: String, line: Int? = nil) -> TemplateError {
-        TemplateError(.syntax, message, at: Place(file, .text(line: line ?? self.line, column: 1)))
+        TemplateError(.syntax, message, at: SourcePlace(file, .text(line: line ?? self.line, column: 1)))
     }
 
     // MARK: Depth
@@ -80,6 +80,6 @@ struct TemplateParser {
     private func tooDeep() -> HadalError {
         HadalError(
             .limitExceeded, "the chat template nests more than \(TemplateLimits.syntaxDepth) levels deep",
-            at: Place(file, .text(line: line, column: 1)))
+            at: SourcePlace(file, .text(line: line, column: 1)))
     }
 }

@@ -60,7 +60,7 @@ public struct PublishedTemplates: Sendable {
     private static func text(_ name: String, _ files: FileProvider) throws -> String? {
         guard let source = try files.open(name) else { return nil }
         guard let text = withExtendedLifetime(source, { String(validating: source.bytes, as: UTF8.self) }) else {
-            throw HadalError(.malformed, "the file is not valid UTF-8", at: Place(source.name))
+            throw HadalError(.malformed, "the file is not valid UTF-8", at: SourcePlace(source.name))
         }
         return text
     }

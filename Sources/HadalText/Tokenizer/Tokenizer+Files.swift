@@ -14,7 +14,7 @@ extension Tokenizer {
     /// - Throws: `notFound` where it has no tokenizer.
     public convenience init(directory: String) throws {
         guard let found = try TokenizerDirectory(FileProvider(directory: directory)) else {
-            throw HadalError(.notFound, "no tokenizer in this directory", at: Place(directory), hint: "tokenizer.json is required")
+            throw HadalError(.notFound, "no tokenizer in this directory", at: SourcePlace(directory), hint: "tokenizer.json is required")
         }
         try self.init(found)
     }

@@ -137,7 +137,7 @@ final class SampleExecutable: Executable, @unchecked Sendable {
     }
 
     func replaceKernel(op: String, from directory: String) throws {
-        guard op == "scale" else { throw HadalError(.notFound, "no kernel of '\(op)'", at: Place("\(directory)/\(op)")) }
+        guard op == "scale" else { throw HadalError(.notFound, "no kernel of '\(op)'", at: SourcePlace("\(directory)/\(op)")) }
         device.backend.replaced.withLock { $0.append("\(directory)/\(op)") }
     }
 

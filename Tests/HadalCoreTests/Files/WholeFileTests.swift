@@ -55,10 +55,10 @@ import Testing
         try inFolder { folder in
             try WholeFile.write([1], to: "\(folder)/file")
             let below = #expect(throws: HadalError.self) { try WholeFile.write([1], to: "\(folder)/file/x/y") }
-            #expect(below?.code == .io && below?.place == Place("\(folder)/file/x"))
+            #expect(below?.code == .io && below?.place == SourcePlace("\(folder)/file/x"))
             try FileManager.default.createDirectory(atPath: "\(folder)/directory", withIntermediateDirectories: false)
             let onto = #expect(throws: HadalError.self) { try WholeFile.write([1], to: "\(folder)/directory") }
-            #expect(onto?.code == .io && onto?.place == Place("\(folder)/directory"))
+            #expect(onto?.code == .io && onto?.place == SourcePlace("\(folder)/directory"))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["directory", "file"])
         }
     }

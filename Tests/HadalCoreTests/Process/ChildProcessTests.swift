@@ -46,7 +46,7 @@ import Testing
     @Test("a program that cannot be started is named")
     func missing() {
         let error = #expect(throws: HadalError.self) { try ChildProcess.run("/nonexistent/program", []) }
-        #expect(error?.code == .io && error?.place == Place("/nonexistent/program"))
+        #expect(error?.code == .io && error?.place == SourcePlace("/nonexistent/program"))
     }
 
     @Test("programs are found on the search path; a name with a slash is a path")

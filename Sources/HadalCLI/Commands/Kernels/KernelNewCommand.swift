@@ -17,15 +17,15 @@ struct KernelNewCommand: ParsableCommand {
         try KernelTemplate.check(op)
         if let known = try search.environment.catalogue().contracts[op] {
             throw HadalError(
-                .invalidArgument, "there is an op '\(op)' already", at: Place("\(known.folder)/op.json"),
+                .invalidArgument, "there is an op '\(op)' already", at: SourcePlace("\(known.folder)/op.json"),
                 hint: "to change how it is computed, copy the folder and edit its kernels")
         }
         let folder = "\(output)/\(op)"
-        guard !FileManager.default.fileExists(atPath: folder) else { throw HadalError(.io, "cannot create: it is there already", at: Place(folder)) }
+        guard !FileManager.default.fileExists(atPath: folder) else { throw HadalError(.io, "cannot create: it is there already", at: SourcePlace(folder)) }
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             for (name, text) in KernelTemplate.files(op) { try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
-        } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: Place(folder)) }
+        } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: SourcePlace(folder)) }
         let directory = KernelOptions.shell([output])
         Terminal.line("""
             \(folder)/op.json       the contract: operands, attributes, tolerance, test cases, a reference

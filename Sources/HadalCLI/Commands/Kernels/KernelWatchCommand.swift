@@ -44,7 +44,7 @@ struct KernelWatchCommand: ParsableCommand {
         var last: Double?
         while true {
             let state = FolderState(folders)
-            let verdict = try WatchVerdict.find(arguments, ceilings: ceilings, timeout: timeout)
+            let verdict = try KernelTiming.find(arguments, ceilings: ceilings, timeout: timeout)
             if json {
                 Terminal.line(verdict.json(against: last).text())
             } else {
@@ -74,7 +74,7 @@ struct KernelWatchCommand: ParsableCommand {
     private func measuredCeilings() throws -> KernelCeilings? {
         // Without the kernels under work, which may not even load.
         guard let bench = try? KernelWorkbench(
-            kernel.backend, environment: EngineEnvironment(pluginPaths: kernel.search.pluginPaths), settings: kernel.settings)
+            kernel.backend, environment: SearchPaths(pluginPaths: kernel.search.pluginPaths), settings: kernel.settings)
         else { return nil }
         if !once, !json { Terminal.note("measuring the roofline …") }
         let ceilings = try KernelRates.ceilings(of: bench, settings: kernel.settings, seconds: 0.15)

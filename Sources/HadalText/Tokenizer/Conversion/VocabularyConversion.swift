@@ -30,7 +30,7 @@ struct VocabularyConversion {
         }
         guard entries.tokens.count <= size else {
             throw HadalError(
-                .mismatch, "the tokenizer has ids up to \(entries.tokens.count - 1); the model has \(size) of them", at: Place(file.document.file))
+                .mismatch, "the tokenizer has ids up to \(entries.tokens.count - 1); the model has \(size) of them", at: SourcePlace(file.document.file))
         }
         var vocabulary = GGUFVocabulary()
         vocabulary.kinds = entries.kinds
@@ -57,7 +57,7 @@ struct VocabularyConversion {
         } else {
             throw HadalError(
                 .unsupported, "GGUF vocabularies have no form of this tokenizer: it neither works on bytes nor writes spaces as \(Self.escapedSpace)",
-                at: Place(file.document.file))
+                at: SourcePlace(file.document.file))
         }
         return vocabulary
     }
@@ -166,7 +166,7 @@ struct VocabularyConversion {
         }
         throw HadalError(
             .unsupported, "no pre-tokenizer that GGUF files have a name for cuts texts as this tokenizer does",
-            at: file.root["pre_tokenizer"].map { file.document.place(of: $0) } ?? Place(file.document.file))
+            at: file.root["pre_tokenizer"].map { file.document.place(of: $0) } ?? SourcePlace(file.document.file))
     }
 
     private func cut(_ text: String, _ preTokenizer: PreTokenizer?) throws -> [[UInt8]] {

@@ -13,7 +13,7 @@ extension GGUFVocabulary {
     public init(file: String, metadata: (String) -> MetadataValue?) throws {
         self.init()
         self.file = file
-        func place(_ key: String) -> Place { Place(file, .field(Self.prefix + key)) }
+        func place(_ key: String) -> SourcePlace { SourcePlace(file, .field(Self.prefix + key)) }
         func value(_ key: String) -> MetadataValue? { metadata(Self.prefix + key) }
         func id(_ key: String) throws -> Int? {
             guard let value = value(key) else { return nil }
@@ -38,14 +38,14 @@ extension GGUFVocabulary {
         }
 
         guard let model = value("model") else {
-            throw HadalError(.notFound, "the file has no tokenizer: '\(Self.prefix)model' is missing", at: Place(file))
+            throw HadalError(.notFound, "the file has no tokenizer: '\(Self.prefix)model' is missing", at: SourcePlace(file))
         }
         guard let name = model.string else { throw HadalError(.malformed, "expected a string", at: place("model")) }
         self.model = name
         pre = value("pre")?.string
         modelName = metadata("general.name")?.string ?? ""
         guard let tokens = try array("tokens") else {
-            throw HadalError(.notFound, "the file has no vocabulary: '\(Self.prefix)tokens' is missing", at: Place(file))
+            throw HadalError(.notFound, "the file has no vocabulary: '\(Self.prefix)tokens' is missing", at: SourcePlace(file))
         }
         self.tokens = try byteStrings(tokens, "tokens")
         if let scores = try array("scores") {

@@ -31,7 +31,7 @@ private struct GGUFTokenizerBuilder {
         guard let model = catalogue.models[vocabulary.model] else {
             throw HadalError(
                 .unsupported, "unsupported tokenizer model '\(vocabulary.model)'",
-                at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "model")),
+                at: SourcePlace(vocabulary.file, .field(GGUFVocabulary.prefix + "model")),
                 hint: "supported: " + catalogue.models.keys.sorted().joined(separator: ", "))
         }
         self.model = model
@@ -39,7 +39,7 @@ private struct GGUFTokenizerBuilder {
         let count = vocabulary.tokens.count
         guard count > 0, count <= TokenizerFile.maximumID else {
             throw HadalError(
-                .malformed, "a vocabulary of \(count) tokens", at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "tokens")))
+                .malformed, "a vocabulary of \(count) tokens", at: SourcePlace(vocabulary.file, .field(GGUFVocabulary.prefix + "tokens")))
         }
         table = TokenTable(minimumCapacity: count)
         for (id, token) in vocabulary.tokens.enumerated() {
@@ -55,7 +55,7 @@ private struct GGUFTokenizerBuilder {
     ) throws -> PreTokenizerCatalogue.Entry {
         guard let entry = catalogue[name] else {
             throw HadalError(
-                .unsupported, "unknown pre-tokenizer '\(name)'", at: Place(vocabulary.file, .field(GGUFVocabulary.prefix + "pre")),
+                .unsupported, "unknown pre-tokenizer '\(name)'", at: SourcePlace(vocabulary.file, .field(GGUFVocabulary.prefix + "pre")),
                 hint: "known: " + catalogue.names.joined(separator: ", "))
         }
         return entry
@@ -226,7 +226,7 @@ private struct GGUFTokenizerBuilder {
 
     /// Merges may name, and make, strings that are no tokens; those get symbols behind the vocabulary.
     private func merges(_ symbols: inout TokenTable) throws -> PairTable {
-        let place = Place(vocabulary.file, .field(GGUFVocabulary.prefix + "merges"))
+        let place = SourcePlace(vocabulary.file, .field(GGUFVocabulary.prefix + "merges"))
         guard !vocabulary.merges.isEmpty || vocabulary.tokens.count <= 256 else {
             throw HadalError(.malformed, "a byte-pair vocabulary without merges", at: place)
         }

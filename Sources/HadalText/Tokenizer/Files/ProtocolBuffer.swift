@@ -13,7 +13,7 @@ enum ProtocolBuffer {
     /// - Throws: `malformed` for bytes that are no message; what `body` throws.
     static func forEachField(of bytes: UnsafeRawBufferPointer, file: String, _ body: (Int, Value) throws -> Void) throws {
         var at = 0
-        func fail() -> HadalError { HadalError(.malformed, "the file is not a protocol buffer", at: Place(file, .byte(UInt64(at)))) }
+        func fail() -> HadalError { HadalError(.malformed, "the file is not a protocol buffer", at: SourcePlace(file, .byte(UInt64(at)))) }
         func varint() throws -> UInt64 {
             var value: UInt64 = 0
             for shift in stride(from: UInt64(0), to: 64, by: 7) {

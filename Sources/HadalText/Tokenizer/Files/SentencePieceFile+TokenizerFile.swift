@@ -31,7 +31,7 @@ extension SentencePieceFile {
         case .unigram: root["model"] = unigram(texts)
         case .bpe: root["model"] = bytePairs(texts, isolates: !userDefined.isEmpty)
         case .word, .character:
-            throw HadalError(.unsupported, "a SentencePiece model of whole words or of characters", at: Place(file), hint: "unigram and BPE models are read")
+            throw HadalError(.unsupported, "a SentencePiece model of whole words or of characters", at: SourcePlace(file), hint: "unigram and BPE models are read")
         }
         return JSONDocument(root: JSON(.object(root)), file: file)
     }

@@ -54,14 +54,14 @@ struct SentencePieceFile {
         try ProtocolBuffer.forEachField(of: bytes, file: file) { number, value in
             switch (number, value) {
             case (1, .bytes(let piece)):
-                guard pieces.count < TokenizerFile.maximumID else { throw HadalError(.limitExceeded, "more than \(pieces.count) pieces", at: Place(file)) }
+                guard pieces.count < TokenizerFile.maximumID else { throw HadalError(.limitExceeded, "more than \(pieces.count) pieces", at: SourcePlace(file)) }
                 pieces.append(try Self.piece(piece, file))
             case (2, .bytes(let part)): try trainer.read(part, file)
             case (3, .bytes(let part)): try normalizer.read(part, file)
             default: break
             }
         }
-        guard !pieces.isEmpty else { throw HadalError(.malformed, "the file holds no pieces", at: Place(file)) }
+        guard !pieces.isEmpty else { throw HadalError(.malformed, "the file holds no pieces", at: SourcePlace(file)) }
         algorithm = trainer.numbers[3].flatMap(Algorithm.init) ?? .unigram
         fallsBackToBytes = trainer.numbers[35] == 1
         for (role, idField, textField, id, text) in [

@@ -44,7 +44,7 @@ public struct TokenizerDirectory {
 
     static func unreadable(_ path: String) -> HadalError {
         HadalError(
-            .unsupported, "a tokenizer in this form is not read", at: Place(path),
+            .unsupported, "a tokenizer in this form is not read", at: SourcePlace(path),
             hint: "tokenizer.json is required beside it; transformers' AutoTokenizer.from_pretrained(...).save_pretrained(...) writes one")
     }
 
@@ -67,7 +67,7 @@ public struct TokenizerDirectory {
         let traits = kind.flatMap { TokenizerClasses.traits(of: $0) }
         if let reason = traits?["sentencepiece_ids_differ"]?.bool, reason, let kind {
             throw HadalError(
-                .unsupported, "the ids of a \(kind) are not those of its SentencePiece model", at: Place(source.name),
+                .unsupported, "the ids of a \(kind) are not those of its SentencePiece model", at: SourcePlace(source.name),
                 hint: "tokenizer.json is required beside it")
         }
         var model = try SentencePieceFile(source)

@@ -18,7 +18,7 @@ struct TokenizerFile {
 
     func makeTokenizer(settings: TokenizerSettings = TokenizerSettings()) throws -> Tokenizer {
         guard let model = root["model"] else {
-            throw HadalError(.malformed, "no \"model\" in the tokenizer", at: Place(document.file))
+            throw HadalError(.malformed, "no \"model\" in the tokenizer", at: SourcePlace(document.file))
         }
         let addedTokens = try addedTokens()
         let vocabulary = try vocabulary(of: model, addedTokens: addedTokens, declared: settings.declared.tokens(beside: addedTokens))

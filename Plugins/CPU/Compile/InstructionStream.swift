@@ -5,7 +5,7 @@ import HadalCore
 import HadalGraph
 
 /// Planned instructions with their memory laid out: plain arrays that the pool runs through.
-final class Program: @unchecked Sendable {
+final class InstructionStream: @unchecked Sendable {
     /// A tensor whose pointer or rows change from run to run.
     struct Patch {
         enum Source { case input(Int), output(Int) }

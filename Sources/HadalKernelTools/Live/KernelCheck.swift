@@ -1,7 +1,7 @@
 import HadalCore
 
 /// What the check of a kernel found.
-public struct KernelVerdict: Sendable, Equatable {
+public struct KernelCheck: Sendable, Equatable {
     /// Cases that ran.
     public var cases: Int
     /// Why it must not be used; nil: it may.

@@ -2,7 +2,7 @@ import Foundation
 import Hadal
 
 /// What became of one save: does not compile, wrong, or correct and so fast.
-struct WatchVerdict {
+struct KernelTiming {
     enum Outcome {
         /// No kernel came about: the compiler's message, or why it cannot be loaded.
         case refused(String)
@@ -29,7 +29,7 @@ struct WatchVerdict {
     /// Runs the hidden command `hadal kernels verdict` and reads what it says.
     ///
     /// - Parameter timeout: seconds after which the process is ended.
-    static func find(_ arguments: [String], ceilings: KernelCeilings?, timeout: Double) throws -> WatchVerdict {
+    static func find(_ arguments: [String], ceilings: KernelCeilings?, timeout: Double) throws -> KernelTiming {
         let start = ContinuousClock.now
         guard let executable = Bundle.main.executablePath else { throw HadalError(.notFound, "this program's own file is unknown") }
         let child = try ChildProcess.run(executable, ["kernels", "verdict"] + arguments, seconds: timeout)
@@ -38,16 +38,16 @@ struct WatchVerdict {
         return verdict
     }
 
-    private static func read(_ child: ChildProcess, ceilings: KernelCeilings?, timeout: Double) -> WatchVerdict {
+    private static func read(_ child: ChildProcess, ceilings: KernelCeilings?, timeout: Double) -> KernelTiming {
         guard child.end != .timedOut else {
-            return WatchVerdict(outcome: .wrong("no result after \(timeout) s: does the kernel end?"))
+            return KernelTiming(outcome: .wrong("no result after \(timeout) s: does the kernel end?"))
         }
         guard let json = try? JSONDocument(parsing: child.text, file: "verdict").root, json.object != nil else {
             let text = String(decoding: child.errors, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-            return WatchVerdict(outcome: .wrong(text.isEmpty ? "the process ended without a result (\(child.end))" : text))
+            return KernelTiming(outcome: .wrong(text.isEmpty ? "the process ended without a result (\(child.end))" : text))
         }
-        if let error = json["error"]?.string { return WatchVerdict(outcome: .refused(error)) }
-        var verdict = WatchVerdict(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
+        if let error = json["error"]?.string { return KernelTiming(outcome: .refused(error)) }
+        var verdict = KernelTiming(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
         verdict.untimed = json["untimed"]?.string
         if let timed = json["measurement"], let microseconds = timed["microseconds"]?.double, let bytes = timed["bytes"]?.double, microseconds > 0 {
             let operations = timed["operations"]?.double

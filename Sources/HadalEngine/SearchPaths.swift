@@ -5,7 +5,7 @@ import HadalCore
 import HadalGraph
 
 /// Where plugins, architecture descriptions and kernels come from: the caller's directories, the environment's, the install's.
-public struct EngineEnvironment: Sendable {
+public struct SearchPaths: Sendable {
     /// Searched before `HADAL_PLUGIN_PATH` and the installation's own directories.
     public var pluginPaths: [String]
     /// Searched before `HADAL_ARCHITECTURE_PATH` and the built-in descriptions.
@@ -58,7 +58,7 @@ public struct EngineEnvironment: Sendable {
             WellKnownOption.kernels.isPublished(by: backend)
         else { return options }
         if let bad = directories.first(where: { $0.contains(":") }) {
-            throw HadalError(.invalidArgument, "a kernel directory's path may not contain a colon", at: Place(bad))
+            throw HadalError(.invalidArgument, "a kernel directory's path may not contain a colon", at: SourcePlace(bad))
         }
         var options = options
         options[WellKnownOption.kernels.name] = .string(directories.joined(separator: ":"))

@@ -2,7 +2,7 @@ import HadalCore
 import HadalGraph
 
 /// A description chosen for a model, and why.
-public struct Match: Sendable {
+public struct ArchitectureMatch: Sendable {
     public let description: ArchitectureDescription
     public let variant: String?
     /// Sentences: "matched NAME because config.model_type is "NAME"", and why a variant was chosen.
@@ -50,7 +50,7 @@ public struct Match: Sendable {
         guard let facts = description.facts, description.graphs.contains(where: { $0.name == "main" }) else {
             throw HadalError(
                 .unsupported, "description '\(description.name)' has no 'graph' and 'model': it is there to be extended",
-                at: description.files.last.map { Place($0) })
+                at: description.files.last.map { SourcePlace($0) })
         }
         let context = BuildContext(description, source)
         if let quantization = context.quantization, quantization.method == "mxfp4", source.inventedTensor("", shape: []) == nil,

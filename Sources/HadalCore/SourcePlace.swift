@@ -1,5 +1,5 @@
 /// Where in the outside world something is: a file, and a position inside it.
-public struct Place: Sendable, Equatable, CustomStringConvertible {
+public struct SourcePlace: Sendable, Equatable, CustomStringConvertible {
     public enum Position: Sendable, Equatable {
         /// 1-based line and column, the column counted in UTF-8 bytes.
         case text(line: Int, column: Int)
