@@ -26,7 +26,7 @@ struct AsyncTests {
         init(_ engine: Engine) async {
             await withCheckedContinuation { continuation in
                 Thread {
-                    engine.lock.withLock { _ in
+                    engine.state.withLock { _ in
                         continuation.resume()
                         if self.opened.wait(timeout: .now() + 30) == .timedOut { self.hasGivenUp.store(true, ordering: .relaxed) }
                     }
@@ -58,13 +58,13 @@ struct AsyncTests {
         let engine = try engine()
         var session: Session? = engine.makeSession()
         try session?.append([1, 2, 3])
-        let free = engine.pool.freeCount
+        let free = engine.state.withLock { $0.pool.freeCount }
         let gate = await Gate(engine)
         session = nil
         #expect(gate.open())
         // What it held is given back by the engine's thread, whose jobs take turns.
         try await engine.perform {}
-        #expect(engine.pool.freeCount == free + 1)
+        #expect(engine.state.withLock { $0.pool.freeCount } == free + 1)
     }
 
     @Test("several streams are read in turn")
