@@ -2,8 +2,8 @@ import HadalCore
 
 /// A thread of an engine's own, for work that takes long: it runs one job after another, in the order in which they came.
 ///
-/// Whoever waits for a job suspends, so that no thread of Swift's cooperative pool waits for a device. The thread begins with the first job and
-/// ends, after the last, with this object.
+/// Whoever waits for a job suspends, so that no thread of Swift's cooperative pool waits for a device. The thread begins with the first
+/// job and ends, after the last, with this object.
 final class EngineThread: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
@@ -41,8 +41,8 @@ final class EngineThread: Sendable {
 }
 
 extension Engine {
-    /// Runs calls that block (`Session.append`, `generate`, `save` and the like) on the engine's own thread, and waits without holding a thread.
-    /// Jobs take turns with each other and with the steps of streams.
+    /// Runs calls that block (`Session.append`, `generate`, `save` and the like) on the engine's own thread, and waits without holding
+    /// a thread. Jobs take turns with each other and with the steps of streams.
     public func perform<Result: Sendable>(_ job: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await thread.run(job)
     }

@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// Forked sessions share the pages of their common prefix until one of them writes. Thread safety: one thread at a time for
 /// each session (`cancel()` may come from any); different sessions may be used from different threads, their steps take turns.
-/// Calls that are not `async` run on the caller's thread; `fork` and `rollBack` wait for a step that is running. `Engine.perform` calls them
-/// without holding a thread.
+/// Calls that are not `async` run on the caller's thread; `fork` and `rollBack` wait for a step that is running. `Engine.perform` runs
+/// them on the engine's.
 public final class Session: @unchecked Sendable {
     public let engine: Engine
     /// Most tokens the session may hold.

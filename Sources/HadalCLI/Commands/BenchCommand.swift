@@ -60,7 +60,8 @@ struct BenchCommand: ParsableCommand {
         try session.rollBack(to: 0)
         try session.append(tokens(depth))
         let sessions = [session] + (1..<sequences).map { _ in session.fork() }
-        let decodeOps = OpTimes(try engine.tracing { for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) } }, of: engine)
+        let decodeOps = OpTimes(
+            try engine.tracing { for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) } }, of: engine)
         let ceilings = try BenchCeilings(engine, threads: model.threads).higher(before)
         let weightBytes = engine.model.decodeBytes
         let bandwidth = median(decode) / Double(sequences) * Double(weightBytes)

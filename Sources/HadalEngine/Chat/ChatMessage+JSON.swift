@@ -38,7 +38,9 @@ extension ChatMessage {
             content = try ContentForms.texts(value, in: document)
         }
         let reasoning = ["reasoning_content", "reasoning", "thinking"].lazy.compactMap { json[$0]?.string }.first
-        self.init(role: Role(rawValue: role), content: content.text, reasoning: reasoning ?? (content.reasoning.isEmpty ? nil : content.reasoning))
+        self.init(
+            role: Role(rawValue: role), content: content.text,
+            reasoning: reasoning ?? (content.reasoning.isEmpty ? nil : content.reasoning))
         toolCallID = json["tool_call_id"]?.string
         name = json["name"]?.string
         for (index, value) in (json["tool_calls"]?.array ?? []).enumerated() {

@@ -7,7 +7,8 @@ extension Session {
     /// - Throws: `contextFull` when the prompt does not fit; `cancelled` when the prompt was cut short; `invalidArgument` for a
     ///   setting out of range.
     public func reply(
-        to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions(), onEvent: (GenerationEvent) throws -> Reaction = { _ in .continue }
+        to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions(),
+        onEvent: (GenerationEvent) throws -> Reaction = { _ in .continue }
     ) throws -> ChatReply {
         let run = try GenerationRun(self, from: .chat(prompt), options: options)
         try run.drive(onEvent)

@@ -3,8 +3,8 @@ import HadalCore
 
 /// A function that a model may call: its name, what it does, and the JSON schema of its parameters.
 public struct Tool: Sendable, Equatable {
-    /// As templates and the common HTTP interfaces have it: `{"type": "function", "function": {"name", "description", "parameters"}}`, or the inner
-    /// object alone.
+    /// As templates and the common HTTP interfaces have it: `{"type": "function", "function": {"name", "description", "parameters"}}`,
+    /// or the inner object alone.
     package let json: JSON
 
     package init(_ json: JSON) { self.json = json }

@@ -39,8 +39,8 @@ final class GenerationRun: SteppedGeneration {
 
     /// Forgets a `cancel()` of before.
     ///
-    /// - Throws: `invalidArgument` for a setting out of range, for an empty prompt, and for a session without logits where no prompt is given;
-    ///   `notFound` for a chat without a tokenizer.
+    /// - Throws: `invalidArgument` for a setting out of range, for an empty prompt, and for a session without logits where no prompt
+    ///   is given; `notFound` for a chat without a tokenizer.
     init(_ session: Session, from origin: Start, options: GenerationOptions) throws {
         self.session = session
         self.options = options

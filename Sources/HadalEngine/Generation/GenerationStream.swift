@@ -1,9 +1,9 @@
 /// The events of a generation as an asynchronous sequence.
 ///
-/// Each iteration is a generation of its own; it begins when its first event is asked for, and each step of the model runs when the event after
-/// it is, on a thread of the engine's: whoever waits for an event holds no thread. Between two events nothing runs, and the session is
-/// its caller's again as soon as the iteration is left. The last token that was given is then not in the session. A task that is cancelled
-/// ends its generation after the current step, with a summary that says so.
+/// Each iteration is a generation of its own. It begins when its first event is asked for, and each step of the model runs when the event
+/// after it is, on a thread of the engine's: whoever waits for an event holds no thread. Between two events nothing runs, and the session
+/// is its caller's again as soon as the iteration is left; the last token that was given is then not in it. A task that is cancelled ends
+/// its generation after the current step, with a summary that says so.
 public struct GenerationStream: AsyncSequence, Sendable {
     public typealias Element = GenerationEvent
 

@@ -2,7 +2,8 @@ import HadalCore
 import HadalText
 
 extension Session {
-    /// Generates tokens from the session's logits, appending each, until something ends it. Texts play no part: stop strings are not looked for.
+    /// Generates tokens from the session's logits, appending each, until something ends it. Text plays no part: stop strings are not
+    /// looked for.
     ///
     /// Blocks the calling thread. The last chosen token is in the session, unless it is one of the model's end tokens.
     /// - Throws: as `generate`.
@@ -36,10 +37,12 @@ extension Session {
 
     /// Continues a text as it is, without a template: all that comes is answer.
     ///
-    /// The session may hold anything before: what its tokens have in common with the text's is kept, the rest forgotten. Blocks the calling thread.
+    /// The session may hold anything before: what its tokens have in common with the text's is kept, the rest forgotten. Blocks the
+    /// calling thread.
     /// - Throws: `notFound` for a model without a tokenizer, and else as `reply`.
     public func complete(
-        _ text: String, options: GenerationOptions = GenerationOptions(), onEvent: (GenerationEvent) throws -> Reaction = { _ in .continue }
+        _ text: String, options: GenerationOptions = GenerationOptions(),
+        onEvent: (GenerationEvent) throws -> Reaction = { _ in .continue }
     ) throws -> ChatReply {
         let run = try GenerationRun(self, from: .text(try engine.encodePrompt(text)), options: options)
         try run.drive(onEvent)
@@ -66,7 +69,9 @@ extension Session {
 
     /// Makes the session hold a prompt once `advance` has processed what it does not hold yet.
     func fill(with ids: [Int32]) throws -> PromptFill {
-        guard let last = ids.indices.last else { throw HadalError(.invalidArgument, "the prompt is empty", hint: ["give it some text"]) }
+        guard let last = ids.indices.last else {
+            throw HadalError(.invalidArgument, "the prompt is empty", hint: "give it some text")
+        }
         // The last token is always run again, because its logits are needed.
         var common = 0
         let held = history

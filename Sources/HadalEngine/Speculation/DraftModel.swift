@@ -24,7 +24,8 @@ final class DraftModel: Drafter {
         let vocabulary = min(session.engine.vocabularySize, draft.engine.vocabularySize)
         for i in 0..<limit {
             drafts[i] = indexOfLargest(draft.logits.baseAddress!, vocabulary)
-            if i + 1 < limit { try draft.append(UnsafeBufferPointer(start: drafts + i, count: 1), eachChunk: nil, cancel: session.cancelFlag.address) }
+            guard i + 1 < limit else { break }
+            try draft.append(UnsafeBufferPointer(start: drafts + i, count: 1), eachChunk: nil, cancel: session.cancelFlag.address)
         }
         return limit
     }
