@@ -355,6 +355,7 @@ struct UserKernelTests {
         // Another contract: attributes would be numbered otherwise.
         let contract = try KernelDirectory.stock("scale")
         try contract.edit("scale/op.json", "\"factor\"", "\"by\"")
+        try contract.edit("scale/op.json", "\"factor * x\"", "\"by * x\"")
         expectError(.mismatch, "reload the model") { try executable.replaceKernel(op: "scale", from: contract.path) }
         try executable.replaceKernel(op: "relu2_gate", from: directory.path)
         #expect(try run() == 18)
