@@ -41,3 +41,13 @@ SWIFT void unlock_slow(SELF void *mutex) {
     tell("__tsan_release", mutex);
     next(mutex);
 }
+
+/* What Swift tells of accesses to whole variables. The sanitizer in the program has it, but keeps it from libraries that are loaded later. */
+void __tsan_external_write(void *address, void *caller, void *tag) {
+    (void)caller, (void)tag;
+    tell("__tsan_write1", address);
+}
+
+/* Around a library's deinitialisers. */
+void __tsan_ignore_thread_begin(void) {}
+void __tsan_ignore_thread_end(void) {}
