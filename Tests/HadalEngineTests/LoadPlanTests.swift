@@ -198,7 +198,7 @@ struct LoadPlanTests {
             let streamed = plan.devices.reduce(0) { $0 + $1.expertBytes }
             let slack = program.graph.weights.reduce(0) { $0 + ($1.dims.count > 1 ? 4096 : 4 * $1.elements + 128) }
             let held = program.info.weightBytes
-            #expect(abs(plan.heldBytes - streamed - held) <= slack, "\(plan.heldBytes) bytes planned, \(held) held: \(trace)")
+            #expect(abs(plan.heldBytes - streamed - held) <= slack + held / 16, "\(plan.heldBytes) bytes planned, \(held) held: \(trace)")
         }
         #expect((engine.expertStatistics != nil) == (plan.expertMemory != nil && (plan.experts?.layers ?? 0) > 0), trace)
     }
@@ -237,7 +237,7 @@ struct LoadPlanTests {
         let weights = plan.graph.weights.reduce(0) { $0 + $1.bytes }
         #expect(last.fraction == 1 && last.readBytes == last.totalBytes && last.compiledBytes == last.totalBytes)
         #expect(last.totalBytes == 2 * weights, "two models with the same weights")
-        #expect(zip(all, all.dropFirst()).allSatisfy { $0.readBytes <= $1.readBytes && $0.compiledBytes <= $1.compiledBytes && $0.fraction < $1.fraction })
+        #expect(zip(all, all.dropFirst()).allSatisfy { $0.readBytes <= $1.readBytes && $0.compiledBytes <= $1.compiledBytes && $0.fraction <= $1.fraction })
         #expect(Set(all.map(\.phase)) == [.reading, .compiling])
 
         struct Enough: Error {}

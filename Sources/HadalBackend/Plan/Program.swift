@@ -78,9 +78,8 @@ public final class Program: @unchecked Sendable {
 
         let subSegments = plan.parts.map { segment.part($0.nodes) }
         memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: subSegments.map { $0.inputs + $0.outputs })
-        stateBuffers = try Self.states(of: segment, plan, pageCount: pageCount) { device, bytes in
-            if plan.ownsMemory[device], let buffer = try devices[device].allocate(bytes: bytes) { return buffer }
-            return try HostBuffer(bytes: bytes)
+        for (device, bytes) in try Self.states(of: segment, plan, pageCount: pageCount) {
+            stateBuffers.append(try (plan.ownsMemory[device] ? devices[device].allocate(bytes: bytes) : nil) ?? HostBuffer(bytes: bytes))
         }
         try memory.allocate(devices, names: plan.devices)
         var compiled: Set<Int> = []
@@ -114,14 +113,12 @@ public final class Program: @unchecked Sendable {
         }
     }
 
-    /// Memory for each state, as `allocate` gives it for a device and a number of bytes; what it gives none for is left out.
-    private static func states(
-        of segment: Segment, _ plan: ExecutionPlan, pageCount: Int, allocate: (_ device: Int, _ bytes: Int) throws -> (any Buffer)?
-    ) throws -> [any Buffer] {
-        try zip(segment.graph.states, plan.deviceOfState(in: segment.graph)).compactMap { state, device in
-            let (total, overflow) = segment.pageBytes(of: state).multipliedReportingOverflow(by: pageCount)
+    /// The device of each state, and its bytes there.
+    private static func states(of segment: Segment, _ plan: ExecutionPlan, pageCount: Int) throws -> [(device: Int, bytes: Int)] {
+        try zip(segment.graph.states, plan.deviceOfState(in: segment.graph)).map { state, device in
+            let (bytes, overflow) = segment.pageBytes(of: state).multipliedReportingOverflow(by: pageCount)
             guard !overflow else { throw HadalError(.outOfMemory, "a cache of \(pageCount) pages is too large") }
-            return try allocate(device, total)
+            return (device, bytes)
         }
     }
 
@@ -130,9 +127,7 @@ public final class Program: @unchecked Sendable {
     /// - Parameter segment: the whole model; weights may lack data.
     /// - Throws: `outOfMemory`.
     package static func checkHostMemory(for segment: Segment, plan: ExecutionPlan, pageCount: Int) throws {
-        let states = try states(of: segment, plan, pageCount: pageCount) { device, bytes in
-            plan.ownsMemory[device] ? nil : try HostBuffer(bytes: bytes)
-        }
+        let states = try states(of: segment, plan, pageCount: pageCount).filter { !plan.ownsMemory[$0.device] }.map { try HostBuffer(bytes: $0.bytes) }
         let boundaries = plan.parts.map { segment.part($0.nodes) }.map { $0.inputs + $0.outputs }
         var memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: boundaries)
         try withExtendedLifetime(states) { try memory.allocateHost() }

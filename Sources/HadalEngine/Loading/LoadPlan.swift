@@ -33,7 +33,7 @@ public struct LoadPlan: Sendable {
     public var bounds: Segment.Bounds? { fit?.bounds }
     /// Tokens that all sessions together may hold.
     public var cacheTokens: Int { fit?.cache ?? 0 }
-    /// What each device of the placement has to hold.
+    /// What each device of the placement has to hold for `graph`; a prediction layer and a draft model come on top.
     public var devices: [DeviceMemory] { fit?.memory ?? [] }
     /// What keeping only some experts in memory costs; nil for a model without experts.
     public var experts: ExpertCosts? { fit?.expertCosts }
