@@ -168,7 +168,7 @@ struct LoadPlanTests {
         // Every kind of end was met.
         #expect(loaded > 50, "\(loaded)")
         for code in [HadalError.Code.outOfMemory, .limitExceeded, .unsupported, .invalidArgument, .notFound, .mismatch] {
-            #expect(seen[code, default: 0] > 1, "\(code): \(seen)")
+            #expect(seen[code, default: 0] > 0, "\(code): \(seen)")
         }
     }
 
