@@ -218,7 +218,7 @@ struct CommandTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let file = "\(folder)/plan.json"
         for (text, word) in [
-            ("{", "plan.json"), ("{}", "no plan file"), ("{\"hadal\": \"plan/9\", \"place\": []}", "plan/9"),
+            ("{", "plan.json"), ("{}", "not a plan file"), ("{\"hadal\": \"plan/9\", \"place\": []}", "plan/9"),
             ("{\"hadal\": \"plan/1\", \"place\": [{\"pattern\": \"rest\", \"backed\": \"cpu\"}]}", "backend"),
             ("{\"hadal\": \"plan/1\", \"place\": [{\"pattern\": \"\", \"backend\": \"cpu\"}]}", "plan.json:1"),
         ] {

@@ -310,7 +310,7 @@ struct ReplyTests {
             if case .token = event { tokens += 1 }
             return .continue
         }
-        let options = options { $0.maxTokens = 60 }
+        let options = options { $0.maxTokens = 200 }
         let conversation = Conversation(engine: engine)
         conversation.request.reasoningBudget = 3
         let before = tokenizer.decodedTokens.load(ordering: .relaxed)

@@ -3,6 +3,7 @@ import HadalBackend
 import HadalConformance
 import HadalCore
 import HadalGraph
+import HadalReference
 import TestSupport
 import Testing
 
@@ -55,6 +56,27 @@ struct KernelCacheTests {
         #expect(refused.flatMap(\.failures).contains { $0.message.contains("no shader compiler") })
         _ = try check(kernels.merging(["spirv-output": .string("\(folder)/kernels/spirv")]) { $1 })
         #expect(try check(without).allSatisfy { $0.status == .pass })
+    }
+
+    /// The key of an entry and its form are those of the version that wrote the fixture.
+    @Test func entriesOfEarlierVersionsServe() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(atPath: Fixtures.path("kernels"), toPath: "\(folder)/kernels")
+        let reference = try ReferenceBackend().open(device: 0, options: ["kernels": .string("\(folder)/kernels")], log: .silent)
+        let catalogue = try OpCatalogue.load(adding: ["\(folder)/kernels"])
+        let kit = ConformanceKit(catalogue: catalogue, reference: reference, options: .init(seed: 3, casesPerOp: 2, ops: ["relu2_gate"]))
+        func passes() throws -> Bool {
+            let device = try VulkanTestDevice.open([
+                "kernels": .string("\(folder)/kernels"), "kernel-cache": .string("none"), "compile": .bool(false),
+            ])
+            defer { device.quiesce() }
+            let report = try kit.check(device, capabilities: VulkanTestDevice.backend.capabilities)
+            return !report.isEmpty && report.allSatisfy { $0.status == .pass }
+        }
+        #expect(try !passes())
+        try FileManager.default.copyItem(atPath: Fixtures.path("compatibility/spirv"), toPath: "\(folder)/kernels/spirv")
+        #expect(try passes())
     }
 
     @Test func aKernelThatDoesNotCompileIsAnErrorWithItsLine() throws {

@@ -15,6 +15,14 @@ import Testing
         #expect(try VulkanSettings([:]).disabledFeatures.isEmpty)
     }
 
+    @Test func tunedParametersOfEarlierVersionsAreRead() throws {
+        let tuned = try TunedParameters(path: Fixtures.path("compatibility/tuned-vulkan.json"), device: "6d65736132322e332e36000000000000")
+        #expect(tuned.values["linear"]?["one.dot"]?["SEGMENT"] == 4096)
+        let linear = try OpCatalogue.load().contract(for: "linear")
+        let form = try #require(linear.stages.flatMap(\.forms).first { $0.name == "one" && $0.variant == "dot" })
+        #expect(tuned.parameters(of: form, op: "linear") == ["ROWS": 4, "SEGMENT": 4096, "SUBGROUPS": 4, "TOKENS": 1, "WIDE": 2048])
+    }
+
     @Test func whatIsNamedElsewhereIsKnown() throws {
         let quirks = try DriverQuirks(path: try #require(KernelFolders.installed) + "/quirks/vulkan.json").quirks
         #expect(Set(quirks.flatMap(\.disabled)).isSubset(of: VulkanSettings.knownFeatures))

@@ -2,7 +2,7 @@
 // QUERY_HEADS, KEY_HEADS, KEY_WIDTH, VALUE_WIDTH and PARTS, and functions:
 //
 //   uint key_place(sequence, cached, head), value_place(...)      where a token's key and value begin
-//   vec4 key_quad(place, i), value_quad(place, i)                 four elements from i on, a multiple of 4; 0 beyond the width
+//   vec4 key_quad(place, i), value_quad(place, i)                 four numbers from i on, a multiple of 4; 0 beyond the width
 //   vec4 query_quad(token, head, i)                               the same of a query
 //   float logit(product)                                          what a product of query and key is in the softmax
 //   float divisor(head, highest, total)                           what sums are divided by, with exp(highest) taken out

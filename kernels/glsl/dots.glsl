@@ -1,7 +1,7 @@
-// Integer products of quantised weights: for kernels of forms with the feature integer-dot.
+// Products of quantised weights in whole numbers: for kernels of forms with the feature integer-dot.
 //
-// A chunk is thirty-two weights of a row whose quantised values lie together: four words for sixteen columns, four words for another sixteen. The
-// activations are quantised to fifteen bits, so that nothing is lost that a float16 would have kept: x = step * (128 * high + low).
+// A chunk is thirty-two weights of a row whose codes lie together: four words for sixteen columns, four words for another sixteen. What meets
+// them is quantised to fifteen bits, so that nothing is lost that a float16 would have kept: x = step * (128 * high + low).
 #if defined(FEATURE_integer_dot)
 
 // OpSDot on four signed bytes a word, spelled out because older compilers lack the extension's own name.
@@ -116,9 +116,9 @@ HadalChunk hadal_chunk_q6_k(HadalWords words, HadalQuads quads, uint payload, ui
     return result;
 }
 
-// ---- activations ------------------------------------------------------------------------------------------------------
+// ---- what meets them --------------------------------------------------------------------------------------------------
 
-// Sixteen columns: their quantised values, and the step and the sum of the activations.
+// Sixteen columns: their codes, and the step and the sum of the values.
 struct HadalGroup {
     uvec4 high;
     uvec4 low;
@@ -142,7 +142,7 @@ HadalGroup hadal_quantise(vec4 a, vec4 b, vec4 c, vec4 d) {
         group.high[i] = hadal_pack(high);
         group.low[i] = hadal_pack(v - 128 * high);
     }
-    // An activation that is NaN or infinite makes every result that it takes part in NaN.
+    // A number that is none, or an infinite one, makes every result that it meets one, too.
     vec4 all = (a + b) + (c + d);
     float sum = (all.x + all.y) + (all.z + all.w);
     group.numbers = vec2(step, isnan(sum) || isinf(sum) ? sum - sum : step * float(total.x + total.y + total.z + total.w));

@@ -179,8 +179,9 @@ final class GenerationRun: SteppedGeneration {
     private func partEnded(_ part: TokenSummary) throws -> [GenerationEvent] {
         generator = nil
         if let next = part.speculation {
-            if summary.speculation == nil { summary.speculation = SpeculationSummary(kind: next.kind) }
-            summary.speculation?.add(next, after: summary.generatedTokens)
+            var speculation = summary.speculation ?? SpeculationSummary(kind: next.kind)
+            speculation.add(next, after: summary.generatedTokens)
+            summary.speculation = speculation
         }
         summary.generatedTokens += part.generatedTokens
         summary.reason = assembler.isStopped ? .stopString : part.reason

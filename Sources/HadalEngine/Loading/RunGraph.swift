@@ -44,7 +44,7 @@ public struct RunGraph: Sendable {
         predictionSource = try options.usesPredictionHead ? PredictionPlan.source(in: description) : nil
         if let value = predictionSource?.value, !graph.outputs.contains(value) { graph.outputs.append(value) }
         self.observed = observed
-        ropeSwitches = Array(Set(graph.nodes.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
+        ropeSwitches = Array(Set(graph.nodes.filter { $0.op == Op.rope }.map { $0.int("switch_length") }.filter { $0 > 0 })).sorted()
         self.graph = graph
     }
 }

@@ -106,7 +106,7 @@ public final class KernelWatcher: @unchecked Sendable {
     }
 
     private func report(_ source: KernelFiles.Source, _ outcome: KernelNotice.Outcome) {
-        options.notice(KernelNotice(op: source.op, backend: source.backend, folder: source.folder, outcome: outcome))
+        options.notice(KernelNotice(op: source.op, backend: source.backend, folder: "\(source.directory)/\(source.folder)", outcome: outcome))
     }
 
     private func take(_ source: KernelFiles.Source, from snapshot: String) throws -> KernelNotice.Outcome {

@@ -16,7 +16,7 @@ float gated(float g, float u, uint expert, uint f) {
 }
 
 #if defined(STAGE_gate_up) || defined(STAGE_down)
-// The product of 32 decoded weights with the elements from index `from` on, of which `count` are left in the row.
+// The product of 32 decoded weights with the numbers from index `from` on, of which `count` are left in the row.
 float block_product(uvec2 values, uint from, uint count, float v[32]) {
     float sum = 0.0;
     if (count >= 32 && (from & 3u) == 0) {

@@ -9,8 +9,8 @@ float with_bias(float sum, uint row) {
 }
 
 #if defined(STAGE_halves)
-// Tokens as float16 for the matrix units, each multiplied by a power of two that brings its largest element to [128, 256): float16 has no
-// room for the values that some models produce, and its smallest are coarse.
+// Tokens as float16 for the matrix units, each multiplied by a power of two that brings its largest number to [128, 256): float16 has no
+// room for the numbers that some models make, and its smallest are coarse.
 void main() {
     uint token = gl_WorkGroupID.x, words = K / 2;
     float most = 0.0;
@@ -91,7 +91,7 @@ void main() {
     }
 }
 #elif defined(VARIANT_dot)
-// Few tokens with quantised weights, in integers: a workgroup quantises SEGMENT columns of its tokens into shared memory, and each of
+// Few tokens with quantised weights, in whole numbers: a workgroup quantises SEGMENT columns of its tokens into shared memory, and each of
 // its subgroups multiplies them with ROWS rows of the weight. Where rows are long, all subgroups share the same ones instead.
 const bool SHARES = d_K >= WIDE;
 shared uvec4 codes[TOKENS * SEGMENT / 8];
