@@ -116,6 +116,6 @@ import Testing
     }
 
     @Test func absentInputsThatAreUsedAreRefused() throws {
-        expectError(.malformed, "'b' is not there") { try run("x + b") }
+        expectError(.unsupported, "'b' is not there") { try run("x + b") }
     }
 }

@@ -31,7 +31,7 @@ package enum WellKnownOption: String, Sendable, CaseIterable {
         case .kernels: "directories of op folders, separated by colons, the first having the last word"
         case .kernelCache: "where compiled kernels are kept; empty for `$XDG_CACHE_HOME/hadal/kernels` or `~/.cache/hadal/kernels`"
         case .compileUnchanged: "compile the source of a kernel even where it is that of the built-in one: set where an edited kernel is checked"
-        case .tuned: "a file with the numbers to build kernels with, `none` for none: `hadal kernels tune` writes it and checks its choices with it"
+        case .tuned: "a file with the numbers to build kernels with, `none` for none: a tuner writes it, and checks its choices with it"
         case .order: "with the choices `forward` and `backward`: shares of a kernel one after another, set where kernels are checked"
         case .fusion: "whether several ops may be one kernel: off for kernels that change while a model runs"
         case .expertMemory: "bytes of experts to keep in memory, for backends with `WEIGHT_PIECES`"

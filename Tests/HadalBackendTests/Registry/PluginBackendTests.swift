@@ -227,7 +227,8 @@ struct PluginBackendTests {
                 expectError(.invalidArgument) { try a.copy(from: b, sourceOffset: offset, to: 0, bytes: length) }
                 expectError(.invalidArgument) { try a.upload(offset: offset, file: descriptor, fileOffset: 0, bytes: length) }
             }
-            expectError(.io) { try a.upload(offset: 0, file: descriptor, fileOffset: UInt64(count) - 1, bytes: 2) }
+            // A plugin that copies by itself has a code of its own.
+            expectError(defines.contains("BUFFERS=2") ? .backend : .io) { try a.upload(offset: 0, file: descriptor, fileOffset: UInt64(count) - 1, bytes: 2) }
             expectError(.invalidArgument) { try a.upload(offset: 0, file: descriptor, fileOffset: .max, bytes: 2) }
 
             // A step over the plugin's own memory.
