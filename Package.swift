@@ -36,7 +36,7 @@ let package = Package(
 
         .target(name: "HadalCore", dependencies: ["CHadalSystem"]),
         .target(
-            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["machine"],
+            name: "HadalKernelFiles", dependencies: ["HadalCore"], path: "kernels", exclude: ["machine", "stock"],
             sources: ["KernelFolder.swift"],
             // One folder under ops/ per op: op.json (the contract), cpu.c, vulkan.comp.
             resources: ["ops", "glsl", "include", "quirks"].map { .copy($0) }),
@@ -65,7 +65,7 @@ let package = Package(
         .target(
             name: "HadalKernelTools",
             dependencies: [
-                "CHadalKernels", "HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalConformance",
+                "CHadalMachine", "HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalConformance",
                 "HadalEngine",
             ]),
         .target(
@@ -81,8 +81,12 @@ let package = Package(
 
         // Plugins: each a shared library that exports hadal_plugin_query.
         .target(
-            name: "CHadalKernels", dependencies: ["CHadalPlugin"], path: "kernels", exclude: ["KernelFolder.swift", "glsl", "quirks"],
-            publicHeadersPath: "include"),
+            name: "CHadalKernels", dependencies: ["CHadalPlugin", "CHadalMachine"], path: "kernels",
+            exclude: ["KernelFolder.swift", "glsl", "machine", "quirks"], publicHeadersPath: "include"),
+        // Apart from the kernels, which a program that measures the machine would carry otherwise.
+        .target(
+            name: "CHadalMachine", dependencies: ["CHadalPlugin"], path: "kernels/machine", publicHeadersPath: "include",
+            cSettings: [.headerSearchPath("../include")]),
         .target(
             name: "HadalReference",
             dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],

@@ -1,4 +1,4 @@
-import CHadalKernels
+import CHadalMachine
 import HadalCore
 import Synchronization
 
@@ -61,7 +61,7 @@ public struct MachineCeilings: Sendable {
         }
         return MachineCeilings(
             threads: threads, readBandwidth: read, floatOperations: floats, int8Operations: products,
-            instructionSet: String(cString: hadal_isa_name(hadal_isa_available())))
+            instructionSet: String(cString: hadal_machine_instruction_set()))
     }
 
     /// A place for results, so that the compiler cannot leave their calculation out.

@@ -50,6 +50,8 @@ uint64_t hadal_machine_read(const void *data, uint64_t bytes) { HADAL_MACHINE_CA
 double hadal_machine_float_operations(uint64_t rounds, float *sink) { HADAL_MACHINE_CALL(floats, rounds, sink) }
 double hadal_machine_int8_operations(uint64_t rounds, int32_t *sink) { HADAL_MACHINE_CALL(bytes, rounds, sink) }
 
+const char *hadal_machine_instruction_set(void) { return hadal_isa_name(hadal_isa_available()); }
+
 #else
 #include "hadal_simd.h"
 

@@ -9,7 +9,7 @@ enum KernelTemplate {
         guard let first = bytes.first, (0x61...0x7A).contains(first), isName else {
             throw HadalError(.invalidArgument, "'\(op)' is not a name for an op", hint: "a lower-case letter, then lower-case letters, digits and _, 64 at most")
         }
-        guard !["include", "glsl", "machine", "ops", "tuned"].contains(op) else {
+        guard !["include", "glsl", "machine", "ops", "stock", "tuned"].contains(op) else {
             throw HadalError(.invalidArgument, "'\(op)' is a folder of its own among the kernels", hint: "choose another name")
         }
     }

@@ -13,4 +13,7 @@ double hadal_machine_float_operations(uint64_t rounds, float *sink);
 /* The same of 8-bit products summed to 32 bits. */
 double hadal_machine_int8_operations(uint64_t rounds, int32_t *sink);
 
+/* The name of the strongest instruction set at hand. */
+const char *hadal_machine_instruction_set(void);
+
 #endif
