@@ -24,7 +24,7 @@ public struct VulkanBackend: Backend {
         let library = try VulkanLibrary.shared.get()
         let handles = try library.physicalDevices()
         guard handles.indices.contains(index) else {
-            throw HadalError(.notFound, "there is no Vulkan device \(index)", hint: [.action(.listBackends)])
+            throw HadalError(.notFound, "Vulkan device \(index) does not exist", hint: [.action(.listBackends)])
         }
         let physical = try PhysicalDevice(handles[index], library)
         if let lacks = physical.lacks { throw HadalError(.unsupported, "\(physical.name) lacks \(lacks)") }

@@ -52,7 +52,7 @@ extension HadalError.Hint {
         case fallback
         /// `SearchPaths.kernelPaths`
         case kernelPaths = "kernel_paths"
-        /// `EngineOptions.liveKernels`
+        /// Whether kernel sources are watched while the model runs (`KernelWatcher`).
         case liveKernels = "live_kernels"
         /// `EngineOptions.placement`; lower: fewer ops on the device that the message names.
         case placement

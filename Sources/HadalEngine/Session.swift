@@ -124,7 +124,7 @@ public final class Session: @unchecked Sendable {
         var planned: Int
     }
 
-    /// Puts tokens behind the session's own, for `advance` to process them. Forgets the state where it must be computed anew for them.
+    /// Puts tokens behind the session's own, for `advance` to process them. Forgets the state where it must be computed again for them.
     func prepare(_ new: UnsafeBufferPointer<Int32>, plannedLength: Int? = nil) throws -> PendingTokens {
         guard !new.isEmpty else { throw HadalError(.invalidArgument, "nothing to append") }
         try checkRoom(for: new.count)

@@ -36,7 +36,7 @@ struct KernelSource: Sendable, Equatable {
         for root in [directory, StockFolders.kernels, StockFolders.pluginHeader].compactMap({ $0 }) where !roots.contains(root) { roots.append(root) }
         var reader = Reader(roots: roots)
         guard let first = WholeFile.read("\(folder)/\(Self.fileName)", limit: Self.largest) else {
-            throw HadalError(.notFound, "there is no C source of op '\(op)', or it cannot be read", at: SourcePlace("\(folder)/\(Self.fileName)"))
+            throw HadalError(.notFound, "op '\(op)' has no readable C source", at: SourcePlace("\(folder)/\(Self.fileName)"))
         }
         try reader.add(File(root: 0, path: "\(op)/\(Self.fileName)", bytes: first))
         self.op = op

@@ -68,7 +68,7 @@ final class Kernels {
     func kernel(of op: String, in directory: String) throws -> Kernel {
         texts = [:]
         guard let folder = KernelFolder.folder(of: op, in: directory, holding: Self.fileName) else {
-            throw HadalError(.notFound, "there is no kernel of '\(op)'", at: SourcePlace("\(directory)/\(op)/\(Self.fileName)"))
+            throw HadalError(.notFound, "op '\(op)' has no Vulkan kernel", at: SourcePlace("\(directory)/\(op)/\(Self.fileName)"))
         }
         let contract = FileManager.default.fileExists(atPath: "\(folder)/op.json") ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
         guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: SourcePlace("\(folder)/op.json")) }

@@ -6,7 +6,7 @@ import HadalCore
 /// A damaged file is left out. Drivers check theirs again.
 /// Thread safety: as the context.
 final class PipelineCache: @unchecked Sendable {
-    /// nil: the driver gave none, and compiles anew every time.
+    /// nil: the driver gave none, and compiles again every time.
     let handle: VkPipelineCache?
     private let context: DeviceContext
     private let files: ContentCache?

@@ -77,7 +77,7 @@ extension BuildContext {
         var choices: [String: String]
     }
 
-    /// Tensor names that patterns may stand for, the likeliest first.
+    /// Tensor names that patterns may stand for, the most likely first.
     private func candidates(_ patterns: [NamePattern], _ indices: [String: Int], _ place: SourcePlace) throws -> [Candidate] {
         var all: [Candidate] = []
         for pattern in patterns {
@@ -236,7 +236,7 @@ extension BuildContext {
         return recipe
     }
 
-    /// The likeliest name of each tensor that a source looks for.
+    /// The most likely name of each tensor that a source looks for.
     private func missingNames(_ part: WeightSpec.Part, _ indices: [String: Int]) throws -> [String] {
         switch part.source {
         case .tensor(let patterns, let place), .mxfp4(let patterns, _, let place):

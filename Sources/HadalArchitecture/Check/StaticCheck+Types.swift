@@ -167,7 +167,7 @@ extension StaticCheck {
 
     /// Checks the names in a formula, and that it may come to what is asked for.
     ///
-    /// - Parameter range: of a whole number; checked where the formula is one.
+    /// - Parameter range: of an integer; checked where the formula is one.
     mutating func formula(
         _ formula: Formula, _ indices: Set<String>, _ kinds: ValueType.Kinds, _ what: String, in range: ClosedRange<Int>? = nil
     ) {

@@ -73,7 +73,7 @@ struct Formula: Sendable {
         return i
     }
 
-    /// A whole number within `range`.
+    /// An integer within `range`.
     func int(_ scope: some NameScope, _ what: String, in range: ClosedRange<Int>) throws -> Int {
         let i = try int(scope, what)
         guard range.contains(i) else {
