@@ -9,6 +9,7 @@ let package = Package(
         // For those who write kernels and backends.
         .library(name: "HadalConformance", targets: ["HadalConformance"]),
         .library(name: "HadalKernelTools", targets: ["HadalKernelTools"]),
+        .library(name: "HadalQuantization", targets: ["HadalQuantization"]),
         // Backends to link into an application, which then needs no plugin files.
         .library(name: "HadalCPU", targets: ["HadalCPU"]),
         .library(name: "HadalReference", targets: ["HadalReference"]),
@@ -46,7 +47,7 @@ let package = Package(
             name: "HadalArchitecture", dependencies: ["HadalCore", "HadalGraph", "HadalFormats"],
             resources: [.copy("Resources")]),
         .target(name: "HadalBackend", dependencies: ["CHadalPlugin", "CHadalSystem", "HadalCore", "HadalGraph"]),
-        .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
+        .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalFormats", "HadalGraph", "HadalBackend"]),
         // Checks and times the kernels of any backend.
         .target(name: "HadalConformance", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
         // The Jinja of chat templates.
@@ -73,11 +74,15 @@ let package = Package(
         .target(
             name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
         .target(
-            name: "HadalQuantization", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText"]),
-        .target(name: "Hadal", dependencies: ["HadalEngine", "HadalHub", "HadalKernelTools", "HadalQuantization", "HadalSynthesis"]),
+            name: "HadalQuantization", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText", "HadalEngine"]),
+        // What an application imports: the names of docs/public-api.md.
+        .target(name: "Hadal", dependencies: ["HadalCore", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine", "HadalHub"]),
         .executableTarget(
             name: "HadalCLI",
-            dependencies: ["Hadal", "CEditline", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            dependencies: [
+                "Hadal", "HadalCore", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalSynthesis", "CEditline",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
 
         // Plugins: each a shared library that exports hadal_plugin_query.
         .target(
@@ -167,3 +172,8 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// A file sees what it imports itself, and an import is part of a module's own interface only where it says so.
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    target.swiftSettings = [.enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("InternalImportsByDefault")]
+}

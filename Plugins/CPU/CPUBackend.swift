@@ -1,6 +1,6 @@
 import CHadalKernels
-import HadalBackend
-import HadalCore
+public import HadalBackend
+public import HadalCore
 
 /// The processor itself: SIMD kernels of `kernels/ops/*/cpu.c`, chosen at run time, on a pool of threads.
 public struct CPUBackend: Backend {
@@ -156,7 +156,7 @@ enum ActivationBits: Int, Sendable, CaseIterable {
 }
 
 /// Instruction sets that kernels are compiled for, numbered as in the kernel ABI.
-public enum InstructionSet: UInt32, Sendable, CaseIterable {
+package enum InstructionSet: UInt32, Sendable, CaseIterable {
     case baseline = 0
     case avx2 = 1
     case avx512 = 2
@@ -164,17 +164,17 @@ public enum InstructionSet: UInt32, Sendable, CaseIterable {
     /// Arm's.
     case dotprod = 4
 
-    public var name: String { String(cString: hadal_isa_name(rawValue)) }
+    package var name: String { String(cString: hadal_isa_name(rawValue)) }
 
     /// Those that a machine with this one as its strongest can run, weakest first.
-    public var runnable: [InstructionSet] {
+    package var runnable: [InstructionSet] {
         let all: [InstructionSet] = self == .dotprod ? [.baseline, .dotprod] : [.baseline, .avx2, .avx512, .avx512vnni]
         return all.filter { $0.rawValue <= rawValue }
     }
 
     /// The strongest that this machine can run.
-    public static let available = InstructionSet(rawValue: hadal_isa_available()) ?? .baseline
+    package static let available = InstructionSet(rawValue: hadal_isa_available()) ?? .baseline
 
     /// Those that this machine can run, weakest first.
-    public static var onThisMachine: [InstructionSet] { available.runnable }
+    package static var onThisMachine: [InstructionSet] { available.runnable }
 }

@@ -1,5 +1,5 @@
-import HadalBackend
-import HadalCore
+public import HadalBackend
+public import HadalCore
 import HadalFormats
 import HadalGraph
 

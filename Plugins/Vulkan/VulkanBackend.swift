@@ -1,5 +1,5 @@
-import HadalBackend
-import HadalCore
+public import HadalBackend
+public import HadalCore
 
 /// Compute shaders of `kernels/ops/*/vulkan.comp` on any device with Vulkan 1.2.
 public struct VulkanBackend: Backend {

@@ -1,5 +1,6 @@
-import HadalEngine
-import HadalHub
+public import HadalEngine
+import HadalFormats
+public import HadalHub
 
 extension SamplingOptions {
     /// Takes over what a recommendation says. Returns the names of the settings it changed, as in `json`.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
 
 @main
 struct HadalCommand: ParsableCommand {

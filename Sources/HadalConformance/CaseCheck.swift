@@ -85,6 +85,8 @@ struct CaseCheck {
         guard first.overwritten.isEmpty else { return nil }
         let other = trial.surrounded(by: .second)
         let again = try other.run(executable, on: device, .second)
+        // What is read beyond an operand and written as far beyond another leaves the first run's guards as they were.
+        if let what = again.overwritten.first { return failure(.overwritten, "wrote to \(what)", trial) }
         if let failure = repetition(trial, first, again) {
             // The same bits for the same surroundings: the surroundings are what it is.
             let repeated = try (trial.run(executable, on: device), other.run(executable, on: device, .second))

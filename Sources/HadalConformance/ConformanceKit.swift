@@ -1,6 +1,6 @@
-import HadalBackend
-import HadalCore
-import HadalGraph
+public import HadalBackend
+public import HadalCore
+package import HadalGraph
 
 /// Checks a device op by op against another that is taken to be right.
 ///
@@ -41,7 +41,17 @@ public struct ConformanceKit {
     /// Called before each case with its id.
     public var willRun: ((String) -> Void)?
 
-    public init(catalogue: OpCatalogue, reference: any Device, options: Options = .init()) {
+    /// A kit that takes a backend's first device for right, at the contracts of this installation's ops.
+    ///
+    /// - Parameter kernelPaths: directories with further op folders, the first having the last word.
+    /// - Throws: for a contract that cannot be read, and what opening the device throws.
+    public init(reference: any Backend, kernelPaths: [String] = [], options: Options = .init()) throws {
+        self.init(
+            catalogue: try OpCatalogue.load(adding: kernelPaths.reversed()), reference: try reference.open(device: 0, options: [:], log: .silent),
+            options: options)
+    }
+
+    package init(catalogue: OpCatalogue, reference: any Device, options: Options = .init()) {
         self.catalogue = catalogue
         self.reference = reference
         self.options = options
@@ -78,7 +88,7 @@ public struct ConformanceKit {
     /// Checks a trial that was not drawn: a node saved with its operands.
     ///
     /// - Parameter id: what failures call it.
-    public func check(_ trial: ConformanceTrial, id: String, device: any Device, capabilities: BackendCapabilities) throws -> ConformanceReport.Op {
+    package func check(_ trial: ConformanceTrial, id: String, device: any Device, capabilities: BackendCapabilities) throws -> ConformanceReport.Op {
         let contract = try catalogue.contract(for: trial.point.op)
         var op = ConformanceReport.Op(name: contract.name)
         let check = CaseCheck(
@@ -98,7 +108,7 @@ public struct ConformanceKit {
     /// Checks some cases of an op.
     ///
     /// - Throws: when the reference itself fails; faults of the device are in the result.
-    public func check(
+    package func check(
         _ contract: OpContract, _ points: [ConformancePoint], on device: any Device, capabilities: BackendCapabilities
     ) throws -> ConformanceReport.Op {
         var op = ConformanceReport.Op(name: contract.name)
@@ -115,7 +125,7 @@ public struct ConformanceKit {
     /// The cases of a contract that these options ask for.
     ///
     /// - Throws: when an entry has no legal combination, or `only` names no case.
-    public func points(_ contract: OpContract) throws -> [ConformancePoint] {
+    package func points(_ contract: OpContract) throws -> [ConformancePoint] {
         if let only = options.only { return [try point(only, contract)] }
         let share = max(1, (options.quickCases ?? options.casesPerOp) / max(contract.cases.count, 1))
         let lists = try contract.cases.indices.map { index in

@@ -1,19 +1,19 @@
-import HadalCore
-import HadalGraph
+package import HadalCore
+package import HadalGraph
 
 /// One concrete case of an op: extents, attributes, element types, the operands that are there, and the step.
-public struct ConformancePoint: Sendable {
+package struct ConformancePoint: Sendable {
     /// "linear/2.17": contract case 2, combination 17. With the seed, all that is needed to replay it.
-    public var id: String
-    public var op: String
-    public var dims: [String: Int]
-    public var attributes: [String: Attribute]
-    public var dtypes: [String: DType]
-    public var present: [String]
+    package var id: String
+    package var op: String
+    package var dims: [String: Int]
+    package var attributes: [String: Attribute]
+    package var dtypes: [String: DType]
+    package var present: [String]
     /// (tokens already cached, new tokens) for each sequence, for ops with state.
-    public var step: [(past: Int, new: Int)]
+    package var step: [(past: Int, new: Int)]
 
-    public init(
+    package init(
         id: String, op: String, dims: [String: Int], attributes: [String: Attribute], dtypes: [String: DType], present: [String],
         step: [(past: Int, new: Int)]
     ) {
@@ -27,7 +27,7 @@ public struct ConformancePoint: Sendable {
     }
 
     /// One line for a person: `N=5 D=64; eps=1e-05; weight f32`.
-    public var summary: String {
+    package var summary: String {
         var parts: [String] = []
         if !dims.isEmpty { parts.append(dims.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")) }
         if !step.isEmpty { parts.append("step " + step.map { "\($0.past)+\($0.new)" }.joined(separator: ",")) }

@@ -1,8 +1,8 @@
-import HadalCore
+package import HadalCore
 
 extension ConformanceReport {
     /// The whole report, for `--json`.
-    public var json: JSON {
+    package var json: JSON {
         object([
             ("backend", string(backend)), ("version", string(version)), ("device", string(device)),
             // As text: a 64-bit seed does not fit the numbers of every JSON reader.
@@ -25,7 +25,7 @@ extension ConformanceReport {
 }
 
 extension ConformanceReport.Failure {
-    public func json(seed: UInt64) -> JSON {
+    package func json(seed: UInt64) -> JSON {
         var pairs: [(String, JSON)] = [
             ("kind", string(kind.rawValue)), ("case", string(id)), ("seed", string(String(seed))), ("summary", string(summary)),
             ("message", string(message)),

@@ -1,29 +1,29 @@
-import HadalBackend
+package import HadalBackend
 import HadalCore
 import HadalGraph
 
 extension ConformanceTrial {
     /// What one run left behind.
-    public struct Outcome: Sendable {
+    package struct Outcome: Sendable {
         /// Bytes of each of `segment.graph.outputs`.
-        public var outputs: [[UInt8]]
+        package var outputs: [[UInt8]]
         /// Bytes of each state after the step.
-        public var states: [[UInt8]]
+        package var states: [[UInt8]]
         /// What was written to that is not the op's to write: guard bytes, and inputs.
-        public var overwritten: [String]
+        package var overwritten: [String]
         /// Nodes reported to the trace.
-        public var traced: [Int]
+        package var traced: [Int]
     }
 
     /// Outputs as numbers.
-    public func numbers(_ outcome: Outcome) -> [[Double]] {
+    package func numbers(_ outcome: Outcome) -> [[Double]] {
         zip(segment.graph.outputs, outcome.outputs).map { PlainElement.decode(segment.graph.values[$0].dtype, $1) }
     }
 
     /// Compiles nothing: runs one step of `executable`, which was compiled from `segment` on `device`.
     ///
     /// - Parameter cancelled: the step's cancel flag is set before it starts.
-    public func run(_ executable: any Executable, on device: any Device, trace: Bool = false, cancelled: Bool = false) throws -> Outcome {
+    package func run(_ executable: any Executable, on device: any Device, trace: Bool = false, cancelled: Bool = false) throws -> Outcome {
         try run(executable, on: device, .first, trace: trace, cancelled: cancelled)
     }
 
@@ -38,12 +38,12 @@ extension ConformanceTrial {
     }
 
     /// Compiles the segment and runs its step once.
-    public func run(on device: any Device) throws -> Outcome {
+    package func run(on device: any Device) throws -> Outcome {
         try run(device.compile(segment), on: device)
     }
 
     /// Shape and type of every operand in this step: "x f32[5, 64], weight q4_0[7, 64] -> y f32[5, 7]".
-    public var operandText: String {
+    package var operandText: String {
         let graph = segment.graph
         func text(_ value: Graph.Value) -> String { "\(value.name) \(value.dtype.name)\(value.dims.map { extent($0) })" }
         var inputs: [String] = []

@@ -1,35 +1,35 @@
-import HadalBackend
+package import HadalBackend
 import HadalCore
 import HadalGraph
 
 /// One case made concrete: a segment of one node, the bytes of every operand, the caches before the step, and the step.
 ///
 /// The same trial runs on any number of devices; each run gets copies.
-public struct ConformanceTrial: Sendable {
-    public var point: ConformancePoint
-    public var segment: Segment
+package struct ConformanceTrial: Sendable {
+    package var point: ConformancePoint
+    package var segment: Segment
     /// Bytes of each of `segment.graph.inputs`, at this step's extents.
-    public var inputs: [[UInt8]]
+    package var inputs: [[UInt8]]
     /// Bytes of each state before the step.
-    public var states: [[UInt8]]
-    public var sequences: [StepSequence]
+    package var states: [[UInt8]]
+    package var sequences: [StepSequence]
     /// The page lists of all sequences, one after the other.
-    public var pages: [UInt32]
-    public var tokens: Int
-    public var rows: Int
+    package var pages: [UInt32]
+    package var tokens: Int
+    package var rows: Int
     /// Keeps weight data alive that `segment` points to.
     private let storage: [HostBuffer]
     /// Those of them that have `GuardedMemory.guardBytes` before and after what they hold.
     var guardedWeights: [HostBuffer] = []
 
-    public struct StepSequence: Sendable {
-        public var first: Int
-        public var count: Int
-        public var past: Int
-        public var plannedLength: Int
-        public var firstPage: Int
-        public var pageCount: Int
-        public init(first: Int, count: Int, past: Int, plannedLength: Int, firstPage: Int = 0, pageCount: Int = 0) {
+    package struct StepSequence: Sendable {
+        package var first: Int
+        package var count: Int
+        package var past: Int
+        package var plannedLength: Int
+        package var firstPage: Int
+        package var pageCount: Int
+        package init(first: Int, count: Int, past: Int, plannedLength: Int, firstPage: Int = 0, pageCount: Int = 0) {
             self.first = first
             self.count = count
             self.past = past
@@ -39,7 +39,7 @@ public struct ConformanceTrial: Sendable {
         }
     }
 
-    public init(
+    package init(
         point: ConformancePoint, segment: Segment, inputs: [[UInt8]], states: [[UInt8]], sequences: [StepSequence], pages: [UInt32],
         tokens: Int, rows: Int, keeping storage: [HostBuffer]
     ) {

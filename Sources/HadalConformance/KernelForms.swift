@@ -1,21 +1,21 @@
-import HadalBackend
+package import HadalBackend
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// Compiles an op for every combination of element types and optional operands that models use, without running anything: so a device
 /// leaves the compiled form of each behind.
-public struct KernelForms: Sendable {
+package struct KernelForms: Sendable {
     private let catalogue: OpCatalogue
     /// Types that whole models are stored in. The second list: what goes with the first where a file mixes two.
     private static let plain: [DType] = [.f32, .f16, .bf16, .f8_e4m3, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_nl, .iq4_xs, .mxfp4]
     private static let mixed: [(DType, DType)] = [(.q4_K, .q6_K), (.q5_K, .q6_K), (.q4_K, .q5_K), (.q4_K, .q8_0), (.q5_K, .q8_0), (.q4_0, .q4_1), (.q5_0, .q5_1), (.q2_K, .q3_K), (.q3_K, .q4_K), (.q3_K, .q5_K), (.iq4_xs, .q5_K)]
 
-    public init(catalogue: OpCatalogue) { self.catalogue = catalogue }
+    package init(catalogue: OpCatalogue) { self.catalogue = catalogue }
 
     /// - Parameter each: called with what is about to be compiled.
     /// - Returns: how many combinations were compiled.
     /// - Throws: what the device says of the first that does not compile.
-    public func compile(_ contract: OpContract, on device: any Device, each: (String) -> Void = { _ in }) throws -> Int {
+    package func compile(_ contract: OpContract, on device: any Device, each: (String) -> Void = { _ in }) throws -> Int {
         var done: Set<[String]> = []
         var random = SplitMix64(seed: 1, label: contract.name)
         let matrices = contract.inputs.filter { $0.kind == .weight && $0.dims.count > 1 && $0.dtypes.isEmpty }.map(\.name)

@@ -2,7 +2,7 @@ import HadalCore
 
 extension KernelSupport {
     /// What stands before the tables of `docs/kernel-status.md`.
-    public static let pageHead = """
+    package static let pageHead = """
         # Kernel status
 
         Which op each backend runs with weights of which type, as the backends say of the conformance cases in `kernels/ops/<op>/op.json`. This page is
@@ -13,7 +13,7 @@ extension KernelSupport {
         """
 
     /// One backend's table: a row an op, a column a type that some case has.
-    public static func section(_ backend: String, _ rows: [KernelSupport]) -> String {
+    package static func section(_ backend: String, _ rows: [KernelSupport]) -> String {
         let types = DType.allCases.filter { dtype in rows.contains { $0.dtypes.contains { $0.dtype == dtype } } }
         var text = "## \(backend)\n\n| op | \(types.map(\.name).joined(separator: " | ")) |\n|---|\(types.map { _ in "---|" }.joined())\n"
         for row in rows.sorted(by: { $0.op < $1.op }) {
@@ -27,7 +27,7 @@ extension KernelSupport {
     }
 
     /// The sections of a page by their headings, in order.
-    public static func sections(of page: String) -> [(backend: String, text: String)] {
+    package static func sections(of page: String) -> [(backend: String, text: String)] {
         var sections: [(backend: String, text: String)] = []
         for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
             if line.hasPrefix("## ") {

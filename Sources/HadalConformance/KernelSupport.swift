@@ -1,26 +1,26 @@
-import HadalBackend
-import HadalCore
-import HadalGraph
+package import HadalBackend
+package import HadalCore
+package import HadalGraph
 
 /// Which of an op's conformance cases a device says that it runs, without running any.
-public struct KernelSupport: Sendable {
+package struct KernelSupport: Sendable {
     /// Cases whose weights (or values, for an op without weights) have one element type.
-    public struct Row: Sendable, Equatable {
-        public var dtype: DType
-        public var cases: Int
-        public var supported: Int
+    package struct Row: Sendable, Equatable {
+        package var dtype: DType
+        package var cases: Int
+        package var supported: Int
     }
 
-    public let op: String
-    public private(set) var cases = 0
-    public private(set) var supported = 0
+    package let op: String
+    package private(set) var cases = 0
+    package private(set) var supported = 0
     /// In the order of `DType`.
-    public private(set) var dtypes: [Row] = []
+    package private(set) var dtypes: [Row] = []
     /// Why cases are refused, and how many for each reason; the most frequent first.
-    public private(set) var reasons: [(reason: String, cases: Int)] = []
+    package private(set) var reasons: [(reason: String, cases: Int)] = []
 
     /// - Throws: when the contract's cases make no sense.
-    public init(_ contract: OpContract, catalogue: OpCatalogue, device: any Device, capabilities: BackendCapabilities) throws {
+    package init(_ contract: OpContract, catalogue: OpCatalogue, device: any Device, capabilities: BackendCapabilities) throws {
         op = contract.name
         var rows: [DType: Row] = [:]
         var counts: [String: Int] = [:]

@@ -5,9 +5,9 @@ import Darwin
 #endif
 
 /// The address space that this process may use.
-public enum AddressSpace {
+package enum AddressSpace {
     /// Bytes that may be mapped in all (`ulimit -v`); nil without a limit.
-    public static var limit: Int? {
+    package static var limit: Int? {
         var limit = rlimit()
         #if os(Linux)
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }

@@ -1,13 +1,13 @@
 /// A number of bytes as people write it: "2GiB", "512 MiB", "1.5G", "2000000000".
-public struct ByteCount: Sendable, Equatable {
-    public let bytes: Int
+package struct ByteCount: Sendable, Equatable {
+    package let bytes: Int
 
-    public init(bytes: Int) { self.bytes = bytes }
+    package init(bytes: Int) { self.bytes = bytes }
 
     /// KiB, MiB, GiB and TiB, or K, M, G and T, are powers of 1024; KB, MB, GB and TB powers of 1000; nothing, or B, is bytes.
     ///
     /// nil for anything else, negative numbers and those that do not fit.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let trimmed = text.drop { $0 == " " }
         let number = trimmed.prefix { ("0"..."9").contains($0) || $0 == "." }
         var unit = trimmed.dropFirst(number.count).drop { $0 == " " }.lowercased()
@@ -39,7 +39,7 @@ public struct ByteCount: Sendable, Equatable {
 
 extension ByteCount: CustomStringConvertible {
     /// As `init(_:)` reads it, with the largest unit that leaves a whole number: "1GiB", "1500000".
-    public var description: String {
+    package var description: String {
         for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] where bytes != 0 && bytes & (1 << shift - 1) == 0 {
             return "\(bytes >> shift)\(unit)"
         }

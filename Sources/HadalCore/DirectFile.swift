@@ -9,19 +9,19 @@ import Darwin
 /// An open file, read past the system's page cache where that is possible.
 ///
 /// Thread safety: one thread at a time.
-public final class DirectFile {
+package final class DirectFile {
     private let descriptor: Int32
     private let isOwn: Bool
     private let buffer: UnsafeMutableRawBufferPointer
     private static let alignment = 4096
 
     /// Whether reads do pass the page cache by.
-    public var isDirect: Bool { isOwn }
+    package var isDirect: Bool { isOwn }
 
     /// - Parameters:
     ///   - descriptor: stays the caller's, and open as long as this object is used.
     ///   - most: bytes of the largest read.
-    public init(descriptor: Int32, most: Int) {
+    package init(descriptor: Int32, most: Int) {
         let own = hadal_system_open_direct(descriptor)
         isOwn = own >= 0
         self.descriptor = isOwn ? own : descriptor
@@ -34,7 +34,7 @@ public final class DirectFile {
     }
 
     /// Reads a range and throws the bytes away. Returns how many were read: all that were asked for and the buffer holds, or none.
-    public func read(offset: Int, count: Int) -> Int {
+    package func read(offset: Int, count: Int) -> Int {
         guard let base = buffer.baseAddress, offset >= 0, count > 0 else { return 0 }
         let skip = offset % Self.alignment
         let span = min((skip + count + Self.alignment - 1) / Self.alignment * Self.alignment, buffer.count)

@@ -8,12 +8,12 @@ import Darwin
 ///
 /// Swift's `String` compares by canonical equivalence, so that "é" as one scalar equals "e" and a combining accent.
 /// Vocabularies and file formats tell the two apart.
-public struct ExactString: Hashable, Sendable {
-    public let text: String
+package struct ExactString: Hashable, Sendable {
+    package let text: String
 
-    public init(_ text: String) { self.text = text }
+    package init(_ text: String) { self.text = text }
 
-    public static func == (a: ExactString, b: ExactString) -> Bool {
+    package static func == (a: ExactString, b: ExactString) -> Bool {
         let (x, y) = (a.text.utf8, b.text.utf8)
         guard x.count == y.count else { return false }
         let same = x.withContiguousStorageIfAvailable { p in
@@ -22,7 +22,7 @@ public struct ExactString: Hashable, Sendable {
         return (same ?? nil) ?? x.elementsEqual(y)
     }
 
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         let hashed: Void? = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         if hashed == nil { for byte in text.utf8 { hasher.combine(byte) } }
     }

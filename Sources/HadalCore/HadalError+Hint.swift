@@ -103,5 +103,5 @@ extension HadalError.Hint {
 
 extension HadalError.Hint? {
     /// The hint, if there is one, with another step behind it.
-    public func adding(_ step: HadalError.Hint.Step) -> HadalError.Hint { HadalError.Hint((self?.steps ?? []) + [step]) }
+    package func adding(_ step: HadalError.Hint.Step) -> HadalError.Hint { HadalError.Hint((self?.steps ?? []) + [step]) }
 }

@@ -6,9 +6,9 @@ import Darwin
 #endif
 
 /// Where this copy of Hadal is installed: plugins and data files are looked for relative to it.
-public enum Installation {
+package enum Installation {
     /// The directory of the binary image (executable, test bundle or shared library) that contains this code.
-    public static let directory: String = {
+    package static let directory: String = {
         var path = hadal_system_image_path(#dsohandle).map { String(cString: $0) } ?? ""
         // The loader reports the main program under the name it was started with; the kernel knows its real path.
         if path.isEmpty || path == CommandLine.arguments.first, let executable = readLink("/proc/self/exe") { path = executable }

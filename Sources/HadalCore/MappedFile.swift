@@ -8,14 +8,14 @@ import Darwin
 ///
 /// Thread safety: immutable after `init`; any thread may read.
 /// A file truncated by another process while mapped raises SIGBUS on access, as with every mapping: do not do that.
-public final class MappedFile: Sendable {
-    public let path: String
-    public let count: Int
+package final class MappedFile: Sendable {
+    package let path: String
+    package let count: Int
     /// Open for reading as long as the object lives, so that plugins can read ranges themselves.
-    public let descriptor: Int32
+    package let descriptor: Int32
     private let base: UInt  // address; 0 for an empty file
 
-    public convenience init(path: String) throws {
+    package convenience init(path: String) throws {
         let (descriptor, size) = try Self.open(path)
         guard let base = Self.map(descriptor, size) else {
             let reason = String(cString: strerror(errno))
@@ -26,14 +26,14 @@ public final class MappedFile: Sendable {
     }
 
     /// What opening a file came to.
-    public enum Opening: Sendable {
+    package enum Opening: Sendable {
         case mapped(MappedFile)
         /// Not mapped. The descriptor is the caller's.
         case tooLarge(descriptor: Int32, size: Int)
     }
 
     /// Opens a file, and maps it if it has no more than `most` bytes and the address space has room for it.
-    public static func open(_ path: String, mappingAtMost most: Int) throws -> Opening {
+    package static func open(_ path: String, mappingAtMost most: Int) throws -> Opening {
         let (descriptor, size) = try open(path)
         guard size <= most, let base = map(descriptor, size) else { return .tooLarge(descriptor: descriptor, size: size) }
         return .mapped(MappedFile(path, descriptor, size, base))
@@ -83,12 +83,12 @@ public final class MappedFile: Sendable {
     }
 
     /// All bytes of the file. Valid while the object lives.
-    public var bytes: UnsafeRawBufferPointer {
+    package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: base), count: count)
     }
 
     /// Tells the kernel that a range will not be read again soon, so that its pages can be reused.
-    public func discard(_ range: Range<Int>) {
+    package func discard(_ range: Range<Int>) {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let lower = (range.lowerBound + page - 1) / page * page
         let upper = min(range.upperBound, count) / page * page

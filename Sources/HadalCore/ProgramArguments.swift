@@ -1,11 +1,11 @@
 import CHadalSystem
 
 /// What this program was started with.
-public enum ProgramArguments {
+package enum ProgramArguments {
     /// All arguments after the program's name.
     ///
     /// The standard library reads them from /proc, which a minimal root need not have; then the C library's are taken.
-    public static let afterName: [String] = {
+    package static let afterName: [String] = {
         let known = CommandLine.arguments
         if !known.isEmpty { return Array(known.dropFirst()) }
         guard let values = hadal_system_arguments() else { return [] }

@@ -1,5 +1,5 @@
 /// The SHA-256 hash: names what content-addressed files hold and shows when they do not. Source: FIPS 180-4.
-public struct SHA256: Sendable {
+package struct SHA256: Sendable {
     private var state: [UInt32] = [
         0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
     ]
@@ -18,16 +18,16 @@ public struct SHA256: Sendable {
         0x90BE_FFFA, 0xA450_6CEB, 0xBEF9_A3F7, 0xC671_78F2,
     ]
 
-    public init() {}
+    package init() {}
 
     /// The hash of `bytes`, 32 bytes.
-    public static func hash(_ bytes: [UInt8]) -> [UInt8] {
+    package static func hash(_ bytes: [UInt8]) -> [UInt8] {
         var hash = SHA256()
         hash.combine(bytes)
         return hash.finish()
     }
 
-    public mutating func combine(_ bytes: UnsafeRawBufferPointer) {
+    package mutating func combine(_ bytes: UnsafeRawBufferPointer) {
         length &+= UInt64(bytes.count)
         var rest = bytes[...]
         if !pending.isEmpty {
@@ -46,21 +46,21 @@ public struct SHA256: Sendable {
         pending.append(contentsOf: rest)
     }
 
-    public mutating func combine(_ bytes: [UInt8]) { bytes.withUnsafeBytes { combine($0) } }
+    package mutating func combine(_ bytes: [UInt8]) { bytes.withUnsafeBytes { combine($0) } }
 
     /// A text with its length, so that what follows cannot be taken for a part of it.
-    public mutating func combine(field text: String) {
+    package mutating func combine(field text: String) {
         combine(field: Array(text.utf8))
     }
 
     /// Bytes with their number.
-    public mutating func combine(field bytes: [UInt8]) {
+    package mutating func combine(field bytes: [UInt8]) {
         combine(withUnsafeBytes(of: UInt64(bytes.count).littleEndian, Array.init))
         combine(bytes)
     }
 
     /// The 32 bytes of the hash. Nothing is added afterwards.
-    public mutating func finish() -> [UInt8] {
+    package mutating func finish() -> [UInt8] {
         let bits = length &* 8
         combine([0x80] + [UInt8](repeating: 0, count: (119 - pending.count) % 64))
         combine(withUnsafeBytes(of: bits.bigEndian, Array.init))

@@ -4,11 +4,11 @@ import CHadalSystem
 ///
 /// A fixed depth limit alone is not enough for input from outside: a thread may have been given a small stack.
 /// Valid only on the thread that made it.
-public struct StackGuard {
+package struct StackGuard {
     private let lowest: UInt
     private static let reserve: UInt = 96 << 10
 
-    public init() {
+    package init() {
         var base: UInt = 0
         var size = 0
         lowest = hadal_system_stack(&base, &size) ? base + min(StackGuard.reserve, UInt(size) / 2) : 0
@@ -16,7 +16,7 @@ public struct StackGuard {
 
     /// - Throws: `HadalError.limitExceeded`.
     @inline(never)
-    public func check() throws {
+    package func check() throws {
         var marker: UInt8 = 0
         let here = withUnsafeMutablePointer(to: &marker) { UInt(bitPattern: $0) }
         if here < lowest { throw HadalError(.limitExceeded, "the input nests too deeply for this thread's stack") }

@@ -1,4 +1,7 @@
+import HadalBackend
 import HadalCore
+import HadalGraph
+import Synchronization
 
 extension Engine {
     /// The logits of every token of a sequence, and the hidden states the engine was loaded to observe.

@@ -1,5 +1,7 @@
 import HadalBackend
 import HadalCore
+import HadalGraph
+import Synchronization
 
 extension Engine {
     /// Ops that the model's graphs have.

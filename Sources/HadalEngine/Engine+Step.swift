@@ -1,5 +1,6 @@
 import HadalBackend
 import HadalCore
+import Synchronization
 
 /// The share of one session in a step: tokens of its storage, from its end on, for which it has pages.
 struct StepPart {

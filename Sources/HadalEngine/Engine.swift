@@ -1,10 +1,10 @@
 import HadalArchitecture
-import HadalBackend
-import HadalCore
+public import HadalBackend
+public import HadalCore
 import HadalFormats
 import HadalGraph
-import HadalTemplate
-import HadalText
+package import HadalTemplate
+public import HadalText
 import Synchronization
 
 /// A loaded model: weights packed, graph placed and compiled, memory planned.
@@ -13,12 +13,12 @@ import Synchronization
 public final class Engine: @unchecked Sendable {
     /// What this engine was made of: its `obstacle` is nil, its figures are those of this engine.
     public let plan: LoadPlan
-    public let model: RunGraph
+    package let model: RunGraph
     /// Which device runs which op.
     public let placement: ExecutionPlan
     /// nil when the model comes without a tokenizer.
     public let tokenizer: Tokenizer?
-    public let chatTemplates: ChatTemplates
+    package let chatTemplates: ChatTemplates
     /// The backend and device in use: "cpu (AVX-512 VNNI, 2 threads)".
     public let backendDescription: String
     /// What the model's files recommend for generating.
@@ -109,11 +109,17 @@ public final class Engine: @unchecked Sendable {
     /// Of the devices that the options name, the first that the model has nodes on.
     package var firstDevice: (any Device)? { backends.firstOpened }
 
+    /// Whether the model is known to reason: its chat template, or its vocabulary, has markers for it.
+    public var canReason: Bool { chatFormat.reasoning != nil }
+
+    /// Whether `chatPrompt` has a template to render with.
+    public var hasChatTemplate: Bool { chatTemplate != nil }
+
     /// The template of conversations without tools; nil when the model has none.
-    public var chatTemplate: ChatTemplate? { try? chatTemplates.choose(withTools: false) }
+    package var chatTemplate: ChatTemplate? { try? chatTemplates.choose(withTools: false) }
 
     /// How the model reasons and calls tools, by its template for conversations without them. Found when first asked for.
-    public var chatFormat: ChatFormat { chatFormat(of: chatTemplate) }
+    package var chatFormat: ChatFormat { chatFormat(of: chatTemplate) }
 
     /// How the model reasons and calls tools by one of its templates.
     func chatFormat(of template: ChatTemplate?) -> ChatFormat {
@@ -176,7 +182,7 @@ public final class Engine: @unchecked Sendable {
     }
 
     /// Runs `body` while every step reports each node to the returned events.
-    public func tracing(_ body: () throws -> Void) throws -> [TraceSink.Event] {
+    package func tracing(_ body: () throws -> Void) throws -> [TraceSink.Event] {
         state.withLock { $0.trace = TraceSink() }
         defer { state.withLock { $0.trace = nil } }
         try body()

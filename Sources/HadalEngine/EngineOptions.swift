@@ -1,5 +1,5 @@
-import HadalBackend
-import HadalCore
+public import HadalBackend
+public import HadalCore
 
 /// How a model is loaded.
 public struct EngineOptions: Sendable {

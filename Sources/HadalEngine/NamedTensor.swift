@@ -1,4 +1,5 @@
-import HadalFormats
+import HadalCore
+package import HadalFormats
 
 /// A float32 result with a name.
 public struct NamedTensor: Sendable {
@@ -7,7 +8,7 @@ public struct NamedTensor: Sendable {
     public var shape: [Int]
     public var values: [Float]
 
-    public init(name: String, shape: [Int], values: [Float]) {
+    package init(name: String, shape: [Int], values: [Float]) {
         self.name = name
         self.shape = shape
         self.values = values
@@ -17,5 +18,5 @@ public struct NamedTensor: Sendable {
     package static func name(node: Int, output: Int) -> String { "node.\(node).\(output)" }
 
     /// The tensor as the file writers take it.
-    public var source: TensorSource { TensorSource(name: name, dtype: .f32, shape: shape, values: values) }
+    package var source: TensorSource { TensorSource(name: name, dtype: .f32, shape: shape, values: values) }
 }

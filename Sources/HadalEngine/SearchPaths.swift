@@ -1,8 +1,8 @@
 import Foundation
-import HadalArchitecture
-import HadalBackend
-import HadalCore
-import HadalGraph
+package import HadalArchitecture
+public import HadalBackend
+package import HadalCore
+package import HadalGraph
 
 /// Where plugins, architecture descriptions and kernels come from: the caller's directories, the environment's, the install's.
 public struct SearchPaths: Sendable {
@@ -30,19 +30,19 @@ public struct SearchPaths: Sendable {
     }
 
     /// Every directory of op folders but the installation's own, first things first.
-    public var kernelDirectories: [String] { kernelPaths + Self.list("HADAL_KERNEL_PATH") }
+    package var kernelDirectories: [String] { kernelPaths + Self.list("HADAL_KERNEL_PATH") }
 
     /// The op contracts: later folders would replace earlier ones, so the caller's own come last.
-    public func catalogue() throws -> OpCatalogue {
+    package func catalogue() throws -> OpCatalogue {
         try OpCatalogue.load(adding: kernelDirectories.reversed())
     }
 
-    public func architectures() throws -> ArchitectureLibrary {
+    package func architectures() throws -> ArchitectureLibrary {
         try ArchitectureLibrary(directories: architecturePaths + Self.list("HADAL_ARCHITECTURE_PATH"))
     }
 
     /// - Throws: `invalidArgument` when two of `backends` have one name.
-    public func registry() throws -> BackendRegistry {
+    package func registry() throws -> BackendRegistry {
         let registry = BackendRegistry(pluginPaths: pluginPaths)
         for backend in backends { try registry.register(backend) }
         return registry
@@ -52,7 +52,7 @@ public struct SearchPaths: Sendable {
     /// given already.
     ///
     /// - Throws: `invalidArgument` for a directory that cannot be passed on.
-    public func addingKernels(to options: [String: OptionValue], for backend: any Backend) throws -> [String: OptionValue] {
+    package func addingKernels(to options: [String: OptionValue], for backend: any Backend) throws -> [String: OptionValue] {
         let directories = kernelDirectories
         guard !directories.isEmpty, options[WellKnownOption.kernels.name] == nil,
             WellKnownOption.kernels.isPublished(by: backend)

@@ -1,5 +1,8 @@
+import HadalBackend
 import HadalCore
 import HadalFormats
+import HadalGraph
+import Synchronization
 
 /// Sessions on disk: the tokens and every state's rows, so that a long prompt need not be processed again.
 ///

@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// A typed constant of a node.
 public enum Attribute: Sendable, Equatable {
@@ -23,7 +23,7 @@ public enum Attribute: Sendable, Equatable {
     public var floats: [Double]? { if case .floats(let a) = self { a } else { nil } }
 
     /// The attribute as an expression sees it.
-    public var expressionValue: ExpressionValue {
+    package var expressionValue: ExpressionValue {
         switch self {
         case .bool(let b): .bool(b)
         case .int(let i): .int(i)

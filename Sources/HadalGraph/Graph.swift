@@ -1,4 +1,4 @@
-import HadalCore
+public import HadalCore
 
 /// A computation over values, weights and state, in execution order.
 ///

@@ -1,32 +1,32 @@
-import HadalCore
+package import HadalCore
 
 /// Builds a validated graph node by node, inferring shapes from the op contracts.
-public struct GraphBuilder {
-    public let catalogue: OpCatalogue
-    public private(set) var graph: Graph
+package struct GraphBuilder {
+    package let catalogue: OpCatalogue
+    package private(set) var graph: Graph
 
-    public init(name: String, catalogue: OpCatalogue) {
+    package init(name: String, catalogue: OpCatalogue) {
         self.catalogue = catalogue
         graph = Graph(name: name)
     }
 
-    public mutating func input(_ name: String, dtype: DType, dims: [Dim]) -> Int {
+    package mutating func input(_ name: String, dtype: DType, dims: [Dim]) -> Int {
         graph.values.append(.init(name: name, dtype: dtype, dims: dims))
         graph.inputs.append(graph.values.count - 1)
         return graph.values.count - 1
     }
 
-    public mutating func weight(_ weight: Graph.Weight) -> Int {
+    package mutating func weight(_ weight: Graph.Weight) -> Int {
         graph.weights.append(weight)
         return graph.weights.count - 1
     }
 
-    public mutating func state(_ state: Graph.State) -> Int {
+    package mutating func state(_ state: Graph.State) -> Int {
         graph.states.append(state)
         return graph.states.count - 1
     }
 
-    public mutating func output(_ value: Int) { graph.outputs.append(value) }
+    package mutating func output(_ value: Int) { graph.outputs.append(value) }
 
     /// Appends a node and returns its output values.
     ///
@@ -35,7 +35,7 @@ public struct GraphBuilder {
     ///   - states: existing states, in the contract's order; their heads and widths must agree with the contract.
     ///   - outputNames: names of the values made; one for each output.
     /// - Throws: `HadalError` naming the node's label, the op, and both shapes where they disagree.
-    public mutating func node(
+    package mutating func node(
         _ op: String, label: String, inputs: [Graph.Operand], states: [Int] = [],
         attributes: [String: ExpressionValue] = [:], outputNames: [String]
     ) throws -> [Int] {

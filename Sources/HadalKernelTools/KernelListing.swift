@@ -1,14 +1,14 @@
 import Foundation
 import HadalBackend
-import HadalConformance
-import HadalCore
-import HadalEngine
+package import HadalConformance
+package import HadalCore
+package import HadalEngine
 import HadalGraph
 import HadalKernelFiles
 
 /// Every op on every backend: whether there is a kernel, for which types, and where its source is.
-public struct KernelListing: Sendable {
-    public enum Status: Sendable, Equatable {
+package struct KernelListing: Sendable {
+    package enum Status: Sendable, Equatable {
         /// The backend's own kernel.
         case native
         /// A source in one of the user's directories takes its place.
@@ -16,7 +16,7 @@ public struct KernelListing: Sendable {
         /// The backend runs none of the op's cases, for this reason.
         case missing(String)
 
-        public var name: String {
+        package var name: String {
             switch self {
             case .native: "native"
             case .overridden: "overridden"
@@ -25,26 +25,26 @@ public struct KernelListing: Sendable {
         }
     }
 
-    public struct Row: Sendable {
-        public var op: String
-        public var backend: String
-        public var status: Status
-        public var support: KernelSupport
+    package struct Row: Sendable {
+        package var op: String
+        package var backend: String
+        package var status: Status
+        package var support: KernelSupport
         /// The source that is compiled for the backend; nil where none lies in a folder.
-        public var source: String?
+        package var source: String?
     }
 
-    public private(set) var rows: [Row] = []
+    package private(set) var rows: [Row] = []
     /// Folder of each op's contract.
-    public private(set) var folders: [String: String] = [:]
+    package private(set) var folders: [String: String] = [:]
     /// Backends that could not be asked, and why.
-    public private(set) var unavailable: [(backend: String, reason: String)] = []
+    package private(set) var unavailable: [(backend: String, reason: String)] = []
 
     /// - Parameters:
     ///   - backends: names, or `name:device`; empty: every backend there is.
     ///   - ops: empty: every op.
     /// - Throws: for a backend or op that was named and is not there.
-    public init(
+    package init(
         environment: SearchPaths, backends: [String] = [], ops: [String] = [], settings: [String: String] = [:], log: LogSink = .silent
     ) throws {
         let catalogue = try environment.catalogue()
@@ -99,7 +99,7 @@ public struct KernelListing: Sendable {
         return nil
     }
 
-    public var json: JSON {
+    package var json: JSON {
         func text(_ value: String) -> JSON { JSON(.string(value)) }
         return [
             "kernels": JSON(.array(rows.map { row in

@@ -1,19 +1,19 @@
-import HadalBackend
-import HadalConformance
-import HadalCore
-import HadalEngine
-import HadalGraph
+package import HadalBackend
+package import HadalConformance
+package import HadalCore
+package import HadalEngine
+package import HadalGraph
 
 /// A device opened for work on its kernels, and the devices that define what its results should be.
 ///
 /// Thread safety: one thread at a time.
-public final class KernelWorkbench {
-    public let environment: SearchPaths
-    public let catalogue: OpCatalogue
-    public let selection: BackendRegistry.Selection
-    public let device: any Device
+package final class KernelWorkbench {
+    package let environment: SearchPaths
+    package let catalogue: OpCatalogue
+    package let selection: BackendRegistry.Selection
+    package let device: any Device
     /// What opened the device: `--backend`.
-    public let specification: String
+    package let specification: String
     private let registry: BackendRegistry
     private let settings: [String: String]
     private let log: LogSink
@@ -24,14 +24,14 @@ public final class KernelWorkbench {
     private var ordered: [(device: any Device, settings: [String])]?
     private let options: [String: OptionValue]
 
-    public var backend: any Backend { selection.backend }
-    public var capabilities: BackendCapabilities { selection.backend.capabilities }
+    package var backend: any Backend { selection.backend }
+    package var capabilities: BackendCapabilities { selection.backend.capabilities }
 
     /// - Parameters:
     ///   - specification: a backend's name, or `name:device`.
     ///   - settings: `backend.option` to value, as `--set` gives them.
     ///   - options: of the backend, beside those.
-    public init(
+    package init(
         _ specification: String, environment: SearchPaths, settings: [String: String] = [:], options: [String: OptionValue] = [:],
         log: LogSink = .silent
     ) throws {
@@ -83,13 +83,13 @@ public final class KernelWorkbench {
     }
 
     /// The backend whose results are right by definition for an op: the reference, unless the contract declares another.
-    public static func definition(of contract: OpContract) -> String {
+    package static func definition(of contract: OpContract) -> String {
         if case .backend(let name)? = contract.reference { return name }
         return "reference"
     }
 
     /// A device of the backend that defines an op.
-    public func reference(for contract: OpContract) throws -> any Device {
+    package func reference(for contract: OpContract) throws -> any Device {
         let name = Self.definition(of: contract)
         if let open = definitions[name] { return open }
         let chosen = try registry.resolve(name)
@@ -101,7 +101,7 @@ public final class KernelWorkbench {
     /// The ops to work on: those named, or all.
     ///
     /// - Throws: `notFound` for a name that is no op.
-    public func contracts(_ names: [String]) throws -> [OpContract] {
+    package func contracts(_ names: [String]) throws -> [OpContract] {
         try (names.isEmpty ? catalogue.contracts.keys.sorted() : names).map { try catalogue.contract(for: $0) }
     }
 
@@ -111,7 +111,7 @@ public final class KernelWorkbench {
     /// - Parameters:
     ///   - progress: called before each op with its name and its number.
     ///   - willRun: called before each case with its id.
-    public func test(
+    package func test(
         _ contracts: [OpContract], options: ConformanceKit.Options, progress: ((String, Int) -> Void)? = nil, willRun: ((String) -> Void)? = nil
     ) throws -> ConformanceReport {
         var report = ConformanceReport(backend: backend.name, version: backend.version, device: device.info.name, seed: options.seed)
@@ -139,7 +139,7 @@ public final class KernelWorkbench {
     }
 
     /// Runs a saved node and compares it with what defines its op.
-    public func replay(_ node: SavedNode, path: String) throws -> ConformanceReport {
+    package func replay(_ node: SavedNode, path: String) throws -> ConformanceReport {
         let contract = try catalogue.contract(for: node.op)
         let kit = ConformanceKit(catalogue: catalogue, reference: try reference(for: contract))
         var report = ConformanceReport(backend: backend.name, version: backend.version, device: device.info.name, seed: 0)

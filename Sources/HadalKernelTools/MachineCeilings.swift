@@ -9,16 +9,16 @@ import Darwin
 #endif
 
 /// What a number of threads of this machine can do at most: measured, so that speeds can be given as shares of it.
-public struct MachineCeilings: Sendable {
-    public var threads: Int
+package struct MachineCeilings: Sendable {
+    package var threads: Int
     /// Bytes a second that a plain read loop gets from memory.
-    public var readBandwidth: Double
+    package var readBandwidth: Double
     /// Float32 operations a second; a multiply-add is two.
-    public var floatOperations: Double
+    package var floatOperations: Double
     /// 8-bit operations a second with sums of 16 or 32 bits; a multiply-add is two.
-    public var int8Operations: Double
+    package var int8Operations: Double
     /// The instruction set that was used.
-    public var instructionSet: String
+    package var instructionSet: String
 
     /// Takes about three times `seconds`. Measure on a quiet machine: other work lowers what is seen.
     ///
@@ -26,7 +26,7 @@ public struct MachineCeilings: Sendable {
     ///   - threads: nil: one for each core this process may use.
     ///   - bytes: read per pass over all threads; nil: well beyond the last-level cache, at most 2 GiB or half of what is free.
     /// - Throws: `HadalError.outOfMemory`.
-    public static func measure(threads: Int? = nil, bytes: Int? = nil, seconds: Double = 0.4) throws -> MachineCeilings {
+    package static func measure(threads: Int? = nil, bytes: Int? = nil, seconds: Double = 0.4) throws -> MachineCeilings {
         let threads = max(1, threads ?? Processors.usable)
         let free = Processors.freeMemory.map { Int(clamping: $0 / 2) } ?? Int.max
         let wanted = bytes ?? min(max(256 << 20, 4 * (Processors.lastLevelCache ?? 0)), 2 << 30, free)

@@ -1,14 +1,15 @@
+import HadalArchitecture
 import HadalBackend
-import HadalConformance
+package import HadalConformance
 import HadalCore
-import HadalEngine
-import HadalGraph
+package import HadalEngine
+package import HadalGraph
 
 extension ModelDescription {
     /// The shapes at which the model uses an op: of one new token, and of a prompt's step.
     ///
     /// - Parameter promptTokens: new tokens of the prompt's step.
-    public func shapes(of contract: OpContract, promptTokens: Int = 512) throws -> [ConformancePoint] {
+    package func shapes(of contract: OpContract, promptTokens: Int = 512) throws -> [ConformancePoint] {
         let graph = self.graph.main
         var found: [ConformancePoint] = []
         for node in graph.nodes where node.op == contract.name {

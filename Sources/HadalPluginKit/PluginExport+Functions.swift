@@ -1,6 +1,7 @@
 import CHadalPlugin
 import HadalBackend
 import HadalCore
+import HadalGraph
 
 /// What a device handle of an exported backend points to.
 final class ExportedDevice {

@@ -1,5 +1,5 @@
-import CHadalPlugin
-import HadalBackend
+public import CHadalPlugin
+public import HadalBackend
 import HadalCore
 import Synchronization
 

@@ -1,39 +1,39 @@
-import HadalArchitecture
-import HadalCore
-import HadalFormats
-import HadalGraph
+package import HadalArchitecture
+package import HadalCore
+package import HadalFormats
+package import HadalGraph
 
 /// A model of random weights, planned from an architecture and a configuration and written as GGUF.
 ///
 /// It has the shapes, types and speed of the real model and says nothing sensible. Planning reads and holds no weights;
 /// writing streams them. Immutable.
-public struct SyntheticModel: Sendable {
-    public struct Tensor: Sendable, Equatable {
-        public let name: String
+package struct SyntheticModel: Sendable {
+    package struct Tensor: Sendable, Equatable {
+        package let name: String
         /// Row-major.
-        public let shape: [Int]
-        public let dtype: DType
+        package let shape: [Int]
+        package let dtype: DType
         /// Contents that the configuration determines; nil: random.
         let values: [Float]?
 
-        public var elements: Int { shape.reduce(1) { $0 &* $1 } }
-        public var bytes: Int { dtype.byteCount(elements: elements) ?? 0 }
+        package var elements: Int { shape.reduce(1) { $0 &* $1 } }
+        package var bytes: Int { dtype.byteCount(elements: elements) ?? 0 }
     }
 
     /// What the file calls its family.
-    public let architecture: String
+    package let architecture: String
     /// Everything but the tokenizer.
-    public let metadata: [(key: String, value: MetadataValue)]
-    public let tensors: [Tensor]
-    public let vocabularySize: Int
+    package let metadata: [(key: String, value: MetadataValue)]
+    package let tensors: [Tensor]
+    package let vocabularySize: Int
     /// What the file cannot say, or says differently from what was asked for; a sentence each.
-    public let notes: [String]
+    package let notes: [String]
     private let bos: Int?
     private let eos: Int?
 
-    public var parameters: Int { tensors.reduce(0) { $0 &+ $1.elements } }
+    package var parameters: Int { tensors.reduce(0) { $0 &+ $1.elements } }
     /// Of the tensors; the file is larger by its header.
-    public var bytes: Int { tensors.reduce(0) { $0 &+ $1.bytes } }
+    package var bytes: Int { tensors.reduce(0) { $0 &+ $1.bytes } }
 
     /// Plans a model and checks that what would be written can be read back as the model that was asked for.
     ///
@@ -43,7 +43,7 @@ public struct SyntheticModel: Sendable {
     ///   - type: of matrices. A matrix whose rows are not whole blocks becomes Q8_0, or F16 if that does not fit either;
     ///     vectors are F32.
     /// - Throws: `invalidArgument` for a type that GGUF files do not hold; what a wrong configuration throws, with the key.
-    public init(
+    package init(
         architecture: String, configuration: JSONDocument, type: DType, library: ArchitectureLibrary, catalogue: OpCatalogue
     ) throws {
         guard BlockCodec.dtypes.contains(type), type.rawValue < 1000 else {
@@ -114,7 +114,7 @@ public struct SyntheticModel: Sendable {
     /// Writes the file. The same plan and seed give the same bytes on every machine.
     ///
     /// - Parameter progress: called after each tensor with the bytes of weights written and their total.
-    public func write(to path: String, seed: UInt64 = 0, progress: ((_ done: Int, _ total: Int) -> Void)? = nil) throws {
+    package func write(to path: String, seed: UInt64 = 0, progress: ((_ done: Int, _ total: Int) -> Void)? = nil) throws {
         let vocabulary = SyntheticVocabulary(size: vocabularySize, bos: bos, eos: eos)
         let pools = PoolCache(seed: seed)
         let sources = tensors.map { tensor in

@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 extension ChatTemplate {
     /// Renders one row of a JSON Lines file.
@@ -7,7 +7,7 @@ extension ChatTemplate {
     /// - Returns: `{"rendered": text}`, or `{"error": message, "error_kind": kind}` with the kind `raise_exception`, `runtime` or
     ///   `limit_exceeded`.
     /// - Throws: `HadalError.malformed` for a row of another shape.
-    public func renderRow(_ row: JSON, now: TemplateClock = .local(), limits: TemplateLimits = .standard) throws -> JSON {
+    package func renderRow(_ row: JSON, now: TemplateClock = .local(), limits: TemplateLimits = .standard) throws -> JSON {
         guard let object = row.object, let messages = object["messages"], messages.array != nil else {
             throw HadalError(.malformed, "a row needs an array \"messages\"", at: SourcePlace(name))
         }

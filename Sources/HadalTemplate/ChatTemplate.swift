@@ -1,20 +1,20 @@
-import HadalCore
+package import HadalCore
 
 /// A chat template: Jinja that turns a conversation into the text of a prompt.
 ///
 /// Parsed once, rendered any number of times, from any thread. Rendering is what `apply_chat_template` of the transformers
 /// library does: Jinja 3.1 in its immutable sandbox, with `trim_blocks`, `lstrip_blocks`, `break`, `continue` and
 /// `generation` blocks.
-public struct ChatTemplate: Sendable {
+package struct ChatTemplate: Sendable {
     /// Names the template in errors; usually the file it came from.
-    public let name: String
-    public let source: String
+    package let name: String
+    package let source: String
     private let body: [TemplateStatement]
     private let scope: CompiledScope
     private let exports: [String: Int]
 
     /// - Throws: `TemplateError` of kind `syntax`, with the line; `HadalError.limitExceeded` for a template too large or too deep.
-    public init(source: String, name: String = "chat_template") throws {
+    package init(source: String, name: String = "chat_template") throws {
         self.name = name
         self.source = source
         var parser = try TemplateParser(source: source, file: name)
@@ -30,7 +30,7 @@ public struct ChatTemplate: Sendable {
     ///   - options: Further variables, such as `add_generation_prompt`, `bos_token` and `enable_thinking`.
     ///   - now: The time that `strftime_now` formats.
     /// - Throws: `TemplateError` of kind `raised` or `runtime`; `HadalError.limitExceeded`.
-    public func render(
+    package func render(
         messages: JSON, tools: JSON? = nil, options: JSONObject = JSONObject(), now: TemplateClock = .local(),
         limits: TemplateLimits = .standard
     ) throws -> String {
@@ -40,7 +40,7 @@ public struct ChatTemplate: Sendable {
     }
 
     /// Renders with exactly the given variables.
-    public func render(variables: JSONObject, now: TemplateClock = .local(), limits: TemplateLimits = .standard) throws -> String {
+    package func render(variables: JSONObject, now: TemplateClock = .local(), limits: TemplateLimits = .standard) throws -> String {
         var values: [String: TemplateValue] = [:]
         for member in variables.members { values[member.key] = TemplateValue(member.value) }
         let run = TemplateRun(scope: scope, exports: exports, variables: values, limits: limits, now: now)

@@ -1,4 +1,4 @@
-import HadalCore
+public import HadalCore
 
 /// What went wrong while a chat template was read or rendered.
 ///
@@ -18,7 +18,7 @@ public struct TemplateError: Error, Sendable, Equatable {
     public var message: String
     public var place: SourcePlace?
 
-    public init(_ kind: Kind, _ message: String, at place: SourcePlace? = nil) {
+    package init(_ kind: Kind, _ message: String, at place: SourcePlace? = nil) {
         self.kind = kind
         self.message = message
         self.place = place
@@ -28,7 +28,7 @@ public struct TemplateError: Error, Sendable, Equatable {
     static func type(_ message: String) -> TemplateError { TemplateError(.runtime, message) }
 
     /// The same failure as the error type the rest of Hadal throws.
-    public var hadalError: HadalError {
+    package var hadalError: HadalError {
         switch kind {
         case .syntax: HadalError(.malformed, "chat template: \(message)", at: place)
         case .raised: HadalError(.invalidArgument, "the chat template refuses this conversation: \(message)", at: place)

@@ -72,7 +72,7 @@ import Testing
     @Test func noOpIsLeftOut() throws {
         let backend = CPUBackend()
         let device = try backend.open(device: 0, options: [:], log: .silent)
-        var kit = try Self.kit(cases: 1)
+        let kit = try Self.kit(cases: 1)
         for op in try kit.check(device, capabilities: backend.capabilities) { #expect(op.status == .pass, "\(op.name)") }
     }
 

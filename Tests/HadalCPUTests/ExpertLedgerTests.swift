@@ -1,4 +1,5 @@
 @testable import HadalCPU
+import HadalCore
 import TestSupport
 import Testing
 

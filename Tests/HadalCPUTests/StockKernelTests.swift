@@ -1,3 +1,4 @@
+import CHadalKernels
 import Foundation
 import HadalCore
 import HadalGraph

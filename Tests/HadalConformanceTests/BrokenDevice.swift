@@ -20,6 +20,9 @@ final class BrokenDevice: Device {
         case unwritten
         /// The byte after the first output is written to.
         case writesPast
+        /// A loop that runs too far: what lies after the first input is gated and written after the first output, so that large negative
+        /// numbers there are written as they are.
+        case copiesPast
         /// The byte before it.
         case writesBefore
         /// Rows lie one element too far apart: every row but the first is shifted.
@@ -104,6 +107,10 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
             for (binding, bytes) in zip(execution.states, before) { (binding.host + Int(binding.offset)).copyMemory(from: bytes, byteCount: bytes.count) }
         }
         spoilOutput(execution)
+        if fault == .copiesPast, let input = execution.inputs.first, let output = execution.outputs.first, input.bytes > 0, output.bytes > 0 {
+            let value = (input.host + Int(input.offset) + Int(input.bytes)).loadUnaligned(as: Float.self)
+            (output.host + Int(output.offset) + Int(output.bytes)).storeBytes(of: value + max(value, 0), as: Float.self)
+        }
         if fault == .writesInput, let input = execution.inputs.first, input.bytes > 0 {
             (input.host + Int(input.offset)).storeBytes(of: 0x5A, as: UInt8.self)
         }

@@ -38,6 +38,7 @@ struct ConformanceKitTests {
         (.nan, ["linear", "embedding", "add", "latent_attention", "experts"], .mismatch),
         (.unwritten, ["linear", "glu", "router", "concat"], .mismatch),
         (.writesPast, ["linear", "mul", "attention", "split"], .overwritten),
+        (.copiesPast, ["add", "activation"], .overwritten),
         (.writesBefore, ["scale", "rope"], .overwritten),
         (.wrongStride, ["linear", "softcap", "layer_norm", "gather_rows"], .mismatch),
         (.ignoresPast, ["attention", "latent_attention", "indexer"], .mismatch),

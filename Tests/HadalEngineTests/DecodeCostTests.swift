@@ -1,5 +1,6 @@
 import Foundation
 import HadalArchitecture
+import HadalBackend
 import HadalCore
 import HadalEngine
 import HadalGraph

@@ -1,5 +1,6 @@
 import Foundation
 import HadalArchitecture
+import HadalBackend
 import HadalCore
 @testable import HadalEngine
 import HadalGraph

@@ -2,6 +2,7 @@ import Foundation
 import HadalCore
 import HadalEngine
 import HadalFormats
+import HadalGraph
 import TestSupport
 import Testing
 

@@ -4,6 +4,7 @@ import HadalBackend
 import HadalCore
 @testable import HadalEngine
 import HadalGraph
+import Synchronization
 import TestSupport
 import Testing
 

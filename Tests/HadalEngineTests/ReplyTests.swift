@@ -2,6 +2,7 @@ import Foundation
 import HadalCore
 import HadalEngine
 import HadalText
+import Synchronization
 import TestSupport
 import Testing
 

@@ -1,9 +1,12 @@
 import EngineTestSupport
 import Foundation
+import HadalArchitecture
 import HadalBackend
+import HadalConformance
 import HadalCore
 import HadalEngine
 import HadalFormats
+import HadalGraph
 import TestSupport
 import Testing
 

@@ -1,3 +1,4 @@
+import Foundation
 import HadalArchitecture
 import HadalCore
 import HadalEngine

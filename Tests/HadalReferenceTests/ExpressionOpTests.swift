@@ -1,6 +1,7 @@
 import CHadalPlugin
 import Foundation
 import HadalBackend
+import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference

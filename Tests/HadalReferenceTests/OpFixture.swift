@@ -6,7 +6,7 @@ import Testing
 
 @testable import HadalConformance
 
-/// One case of `Tests/Fixtures/reference/ops.json`, which numpy computed.
+/// One case that something else computed: of `Tests/Fixtures/reference/ops.json`, which numpy did, or of an op's own `fixture.json`.
 struct OpFixture: CustomTestStringConvertible, Sendable {
     struct Operand: Sendable {
         var name: String
@@ -27,8 +27,9 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
     var testDescription: String { "\(op): \(label)" }
 
     static let all: [OpFixture] = {
-        guard let document = try? JSONDocument(contentsOf: Fixtures.path("reference/ops.json")) else { return [] }
-        return (document.root.array ?? []).map { OpFixture($0) }
+        let folders = (try? OpCatalogue.installed())?.contracts.values.map(\.folder).sorted() ?? []
+        let files = [Fixtures.path("reference/ops.json")] + folders.map { "\($0)/fixture.json" }
+        return files.flatMap { (try? JSONDocument(contentsOf: $0))?.root.array ?? [] }.map { OpFixture($0) }
     }()
 
     init(_ json: JSON) {

@@ -1,5 +1,5 @@
 import Foundation
-import HadalCore
+public import HadalCore
 import HadalTemplate
 import Testing
 import TestSupport
@@ -190,5 +190,5 @@ import TestSupport
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
-    public init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
+    package init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
 }

@@ -1,3 +1,4 @@
+import HadalCore
 import Testing
 import TestSupport
 

@@ -4,6 +4,7 @@ import HadalConformance
 import HadalCore
 import HadalGraph
 import HadalReference
+import HadalVulkan
 import TestSupport
 import Testing
 

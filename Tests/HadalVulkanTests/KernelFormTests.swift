@@ -3,6 +3,7 @@ import HadalBackend
 import HadalConformance
 import HadalCore
 import HadalGraph
+import HadalVulkan
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import HadalBackend
 import HadalConformance
 import HadalCore
 import HadalGraph
+import HadalVulkan
 import Testing
 
 /// Every op at the shapes of its contract, against the reference backend.

@@ -1,12 +1,12 @@
-import HadalCore
-import Testing
+package import HadalCore
+package import Testing
 
 /// Runs `body`, which must throw a `HadalError` of the given code whose description holds every one of `parts`: words of its message,
 /// its place or its hint.
 ///
 /// - Returns: the error, for what else is to be said of it; nil where another one or none was thrown, which is recorded.
 @discardableResult
-public func expectError<Result>(
+package func expectError<Result>(
     _ code: HadalError.Code, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation, from body: () throws -> Result
 ) -> HadalError? {
     do {

@@ -1,5 +1,5 @@
 import HadalCore
-import HadalFormats
+package import HadalFormats
 
 /// A tiny model whose weights make it say a script: after each token, one of those that the script lists for it.
 ///
@@ -15,7 +15,7 @@ public struct ScriptedModel {
     public var template: String?
     /// What follows a token: several are equally likely.
     public var script: [String: [String]]
-    public var extraMetadata: [(key: String, value: MetadataValue)] = []
+    package var extraMetadata: [(key: String, value: MetadataValue)] = []
 
     public static let end = "<｜end▁of▁sentence｜>"
     public static let begin = "<｜begin▁of▁sentence｜>"

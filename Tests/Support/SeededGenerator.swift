@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// The generator of random tests: deterministic, so that a failure can be replayed from its seed.
-public typealias SeededGenerator = SplitMix64
+package typealias SeededGenerator = SplitMix64

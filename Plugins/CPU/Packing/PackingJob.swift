@@ -1,4 +1,5 @@
 import CHadalKernels
+import HadalGraph
 
 /// One weight to pack: a quantised matrix, or a stack of them.
 struct PackingJob {

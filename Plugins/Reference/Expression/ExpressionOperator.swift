@@ -31,7 +31,7 @@ struct ExpressionOperator: NodeRunner {
     /// - Throws: when operands do not go with the contract, or an expression uses an optional input that is absent.
     init(_ node: NodeView, _ contract: OpContract, _ expressions: [String: Expression]) throws {
         let graph = node.segment.graph
-        let operands = try contract.inputs.indices.map { index -> ShapeRule.Operand? in
+        let operands = contract.inputs.indices.map { index -> ShapeRule.Operand? in
             guard index < node.node.inputs.count else { return nil }
             switch node.node.inputs[index] {
             case .none: return nil

@@ -1,3 +1,5 @@
+import HadalGraph
+
 /// Joins rows end to end.
 struct Concat: Operator {
     static let op = "concat"

@@ -1,3 +1,6 @@
+import HadalCore
+import HadalGraph
+
 /// Cuts rows into consecutive slices.
 struct Split: Operator {
     static let op = "split"

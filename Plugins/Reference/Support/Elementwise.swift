@@ -1,3 +1,5 @@
+import HadalGraph
+
 extension OperatorCall {
     /// y = f(x) for every element.
     func map(_ function: (Float) -> Float) throws {

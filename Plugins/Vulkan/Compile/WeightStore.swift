@@ -100,7 +100,7 @@ final class WeightStore {
                 piece.copyMemory(from: UnsafeRawBufferPointer(start: base + done, count: piece.count))
                 return
             }
-            try withUnsafeTemporaryAllocation(byteCount: rowBytes, alignment: 16) { row in
+            withUnsafeTemporaryAllocation(byteCount: rowBytes, alignment: 16) { row in
                 guard let start = row.baseAddress else { return }
                 row.initializeMemory(as: UInt8.self, repeating: 0)
                 var at = 0

@@ -1,4 +1,5 @@
 import CVulkan
+import Foundation
 import HadalBackend
 import HadalCore
 

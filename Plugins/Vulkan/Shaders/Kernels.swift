@@ -1,3 +1,4 @@
+import CVulkan
 import Foundation
 import HadalCore
 import HadalGraph

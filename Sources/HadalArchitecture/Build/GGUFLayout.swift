@@ -1,38 +1,38 @@
-import HadalCore
+package import HadalCore
 import HadalFormats
-import HadalGraph
+package import HadalGraph
 
 /// How a model that exists as a configuration would lie in a GGUF file: metadata, tensor names and shapes. No data.
-public struct GGUFLayout: Sendable {
-    public struct Tensor: Sendable {
-        public let name: String
+package struct GGUFLayout: Sendable {
+    package struct Tensor: Sendable {
+        package let name: String
         /// Row-major.
-        public let shape: [Int]
+        package let shape: [Int]
         /// The weight of the description that it is the first to be part of.
-        public let weight: String
+        package let weight: String
         /// The tensor's contents, where the configuration determines them: divisors of rotary frequencies.
-        public let values: [Float]?
+        package let values: [Float]?
     }
 
     /// A weight of the model and how it is made from the tensors above.
-    public struct Part: Sendable {
+    package struct Part: Sendable {
         /// Its name in `model.weights`.
-        public let weight: String
-        public let recipe: WeightRecipe
+        package let weight: String
+        package let recipe: WeightRecipe
     }
 
     /// What the file calls its family.
-    public let architecture: String
+    package let architecture: String
     /// Without the tokenizer's; `general.architecture` comes first.
-    public let metadata: [(key: String, value: ExpressionValue)]
+    package let metadata: [(key: String, value: ExpressionValue)]
     /// In the order in which the model uses them.
-    public let tensors: [Tensor]
+    package let tensors: [Tensor]
     /// Every weight that the file holds.
-    public let parts: [Part]
+    package let parts: [Part]
     /// Graphs of the model that the file has no names for, and so leaves out.
-    public let omittedGraphs: [String]
+    package let omittedGraphs: [String]
     /// The model as the configuration describes it, with weights under their Hugging Face names.
-    public let model: ModelGraph
+    package let model: ModelGraph
 }
 
 extension ArchitectureMatch {
@@ -43,7 +43,7 @@ extension ArchitectureMatch {
     ///
     /// - Parameter architecture: what the file will call its family.
     /// - Throws: for a configuration that lacks a key, and for a weight that has no name in GGUF files.
-    public func ggufLayout(_ configuration: JSONDocument, architecture: String, catalogue: OpCatalogue) throws -> GGUFLayout {
+    package func ggufLayout(_ configuration: JSONDocument, architecture: String, catalogue: OpCatalogue) throws -> GGUFLayout {
         try ggufLayout(of: build(PlannedModel(configuration: configuration), catalogue: catalogue), configuration, architecture: architecture)
     }
 
@@ -52,7 +52,7 @@ extension ArchitectureMatch {
     /// - Parameters:
     ///   - model: what `build` made of a Hugging Face directory.
     ///   - configuration: its `config.json`.
-    public func ggufLayout(of model: ModelGraph, _ configuration: JSONDocument, architecture: String) throws -> GGUFLayout {
+    package func ggufLayout(of model: ModelGraph, _ configuration: JSONDocument, architecture: String) throws -> GGUFLayout {
         let source = PlannedModel(
             configuration: configuration, format: .gguf, metadata: ["general.architecture": .string(architecture)], dtype: { _, _ in .f32 })
         let context = BuildContext(description, source)
@@ -185,7 +185,7 @@ extension ArchitectureDescription {
 
 extension ArchitectureLibrary {
     /// What GGUF files of a family call it: the name it matches, else that of the description it extends.
-    public func ggufArchitecture(of description: ArchitectureDescription) throws -> String? {
+    package func ggufArchitecture(of description: ArchitectureDescription) throws -> String? {
         var at = description
         for _ in 0..<Limits.extendsDepth {
             for condition in at.matches.flatMap(\.conditions) where condition.key == "general.architecture" {

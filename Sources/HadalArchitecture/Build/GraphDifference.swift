@@ -1,12 +1,12 @@
 import HadalGraph
 
 /// Compares a model as its configuration describes it with the same model as its GGUF file does.
-public enum GraphDifference {
+package enum GraphDifference {
     /// Rotary pairs are laid out differently in the two formats on purpose; the weights follow.
     private static let formatBound: Set<String> = ["layout"]
 
     /// One sentence for each attribute that some op loses or changes, and one if the computation itself differs.
-    public static func notes(asked: ModelGraph, read: ModelGraph) -> [String] {
+    package static func notes(asked: ModelGraph, read: ModelGraph) -> [String] {
         var notes: [String] = []
         if read.contextLength != asked.contextLength {
             notes.append("the context length reads back as \(read.contextLength), not \(asked.contextLength)")

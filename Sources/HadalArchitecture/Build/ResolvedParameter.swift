@@ -1,10 +1,10 @@
-import HadalCore
+package import HadalCore
 
 /// A parameter's value and where it came from.
-public struct ResolvedParameter: Sendable, Equatable {
-    public let name: String
-    public let value: ExpressionValue
+package struct ResolvedParameter: Sendable, Equatable {
+    package let name: String
+    package let value: ExpressionValue
     /// "config.json hidden_size", "general.file_type", "default: n_heads", "d_model / n_heads".
-    public let origin: String
-    public let help: String
+    package let origin: String
+    package let help: String
 }

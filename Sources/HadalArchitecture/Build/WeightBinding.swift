@@ -1,9 +1,9 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+package import HadalFormats
 
 /// What stands behind one weight of a graph.
-public struct WeightBinding: Sendable {
-    public enum Content: Sendable {
+package struct WeightBinding: Sendable {
+    package enum Content: Sendable {
         /// Made from tensors of the model.
         case stored(WeightRecipe)
         /// Calculated by the host.
@@ -11,22 +11,22 @@ public struct WeightBinding: Sendable {
     }
 
     /// The name of the `Graph.Weight`.
-    public let name: String
-    public let dtype: DType
-    public let dims: [Int]
-    public let content: Content
+    package let name: String
+    package let dtype: DType
+    package let dims: [Int]
+    package let content: Content
 
     /// The stored tensor, when the weight is exactly it: a backend may import or read its bytes as they lie in the file.
-    public var plainTensor: TensorInfo? { if case .stored(let recipe) = content { recipe.plainTensor } else { nil } }
+    package var plainTensor: TensorInfo? { if case .stored(let recipe) = content { recipe.plainTensor } else { nil } }
 
     /// Extents of the block scales that come with the data; nil for none.
-    public var scaleShape: BlockScaleShape? {
+    package var scaleShape: BlockScaleShape? {
         guard dtype == .f8_e4m3, case .stored(let recipe) = content else { return nil }
         return try? recipe.scaleShape()
     }
 
     /// What the weight is made of, for people.
-    public var summary: String {
+    package var summary: String {
         switch content {
         case .stored(let recipe): recipe.summary
         case .rope(let table): "rope table '\(table.name)'"
@@ -34,7 +34,7 @@ public struct WeightBinding: Sendable {
     }
 
     /// Reads the weight: in place where the stored bytes serve as they are, else into new memory.
-    public func materialise(from source: any ModelSource) throws -> WeightData {
+    package func materialise(from source: any ModelSource) throws -> WeightData {
         let owner = SourceOwner(source)
         do {
             switch content {

@@ -1,5 +1,5 @@
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// Looks for faults in a description that no model is needed to find: the rules that `hadal arch check` applies, and loading before
 /// it looks at the model.
@@ -157,7 +157,7 @@ struct StaticCheck {
 
 extension ArchitectureDescription {
     /// Checks the description without a model. Loading does this first, so both refuse the same with the same words.
-    public func check(catalogue: OpCatalogue) -> CheckReport {
+    package func check(catalogue: OpCatalogue) -> CheckReport {
         var check = StaticCheck(self, catalogue)
         return check.run()
     }

@@ -1,9 +1,9 @@
-import HadalCore
+package import HadalCore
 
 /// A model family as its JSON file describes it, with everything it extends merged in and every expression parsed.
 ///
 /// Immutable; holds nothing of any model.
-public struct ArchitectureDescription: Sendable {
+package struct ArchitectureDescription: Sendable {
     struct Requirement: Sendable {
         var condition: Formula
         var message: String?
@@ -33,12 +33,12 @@ public struct ArchitectureDescription: Sendable {
         }
     }
 
-    public let name: String
-    public let summary: String
+    package let name: String
+    package let summary: String
     /// The files it was read from, the most basic first.
-    public let files: [String]
+    package let files: [String]
     /// The description with all that it extends merged in.
-    public let json: JSON
+    package let json: JSON
 
     let document: JSONDocument
     let matches: [MatchRule]
@@ -61,7 +61,7 @@ public struct ArchitectureDescription: Sendable {
     let watchedGGUF: [WatchedKey]
 
     /// Whether it can be built, or is only there to be extended.
-    public var isAbstract: Bool { graphs.isEmpty }
+    package var isAbstract: Bool { graphs.isEmpty }
 
     /// Whether it comes with the installation: its lines are of no use to whoever has a model that does not fit.
     var isBuiltIn: Bool { files.last.map { file in ArchitectureLibrary.builtInCandidates.contains { file.hasPrefix($0) } } ?? false }

@@ -1,13 +1,13 @@
 import Foundation
-import HadalCore
-import HadalGraph
+package import HadalCore
+package import HadalGraph
 
 extension ArchitectureLibrary {
     /// Finds the description that fits a model.
     ///
     /// The rule with most conditions wins, and of those with equally many a user's description; two that are left are an error.
     /// - Throws: `unsupported` that lists the known families when none fits.
-    public func match(_ source: any ModelSource) throws -> ArchitectureMatch {
+    package func match(_ source: any ModelSource) throws -> ArchitectureMatch {
         var best: [(count: Int, entry: Entry, reasons: [String])] = []
         var unreadable: [(entry: Entry, error: HadalError)] = []
         for entry in list {
@@ -36,7 +36,7 @@ extension ArchitectureLibrary {
     }
 
     /// That no description fits a model, where that is so; nil when one does, or another fault keeps it from being told.
-    public func unknown(_ source: any ModelSource) -> HadalError? {
+    package func unknown(_ source: any ModelSource) -> HadalError? {
         do { _ = try match(source) } catch let error as HadalError { return error == noMatch(source) ? error : nil } catch {}
         return nil
     }
@@ -64,7 +64,7 @@ extension ArchitectureLibrary {
     }
 
     /// Applies a description that the user chose.
-    public func match(_ source: any ModelSource, file: String) throws -> ArchitectureMatch {
+    package func match(_ source: any ModelSource, file: String) throws -> ArchitectureMatch {
         let description = try description(file: file)
         return ArchitectureMatch(description, source, reasons: ["using \(description.name) because \(file) was given"])
     }
@@ -117,7 +117,7 @@ extension ArchitectureLibrary {
     /// Checks a description without a model.
     ///
     /// - Throws: when the file does not parse as a description; faults of meaning are in the report.
-    public func check(file path: String, catalogue: OpCatalogue) throws -> CheckReport {
+    package func check(file path: String, catalogue: OpCatalogue) throws -> CheckReport {
         try description(file: path).check(catalogue: catalogue)
     }
 }

@@ -4,26 +4,26 @@ import HadalCore
 /// The descriptions that this installation and its user have, by name.
 ///
 /// A description in a user's directory replaces a built-in one of the same name. Immutable; files are read when asked for.
-public struct ArchitectureLibrary: Sendable {
-    public struct Entry: Sendable {
-        public let name: String
-        public let path: String
-        public let isBuiltIn: Bool
+package struct ArchitectureLibrary: Sendable {
+    package struct Entry: Sendable {
+        package let name: String
+        package let path: String
+        package let isBuiltIn: Bool
     }
 
     /// Where built-in descriptions are looked for: beside the binary, then as an install lays them out.
-    public static let builtInCandidates = [
+    package static let builtInCandidates = [
         "\(Installation.directory)/hadal_HadalArchitecture.resources/Resources",
         "\(Installation.directory)/architectures",
         "\(Installation.directory)/../share/hadal/architectures",
     ]
 
     /// Sorted by name.
-    public let list: [Entry]
+    package let list: [Entry]
     private let paths: [String: String]
 
     /// - Parameter directories: searched in order before the built-in descriptions; one that does not exist is an error.
-    public init(directories: [String] = []) throws {
+    package init(directories: [String] = []) throws {
         guard let own = Self.builtInCandidates.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw HadalError(
                 .notFound, "the architecture descriptions of this installation are missing",
@@ -46,7 +46,7 @@ public struct ArchitectureLibrary: Sendable {
     }
 
     /// A description by its name, flattened.
-    public func description(named name: String) throws -> ArchitectureDescription {
+    package func description(named name: String) throws -> ArchitectureDescription {
         guard let path = paths[name] else {
             throw HadalError(
                 .notFound, "no architecture '\(name)'", hint: Suggestion.hint(for: name, among: list.map(\.name)))
@@ -55,7 +55,7 @@ public struct ArchitectureLibrary: Sendable {
     }
 
     /// A description from a file. What it extends is looked for beside it, then in the library.
-    public func description(file path: String) throws -> ArchitectureDescription {
+    package func description(file path: String) throws -> ArchitectureDescription {
         let chain = try self.chain(path)
         let description = try ArchitectureDescription(Self.merge(chain), files: chain.map(\.file))
         let expected = path.split(separator: "/").last.map { String($0.dropLast(".json".count)) } ?? ""

@@ -1,14 +1,15 @@
 import HadalCore
-import HadalGraph
+import HadalFormats
+package import HadalGraph
 
 /// A description chosen for a model, and why.
-public struct ArchitectureMatch: Sendable {
-    public let description: ArchitectureDescription
-    public let variant: String?
+package struct ArchitectureMatch: Sendable {
+    package let description: ArchitectureDescription
+    package let variant: String?
     /// Sentences: "matched NAME because config.model_type is "NAME"", and why a variant was chosen.
-    public let reasons: [String]
+    package let reasons: [String]
     /// Descriptions that were passed over because they cannot be read.
-    public let warnings: [String]
+    package let warnings: [String]
     /// The description with all its variants.
     private let whole: ArchitectureDescription
     /// Why no variant could be chosen.
@@ -37,7 +38,7 @@ public struct ArchitectureMatch: Sendable {
     /// What `hadal arch check` says comes first: a description that it refuses is refused here, with the same words. Then parameters,
     /// then the tensor directory; tensor data are not read.
     /// - Throws: `HadalError` that names the key, tensor or node at fault.
-    public func build(_ source: any ModelSource, catalogue: OpCatalogue) throws -> ModelGraph {
+    package func build(_ source: any ModelSource, catalogue: OpCatalogue) throws -> ModelGraph {
         let report = whole.check(catalogue: catalogue)
         if let problem = report.problems.first { throw problem }
         if let failure { throw failure }

@@ -4,6 +4,7 @@ import Glibc
 import Darwin
 #endif
 import HadalCore
+import HadalFormats
 
 extension BuildContext {
     static let scalings = ["plain", "linear", "dynamic", "ntk_by_parts", "yarn", "longrope"]

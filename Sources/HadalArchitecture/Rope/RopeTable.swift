@@ -9,8 +9,8 @@ import HadalCore
 ///
 /// Sources: Su et al. 2021 (plain); Chen et al. 2023 (linear); Peng et al. 2023, YaRN (NTK by parts, section 3.2, and yarn);
 /// Ding et al. 2024, LongRoPE.
-public struct RopeTable: Sendable, Equatable {
-    public enum Scaling: Sendable, Equatable {
+package struct RopeTable: Sendable, Equatable {
+    package enum Scaling: Sendable, Equatable {
         case plain
         case linear(factor: Double)
         /// Frequencies that turn more than `high` times over the original length stay, those that turn less than `low` times are
@@ -22,28 +22,28 @@ public struct RopeTable: Sendable, Equatable {
     }
 
     /// `dim / 2` numbers that divide the frequencies.
-    public enum Divisors: Sendable, Equatable {
+    package enum Divisors: Sendable, Equatable {
         case numbers([Double])
         case weight(WeightRecipe)
     }
 
-    public let name: String
+    package let name: String
     /// Rotated dimensions of each head.
-    public let dim: Int
-    public let theta: Double
-    public let scaling: Scaling
+    package let dim: Int
+    package let theta: Double
+    package let scaling: Scaling
     /// Multiplies cos and sin.
-    public let scale: Double
+    package let scale: Double
     /// Above this planned length the second row of frequencies holds; 0: there is one row.
-    public let switchLength: Int
+    package let switchLength: Int
 
-    public var rows: Int { switchLength > 0 ? 2 : 1 }
-    public var dims: [Int] { [rows, dim / 2] }
+    package var rows: Int { switchLength > 0 ? 2 : 1 }
+    package var dims: [Int] { [rows, dim / 2] }
 
     /// Radians per position, row-major `[rows, dim / 2]`. Calculated in float64.
     ///
     /// - Parameter read: gives the numbers of a stored divisor table.
-    public func inverseFrequencies(_ read: (WeightRecipe) throws -> [Double]) throws -> [Float] {
+    package func inverseFrequencies(_ read: (WeightRecipe) throws -> [Double]) throws -> [Float] {
         let half = dim / 2
         let plain = (0..<half).map { pow(theta, -Double(2 * $0) / Double(dim)) }
         func divide(_ divisors: Divisors) throws -> [Double] {

@@ -1,11 +1,11 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+package import HadalFormats
 
 extension MetadataValue {
     /// A parameter's value as GGUF files store it: whole numbers as uint32 where they fit, floats as float32.
     ///
     /// - Parameter key: for errors.
-    public init(_ value: ExpressionValue, key: String) throws {
+    package init(_ value: ExpressionValue, key: String) throws {
         switch value {
         case .bool(let b): self = .bool(b)
         case .string(let s): self = MetadataValue(s)

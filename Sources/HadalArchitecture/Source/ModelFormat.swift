@@ -1,5 +1,5 @@
 /// The two ways in which weights are stored; formulas see it as `format`.
-public enum ModelFormat: String, Sendable, CaseIterable {
+package enum ModelFormat: String, Sendable, CaseIterable {
     case safetensors
     case gguf
 }

@@ -1,10 +1,10 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+public import HadalFormats
 
 /// What a description needs to know of a model: its configuration and its tensor directory.
 ///
 /// Only `bytes(of:)` reads tensor data, so that a graph can be built for a model whose data are absent.
-public protocol ModelSource: Sendable {
+package protocol ModelSource: Sendable {
     var format: ModelFormat { get }
     /// The model's path, for messages.
     var name: String { get }
@@ -26,24 +26,24 @@ public protocol ModelSource: Sendable {
 }
 
 extension ModelSource {
-    public var quantization: WeightQuantization? { configuration.flatMap { WeightQuantization($0) } }
-    public var missingTensorHint: String? { nil }
-    public func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? { nil }
+    package var quantization: WeightQuantization? { configuration.flatMap { WeightQuantization($0) } }
+    package var missingTensorHint: String? { nil }
+    package func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? { nil }
 }
 
 extension ModelFiles: ModelSource {
-    public var format: ModelFormat { kind == .gguf ? .gguf : .safetensors }
-    public var name: String { path }
-    public var configuration: JSONDocument? { configDocument }
-    public var quantization: WeightQuantization? { huggingFace?.quantization }
+    package var format: ModelFormat { kind == .gguf ? .gguf : .safetensors }
+    package var name: String { path }
+    package var configuration: JSONDocument? { configDocument }
+    package var quantization: WeightQuantization? { huggingFace?.quantization }
 
-    public var missingTensorHint: String? { huggingFace?.missingTensorHint }
+    package var missingTensorHint: String? { huggingFace?.missingTensorHint }
 
-    public func metadataValue(_ key: String) -> ExpressionValue? { metadata(key).flatMap { ExpressionValue($0) } }
+    package func metadataValue(_ key: String) -> ExpressionValue? { metadata(key).flatMap { ExpressionValue($0) } }
 
-    public func tensorInfo(_ name: String) throws -> TensorInfo? { try tensor(named: name) }
+    package func tensorInfo(_ name: String) throws -> TensorInfo? { try tensor(named: name) }
 
-    public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer { try mappedBytes(of: tensor) }
+    package func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer { try mappedBytes(of: tensor) }
 }
 
 extension ExpressionValue {

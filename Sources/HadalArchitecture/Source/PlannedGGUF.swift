@@ -1,17 +1,17 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+package import HadalFormats
 
 /// A GGUF file that is not written yet, as a loader would see it: its metadata and tensor directory.
-public struct PlannedGGUF: ModelSource {
-    public let format = ModelFormat.gguf
-    public let name = "the GGUF file"
-    public let configuration: JSONDocument? = nil
-    public let tensorNames: [String]
+package struct PlannedGGUF: ModelSource {
+    package let format = ModelFormat.gguf
+    package let name = "the GGUF file"
+    package let configuration: JSONDocument? = nil
+    package let tensorNames: [String]
     private let metadata: [ExactString: ExpressionValue]
     private let tensors: [ExactString: TensorInfo]
 
     /// - Parameter type: of each tensor.
-    public init(_ layout: GGUFLayout, type: (GGUFLayout.Tensor) -> DType = { _ in .f32 }) {
+    package init(_ layout: GGUFLayout, type: (GGUFLayout.Tensor) -> DType = { _ in .f32 }) {
         tensorNames = layout.tensors.map(\.name)
         // Floats are stored with 32 bits and read back in their shortest spelling.
         metadata = Dictionary(
@@ -29,9 +29,9 @@ public struct PlannedGGUF: ModelSource {
             }, uniquingKeysWith: { a, _ in a })
     }
 
-    public func metadataValue(_ key: String) -> ExpressionValue? { metadata[ExactString(key)] }
-    public func tensorInfo(_ name: String) -> TensorInfo? { tensors[ExactString(name)] }
-    public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer {
+    package func metadataValue(_ key: String) -> ExpressionValue? { metadata[ExactString(key)] }
+    package func tensorInfo(_ name: String) -> TensorInfo? { tensors[ExactString(name)] }
+    package func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer {
         throw HadalError(.notFound, "nothing is written yet", at: tensor.place)
     }
 }

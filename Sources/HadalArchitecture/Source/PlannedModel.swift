@@ -1,13 +1,13 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+package import HadalFormats
 
 /// A model that exists as a configuration alone: whatever tensor a description asks for is there, without data.
 ///
 /// For planning and for making up models of any shape. Thread safety: immutable.
-public struct PlannedModel: ModelSource {
-    public let format: ModelFormat
-    public let name: String
-    public let configuration: JSONDocument?
+package struct PlannedModel: ModelSource {
+    package let format: ModelFormat
+    package let name: String
+    package let configuration: JSONDocument?
     private let metadata: [String: ExpressionValue]
     private let dtype: @Sendable (String, [Int]) -> DType
 
@@ -15,7 +15,7 @@ public struct PlannedModel: ModelSource {
     ///   - format: whose tensor names are used.
     ///   - metadata: GGUF metadata; `general.architecture` names the family in GGUF names.
     ///   - dtype: the type that a tensor of this name and shape would be stored in.
-    public init(
+    package init(
         configuration: JSONDocument, format: ModelFormat = .safetensors, metadata: [String: ExpressionValue] = [:],
         dtype: @escaping @Sendable (String, [Int]) -> DType = { _, shape in shape.count > 1 ? .bf16 : .f32 }
     ) {
@@ -26,22 +26,22 @@ public struct PlannedModel: ModelSource {
         name = configuration.file
     }
 
-    public func metadataValue(_ key: String) -> ExpressionValue? { metadata[key] }
-    public var tensorNames: [String] { [] }
-    public func tensorInfo(_ name: String) -> TensorInfo? { nil }
+    package func metadataValue(_ key: String) -> ExpressionValue? { metadata[key] }
+    package var tensorNames: [String] { [] }
+    package func tensorInfo(_ name: String) -> TensorInfo? { nil }
 
-    public func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? {
+    package func inventedTensor(_ name: String, shape: [Int]) -> TensorInfo? {
         TensorInfo(name: name, dtype: dtype(name, shape), shape: shape, file: self.name, shard: 0, range: 0..<0)
     }
 
-    public func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer {
+    package func tensorBytes(_ tensor: TensorInfo) throws -> UnsafeRawBufferPointer {
         throw HadalError(.notFound, "a planned model has no tensor data", at: SourcePlace(name, .field(tensor.name)))
     }
 }
 
 extension ArchitectureDescription {
     /// What GGUF files of this family call themselves, if the description matches any.
-    public var ggufArchitecture: String? {
+    package var ggufArchitecture: String? {
         for condition in matches.flatMap(\.conditions) where condition.key == "general.architecture" {
             if let name = condition.values.first?.string { return name }
         }
@@ -49,7 +49,7 @@ extension ArchitectureDescription {
     }
 
     /// GGUF metadata that says what a model's parameters are, in the description's order.
-    public func ggufMetadata(_ parameters: [ResolvedParameter]) -> [(key: String, value: ExpressionValue)] {
+    package func ggufMetadata(_ parameters: [ResolvedParameter]) -> [(key: String, value: ExpressionValue)] {
         guard let arch = ggufArchitecture else { return [] }
         let values = Dictionary(parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { a, _ in a })
         return self.parameters.compactMap { spec in
@@ -61,7 +61,7 @@ extension ArchitectureDescription {
 
 extension ModelGraph {
     /// Every tensor that the model's weights are made of, by name.
-    public var tensors: [TensorInfo] {
+    package var tensors: [TensorInfo] {
         var found: [ExactString: TensorInfo] = [:]
         for binding in weights.values {
             switch binding.content {

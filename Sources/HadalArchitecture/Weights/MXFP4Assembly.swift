@@ -1,4 +1,5 @@
 import HadalCore
+import HadalFormats
 
 /// MXFP4 as safetensors files hold it: the packed numbers in one tensor of bytes, the exponents in another.
 ///

@@ -1,22 +1,22 @@
-import HadalCore
+package import HadalCore
 import HadalFormats
 
 /// The bytes of a weight: in place in a mapped file, or in memory of their own.
 ///
 /// Thread safety: immutable. The bytes are valid while this value (or `owner`) lives.
-public struct WeightData: Sendable {
-    public let dtype: DType
-    public let dims: [Int]
+package struct WeightData: Sendable {
+    package let dtype: DType
+    package let dims: [Int]
     /// Keeps `bytes` valid.
-    public let owner: any AnyObject & Sendable
+    package let owner: any AnyObject & Sendable
     /// True: the bytes lie in the model's file and cost no memory.
-    public let isMapped: Bool
+    package let isMapped: Bool
     /// Factors of float8 blocks, to be multiplied with what the bytes say; nil for none.
-    public let scales: WeightScales?
+    package let scales: WeightScales?
     private let address: UInt
     private let count: Int
 
-    public var bytes: UnsafeRawBufferPointer {
+    package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: count)
     }
 

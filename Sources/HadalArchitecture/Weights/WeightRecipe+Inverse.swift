@@ -1,16 +1,16 @@
 import HadalCore
-import HadalFormats
+package import HadalFormats
 
 extension WeightRecipe {
     /// What one weight says of one stored tensor: all of it, or some of the indices of an axis.
-    public struct Share: Sendable {
+    package struct Share: Sendable {
         enum Extent: Sendable, Equatable {
             case whole
             case range(axis: Int, from: Int, to: Int)
             case every(axis: Int, from: Int, step: Int)
         }
 
-        public let tensor: TensorInfo
+        package let tensor: TensorInfo
         let extent: Extent
         /// Makes those numbers.
         let value: WeightRecipe
@@ -19,7 +19,7 @@ extension WeightRecipe {
     /// The recipe the other way round: what its tensors must hold for it to give `value`.
     ///
     /// - Throws: `unsupported` for a step that loses numbers or that nothing undoes.
-    public func shares(giving value: WeightRecipe) throws -> [Share] {
+    package func shares(giving value: WeightRecipe) throws -> [Share] {
         switch self {
         case .tensor(let tensor): return [Share(tensor: tensor, extent: .whole, value: value)]
         case .slice(.tensor(let tensor), let axis, let from, let to):
@@ -60,7 +60,7 @@ extension WeightRecipe {
     /// Makes a tensor from all that weights say of it.
     ///
     /// - Throws: `mismatch` when they do not cover it, or cover a part of it twice.
-    public static func assemble(_ tensor: TensorInfo, from shares: [Share]) throws -> WeightRecipe {
+    package static func assemble(_ tensor: TensorInfo, from shares: [Share]) throws -> WeightRecipe {
         func fail() -> HadalError {
             HadalError(.mismatch, "the model's weights are not exactly the parts of tensor '\(tensor.name)'")
         }

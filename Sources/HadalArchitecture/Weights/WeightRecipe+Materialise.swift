@@ -167,7 +167,7 @@ extension WeightData {
     }
 
     /// Every element as float32, block scales multiplied in.
-    public func floats() throws -> [Float] {
+    package func floats() throws -> [Float] {
         let count = WeightRecipe.product(dims) ?? 0
         return try [Float](unsafeUninitializedCapacity: count) { buffer, filled in
             if let base = buffer.baseAddress, count > 0 { try BlockCodec.decode(dtype, from: bytes, into: base, count: count) }

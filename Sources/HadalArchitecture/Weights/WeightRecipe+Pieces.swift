@@ -1,20 +1,20 @@
 import HadalCore
-import HadalFormats
+package import HadalFormats
 
 /// Weights that need not be read as a whole: each index of their first axis lies in one piece of a file.
 extension WeightRecipe {
     /// A range of a stored tensor's bytes.
-    public struct StoredRange: Sendable, Equatable {
-        public var tensor: TensorInfo
+    package struct StoredRange: Sendable, Equatable {
+        package var tensor: TensorInfo
         /// Within the tensor's data.
-        public var offset: Int
-        public var count: Int
+        package var offset: Int
+        package var count: Int
     }
 
     /// Where each index of the first axis is stored, or nil when some of it is not in one piece, or not as the weight wants it.
     ///
     /// Block scales are not part of it: see `scaleFactors`.
-    public func pieces() -> [StoredRange]? {
+    package func pieces() -> [StoredRange]? {
         guard let shape = try? shape(), let first = shape.dims.first, first > 0,
             let total = Self.product(shape.dims).flatMap({ shape.dtype.byteCount(elements: $0) }), total % first == 0
         else { return nil }
@@ -78,13 +78,13 @@ extension WeightRecipe {
 
 extension WeightBinding {
     /// Where each index of the first axis is stored; nil when the weight has to be read as a whole.
-    public func pieces() -> [WeightRecipe.StoredRange]? {
+    package func pieces() -> [WeightRecipe.StoredRange]? {
         guard case .stored(let recipe) = content else { return nil }
         return recipe.pieces()
     }
 
     /// The block scales alone; nil for none.
-    public func scales(from source: any ModelSource) throws -> WeightScales? {
+    package func scales(from source: any ModelSource) throws -> WeightScales? {
         guard scaleShape != nil, case .stored(let recipe) = content else { return nil }
         return try recipe.scaleFactors(from: source, owner: SourceOwner(source))
     }

@@ -1,10 +1,11 @@
-import HadalCore
+package import HadalCore
+import HadalFormats
 
 extension WeightRecipe {
     /// Element type and extents of the result.
-    public struct Shape: Sendable, Equatable {
-        public var dtype: DType
-        public var dims: [Int]
+    package struct Shape: Sendable, Equatable {
+        package var dtype: DType
+        package var dims: [Int]
     }
 
     /// What a step works on: floats, where block scales would have to be cut or moved along.
@@ -36,7 +37,7 @@ extension WeightRecipe {
     /// Works out the result without reading anything.
     ///
     /// - Throws: `mismatch` when a step does not fit what it is applied to.
-    public func shape() throws -> Shape {
+    package func shape() throws -> Shape {
         switch self {
         case .tensor(let tensor): return Shape(dtype: tensor.dtype, dims: tensor.shape)
         case .slice(let r, let axis, let from, let to):

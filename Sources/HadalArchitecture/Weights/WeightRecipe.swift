@@ -1,8 +1,8 @@
 import HadalCore
-import HadalFormats
+package import HadalFormats
 
 /// How a weight is made from stored tensors. Nothing is read until it is materialised.
-public indirect enum WeightRecipe: Sendable, Equatable {
+package indirect enum WeightRecipe: Sendable, Equatable {
     case tensor(TensorInfo)
     /// Indices `from ..< to` of an axis.
     case slice(WeightRecipe, axis: Int, from: Int, to: Int)
@@ -27,10 +27,10 @@ public indirect enum WeightRecipe: Sendable, Equatable {
     case mxfp4(blocks: WeightRecipe, scales: WeightRecipe)
 
     /// The stored tensor, when it is used as it is.
-    public var plainTensor: TensorInfo? { if case .tensor(let tensor) = self { tensor } else { nil } }
+    package var plainTensor: TensorInfo? { if case .tensor(let tensor) = self { tensor } else { nil } }
 
     /// Every stored tensor that goes into the weight.
-    public var tensors: [TensorInfo] {
+    package var tensors: [TensorInfo] {
         switch self {
         case .tensor(let tensor): [tensor]
         case .slice(let r, _, _, _), .every(let r, _, _, _), .transpose(let r, _), .reshape(let r, _), .rotary(let r, _, _, _, _),
@@ -43,7 +43,7 @@ public indirect enum WeightRecipe: Sendable, Equatable {
     }
 
     /// What is done to the stored tensors, for `inspect`: "rows 0..<64 of qkv_proj".
-    public var summary: String {
+    package var summary: String {
         switch self {
         case .tensor(let tensor): tensor.name
         case .slice(let r, let axis, let from, let to): "\(axis == 0 ? "rows" : "axis \(axis)") \(from)..<\(to) of \(r.summary)"

@@ -1,8 +1,8 @@
 /// The block scales of a float8 weight, in memory of their own.
 ///
 /// Thread safety: immutable.
-public final class WeightScales: Sendable {
-    public let shape: BlockScaleShape
+package final class WeightScales: Sendable {
+    package let shape: BlockScaleShape
     private let storage: OwnedBytes
 
     init(_ factors: [Float], _ shape: BlockScaleShape) {
@@ -12,7 +12,7 @@ public final class WeightScales: Sendable {
     }
 
     /// `shape.rows * shape.columns` of them; valid while this object lives.
-    public var values: UnsafeBufferPointer<Float> { storage.bytes.assumingMemoryBound(to: Float.self) }
+    package var values: UnsafeBufferPointer<Float> { storage.bytes.assumingMemoryBound(to: Float.self) }
 
     /// Multiplies decoded matrices, one after the other, by their scales.
     func multiply(_ floats: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int) {

@@ -1,6 +1,6 @@
 import CHadalPlugin
-import HadalCore
-import HadalGraph
+public import HadalCore
+public import HadalGraph
 
 /// A way to run graphs: found by name, lists its devices cheaply, opens one when asked.
 ///

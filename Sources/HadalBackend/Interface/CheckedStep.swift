@@ -1,6 +1,6 @@
-import CHadalPlugin
+public import CHadalPlugin
 import HadalCore
-import HadalGraph
+public import HadalGraph
 
 /// One run of an executable, checked against the segment that it was compiled from.
 ///

@@ -1,4 +1,4 @@
-import CHadalPlugin
+public import CHadalPlugin
 import HadalCore
 
 /// What one run of an executable is given. Borrowed pointers: valid until `execute` returns.

@@ -1,5 +1,5 @@
-import HadalCore
-import HadalGraph
+public import HadalCore
+public import HadalGraph
 
 /// A part of a model, or all of it, as a device is asked to compile it: a graph, the bytes of its weights, and bounds.
 public struct Segment: Sendable {

@@ -1,7 +1,7 @@
-import HadalCore
+public import HadalCore
 
 /// Options that the host sets by itself in backends that publish them, by name and kind. All others mean something to users alone.
-package enum WellKnownOption: String, Sendable, CaseIterable {
+public enum WellKnownOption: String, Sendable, CaseIterable {
     case threads
     case kernels
     case kernelCache = "kernel-cache"
@@ -11,9 +11,9 @@ package enum WellKnownOption: String, Sendable, CaseIterable {
     case fusion
     case expertMemory = "expert-memory"
 
-    package var name: String { rawValue }
+    public var name: String { rawValue }
 
-    package var kind: OptionSpec.Kind {
+    public var kind: OptionSpec.Kind {
         switch self {
         case .threads, .expertMemory: .int
         case .kernels, .kernelCache, .tuned, .order: .string
@@ -22,10 +22,10 @@ package enum WellKnownOption: String, Sendable, CaseIterable {
     }
 
     /// Of an option `order`: threads' shares, or invocations, one after another.
-    package static let orders = ["forward", "backward"]
+    public static let orders = ["forward", "backward"]
 
     /// What the host means by it.
-    package var meaning: String {
+    public var meaning: String {
         switch self {
         case .threads: "threads that compute, 0 for as many as suit"
         case .kernels: "directories of op folders, separated by colons, the first having the last word"
@@ -39,7 +39,7 @@ package enum WellKnownOption: String, Sendable, CaseIterable {
     }
 
     /// Whether a backend publishes it, and `choice` among its choices where one is asked for.
-    package func isPublished(by backend: some Backend, choice: String? = nil) -> Bool {
+    public func isPublished(by backend: some Backend, choice: String? = nil) -> Bool {
         backend.options.contains { $0.name == name && $0.kind == kind && (choice.map($0.choices.contains) ?? true) }
     }
 

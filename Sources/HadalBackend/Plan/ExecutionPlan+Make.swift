@@ -3,16 +3,16 @@ import HadalGraph
 
 extension ExecutionPlan {
     /// A device that nodes may be placed on.
-    public struct Candidate: Sendable {
-        public var name: String
+    package struct Candidate: Sendable {
+        package var name: String
         /// Whether the device has memory of its own.
-        public var ownsMemory: Bool
+        package var ownsMemory: Bool
         /// Whether it takes segments of more than one node.
-        public var multiNode: Bool
+        package var multiNode: Bool
         /// Opens the device, once; called only when a node may run there.
-        public var open: @Sendable () throws -> any Device
+        package var open: @Sendable () throws -> any Device
 
-        public init(name: String, ownsMemory: Bool, multiNode: Bool, open: @escaping @Sendable () throws -> any Device) {
+        package init(name: String, ownsMemory: Bool, multiNode: Bool, open: @escaping @Sendable () throws -> any Device) {
             self.name = name
             self.ownsMemory = ownsMemory
             self.multiNode = multiNode
@@ -30,7 +30,7 @@ extension ExecutionPlan {
     /// - Returns: the plan, and the devices that it uses, in its order.
     /// - Throws: `unsupported` naming every node that no candidate takes or, where `policy` is `.error`, that would move; `invalidArgument`
     ///   when nodes that share a state are kept apart; what opening a device that nodes are meant for meets.
-    public static func make(
+    package static func make(
         for segment: Segment, preferred: [Int], candidates: [Candidate], others: () -> [Candidate], policy: FallbackPolicy
     ) throws -> (plan: ExecutionPlan, devices: [any Device]) {
         guard !candidates.isEmpty, preferred.count == segment.graph.nodes.count, preferred.allSatisfy(candidates.indices.contains) else {

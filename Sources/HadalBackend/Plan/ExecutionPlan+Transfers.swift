@@ -1,4 +1,4 @@
-import HadalGraph
+package import HadalGraph
 
 extension ExecutionPlan {
     /// A copy of a value between the host's memory and that of a device.
@@ -21,7 +21,7 @@ extension ExecutionPlan {
     }
 
     /// Bytes that the copies between devices, or all of them, move in a step.
-    public func copiedBytes(in graph: Graph, tokens: Int, rows: Int, of purposes: Set<Transfer.Purpose> = [.crossing]) -> Int {
+    package func copiedBytes(in graph: Graph, tokens: Int, rows: Int, of purposes: Set<Transfer.Purpose> = [.crossing]) -> Int {
         transfers.reduce(0) { sum, transfer in
             guard purposes.contains(transfer.purpose) else { return sum }
             return Self.sum(sum, graph.values[transfer.value].bytes(tokens: tokens, sequences: 1, rows: rows))
@@ -29,7 +29,7 @@ extension ExecutionPlan {
     }
 
     /// Bytes of the values that cross between devices in a step.
-    public func crossingBytes(in graph: Graph, tokens: Int, rows: Int) -> Int {
+    package func crossingBytes(in graph: Graph, tokens: Int, rows: Int) -> Int {
         crossings.reduce(0) { Self.sum($0, graph.values[$1.value].bytes(tokens: tokens, sequences: 1, rows: rows)) }
     }
 

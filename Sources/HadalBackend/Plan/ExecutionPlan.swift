@@ -1,5 +1,5 @@
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// Which device runs which nodes, and why: made once when a model is loaded, and part of the API.
 public struct ExecutionPlan: Sendable {
@@ -56,7 +56,7 @@ public struct ExecutionPlan: Sendable {
 
 extension Graph.Value {
     /// Bytes at given extents; `Int.max` where that is too many.
-    public func bytes(tokens: Int, sequences: Int, rows: Int) -> Int {
+    package func bytes(tokens: Int, sequences: Int, rows: Int) -> Int {
         var elements = 1
         for dim in dims {
             let extent: Int

@@ -1,12 +1,12 @@
 /// Nodes of one op with one thing to be said about them.
-public struct OpGroup: Sendable {
-    public let op: String
+package struct OpGroup: Sendable {
+    package let op: String
     /// The first node's; those of the others differ from it in numbers at most.
-    public let reason: String
-    public private(set) var labels: [String]
+    package let reason: String
+    package private(set) var labels: [String]
 
     /// "attention x30 (layers.0.attention.a … layers.29.attention.a)".
-    public var text: String {
+    package var text: String {
         guard labels.count > 1, let first = labels.first, let last = labels.last else { return "\(op) (\(labels.first ?? ""))" }
         return "\(op) x\(labels.count) (\(first) … \(last))"
     }

@@ -1,5 +1,5 @@
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// Which nodes of a graph a placement rule is about.
 ///
@@ -9,7 +9,7 @@ import HadalGraph
 /// - a node's label, in which `*` stands for any characters and `?` for one: `layers.*.attention.*`;
 /// - `layers 0-11`, `layers 7`, `layers 12-`: nodes under a repeated part of the description (`layers` in the built-in ones), by its
 ///   index, both ends included. An end past the last one means the last.
-public struct PlacementPattern: Sendable, Hashable {
+package struct PlacementPattern: Sendable, Hashable {
     enum Term: Sendable, Hashable {
         case rest
         case word(String)
@@ -18,11 +18,11 @@ public struct PlacementPattern: Sendable, Hashable {
     }
 
     /// As it was written, words apart by one space.
-    public let text: String
+    package let text: String
     let terms: [Term]
 
     /// - Throws: `invalidArgument` that says what is wrong.
-    public init(_ text: String) throws {
+    package init(_ text: String) throws {
         func fail(_ message: String) -> HadalError {
             HadalError(
                 .invalidArgument, "placement pattern '\(text)': \(message)",
@@ -65,9 +65,9 @@ public struct PlacementPattern: Sendable, Hashable {
         return word.utf8.allSatisfy { $0 == UInt8(ascii: "-") || ($0 >= 0x30 && $0 <= 0x39) }
     }
 
-    public var isRest: Bool { terms == [.rest] }
+    package var isRest: Bool { terms == [.rest] }
 
-    public func matches(_ node: Graph.Node) -> Bool { terms.allSatisfy { Self.matches($0, node) } }
+    package func matches(_ node: Graph.Node) -> Bool { terms.allSatisfy { Self.matches($0, node) } }
 
     private static func matches(_ term: Term, _ node: Graph.Node) -> Bool {
         switch term {

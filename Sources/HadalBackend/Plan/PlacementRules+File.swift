@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 import HadalGraph
 
 /// Rules in a file, which `hadal plan -o` writes and an editor may change:
@@ -15,6 +15,9 @@ import HadalGraph
 /// ```
 extension PlacementRules {
     static let version = "plan/1"
+
+    /// The text of a plan file, which `init(contentsOf:)` reads.
+    public var fileText: String { json.text(indent: 2) + "\n" }
 
     /// - Throws: `HadalError` with file, line and column.
     public init(contentsOf path: String) throws { try self.init(try JSONDocument(contentsOf: path, rejectDuplicateKeys: true)) }
@@ -44,7 +47,7 @@ extension PlacementRules {
         }
     }
 
-    public var json: JSON {
+    package var json: JSON {
         var fields = JSONObject([("hadal", JSON(.string(Self.version)))])
         if let architecture { fields["architecture"] = JSON(.string(architecture)) }
         fields["place"] = JSON(.array(rules.map { rule in

@@ -1,19 +1,19 @@
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// Which backend runs which nodes: an ordered list of rules, the first of which that matches a node decides.
 ///
 /// Nodes that no rule matches run where they would without rules.
 public struct PlacementRules: Sendable, Equatable {
     public struct Rule: Sendable, Equatable {
-        public var pattern: PlacementPattern
+        package var pattern: PlacementPattern
         /// A backend's name, or `name:device` with a device's index, id or name.
         public var backend: String
         /// Said by whoever wrote the rule; has no effect.
         public var note: String?
 
         /// - Throws: `invalidArgument` for a backend without a name.
-        public init(_ pattern: PlacementPattern, on backend: String, note: String? = nil) throws {
+        package init(_ pattern: PlacementPattern, on backend: String, note: String? = nil) throws {
             guard let first = backend.first, first != ":", backend.last != ":" else {
                 throw HadalError(.invalidArgument, "placement of '\(pattern.text)' on '\(backend)': a backend is a name, or name:device")
             }
@@ -70,7 +70,7 @@ public struct PlacementRules: Sendable, Equatable {
     public var text: String { rules.map(\.text).joined(separator: ",") }
 
     /// For each node the index of the rule that takes it, nil where none does.
-    public func assign(_ graph: Graph) -> [Int?] {
+    package func assign(_ graph: Graph) -> [Int?] {
         graph.nodes.map { node in rules.firstIndex { $0.pattern.matches(node) } }
     }
 
@@ -81,7 +81,7 @@ public struct PlacementRules: Sendable, Equatable {
     ///   - ops: the names of all ops there are.
     /// - Returns: what to warn of: ops that this model does not have.
     /// - Throws: `invalidArgument` for a rule that names nothing there is, or only what earlier rules take.
-    public func check(_ graphs: [Graph], ops: Set<String>) throws -> [String] {
+    package func check(_ graphs: [Graph], ops: Set<String>) throws -> [String] {
         var taken = Set<Int>()
         for graph in graphs { for case .some(let rule) in assign(graph) { taken.insert(rule) } }
         var warnings: [String] = []

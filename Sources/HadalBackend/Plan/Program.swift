@@ -1,13 +1,13 @@
-import CHadalPlugin
+package import CHadalPlugin
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// A whole model, compiled on one or more devices, with the buffers between them: planned once, run many times.
 ///
 /// Devices without memory of their own compute on the host's, where values that enter, leave or cross devices lie at their upper bounds;
 /// a device with memory of its own has copies of those that it uses, made as the plan says. `run` allocates nothing.
 /// Thread safety: one `run` at a time; inputs and outputs belong to the caller between runs.
-public final class Program: @unchecked Sendable {
+package final class Program: @unchecked Sendable {
     /// One compiled part with its bindings laid out ready to pass.
     private final class Stage {
         let executable: any Executable
@@ -42,18 +42,18 @@ public final class Program: @unchecked Sendable {
         var buffer: any Buffer
     }
 
-    public let plan: ExecutionPlan
-    public let graph: Graph
-    public let bounds: Segment.Bounds
-    public let pageTokens: Int
+    package let plan: ExecutionPlan
+    package let graph: Graph
+    package let bounds: Segment.Bounds
+    package let pageTokens: Int
     /// Pages in every state buffer.
-    public let pageCount: Int
-    public private(set) var info = ExecutableInfo(keepsWeights: false)
+    package let pageCount: Int
+    package private(set) var info = ExecutableInfo(keepsWeights: false)
     /// Weights, as the graph numbers them, whose bytes some part goes on reading.
-    public private(set) var keptWeights: Set<Int> = []
+    package private(set) var keptWeights: Set<Int> = []
     /// Copies made since the program was compiled, and their bytes.
-    public private(set) var copiesMade = 0
-    public private(set) var bytesCopied = 0
+    package private(set) var copiesMade = 0
+    package private(set) var bytesCopied = 0
     private var stages: [Stage] = []
     private var memory: ExchangeMemory
     private var stateBuffers: [any Buffer] = []
@@ -66,7 +66,7 @@ public final class Program: @unchecked Sendable {
     ///   - devices: as named in the plan.
     ///   - pageCount: pages to allocate for each state.
     ///   - progress: called after each part is compiled with the bytes of its weights that no part before it has. What it throws ends the compiling.
-    public init(
+    package init(
         plan: ExecutionPlan, segment: Segment, devices: [any Device], pageCount: Int, progress: ((_ bytes: Int) throws -> Void)? = nil
     ) throws {
         self.plan = plan
@@ -152,7 +152,7 @@ public final class Program: @unchecked Sendable {
     /// Host memory of a graph input or output. Row-major at the extents of the last or next step.
     ///
     /// - Throws: `invalidArgument` for a value that is neither.
-    public func pointer<Element>(to value: Int, as type: Element.Type) throws -> UnsafeMutablePointer<Element> {
+    package func pointer<Element>(to value: Int, as type: Element.Type) throws -> UnsafeMutablePointer<Element> {
         guard graph.inputs.contains(value) || graph.outputs.contains(value), let buffer = memory.host(value) else {
             throw HadalError(.invalidArgument, "value '\(graph.values[value].name)' is neither an input nor an output")
         }
@@ -162,7 +162,7 @@ public final class Program: @unchecked Sendable {
     /// Runs one step. Inputs must be filled in; afterwards outputs can be read.
     ///
     /// - Throws: `HadalError.cancelled` when `cancel` was set, or what the backend reports.
-    public func run(_ step: UnsafePointer<hadal_step>, cancel: UnsafePointer<UInt32>? = nil, trace: TraceSink? = nil) throws {
+    package func run(_ step: UnsafePointer<hadal_step>, cancel: UnsafePointer<UInt32>? = nil, trace: TraceSink? = nil) throws {
         for stage in stages {
             for copy in stage.uploads {
                 let bytes = count(copy, step.pointee)
@@ -190,7 +190,7 @@ public final class Program: @unchecked Sendable {
     /// - Returns: how many parts took it.
     /// - Throws: what the first part that refuses says. Parts before it have the new kernel then, the others the old one.
     @discardableResult
-    public func replaceKernel(op: String, from directory: String, onDevice device: Int? = nil) throws -> Int {
+    package func replaceKernel(op: String, from directory: String, onDevice device: Int? = nil) throws -> Int {
         var taken = 0
         for (stage, part) in zip(stages, plan.parts) where stage.ops.contains(op) && device ?? part.device == part.device {
             try stage.executable.replaceKernel(op: op, from: directory)
@@ -208,7 +208,7 @@ public final class Program: @unchecked Sendable {
     }
 
     /// What the parts have read from disk since they were compiled; nil when all weights are in memory. Between two runs.
-    public var expertStatistics: ExpertStatistics? {
+    package var expertStatistics: ExpertStatistics? {
         let all = stages.compactMap(\.executable.expertStatistics)
         guard var sum = all.first else { return nil }
         for other in all.dropFirst() { sum += other }
@@ -219,7 +219,7 @@ public final class Program: @unchecked Sendable {
 // State access, in pages. Layout of a page: [head][token][width].
 extension Program {
     /// Copies one page of every state.
-    public func copyPage(from source: Int, to destination: Int) throws {
+    package func copyPage(from source: Int, to destination: Int) throws {
         for (i, buffer) in stateBuffers.enumerated() {
             let bytes = stateBytes[i]
             try buffer.copy(from: buffer, sourceOffset: source * bytes, to: destination * bytes, bytes: bytes)
@@ -227,14 +227,14 @@ extension Program {
     }
 
     /// Reads one page of one state.
-    public func readPage(_ page: Int, state: Int, into destination: UnsafeMutableRawBufferPointer) throws {
+    package func readPage(_ page: Int, state: Int, into destination: UnsafeMutableRawBufferPointer) throws {
         try stateBuffers[state].read(offset: page * stateBytes[state], into: destination)
     }
 
-    public func writePage(_ page: Int, state: Int, from source: UnsafeRawBufferPointer) throws {
+    package func writePage(_ page: Int, state: Int, from source: UnsafeRawBufferPointer) throws {
         try stateBuffers[state].write(offset: page * stateBytes[state], from: source)
     }
 
     /// Bytes of one page of a state.
-    public func pageBytes(state: Int) -> Int { stateBytes[state] }
+    package func pageBytes(state: Int) -> Int { stateBytes[state] }
 }

@@ -1,22 +1,22 @@
-import CHadalPlugin
+package import CHadalPlugin
 
 /// Collects what a backend reports about each node while a program runs.
 ///
 /// Thread safety: used by the executing thread only.
-public final class TraceSink {
-    public struct Event: Sendable {
+package final class TraceSink {
+    package struct Event: Sendable {
         /// Index into the whole graph's nodes.
-        public var node: Int
+        package var node: Int
         /// Nanoseconds on the monotonic clock.
-        public var start: UInt64
-        public var duration: UInt64
-        public var bytes: UInt64
+        package var start: UInt64
+        package var duration: UInt64
+        package var bytes: UInt64
     }
 
-    public private(set) var events: [Event] = []
+    package private(set) var events: [Event] = []
     var firstNode = 0
 
-    public init() {}
+    package init() {}
 
     package static let receive: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void = { context, event in
         guard let context, let event = event?.pointee else { return }

@@ -1,8 +1,8 @@
-import HadalCore
+package import HadalCore
 
 extension BackendRegistry {
     /// What `hadal backends --json` prints: `backends`, `unavailable`, `directories` and the host's ABI versions.
-    public func json() -> JSON {
+    package func json() -> JSON {
         let (available, unavailable) = list()
         return [
             "abi": ["minimum": .init(.int(Int64(PluginLoader.abiRange.lowerBound))), "maximum": .init(.int(Int64(PluginLoader.abiRange.upperBound)))],
@@ -22,7 +22,7 @@ extension BackendRegistry {
 
 extension BackendRegistry.Entry {
     /// The backend with its options and devices. Devices that cannot be listed give `devices_error` in their place.
-    public var json: JSON {
+    package var json: JSON {
         var object = JSONObject([
             ("name", JSON(.string(backend.name))), ("version", JSON(.string(backend.version))),
             ("description", JSON(.string(backend.summary))), ("path", plugin?.path.map { JSON(.string($0)) } ?? .null),
@@ -56,7 +56,7 @@ extension BackendCapabilities {
 }
 
 extension OptionValue {
-    public var json: JSON {
+    package var json: JSON {
         switch self {
         case .bool(let b): JSON(.bool(b))
         case .int(let i): JSON(.int(i))
@@ -67,7 +67,7 @@ extension OptionValue {
 }
 
 extension OptionSpec {
-    public var json: JSON {
+    package var json: JSON {
         var object = JSONObject([
             ("name", JSON(.string(name))), ("type", JSON(.string("\(kind)"))), ("default", defaultValue.json),
         ])

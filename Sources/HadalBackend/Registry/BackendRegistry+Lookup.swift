@@ -1,13 +1,14 @@
-import HadalCore
+package import HadalCore
+import Synchronization
 
 extension BackendRegistry {
     /// A backend and one of its devices, as `--backend name` or `name:device` chose them.
-    public struct Selection: Sendable {
-        public let backend: any Backend
-        public let deviceIndex: Int
-        public let device: DeviceInfo
+    package struct Selection: Sendable {
+        package let backend: any Backend
+        package let deviceIndex: Int
+        package let device: DeviceInfo
 
-        public func open(options: [String: OptionValue] = [:], log: LogSink = .silent) throws -> any Device {
+        package func open(options: [String: OptionValue] = [:], log: LogSink = .silent) throws -> any Device {
             try backend.open(device: deviceIndex, options: options, log: log)
         }
     }
@@ -15,7 +16,7 @@ extension BackendRegistry {
     /// The backend called `name`.
     ///
     /// - Throws: `.notFound` that lists what there is, and what is there and cannot be used, with reasons.
-    public func backend(named name: String) throws -> any Backend {
+    package func backend(named name: String) throws -> any Backend {
         if let found = find(name) { return found }
         let (available, unavailable) = list()
         if let found = available.first(where: { $0.backend.name == name }) { return found.backend }
@@ -36,7 +37,7 @@ extension BackendRegistry {
     }
 
     /// Resolves `name` (the first device) or `name:device`, the device given by index, id, name or a part of the name that only it has.
-    public func resolve(_ specification: String) throws -> Selection {
+    package func resolve(_ specification: String) throws -> Selection {
         let parts = specification.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let backend = try backend(named: parts.first ?? "")
         let devices = try backend.devices()

@@ -13,24 +13,24 @@ import Synchronization
 /// is listed with the reason and disturbs no other.
 ///
 /// Thread safety: any thread.
-public final class BackendRegistry: Sendable {
+package final class BackendRegistry: Sendable {
     /// A backend that can be used.
-    public struct Entry: Sendable {
-        public let backend: any Backend
+    package struct Entry: Sendable {
+        package let backend: any Backend
         /// The plugin that it comes from; nil for one that the program registered.
-        public let plugin: LoadedPlugin?
+        package let plugin: LoadedPlugin?
     }
 
     /// Something that looked like a plugin, or should be there, and cannot be used.
-    public struct Unavailable: Sendable, Equatable {
+    package struct Unavailable: Sendable, Equatable {
         /// The backend's name as far as it is known.
-        public var name: String?
-        public var path: String?
-        public var reason: String
+        package var name: String?
+        package var path: String?
+        package var reason: String
     }
 
     /// Backends that every installation has, so that a missing file is noticed.
-    public static let standard = ["cpu", "reference"]
+    package static let standard = ["cpu", "reference"]
 
     struct State {
         var registered: [any Backend] = []
@@ -47,7 +47,7 @@ public final class BackendRegistry: Sendable {
     ///   - searchPath: the same, joined by colons.
     ///   - installDirectories: directories that the installation owns; nil for those beside the binary.
     ///   - expected: names whose absence is listed.
-    public init(
+    package init(
         pluginPaths: [String] = [], searchPath: String? = BackendRegistry.environmentPath, installDirectories: [String]? = nil,
         expected: [String] = BackendRegistry.standard
     ) {
@@ -59,10 +59,10 @@ public final class BackendRegistry: Sendable {
         self.expected = expected
     }
 
-    public static var environmentPath: String? { getenv("HADAL_PLUGIN_PATH").map { String(cString: $0) } }
+    package static var environmentPath: String? { getenv("HADAL_PLUGIN_PATH").map { String(cString: $0) } }
 
     /// Where this installation keeps plugins.
-    public static var installDirectories: [String] {
+    package static var installDirectories: [String] {
         let own = Installation.directory
         return [own, "\(own)/plugins", "\(own)/../lib/hadal"]
     }
@@ -70,7 +70,7 @@ public final class BackendRegistry: Sendable {
     /// Adds a backend that is linked into the program. It comes before every plugin.
     ///
     /// - Throws: `.invalidArgument` when the name is not legal or taken by another registered backend.
-    public func register(_ backend: any Backend) throws {
+    package func register(_ backend: any Backend) throws {
         guard PluginTable.isLegal(name: backend.name) else {
             throw HadalError(.invalidArgument, "'\(backend.name)' is not a legal name for a backend")
         }
@@ -85,7 +85,7 @@ public final class BackendRegistry: Sendable {
     // MARK: listing
 
     /// Everything that there is, loading every candidate.
-    public func list() -> (available: [Entry], unavailable: [Unavailable]) {
+    package func list() -> (available: [Entry], unavailable: [Unavailable]) {
         state.withLock { state in
             var available = state.registered.map { Entry(backend: $0, plugin: nil) }
             var unavailable: [Unavailable] = []

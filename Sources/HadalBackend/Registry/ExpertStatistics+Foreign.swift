@@ -1,4 +1,4 @@
-import CHadalPlugin
+package import CHadalPlugin
 
 /// Statistics as the plugin ABI carries them: both directions, so that neither lacks a field that the other has.
 extension ExpertStatistics {

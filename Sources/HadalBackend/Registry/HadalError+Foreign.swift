@@ -1,5 +1,5 @@
-import CHadalPlugin
-import HadalCore
+package import CHadalPlugin
+package import HadalCore
 
 extension HadalError {
     /// Reads and releases an error object that a plugin returned.

@@ -5,18 +5,18 @@ import HadalCore
 ///
 /// Thread safety: immutable. The library stays loaded for the life of the process: its threads may still be running, and images with
 /// a Swift runtime in them cannot be unloaded.
-public final class LoadedPlugin: Sendable {
+package final class LoadedPlugin: Sendable {
     /// The library's file, or nil for a table from within the process.
-    public let path: String?
+    package let path: String?
     /// The ABI version that both sides agreed on.
-    public let abiVersion: Int
+    package let abiVersion: Int
     /// What the plugin says it speaks.
-    public let abiRange: ClosedRange<Int>
+    package let abiRange: ClosedRange<Int>
     package let table: PluginTable
 
-    public var name: String { table.name }
-    public var version: String { table.version }
-    public var capabilities: BackendCapabilities { table.capabilities }
+    package var name: String { table.name }
+    package var version: String { table.version }
+    package var capabilities: BackendCapabilities { table.capabilities }
 
     init(path: String?, abiVersion: Int, abiRange: ClosedRange<Int>, table: PluginTable) {
         self.path = path

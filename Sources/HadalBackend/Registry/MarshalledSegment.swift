@@ -1,6 +1,6 @@
-import CHadalPlugin
+package import CHadalPlugin
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// A `Segment` as the C structs of the plugin ABI. The pointers live as long as the object; weight data is the segment's own.
 package final class MarshalledSegment {

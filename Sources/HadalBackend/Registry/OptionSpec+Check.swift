@@ -1,4 +1,4 @@
-import HadalCore
+public import HadalCore
 
 extension OptionSpec {
     /// What is wrong with `value` for this option, as the end of a sentence, or nil.

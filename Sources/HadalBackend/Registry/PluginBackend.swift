@@ -1,20 +1,20 @@
 import CHadalPlugin
-import HadalCore
+package import HadalCore
 
 /// A loaded plugin as a `Backend`.
-public final class PluginBackend: Backend {
-    public let plugin: LoadedPlugin
+package final class PluginBackend: Backend {
+    package let plugin: LoadedPlugin
 
-    public init(_ plugin: LoadedPlugin) { self.plugin = plugin }
+    package init(_ plugin: LoadedPlugin) { self.plugin = plugin }
 
-    public var name: String { plugin.table.name }
-    public var version: String { plugin.table.version }
-    public var summary: String { plugin.table.summary }
-    public var capabilities: BackendCapabilities { plugin.table.capabilities }
-    public var options: [OptionSpec] { plugin.table.options }
-    public var ownsMemory: Bool { plugin.table.raw.buffer_allocate != nil }
+    package var name: String { plugin.table.name }
+    package var version: String { plugin.table.version }
+    package var summary: String { plugin.table.summary }
+    package var capabilities: BackendCapabilities { plugin.table.capabilities }
+    package var options: [OptionSpec] { plugin.table.options }
+    package var ownsMemory: Bool { plugin.table.raw.buffer_allocate != nil }
 
-    public func devices() throws -> [DeviceInfo] {
+    package func devices() throws -> [DeviceInfo] {
         guard let list = plugin.table.raw.list_devices else {
             return [DeviceInfo(kind: .accelerator, id: name, name: name)]
         }
@@ -58,7 +58,7 @@ public final class PluginBackend: Backend {
         return info
     }
 
-    public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
+    package func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
         try check(options: options)
         let devices = try devices()
         guard devices.indices.contains(index) else {

@@ -1,4 +1,4 @@
-import CHadalPlugin
+package import CHadalPlugin
 import CHadalSystem
 #if canImport(Glibc)
 import Glibc
@@ -8,15 +8,15 @@ import Darwin
 import HadalCore
 
 /// Loads plugin libraries and negotiates the ABI. Nothing but the query is called before every check has passed.
-public enum PluginLoader {
+package enum PluginLoader {
     /// The ABI versions that this host speaks.
-    public static let abiRange = 1...Int(HADAL_ABI_VERSION)
+    package static let abiRange = 1...Int(HADAL_ABI_VERSION)
 
     /// Loads the library at `path`.
     ///
     /// - Throws: `HadalError` whose message is the reason why it cannot be used: not a shared library, truncated, a missing dependency
     ///   (the loader's own words), no query symbol, no common ABI version, a required function missing, and so on.
-    public static func load(path: String) throws -> LoadedPlugin {
+    package static func load(path: String) throws -> LoadedPlugin {
         let place = SourcePlace(path)
         // dlopen searches the system's directories for a name without a slash.
         guard let resolved = realpath(path, nil) else {
@@ -37,7 +37,7 @@ public enum PluginLoader {
     /// Negotiates with a query function that is already in the process.
     ///
     /// The tables that it hands out must live as long as what is returned.
-    public static func load(query: (UnsafeMutablePointer<hadal_query>) -> Void, path: String? = nil) throws -> LoadedPlugin {
+    package static func load(query: (UnsafeMutablePointer<hadal_query>) -> Void, path: String? = nil) throws -> LoadedPlugin {
         var answer = hadal_query()
         answer.size = UInt32(MemoryLayout<hadal_query>.size)
         answer.host_abi_minimum = UInt32(abiRange.lowerBound)

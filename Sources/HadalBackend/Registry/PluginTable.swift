@@ -1,5 +1,5 @@
-import CHadalPlugin
-import HadalCore
+package import CHadalPlugin
+package import HadalCore
 
 /// A plugin's function table after every check that can be made without calling it.
 ///

@@ -6,7 +6,7 @@ extension Segment {
     ///
     /// Used to ask about, and to compile, nodes one at a time. The bounds stay.
     /// - Throws: when the node or one of its indices does not exist.
-    public func isolating(node index: Int) throws -> Segment {
+    package func isolating(node index: Int) throws -> Segment {
         guard graph.nodes.indices.contains(index) else {
             throw HadalError(.invalidArgument, "segment '\(graph.name)' has \(graph.nodes.count) nodes, no node \(index)")
         }

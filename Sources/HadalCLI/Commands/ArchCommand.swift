@@ -1,5 +1,7 @@
 import ArgumentParser
 import Hadal
+import HadalArchitecture
+import HadalCore
 
 struct ArchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

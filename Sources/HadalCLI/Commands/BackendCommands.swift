@@ -1,5 +1,6 @@
 import ArgumentParser
 import Hadal
+import HadalCore
 
 struct BackendsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

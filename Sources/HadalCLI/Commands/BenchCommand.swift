@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalCore
+import HadalEngine
+import HadalFormats
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@ import ArgumentParser
 import CEditline
 import Foundation
 import Hadal
+import HadalKernelTools
 
 struct ChatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,7 +32,7 @@ struct ChatCommand: ParsableCommand {
         let engine = try model.load(speculation, live)
         let watcher = try live.watch(engine)
         defer { watcher?.stop() }
-        guard engine.chatTemplate != nil else {
+        guard engine.hasChatTemplate else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }
         let chosen = sampling.choose(for: engine, log: model.search.log)
@@ -87,7 +88,7 @@ struct ChatCommand: ParsableCommand {
         Interrupt.reset()
         let session = conversation.session
         Interrupt.onInterrupt { session.cancel() }
-        var printer = ReplyPrinter(chat.reasoning, mayReason: session.engine.chatFormat.reasoning != nil)
+        var printer = ReplyPrinter(chat.reasoning, mayReason: session.engine.canReason)
         func show(_ event: GenerationEvent) -> Reaction {
             printer.show(event)
             return Interrupt.wasInterrupted ? .stop : .continue

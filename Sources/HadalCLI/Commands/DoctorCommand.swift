@@ -1,5 +1,7 @@
 import ArgumentParser
 import Hadal
+import HadalCore
+import HadalKernelTools
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
+import HadalEngine
 
 struct EvalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

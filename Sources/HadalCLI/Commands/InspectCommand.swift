@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalArchitecture
+import HadalCore
+import HadalFormats
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

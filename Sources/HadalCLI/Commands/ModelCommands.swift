@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
 import Synchronization
 
 struct PullCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
 
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,7 +22,7 @@ struct PlanCommand: ParsableCommand {
         let plan = try LoadPlan(path: try ModelStore.resolve(model.model), options: try model.engineOptions())
         let placement = try plan.requirePlacement()
         if let output {
-            let text = try plan.placementRules().json.text(indent: 2) + "\n"
+            let text = try plan.placementRules().fileText
             do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: SourcePlace(output)) }
         }
         let readRate = plan.expertMemory == nil ? nil : plan.measureExpertReads()
@@ -30,7 +31,7 @@ struct PlanCommand: ParsableCommand {
             let json = try plan.json(expertReadRate: readRate)
             return Terminal.json(text.map(json.mergePatched) ?? json)
         }
-        for reason in plan.description.graph.reasons { Terminal.line(reason) }
+        for reason in plan.description.reasons { Terminal.line(reason) }
         Terminal.line("backend \(plan.backend), fallback \(model.fallback.rawValue)")
         PlanListing.placement(placement, of: plan).forEach { Terminal.line($0) }
         Terminal.line("\nmemory")

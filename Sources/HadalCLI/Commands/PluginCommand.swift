@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalBackend
+import HadalConformance
+import HadalCore
 
 struct PluginCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Hadal
+import HadalCore
+import HadalQuantization
 
 struct QuantizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,9 +53,7 @@ struct QuantizeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let model = try ModelFiles.open(path: try ModelStore.resolve(input))
-        let plan = try QuantizationPlan(
-            model, options: try options(), library: try search.environment.architectures(), catalogue: try search.environment.catalogue())
+        let plan = try QuantizationPlan(path: ModelStore.resolve(input), options: options(), paths: search.environment)
         for note in plan.notes { Terminal.note(note) }
         if dryRun { return show(plan.forecast, plan) }
         try OutputFile.check(output)

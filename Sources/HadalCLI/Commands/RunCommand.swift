@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
+import HadalKernelTools
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "run", abstract: "Answer one prompt.")
@@ -45,14 +47,14 @@ struct RunCommand: ParsableCommand {
         let session = engine.makeSession()
         Interrupt.onInterrupt { session.cancel() }
 
-        var printer = ReplyPrinter(chat.reasoning, mayReason: !raw && engine.chatFormat.reasoning != nil)
+        var printer = ReplyPrinter(chat.reasoning, mayReason: !raw && engine.canReason)
         let quiet = json
         func show(_ event: GenerationEvent) -> Reaction {
             if !quiet { printer.show(event) }
             return Interrupt.wasInterrupted ? .stop : .continue
         }
         let reply: ChatReply
-        if raw || (engine.chatTemplate == nil && messages == nil && !chat.asksForTemplate) {
+        if raw || (!engine.hasChatTemplate && messages == nil && !chat.asksForTemplate) {
             if !raw { model.search.log.write(.warning, "the model has no chat template; continuing the prompt as it is") }
             reply = try session.complete(conversation.last?.content ?? "", options: chosen.generation, onEvent: show)
         } else {

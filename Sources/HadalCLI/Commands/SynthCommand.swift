@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalCore
+import HadalFormats
+import HadalSynthesis
 
 struct SynthCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

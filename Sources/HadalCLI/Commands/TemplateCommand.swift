@@ -1,6 +1,9 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
+import HadalTemplate
+import HadalText
 
 struct TemplateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

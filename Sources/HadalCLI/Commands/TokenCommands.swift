@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
+import HadalFormats
 
 struct LogitsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

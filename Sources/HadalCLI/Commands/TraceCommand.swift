@@ -1,6 +1,9 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
+import HadalGraph
+import HadalKernelTools
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

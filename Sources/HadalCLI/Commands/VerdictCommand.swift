@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalCore
+import HadalKernelTools
 
 /// Checks one kernel in a process of its own, which it may crash or never end. What --live-kernels starts.
 struct VerdictCommand: ParsableCommand {
@@ -23,7 +25,7 @@ struct VerdictCommand: ParsableCommand {
     /// Has this executable check a candidate.
     static func check(_ candidate: KernelCandidate) throws -> KernelCheck {
         guard let executable = Bundle.main.executablePath else { return try candidate.check() }
-        let child = try ChildProcess.run(executable, ["kernel-verdict", candidate.json.text()], seconds: secondsAtMost)
+        let child = try ChildProcess.run(executable, ["kernel-verdict", candidate.text], seconds: secondsAtMost)
         switch child.end {
         case .exited(0): return try KernelCheck(parsing: child.text)
         case .exited(let status):

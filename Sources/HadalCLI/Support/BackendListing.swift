@@ -1,4 +1,6 @@
 import Hadal
+import HadalBackend
+import HadalCore
 
 /// Backends as text.
 enum BackendListing {

@@ -1,4 +1,6 @@
 import Hadal
+import HadalConformance
+import HadalKernelTools
 
 /// What the speeds of a benchmark are given as shares of: a device's own ceilings, or those of this machine's processor.
 struct BenchCeilings {

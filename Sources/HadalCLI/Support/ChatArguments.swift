@@ -1,5 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Hadal
+import HadalCore
 
 /// What is asked of a model that reasons or calls tools.
 struct ChatArguments: ParsableArguments {

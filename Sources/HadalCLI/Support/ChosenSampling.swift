@@ -1,4 +1,5 @@
 import Hadal
+import HadalCore
 
 /// How a run generates, and where each setting came from.
 struct ChosenSampling {

@@ -1,4 +1,5 @@
 import Hadal
+import HadalCore
 
 extension ExpertStatistics {
     /// For a line of figures.

@@ -1,5 +1,6 @@
 import Foundation
 import Hadal
+import HadalCore
 
 /// Texts that come from stdin or a file. Editors and shells add to them what is no part of the text.
 enum InputText {

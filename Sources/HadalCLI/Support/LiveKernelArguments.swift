@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalKernelTools
 
 /// Whether edited kernels are taken up while the model runs.
 struct LiveKernelArguments: ParsableArguments {

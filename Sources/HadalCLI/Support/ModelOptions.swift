@@ -1,5 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Hadal
+import HadalCore
 
 /// Where to look for plugins, architectures and kernels.
 struct SearchOptions: ParsableArguments {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Hadal
+import HadalCore
 
 /// How options read numbers. Each says what it takes: "must be 0 or more, not -2".
 enum NumberOption {

@@ -1,4 +1,7 @@
 import Hadal
+import HadalBackend
+import HadalCore
+import HadalGraph
 
 /// Time by kind of op, from what a backend reports of each node.
 struct OpTimes {

@@ -7,23 +7,21 @@ enum PlanListing {
 
     /// Which devices run what, what moved there and why, and what is copied between them.
     static func placement(_ placement: ExecutionPlan, of plan: LoadPlan) -> [String] {
-        let graph = plan.graph
-        let stepTokens = plan.bounds?.tokens ?? 0
         var lines = ["\nplacement"]
         func extent(_ part: ExecutionPlan.Part) -> String {
-            let (first, last) = (graph.nodes[part.nodes.lowerBound].label, graph.nodes[part.nodes.upperBound - 1].label)
-            return first == last ? first : "\(first) … \(last)"
+            let ops = plan.ops(of: part)
+            guard ops.count > 1, let first = ops.first, let last = ops.last else { return ops.first?.label ?? "" }
+            return "\(first.label) … \(last.label)"
         }
         if placement.parts.count <= mostParts {
             lines.append(Terminal.table(placement.parts.map { ["  \(placement.devices[$0.device])", count($0.nodes.count, "op"), extent($0)] }))
         } else {
-            let device = placement.deviceOfNode
             lines.append(Terminal.table(placement.devices.indices.map { index in
                 var kinds: [(op: String, count: Int)] = []
-                for (node, at) in zip(graph.nodes, device) where at == index {
-                    if let known = kinds.firstIndex(where: { $0.op == node.op }) { kinds[known].count += 1 } else { kinds.append((node.op, 1)) }
-                }
                 let parts = placement.parts.filter { $0.device == index }
+                for (_, op) in parts.flatMap(plan.ops) {
+                    if let known = kinds.firstIndex(where: { $0.op == op }) { kinds[known].count += 1 } else { kinds.append((op, 1)) }
+                }
                 return [
                     "  \(placement.devices[index])", count(kinds.reduce(0) { $0 + $1.count }, "op"), "in \(count(parts.count, "part"))",
                     kinds.sorted { $0.count > $1.count }.map { "\($0.op) x\($0.count)" }.joined(separator: ", "),
@@ -35,12 +33,11 @@ enum PlanListing {
             lines.append("  \(placement.copies) copies between devices a step")
             return lines
         }
-        let crossing = placement.crossingBytes(in: graph, tokens: 1, rows: 1)
-        lines.append("  \(count(placement.crossings.count, "value")) cross\(placement.crossings.count == 1 ? "es" : "") between devices a step, \(Terminal.bytes(crossing)) a token")
+        lines.append("  \(count(placement.crossings.count, "value")) cross\(placement.crossings.count == 1 ? "es" : "") between devices a step, \(Terminal.bytes(plan.crossingBytes(tokens: 1))) a token")
         if placement.ownsMemory.contains(true) {
-            let (token, step) = (placement.copiedBytes(in: graph, tokens: 1, rows: 1), placement.copiedBytes(in: graph, tokens: stepTokens, rows: 1))
+            let (token, step) = (plan.copiedBytes(tokens: 1), plan.copiedBytes(tokens: plan.stepTokens))
             lines.append(
-                "  \(count(placement.copies, "copies", "copy")) between devices a step: \(Terminal.bytes(token)) a token, \(Terminal.bytes(step)) for \(stepTokens) tokens of a prompt")
+                "  \(count(placement.copies, "copies", "copy")) between devices a step: \(Terminal.bytes(token)) a token, \(Terminal.bytes(step)) for \(plan.stepTokens) tokens of a prompt")
         } else {
             lines.append("  0 copies between devices a step: they share the host's memory")
         }

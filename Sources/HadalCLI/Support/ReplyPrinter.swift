@@ -1,5 +1,6 @@
 import Foundation
 import Hadal
+import HadalCore
 
 /// Writes a reply as it comes: the answer to stdout, the reasoning as the user wants it.
 ///

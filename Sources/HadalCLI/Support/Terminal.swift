@@ -1,5 +1,6 @@
 import Foundation
 import Hadal
+import HadalCore
 
 /// Writing to the terminal: results to stdout at once, everything else to stderr.
 enum Terminal {

@@ -1,18 +1,18 @@
-import HadalBackend
+package import HadalBackend
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// Times ops on a device, one node at a time.
-public struct KernelBench {
-    public struct Options: Sendable {
+package struct KernelBench {
+    package struct Options: Sendable {
         /// How long a shape is timed, about; large ops run at least three times.
-        public var seconds = 0.5
+        package var seconds = 0.5
         /// Weights are used in turn in as many copies as make up so many bytes, so that no run finds the last one's in a cache; 0: one copy.
-        public var coldBytes = 0
+        package var coldBytes = 0
         /// Most bytes of all copies.
-        public var mostBytes = 1 << 30
-        public var seed: UInt64 = 1
-        public init() {}
+        package var mostBytes = 1 << 30
+        package var seed: UInt64 = 1
+        package init() {}
     }
 
     /// Weights of fewer bytes are no part of what a run reads from memory.
@@ -23,9 +23,9 @@ public struct KernelBench {
     let catalogue: OpCatalogue
     let device: any Device
     let capabilities: BackendCapabilities
-    public var options: Options
+    package var options: Options
 
-    public init(catalogue: OpCatalogue, device: any Device, capabilities: BackendCapabilities, options: Options = .init()) {
+    package init(catalogue: OpCatalogue, device: any Device, capabilities: BackendCapabilities, options: Options = .init()) {
         self.catalogue = catalogue
         self.device = device
         self.capabilities = capabilities
@@ -35,7 +35,7 @@ public struct KernelBench {
     /// The shapes to time: those of the contract's bench with the user's wishes applied, or its largest case where it has no bench.
     ///
     /// - Throws: `invalidArgument` when no shape that is legal remains, with the reason.
-    public func points(_ contract: OpContract, _ shape: KernelShape = .init()) throws -> [ConformancePoint] {
+    package func points(_ contract: OpContract, _ shape: KernelShape = .init()) throws -> [ConformancePoint] {
         var found: [ConformancePoint] = []
         var refused: HadalError?
         for base in try bases(contract) {
@@ -81,7 +81,7 @@ public struct KernelBench {
     /// Times one shape.
     ///
     /// - Throws: `unsupported` with the device's reason, or what the device reports.
-    public func measure(_ point: ConformancePoint, _ contract: OpContract) throws -> KernelMeasurement {
+    package func measure(_ point: ConformancePoint, _ contract: OpContract) throws -> KernelMeasurement {
         let builder = builder(point, contract)
         let bare = try builder.bareSegment()
         if let reason = device.unsupported(node: 0, of: bare) {

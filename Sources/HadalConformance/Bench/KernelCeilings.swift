@@ -1,20 +1,20 @@
-import HadalBackend
+package import HadalBackend
 import HadalCore
 
 /// The most that a device was measured to do: what speeds of kernels are given as shares of.
-public struct KernelCeilings: Sendable {
+package struct KernelCeilings: Sendable {
     /// Bytes a second between processor and memory.
-    public var bytesPerSecond: Double
+    package var bytesPerSecond: Double
     /// Float operations a second; nil where that was not measured.
-    public var floatOperations: Double?
+    package var floatOperations: Double?
     /// Operations a second on matrices of float16 numbers, for many tokens; nil where the device has no units for them.
-    public var matrixOperations: Double?
+    package var matrixOperations: Double?
     /// 8-bit operations a second, for products with quantised weights.
-    public var int8Operations: Double?
+    package var int8Operations: Double?
     /// Where the figures come from: "measured on 2 threads".
-    public var source: String
+    package var source: String
 
-    public init(bytesPerSecond: Double, floatOperations: Double? = nil, matrixOperations: Double? = nil, int8Operations: Double? = nil, source: String) {
+    package init(bytesPerSecond: Double, floatOperations: Double? = nil, matrixOperations: Double? = nil, int8Operations: Double? = nil, source: String) {
         self.bytesPerSecond = bytesPerSecond
         self.floatOperations = floatOperations
         self.matrixOperations = matrixOperations
@@ -26,7 +26,7 @@ public struct KernelCeilings: Sendable {
     /// for a device without buffers.
     ///
     /// - Parameter seconds: for each of up to three figures.
-    public static func measured(on device: any Device, seconds: Double = 0.4) throws -> KernelCeilings? {
+    package static func measured(on device: any Device, seconds: Double = 0.4) throws -> KernelCeilings? {
         let heap = device.info.heaps.filter(\.deviceLocal).map(\.bytesFree).max() ?? 1 << 30
         let bytes = min(1 << 30, Int(clamping: heap / 8)) & ~4095
         guard bytes > 0, let source = try device.allocate(bytes: bytes), let target = try device.allocate(bytes: bytes) else { return nil }

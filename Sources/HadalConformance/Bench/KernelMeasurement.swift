@@ -1,33 +1,33 @@
-import HadalCore
+package import HadalCore
 
 /// How long one op took at one shape, and how much work that was.
-public struct KernelMeasurement: Sendable {
-    public var op: String
+package struct KernelMeasurement: Sendable {
+    package var op: String
     /// "linear/bench0.2", or "linear/custom" for a shape of the user's own.
-    public var id: String
-    public var summary: String
+    package var id: String
+    package var summary: String
     /// Shape and type of every operand.
-    public var operands: String
+    package var operands: String
     /// Of one run: the median, the least, and how many there were.
-    public var microseconds: Double
-    public var fastest: Double
-    public var runs: Int
+    package var microseconds: Double
+    package var fastest: Double
+    package var runs: Int
     /// Whether the times are those that the backend reports of the node, or those of whole calls as the host sees them.
-    public var isTraced: Bool
+    package var isTraced: Bool
     /// Bytes that have to be read and written at least once.
-    public var bytes: Double
+    package var bytes: Double
     /// nil where the contract does not say.
-    public var operations: Double?
-    public var hasQuantisedWeights: Bool
+    package var operations: Double?
+    package var hasQuantisedWeights: Bool
     /// Copies of the weights that were used in turn, and bytes of all of them: beyond the caches, every run reads memory.
-    public var copies: Int
-    public var weightBytes: Int
+    package var copies: Int
+    package var weightBytes: Int
 
-    public var bytesPerSecond: Double { bytes / (microseconds * 1e-6) }
-    public var operationsPerSecond: Double? { operations.map { $0 / (microseconds * 1e-6) } }
+    package var bytesPerSecond: Double { bytes / (microseconds * 1e-6) }
+    package var operationsPerSecond: Double? { operations.map { $0 / (microseconds * 1e-6) } }
 
     /// The least time that the ceilings allow as a share of the time taken. More than 1: data came from caches, which are faster.
-    public func share(of ceilings: KernelCeilings) -> Double {
+    package func share(of ceilings: KernelCeilings) -> Double {
         var least = bytes / ceilings.bytesPerSecond
         let floats = ceilings.matrixOperations ?? ceilings.floatOperations
         let peak = hasQuantisedWeights ? ceilings.int8Operations ?? floats : floats
@@ -35,7 +35,7 @@ public struct KernelMeasurement: Sendable {
         return least / (microseconds * 1e-6)
     }
 
-    public func json(ceilings: KernelCeilings?) -> JSON {
+    package func json(ceilings: KernelCeilings?) -> JSON {
         func number(_ value: Double?) -> JSON { value.map { $0.isFinite ? JSON(.double($0)) : .null } ?? .null }
         return [
             "op": JSON(.string(op)), "shape": JSON(.string(summary)), "id": JSON(.string(id)), "operands": JSON(.string(operands)),

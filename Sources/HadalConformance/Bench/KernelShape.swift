@@ -1,20 +1,20 @@
-import HadalCore
+package import HadalCore
 import HadalGraph
 
 /// What a user wants of a shape in place of what a contract's bench says.
-public struct KernelShape: Sendable {
+package struct KernelShape: Sendable {
     /// Extents and attributes by name.
-    public var values: [(name: String, value: ExpressionValue)] = []
-    public var dtypes: [(name: String, dtype: DType)] = []
+    package var values: [(name: String, value: ExpressionValue)] = []
+    package var dtypes: [(name: String, dtype: DType)] = []
     /// (tokens already cached, new tokens) for each sequence.
-    public var step: [(past: Int, new: Int)] = []
+    package var step: [(past: Int, new: Int)] = []
 
-    public init() {}
+    package init() {}
 
-    public var isEmpty: Bool { values.isEmpty && dtypes.isEmpty && step.isEmpty }
+    package var isEmpty: Bool { values.isEmpty && dtypes.isEmpty && step.isEmpty }
 
     /// Reads `N=1,K=1536`; values are numbers, `true`, `false`, or words.
-    public static func values(parsing text: String) throws -> [(name: String, value: ExpressionValue)] {
+    package static func values(parsing text: String) throws -> [(name: String, value: ExpressionValue)] {
         try pairs(text, "NAME=VALUE, as in N=1,K=1536").map { name, value in
             if let int = Int(value) { return (name, .int(int)) }
             if let double = Double(value), double.isFinite { return (name, .float(double)) }
@@ -23,7 +23,7 @@ public struct KernelShape: Sendable {
     }
 
     /// Reads `weight=q4_k`.
-    public static func dtypes(parsing text: String) throws -> [(name: String, dtype: DType)] {
+    package static func dtypes(parsing text: String) throws -> [(name: String, dtype: DType)] {
         try pairs(text, "INPUT=TYPE, as in weight=q4_k").map { name, value in
             guard let dtype = DType(name: value) else { throw HadalError(.invalidArgument, "unknown dtype '\(value)'") }
             return (name, dtype)
@@ -31,7 +31,7 @@ public struct KernelShape: Sendable {
     }
 
     /// Reads `1024+1` or `3+2,0+4`: tokens in the cache, and new ones, of each sequence.
-    public static func step(parsing text: String) throws -> [(past: Int, new: Int)] {
+    package static func step(parsing text: String) throws -> [(past: Int, new: Int)] {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
             let numbers = part.split(separator: "+", omittingEmptySubsequences: false).map { Int($0) }
             guard numbers.count == 2, let past = numbers[0], let new = numbers[1], past >= 0, new > 0, past <= 1 << 24, new <= 1 << 24 else {

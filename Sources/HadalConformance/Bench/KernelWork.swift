@@ -1,3 +1,4 @@
+import HadalBackend
 import HadalCore
 import HadalGraph
 

@@ -1,8 +1,8 @@
 extension BigInteger {
-    public static prefix func - (a: BigInteger) -> BigInteger { BigInteger(magnitude: a.magnitude, isNegative: !a.isNegative) }
+    package static prefix func - (a: BigInteger) -> BigInteger { BigInteger(magnitude: a.magnitude, isNegative: !a.isNegative) }
 
     /// nil where the result has more than `maximumLimbs`.
-    public func adding(_ other: BigInteger) -> BigInteger? {
+    package func adding(_ other: BigInteger) -> BigInteger? {
         let sum: BigInteger
         if isNegative == other.isNegative {
             sum = BigInteger(magnitude: Self.sum(magnitude, other.magnitude), isNegative: isNegative)
@@ -15,7 +15,7 @@ extension BigInteger {
     }
 
     /// nil where the result has more than `maximumLimbs`.
-    public func multiplied(by other: BigInteger) -> BigInteger? {
+    package func multiplied(by other: BigInteger) -> BigInteger? {
         guard magnitude.count + other.magnitude.count <= Self.maximumLimbs + 1 else { return nil }
         var product = [UInt32](repeating: 0, count: magnitude.count + other.magnitude.count)
         for (i, a) in magnitude.enumerated() {
@@ -32,7 +32,7 @@ extension BigInteger {
     }
 
     /// nil where the result has more than `maximumLimbs`.
-    public func power(_ exponent: Int) -> BigInteger? {
+    package func power(_ exponent: Int) -> BigInteger? {
         guard exponent >= 0 else { return nil }
         if magnitude == [1] { return isNegative && exponent & 1 == 0 ? absolute : self }
         if isZero { return exponent == 0 ? BigInteger(1) : self }
@@ -48,7 +48,7 @@ extension BigInteger {
     /// As Python divides: the quotient rounded down, the remainder with the divisor's sign.
     ///
     /// - Precondition: the divisor is not zero.
-    public func dividedRoundingDown(by divisor: BigInteger) -> (quotient: BigInteger, remainder: BigInteger) {
+    package func dividedRoundingDown(by divisor: BigInteger) -> (quotient: BigInteger, remainder: BigInteger) {
         let (whole, rest) = Self.divide(magnitude, by: divisor.magnitude)
         let remainder = BigInteger(magnitude: rest, isNegative: isNegative)
         let isBelow = isNegative != divisor.isNegative
@@ -62,7 +62,7 @@ extension BigInteger {
     /// The quotient as the nearest double, as Python's `/` of integers gives it.
     ///
     /// - Precondition: the divisor is not zero.
-    public func divided(by divisor: BigInteger) -> Double {
+    package func divided(by divisor: BigInteger) -> Double {
         guard !isZero else { return divisor.isNegative ? -0.0 : 0 }
         // Enough bits of the quotient to round it once; one below them for what remains.
         let shift = divisor.bitWidth - bitWidth + 66

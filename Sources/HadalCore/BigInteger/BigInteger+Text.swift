@@ -1,8 +1,8 @@
 extension BigInteger: CustomStringConvertible {
-    public var description: String { text() }
+    package var description: String { text() }
 
     /// The digits in a radix of 2 to 36, with a minus sign where there is one.
-    public func text(radix: Int = 10) -> String {
+    package func text(radix: Int = 10) -> String {
         guard !isZero else { return "0" }
         // As many digits at a time as fit a limb.
         var (chunk, digits) = (UInt32(radix), 1)
@@ -20,7 +20,7 @@ extension BigInteger: CustomStringConvertible {
     }
 
     /// Reads digits of a radix, with or without a sign; nil for anything else and for more than `maximumDigits`.
-    public init?(_ text: some StringProtocol, radix: Int = 10) {
+    package init?(_ text: some StringProtocol, radix: Int = 10) {
         var digits = text.utf8[...]
         let isNegative = digits.first == UInt8(ascii: "-")
         if isNegative || digits.first == UInt8(ascii: "+") { digits.removeFirst() }

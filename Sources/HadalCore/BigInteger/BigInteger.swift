@@ -1,12 +1,12 @@
 /// A whole number of any size, within `maximumLimbs`: for numbers that 64 bits do not hold and that must be carried exactly.
-public struct BigInteger: Sendable, Hashable {
+package struct BigInteger: Sendable, Hashable {
     /// Limbs of 32 bits, the lowest first, without zeros at the end; empty for zero.
     let magnitude: [UInt32]
     /// Never set for zero.
-    public let isNegative: Bool
+    package let isNegative: Bool
 
     /// Python converts at most this many digits between text and integers.
-    public static let maximumDigits = 4300
+    package static let maximumDigits = 4300
     /// No result has more limbs: enough for `maximumDigits`, and small enough that no operation takes long.
     static let maximumLimbs = 448
 
@@ -17,7 +17,7 @@ public struct BigInteger: Sendable, Hashable {
         self.isNegative = isNegative && !limbs.isEmpty
     }
 
-    public init(_ value: some BinaryInteger) {
+    package init(_ value: some BinaryInteger) {
         var rest = value.magnitude
         var limbs: [UInt32] = []
         while rest != 0 {
@@ -28,7 +28,7 @@ public struct BigInteger: Sendable, Hashable {
     }
 
     /// nil for a number that is not whole, or not finite.
-    public init?(exactly value: Double) {
+    package init?(exactly value: Double) {
         guard value.isFinite, value == value.rounded(.towardZero) else { return nil }
         let whole = value.magnitude
         guard whole >= 0x1p63 else {
@@ -39,25 +39,25 @@ public struct BigInteger: Sendable, Hashable {
         self.init(magnitude: scaled.magnitude, isNegative: value < 0)
     }
 
-    public var isZero: Bool { magnitude.isEmpty }
+    package var isZero: Bool { magnitude.isEmpty }
 
-    public var isOdd: Bool { (magnitude.first ?? 0) & 1 == 1 }
+    package var isOdd: Bool { (magnitude.first ?? 0) & 1 == 1 }
 
     /// Bits of the magnitude, without leading zeros.
-    public var bitWidth: Int { magnitude.last.map { magnitude.count * 32 - $0.leadingZeroBitCount } ?? 0 }
+    package var bitWidth: Int { magnitude.last.map { magnitude.count * 32 - $0.leadingZeroBitCount } ?? 0 }
 
     /// Bits of the magnitude that are one.
-    public var bitCount: Int { magnitude.reduce(0) { $0 + $1.nonzeroBitCount } }
+    package var bitCount: Int { magnitude.reduce(0) { $0 + $1.nonzeroBitCount } }
 
     /// nil beyond 64 bits.
-    public var int: Int? {
+    package var int: Int? {
         guard magnitude.count <= 2 else { return nil }
         let low = magnitude.reversed().reduce(UInt64(0)) { $0 << 32 | UInt64($1) }
         return isNegative ? (low <= 1 << 63 ? Int(truncatingIfNeeded: 0 &- low) : nil) : Int(exactly: low)
     }
 
     /// The nearest double, halves to the even one; an infinity beyond all of them.
-    public var double: Double {
+    package var double: Double {
         let excess = max(0, bitWidth - 64)
         let top = shifted(right: excess).magnitude.reversed().reduce(UInt64(0)) { $0 << 32 | UInt64($1) }
         // A bit below the lowest that counts stands for all that was cut off.
@@ -66,11 +66,11 @@ public struct BigInteger: Sendable, Hashable {
         return isNegative ? -value : value
     }
 
-    public var absolute: BigInteger { BigInteger(magnitude: magnitude, isNegative: false) }
+    package var absolute: BigInteger { BigInteger(magnitude: magnitude, isNegative: false) }
 }
 
 extension BigInteger: Comparable {
-    public static func < (a: BigInteger, b: BigInteger) -> Bool {
+    package static func < (a: BigInteger, b: BigInteger) -> Bool {
         if a.isNegative != b.isNegative { return a.isNegative }
         return a.isNegative ? less(b.magnitude, a.magnitude) : less(a.magnitude, b.magnitude)
     }

@@ -8,7 +8,7 @@ extension Expression {
     /// Evaluates with `lookup` giving the value of a name, or nil when the name is unknown.
     ///
     /// - Throws: `HadalError` that quotes the expression: unknown name, wrong kind of operand, division by zero, overflow.
-    public func evaluate(_ lookup: (String) throws -> ExpressionValue?) throws -> ExpressionValue {
+    package func evaluate(_ lookup: (String) throws -> ExpressionValue?) throws -> ExpressionValue {
         try evaluate(root, lookup)
     }
 

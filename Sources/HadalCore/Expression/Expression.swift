@@ -4,7 +4,7 @@
 /// Literals: numbers, `'text'`, `true`, `false`, `null`, `[a, b]`. Functions: `min max floor ceil round abs sqrt log exp
 /// tanh erf sin cos pow len sum int has`. `/` gives an integer when both sides are integers and the division is exact, else a float; `//`
 /// rounds down. `a[i]` is an entry of a list or a character (Unicode scalar) of a text. `has(name)` is true when the name is known and not null.
-public struct Expression: Sendable {
+package struct Expression: Sendable {
     package indirect enum Node: Sendable {
         case literal(ExpressionValue)
         case name(String)
@@ -18,18 +18,18 @@ public struct Expression: Sendable {
     }
 
     /// The text as written.
-    public let text: String
+    package let text: String
     package let root: Node
 
     /// - Throws: `HadalError.malformed` that quotes the text and names the column.
-    public init(parsing text: String) throws {
+    package init(parsing text: String) throws {
         var parser = ExpressionParser(text: text)
         self.text = text
         self.root = try parser.parse()
     }
 
     /// Every free name in the expression, `has(name)` arguments included.
-    public var names: Set<String> {
+    package var names: Set<String> {
         var found: Set<String> = []
         func walk(_ node: Node) {
             switch node {
@@ -46,8 +46,8 @@ public struct Expression: Sendable {
     }
 
     /// The literal value, when the expression is nothing but one.
-    public var constant: ExpressionValue? { if case .literal(let value) = root { value } else { nil } }
+    package var constant: ExpressionValue? { if case .literal(let value) = root { value } else { nil } }
 
     /// The name, when the expression is nothing but one.
-    public var bareName: String? { if case .name(let name) = root { name } else { nil } }
+    package var bareName: String? { if case .name(let name) = root { name } else { nil } }
 }

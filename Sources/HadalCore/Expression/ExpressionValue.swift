@@ -1,5 +1,5 @@
 /// What an expression evaluates to.
-public enum ExpressionValue: Sendable, Equatable {
+package enum ExpressionValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case int(Int)
@@ -8,7 +8,7 @@ public enum ExpressionValue: Sendable, Equatable {
     case array([ExpressionValue])
 
     /// The value of a JSON scalar or array; nil for objects.
-    public init?(_ json: JSON) {
+    package init?(_ json: JSON) {
         switch json.value {
         case .null: self = .null
         case .bool(let b): self = .bool(b)
@@ -29,7 +29,7 @@ public enum ExpressionValue: Sendable, Equatable {
     }
 
     /// The value as JSON.
-    public var json: JSON {
+    package var json: JSON {
         switch self {
         case .null: .null
         case .bool(let b): JSON(.bool(b))
@@ -40,7 +40,7 @@ public enum ExpressionValue: Sendable, Equatable {
         }
     }
 
-    public var double: Double? {
+    package var double: Double? {
         switch self {
         case .int(let i): Double(i)
         case .float(let d): d
@@ -49,7 +49,7 @@ public enum ExpressionValue: Sendable, Equatable {
     }
 
     /// The value as an integer: a float counts when it is whole.
-    public var int: Int? {
+    package var int: Int? {
         switch self {
         case .int(let i): i
         case .float(let d): Int(exactly: d)
@@ -57,19 +57,19 @@ public enum ExpressionValue: Sendable, Equatable {
         }
     }
 
-    public var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
-    public var string: String? { if case .string(let s) = self { s } else { nil } }
-    public var array: [ExpressionValue]? { if case .array(let a) = self { a } else { nil } }
-    public var isNull: Bool { self == .null }
+    package var bool: Bool? { if case .bool(let b) = self { b } else { nil } }
+    package var string: String? { if case .string(let s) = self { s } else { nil } }
+    package var array: [ExpressionValue]? { if case .array(let a) = self { a } else { nil } }
+    package var isNull: Bool { self == .null }
 
     /// Equality as `==` of expressions has it: numbers by their value, whatever their kind, lists entry by entry.
-    public func isEqual(to other: ExpressionValue) -> Bool {
+    package func isEqual(to other: ExpressionValue) -> Bool {
         if let x = double, let y = other.double { return x == y }
         if let a = array, let b = other.array { return a.count == b.count && zip(a, b).allSatisfy { $0.isEqual(to: $1) } }
         return self == other
     }
 
-    public var kindName: String {
+    package var kindName: String {
         switch self {
         case .null: "null"
         case .bool: "a boolean"
@@ -82,7 +82,7 @@ public enum ExpressionValue: Sendable, Equatable {
 }
 
 extension ExpressionValue: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .null: "null"
         case .bool(let b): "\(b)"

@@ -10,18 +10,18 @@ import Darwin
 /// their place and renamed into it, so that no reader sees half of one. Any of them may be deleted at any time.
 ///
 /// Thread safety: any thread, any number of processes.
-public struct ContentCache: Sendable {
-    public let directory: String
+package struct ContentCache: Sendable {
+    package let directory: String
     /// What every entry ends with, after the hash.
     private static let mark = Array("hadalc01".utf8)
     private static let footer = 32 + mark.count
     /// No entry is larger.
-    public static let largest = 256 << 20
+    package static let largest = 256 << 20
 
-    public init(directory: String) { self.directory = directory }
+    package init(directory: String) { self.directory = directory }
 
     /// `hadal/NAME` in the user's cache directory: `$XDG_CACHE_HOME`, or `~/.cache`; nil when neither is known.
-    public static func standardDirectory(_ name: String) -> String? {
+    package static func standardDirectory(_ name: String) -> String? {
         func variable(_ key: String) -> String? {
             guard let value = getenv(key) else { return nil }
             let text = String(cString: value)
@@ -32,10 +32,10 @@ public struct ContentCache: Sendable {
         return variable("HOME").map { "\($0)/.cache/hadal/\(name)" }
     }
 
-    public func path(_ key: String) -> String { "\(directory)/\(key)" }
+    package func path(_ key: String) -> String { "\(directory)/\(key)" }
 
     /// The content of an entry, checked; nil when there is none, or none that can be trusted.
-    public func content(_ key: String) -> [UInt8]? {
+    package func content(_ key: String) -> [UInt8]? {
         guard let bytes = WholeFile.read(path(key), limit: Self.largest), bytes.count >= Self.footer, bytes.suffix(Self.mark.count) == Self.mark[...]
         else { return nil }
         let content = Array(bytes[..<(bytes.count - Self.footer)])
@@ -45,7 +45,7 @@ public struct ContentCache: Sendable {
     /// Makes or replaces an entry.
     ///
     /// - Throws: `io`. Nothing depends on an entry being there, so a caller may go on.
-    public func store(_ key: String, _ content: [UInt8]) throws {
+    package func store(_ key: String, _ content: [UInt8]) throws {
         guard content.count <= Self.largest else { throw HadalError(.limitExceeded, "\(content.count) bytes are too many for the cache") }
         try WholeFile.write(content + SHA256.hash(content) + Self.mark, to: path(key))
     }

@@ -5,9 +5,9 @@ import Darwin
 #endif
 
 /// Small files, read and written in one go.
-public enum WholeFile {
+package enum WholeFile {
     /// The bytes of a regular file of at most `limit` bytes; nil when there is none, or it cannot be read.
-    public static func read(_ path: String, limit: Int) -> [UInt8]? {
+    package static func read(_ path: String, limit: Int) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
@@ -18,7 +18,7 @@ public enum WholeFile {
     }
 
     /// Whether there is a regular file.
-    public static func exists(_ path: String) -> Bool {
+    package static func exists(_ path: String) -> Bool {
         var info = stat()
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
     }

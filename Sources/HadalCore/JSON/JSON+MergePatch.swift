@@ -2,7 +2,7 @@ extension JSON {
     /// The value with `patch` applied as RFC 7396 says: objects merge member by member, null removes, anything else replaces.
     ///
     /// Offsets are kept, so that each value still tells where it was written.
-    public func mergePatched(with patch: JSON) -> JSON {
+    package func mergePatched(with patch: JSON) -> JSON {
         guard let changes = patch.object else { return patch }
         var merged = object ?? JSONObject()
         for member in changes.members {

@@ -2,7 +2,7 @@ extension JSON {
     /// The value as JSON text: compact with `", "` and `": "`, or indented by `indent` spaces a level.
     ///
     /// Doubles are written in Swift's shortest round-trip form; NaN and infinities, which JSON cannot say, as null.
-    public func text(indent: Int? = nil) -> String {
+    package func text(indent: Int? = nil) -> String {
         var out = ""
         write(to: &out, indent: indent, level: 0)
         return out
@@ -45,7 +45,7 @@ extension JSON {
     }
 
     /// Appends a quoted JSON string; non-ASCII text is kept.
-    public static func quote(_ text: String, to out: inout String) {
+    package static func quote(_ text: String, to out: inout String) {
         out += "\""
         for scalar in text.unicodeScalars {
             switch scalar {

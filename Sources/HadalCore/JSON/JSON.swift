@@ -1,6 +1,6 @@
 /// A JSON value that remembers where it stood in its source.
-public struct JSON: Sendable {
-    public enum Content: Sendable {
+package struct JSON: Sendable {
+    package enum Content: Sendable {
         case null
         case bool(Bool)
         /// A number written without fraction or exponent that fits 64 bits.
@@ -13,31 +13,31 @@ public struct JSON: Sendable {
         case object(JSONObject)
     }
 
-    public var value: Content
+    package var value: Content
     /// Byte offset of the value's first character in its source; 0 for values made in memory.
-    public var offset: Int
+    package var offset: Int
 
-    public init(_ value: Content, offset: Int = 0) {
+    package init(_ value: Content, offset: Int = 0) {
         self.value = value
         self.offset = offset
     }
 
     /// A whole number of any size.
-    public init(_ integer: BigInteger, offset: Int = 0) {
+    package init(_ integer: BigInteger, offset: Int = 0) {
         self.init(integer.int.map { .int(Int64($0)) } ?? .bigInteger(integer), offset: offset)
     }
 
-    public static let null = JSON(.null)
+    package static let null = JSON(.null)
 }
 
 extension JSON {
-    public var isNull: Bool { if case .null = value { true } else { false } }
-    public var bool: Bool? { if case .bool(let b) = value { b } else { nil } }
-    public var string: String? { if case .string(let s) = value { s } else { nil } }
-    public var array: [JSON]? { if case .array(let a) = value { a } else { nil } }
-    public var object: JSONObject? { if case .object(let o) = value { o } else { nil } }
+    package var isNull: Bool { if case .null = value { true } else { false } }
+    package var bool: Bool? { if case .bool(let b) = value { b } else { nil } }
+    package var string: String? { if case .string(let s) = value { s } else { nil } }
+    package var array: [JSON]? { if case .array(let a) = value { a } else { nil } }
+    package var object: JSONObject? { if case .object(let o) = value { o } else { nil } }
     /// The number as a double, from either spelling.
-    public var double: Double? {
+    package var double: Double? {
         switch value {
         case .int(let i): Double(i)
         case .bigInteger(let i): i.double
@@ -46,14 +46,14 @@ extension JSON {
         }
     }
     /// The number as an integer; a double counts when it is whole and exactly representable.
-    public var int: Int? {
+    package var int: Int? {
         switch value {
         case .int(let i): Int(i)
         case .double(let d): Int(exactly: d)
         default: nil
         }
     }
-    public var kindName: String {
+    package var kindName: String {
         switch value {
         case .null: "null"
         case .bool: "a boolean"
@@ -66,14 +66,14 @@ extension JSON {
         }
     }
     /// Member of an object, or nil.
-    public subscript(key: String) -> JSON? { object?[key] }
+    package subscript(key: String) -> JSON? { object?[key] }
 }
 
 extension JSON: Equatable {
     /// Values alone are compared, not where they stood.
     // Inlined into comparisons of arrays and objects, this recursion crashes the optimizer of Swift 6.3.1.
     @inline(never)
-    public static func == (a: JSON, b: JSON) -> Bool {
+    package static func == (a: JSON, b: JSON) -> Bool {
         // One case at a time: switching over the pair crashes the optimiser of Swift 6.3.
         switch a.value {
         case .null: return b.isNull
@@ -97,11 +97,11 @@ extension JSON: Equatable {
 extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByFloatLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
-    public init(stringLiteral value: String) { self.init(.string(value)) }
-    public init(integerLiteral value: Int64) { self.init(.int(value)) }
-    public init(booleanLiteral value: Bool) { self.init(.bool(value)) }
-    public init(floatLiteral value: Double) { self.init(.double(value)) }
-    public init(arrayLiteral elements: JSON...) { self.init(.array(elements)) }
-    public init(dictionaryLiteral elements: (String, JSON)...) { self.init(.object(JSONObject(elements))) }
-    public init(nilLiteral: ()) { self.init(.null) }
+    package init(stringLiteral value: String) { self.init(.string(value)) }
+    package init(integerLiteral value: Int64) { self.init(.int(value)) }
+    package init(booleanLiteral value: Bool) { self.init(.bool(value)) }
+    package init(floatLiteral value: Double) { self.init(.double(value)) }
+    package init(arrayLiteral elements: JSON...) { self.init(.array(elements)) }
+    package init(dictionaryLiteral elements: (String, JSON)...) { self.init(.object(JSONObject(elements))) }
+    package init(nilLiteral: ()) { self.init(.null) }
 }

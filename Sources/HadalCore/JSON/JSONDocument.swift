@@ -1,7 +1,7 @@
 /// A parsed JSON text that can say where each of its values stands.
-public struct JSONDocument: Sendable {
-    public let file: String
-    public private(set) var root: JSON
+package struct JSONDocument: Sendable {
+    package let file: String
+    package private(set) var root: JSON
     private let lineStarts: [Int]
     /// The documents that a merged one was made of; empty for one that was parsed.
     private let parts: [JSONDocument]
@@ -12,7 +12,7 @@ public struct JSONDocument: Sendable {
     ///
     /// - Parameter rejectDuplicateKeys: an object that names a key twice is an error; otherwise the last one counts.
     /// - Throws: `HadalError.malformed` with line and column. Nesting deeper than 256 levels is `limitExceeded`.
-    public init(
+    package init(
         parsing bytes: UnsafeRawBufferPointer, file: String, rejectDuplicateKeys: Bool = false
     ) throws {
         var parser = JSONParser(bytes: bytes, file: file, rejectDuplicateKeys: rejectDuplicateKeys)
@@ -23,7 +23,7 @@ public struct JSONDocument: Sendable {
     }
 
     /// A document of values made in memory. Its places name the file alone.
-    public init(root: JSON, file: String) {
+    package init(root: JSON, file: String) {
         self.root = root
         self.file = file
         lineStarts = []
@@ -33,7 +33,7 @@ public struct JSONDocument: Sendable {
     /// Applies documents to each other in order, each as a merge patch (RFC 7396) on the result so far.
     ///
     /// A place of the result names the file that its value came from. The last document names the whole.
-    public init(merging documents: [JSONDocument]) {
+    package init(merging documents: [JSONDocument]) {
         var root = JSON(.object(JSONObject()))
         for (i, document) in documents.enumerated() {
             root = root.mergePatched(with: document.root.shifted(by: i << Self.partShift))
@@ -47,34 +47,34 @@ public struct JSONDocument: Sendable {
     }
 
     /// The document with another root, made of values of its own: places still hold.
-    public func replacing(root: JSON) -> JSONDocument {
+    package func replacing(root: JSON) -> JSONDocument {
         var copy = self
         copy.root = root
         return copy
     }
 
     /// The document without some members of its root object.
-    public func removing(_ keys: [String]) -> JSONDocument {
+    package func removing(_ keys: [String]) -> JSONDocument {
         guard var object = root.object else { return self }
         for key in keys { object[key] = nil }
         return replacing(root: JSON(.object(object), offset: root.offset))
     }
 
-    public init(parsing text: String, file: String, rejectDuplicateKeys: Bool = false) throws {
+    package init(parsing text: String, file: String, rejectDuplicateKeys: Bool = false) throws {
         let bytes = Array(text.utf8)
         self = try bytes.withUnsafeBytes { try JSONDocument(parsing: $0, file: file, rejectDuplicateKeys: rejectDuplicateKeys) }
     }
 
-    public init(contentsOf path: String, rejectDuplicateKeys: Bool = false) throws {
+    package init(contentsOf path: String, rejectDuplicateKeys: Bool = false) throws {
         let file = try MappedFile(path: path)
         self = try JSONDocument(parsing: file.bytes, file: path, rejectDuplicateKeys: rejectDuplicateKeys)
     }
 
     /// The documents that this one was merged of, the most basic first; for one that was parsed, itself.
-    public var layers: [JSONDocument] { parts.isEmpty ? [self] : parts }
+    package var layers: [JSONDocument] { parts.isEmpty ? [self] : parts }
 
     /// Line and column of a byte offset.
-    public func place(at offset: Int) -> SourcePlace {
+    package func place(at offset: Int) -> SourcePlace {
         if !parts.isEmpty {
             let part = offset >> Self.partShift
             guard parts.indices.contains(part) else { return SourcePlace(file) }
@@ -90,7 +90,7 @@ public struct JSONDocument: Sendable {
         return SourcePlace(file, .text(line: low + 1, column: offset - lineStarts[low] + 1))
     }
 
-    public func place(of value: JSON) -> SourcePlace { place(at: value.offset) }
+    package func place(of value: JSON) -> SourcePlace { place(at: value.offset) }
 
     static func lineStarts(of bytes: UnsafeRawBufferPointer) -> [Int] {
         var starts = [0]

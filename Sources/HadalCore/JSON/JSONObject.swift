@@ -1,22 +1,22 @@
 /// The members of a JSON object, in source order.
-public struct JSONObject: Sendable, Equatable {
-    public struct Member: Sendable, Equatable {
-        public var key: String
-        public var value: JSON
+package struct JSONObject: Sendable, Equatable {
+    package struct Member: Sendable, Equatable {
+        package var key: String
+        package var value: JSON
         /// Byte offset of the key in the source.
-        public var keyOffset: Int
-        public static func == (a: Member, b: Member) -> Bool { a.key == b.key && a.value == b.value }
+        package var keyOffset: Int
+        package static func == (a: Member, b: Member) -> Bool { a.key == b.key && a.value == b.value }
     }
 
-    public private(set) var members: [Member]
+    package private(set) var members: [Member]
     private var index: [ExactString: Int]
 
-    public init() {
+    package init() {
         members = []
         index = [:]
     }
 
-    public init(_ pairs: [(String, JSON)]) {
+    package init(_ pairs: [(String, JSON)]) {
         self.init()
         for (key, value) in pairs { self[key] = value }
     }
@@ -27,10 +27,10 @@ public struct JSONObject: Sendable, Equatable {
         self.index = index
     }
 
-    public var count: Int { members.count }
-    public var keys: [String] { members.map(\.key) }
+    package var count: Int { members.count }
+    package var keys: [String] { members.map(\.key) }
 
-    public subscript(key: String) -> JSON? {
+    package subscript(key: String) -> JSON? {
         get { index[ExactString(key)].map { members[$0].value } }
         set {
             if let newValue {
@@ -58,7 +58,7 @@ public struct JSONObject: Sendable, Equatable {
         return JSONObject(members: moved, index: index)
     }
 
-    public static func == (a: JSONObject, b: JSONObject) -> Bool {
+    package static func == (a: JSONObject, b: JSONObject) -> Bool {
         a.count == b.count && a.members.allSatisfy { b[$0.key] == $0.value }
     }
 }

@@ -2,11 +2,11 @@
 ///
 /// Which group it is in, `/proc/self/cgroup` says; where that group's files are, `/proc/self/mountinfo`. A limit of any group around
 /// it holds too, so each is looked at up to the mount point. Source: cgroups(7), proc_pid_mountinfo(5).
-public struct ControlGroups: Sendable {
+package struct ControlGroups: Sendable {
     /// A limit and the file that states it.
-    public struct Limit<Value: Sendable & Equatable>: Sendable, Equatable {
-        public var value: Value
-        public var file: String
+    package struct Limit<Value: Sendable & Equatable>: Sendable, Equatable {
+        package var value: Value
+        package var file: String
     }
 
     private struct Mount {
@@ -23,7 +23,7 @@ public struct ControlGroups: Sendable {
     private let paths: [Substring: String]
 
     /// - Parameter root: goes before every path: the root of another tree, for tests.
-    public init(root: String = "") {
+    package init(root: String = "") {
         self.root = root
         let found = Self.mounts(SystemFile.text("\(root)/proc/self/mountinfo") ?? "")
         mounts = found.isEmpty ? Self.usualMounts : found
@@ -37,7 +37,7 @@ public struct ControlGroups: Sendable {
     }
 
     /// The tightest CPU quota, in processors: 1.5 for one and a half. nil without one.
-    public var processors: Limit<Double>? {
+    package var processors: Limit<Double>? {
         let older = directories(of: "cpu").map { ["\($0)/cpu.cfs_quota_us", "\($0)/cpu.cfs_period_us"] }
         let unified = directories(of: nil).map { ["\($0)/cpu.max"] }
         return least((older + unified).map { files in
@@ -50,7 +50,7 @@ public struct ControlGroups: Sendable {
     }
 
     /// The tightest limit on memory, in bytes; nil without one.
-    public var memory: Limit<Int>? {
+    package var memory: Limit<Int>? {
         let files = directories(of: "memory").map { "\($0)/memory.limit_in_bytes" } + directories(of: nil).map { "\($0)/memory.max" }
         return least(files.map { file in
             // Without a limit version 1 states the largest number that it can.

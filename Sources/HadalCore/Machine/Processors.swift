@@ -5,15 +5,15 @@ import Darwin
 #endif
 
 /// How many cores this process may use, and what they are called.
-public enum Processors {
+package enum Processors {
     /// Threads that this process should compute with: its cores, and no more than its quota; at least 1.
-    public static let usable = usable(cores: cores, quota: quota?.value)
+    package static let usable = usable(cores: cores, quota: quota?.value)
 
     /// The same where hyperthreads of one core count each.
-    public static let usableHyperthreads = usable(cores: affinity().count, quota: quota?.value)
+    package static let usableHyperthreads = usable(cores: affinity().count, quota: quota?.value)
 
     /// Physical cores within the process's affinity mask, which its cpuset narrows; at least 1.
-    public static let cores: Int = {
+    package static let cores: Int = {
         var cores = Set<String>()
         for processor in affinity() {
             // Hyperthreads of one core list the same siblings.
@@ -23,7 +23,7 @@ public enum Processors {
     }()
 
     /// The tightest CPU quota of the process's control groups, in processors; nil without one.
-    public static let quota = ControlGroups().processors
+    package static let quota = ControlGroups().processors
 
     /// A fraction of a processor more is no thread more: threads that wait for each other would all wait for it.
     static func usable(cores: Int, quota: Double?) -> Int {
@@ -32,20 +32,20 @@ public enum Processors {
 
     private static func text(_ path: String) -> String? { SystemFile.text(path) }
 
-    public static let modelName: String = {
+    package static let modelName: String = {
         let line = text("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
         guard let line, let colon = line.firstIndex(of: ":") else { return "CPU" }
         return String(line[line.index(after: colon)...].drop { $0 == " " })
     }()
 
     /// Bytes that can be allocated without swapping, or nil when the system does not say.
-    public static var freeMemory: UInt64? {
+    package static var freeMemory: UInt64? {
         guard let line = text("/proc/meminfo")?.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }) else { return nil }
         return line.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { $0 * 1024 }
     }
 
     /// Bytes of the largest cache, or nil when the system does not say.
-    public static var lastLevelCache: Int? {
+    package static var lastLevelCache: Int? {
         (0..<8).compactMap { index -> Int? in
             guard let size = text("/sys/devices/system/cpu/cpu0/cache/index\(index)/size")?.split(separator: "\n").first,
                 let number = Int(size.dropLast())

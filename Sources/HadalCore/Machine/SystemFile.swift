@@ -5,11 +5,11 @@ import Darwin
 #endif
 
 /// Files of /proc and /sys: they have no length beforehand.
-public enum SystemFile {
+package enum SystemFile {
     private static let most = 4 << 20
 
     /// nil for a file that is absent, empty or cannot be read.
-    public static func text(_ path: String) -> String? {
+    package static func text(_ path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }

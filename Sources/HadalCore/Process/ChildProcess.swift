@@ -6,22 +6,22 @@ import Darwin
 #endif
 
 /// A program that is run to its end, with what it prints.
-public struct ChildProcess: Sendable {
-    public enum End: Sendable, Equatable {
+package struct ChildProcess: Sendable {
+    package enum End: Sendable, Equatable {
         case exited(Int32)
         case signalled(Int32)
         /// It was ended because it took too long.
         case timedOut
     }
 
-    public var end: End
+    package var end: End
     /// stdout and stderr, at most `outputLimit` bytes of each. With `merged`, all of it is in `output`.
-    public var output: [UInt8]
-    public var errors: [UInt8]
-    public static let outputLimit = 4 << 20
+    package var output: [UInt8]
+    package var errors: [UInt8]
+    package static let outputLimit = 4 << 20
 
-    public var text: String { String(decoding: output, as: UTF8.self) }
-    public var succeeded: Bool { end == .exited(0) }
+    package var text: String { String(decoding: output, as: UTF8.self) }
+    package var succeeded: Bool { end == .exited(0) }
 
     /// Runs `path` with `arguments` (its own name left out), without input and with this process's environment.
     ///
@@ -29,7 +29,7 @@ public struct ChildProcess: Sendable {
     ///   - merged: whether stderr goes where stdout goes.
     ///   - seconds: after so long the program is killed.
     /// - Throws: `io` when it cannot be started.
-    public static func run(_ path: String, _ arguments: [String], merged: Bool = false, seconds: Double = 120) throws -> ChildProcess {
+    package static func run(_ path: String, _ arguments: [String], merged: Bool = false, seconds: Double = 120) throws -> ChildProcess {
         var (out, error) = (Pipe(), Pipe())
         defer {
             out.close()
@@ -150,7 +150,7 @@ public struct ChildProcess: Sendable {
 
 extension ChildProcess {
     /// The first of `names` that is a program on the search path, as a path; one with a slash in it is taken as it is.
-    public static func find(_ names: [String]) -> String? {
+    package static func find(_ names: [String]) -> String? {
         let folders = (getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").map(String.init)
         for name in names {
             if name.contains("/") {

@@ -1,9 +1,9 @@
-import HadalCore
+package import HadalCore
 import HadalText
 
 extension ChatMessage {
     /// As chat templates and the common HTTP interfaces have it, with arguments as text.
-    public var json: JSON { json(JSON(.string(content)), reasoningKey: "reasoning_content", argumentsAsText: true) }
+    package var json: JSON { json(JSON(.string(content)), reasoningKey: "reasoning_content", argumentsAsText: true) }
 
     /// As one model's template wants it.
     func json(for format: ChatFormat) -> JSON {
@@ -27,7 +27,7 @@ extension ChatMessage {
     /// Reads a message as the common HTTP interfaces send it. The texts of content in parts are joined; other parts are refused.
     ///
     /// - Throws: `malformed` or `unsupported`, with the place in the document.
-    public init(_ json: JSON, in document: JSONDocument) throws {
+    package init(_ json: JSON, in document: JSONDocument) throws {
         func fail(_ message: String, at value: JSON) -> HadalError { HadalError(.malformed, message, at: document.place(of: value)) }
         guard let role = json["role"]?.string else { throw fail("a message needs a \"role\"", at: json) }
         var content = (text: "", reasoning: "")
@@ -54,7 +54,7 @@ extension ChatMessage {
     }
 
     /// Reads a list of messages, bare or under `messages`.
-    public static func list(_ document: JSONDocument) throws -> [ChatMessage] {
+    package static func list(_ document: JSONDocument) throws -> [ChatMessage] {
         guard let items = (document.root["messages"] ?? document.root).array else {
             throw HadalError(.malformed, "expected an array of messages", at: document.place(of: document.root))
         }

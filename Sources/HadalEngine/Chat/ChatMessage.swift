@@ -1,4 +1,4 @@
-import HadalText
+public import HadalText
 
 /// One turn of a conversation.
 public struct ChatMessage: Sendable, Equatable {

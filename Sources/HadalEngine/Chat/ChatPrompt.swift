@@ -1,4 +1,4 @@
-import HadalText
+package import HadalText
 
 /// A request as one model gets it, and how its reply is to be read.
 public struct ChatPrompt: Sendable {
@@ -7,7 +7,7 @@ public struct ChatPrompt: Sendable {
     public let ids: [Int32]
     /// The prompt has opened a block of reasoning: the reply begins inside.
     public let startsInReasoning: Bool
-    public let format: ChatFormat
+    package let format: ChatFormat
     public let tools: [Tool]
     /// As in the request; 0 also where reasoning was turned off and the template could not be told.
     public let reasoningBudget: Int?

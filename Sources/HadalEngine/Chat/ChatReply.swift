@@ -1,4 +1,4 @@
-import HadalText
+public import HadalText
 
 /// What a model replied, and what it took.
 public struct ChatReply: Sendable {

@@ -1,5 +1,5 @@
-import HadalCore
-import HadalText
+package import HadalCore
+public import HadalText
 
 /// What is asked of a model in a chat.
 public struct ChatRequest: Sendable {

@@ -1,5 +1,5 @@
 import HadalCore
-import HadalText
+public import HadalText
 import Synchronization
 
 /// A chat with one session: turns are rendered by the model's template, and what the session already holds is not computed again.

@@ -15,7 +15,7 @@ extension Engine {
     /// The text of a conversation, as the model's chat template renders it: with tools the one that is published for them.
     ///
     /// - Throws: `notFound` when the model has no chat template; what the template raises, with its place.
-    public func renderChat(_ messages: [ChatMessage], tools: [Tool] = []) throws -> String {
+    package func renderChat(_ messages: [ChatMessage], tools: [Tool] = []) throws -> String {
         var variables = JSONObject()
         return try renderChat(messages, tools, variables, chatTemplate(tools, &variables))
     }

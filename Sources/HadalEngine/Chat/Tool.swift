@@ -1,5 +1,5 @@
 import Foundation
-import HadalCore
+package import HadalCore
 
 /// A function that a model may call: its name, what it does, and the JSON schema of its parameters.
 public struct Tool: Sendable, Equatable {

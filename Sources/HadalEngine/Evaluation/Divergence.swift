@@ -1,22 +1,22 @@
-import HadalCore
+package import HadalCore
 
 /// How far a model's predictions of a text lie from a reference's: what quantising or another backend changed.
-public struct Divergence: Sendable {
-    public let tokens: Int
-    public let scoredTokens: Int
-    public let windows: EvaluationWindows
+package struct Divergence: Sendable {
+    package let tokens: Int
+    package let scoredTokens: Int
+    package let windows: EvaluationWindows
     /// Mean Kullback-Leibler divergence KL(reference ‖ model) over the scored tokens, in nats.
-    public let mean: Double
-    public let standardError: Double?
-    public let median: Double
-    public let percentile95: Double
-    public let percentile99: Double
-    public let maximum: Double
+    package let mean: Double
+    package let standardError: Double?
+    package let median: Double
+    package let percentile95: Double
+    package let percentile99: Double
+    package let maximum: Double
     /// Share of scored tokens for which both models have the same most likely token.
-    public let agreement: Double
+    package let agreement: Double
     /// Mean negative log-likelihood of the text, in nats.
-    public let meanNLL: Double
-    public let referenceMeanNLL: Double
+    package let meanNLL: Double
+    package let referenceMeanNLL: Double
 
     init(
         tokens: Int, windows: EvaluationWindows, divergence: SampleStatistics, agreeing: Int, nll: SampleStatistics,
@@ -34,7 +34,7 @@ public struct Divergence: Sendable {
         referenceMeanNLL = referenceNLL.mean
     }
 
-    public var json: JSON {
+    package var json: JSON {
         [
             "tokens": JSON(.int(Int64(tokens))), "scored_tokens": JSON(.int(Int64(scoredTokens))),
             "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))), "bos": JSON(.bool(windows.bos != nil)),

@@ -1,8 +1,9 @@
 import HadalCore
+import HadalFormats
 
 extension Engine {
     /// What a model is compared with.
-    public enum DivergenceReference: Sendable {
+    package enum DivergenceReference: Sendable {
         /// Another model, or the same one on another backend.
         case engine(Engine)
         /// Logits worked out before, of the whole text in one window.
@@ -13,7 +14,7 @@ extension Engine {
     ///
     /// Both models run side by side, a chunk at a time, so that no more than two chunks of logits are held.
     /// - Throws: `mismatch` for different vocabularies, or logits of another text; as `perplexity`.
-    public func divergence(
+    package func divergence(
         from reference: DivergenceReference, of tokens: [Int32], windows: EvaluationWindows, progress: ((Double) -> Void)? = nil
     ) throws -> Divergence {
         var comparison = Comparison(tokens: tokens)

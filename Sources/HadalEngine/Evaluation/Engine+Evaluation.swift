@@ -1,3 +1,4 @@
+import HadalArchitecture
 import HadalCore
 import HadalText
 
@@ -9,7 +10,7 @@ extension Engine {
     ///
     /// - Parameter context: tokens of a window; nil: 2048, or what the model was made for if that is less.
     /// - Throws: `invalidArgument` for a context beyond the model's.
-    public static func forEvaluation(path: String, options: EngineOptions, context: Int? = nil) throws -> Engine {
+    package static func forEvaluation(path: String, options: EngineOptions, context: Int? = nil) throws -> Engine {
         let description = try ModelDescription(path: path, options: options)
         let most = description.graph.contextLength
         if let context, context > most {
@@ -27,10 +28,10 @@ extension Engine {
     }
 
     /// The ids of a text to be scored: special tokens written in it are plain text, and there is no BOS.
-    public func encodeText(_ text: String) throws -> [Int32] { try requireTokenizer().encode(text, parseSpecial: false) }
+    package func encodeText(_ text: String) throws -> [Int32] { try requireTokenizer().encode(text, parseSpecial: false) }
 
     /// The token that every window of a text starts with; nil when the model wants none.
-    public var evaluationBOS: Int32? {
+    package var evaluationBOS: Int32? {
         guard let special = tokenizer?.special, special.addBOS else { return nil }
         return special.bosID
     }
@@ -42,7 +43,7 @@ extension Engine {
     ///   - tokens: the text, without BOS.
     ///   - progress: called with the share of the text that is done.
     /// - Throws: `invalidArgument` for a text with nothing to predict, an engine not made by `forEvaluation`, or windows beyond its context.
-    public func perplexity(
+    package func perplexity(
         of tokens: [Int32], windows: EvaluationWindows, progress: ((Double) -> Void)? = nil
     ) throws -> Perplexity {
         var nll = SampleStatistics()

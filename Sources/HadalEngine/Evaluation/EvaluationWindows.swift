@@ -7,21 +7,21 @@ import HadalCore
 /// from all that stand before it in the window. So every token is scored once, at most `context - 1` tokens of it are seen before it, and,
 /// beyond the first window, at least `context - stride` of them. A token that has nothing before it in its window is not scored: the
 /// first of the text without a BOS, and with `stride == context` the first of every window.
-public struct EvaluationWindows: Sendable, Equatable {
-    public struct Window: Sendable, Equatable {
+package struct EvaluationWindows: Sendable, Equatable {
+    package struct Window: Sendable, Equatable {
         /// Tokens of the text that the window holds.
-        public let tokens: Range<Int>
+        package let tokens: Range<Int>
         /// Those among them that it scores.
-        public let scored: Range<Int>
+        package let scored: Range<Int>
     }
 
-    public let context: Int
-    public let stride: Int
+    package let context: Int
+    package let stride: Int
     /// Put in front of every window; nil for none.
-    public let bos: Int32?
+    package let bos: Int32?
 
     /// - Throws: `invalidArgument` for a context that holds no token to predict, or a stride that would leave tokens out.
-    public init(context: Int, stride: Int, bos: Int32?) throws {
+    package init(context: Int, stride: Int, bos: Int32?) throws {
         guard context >= 2 else { throw HadalError(.invalidArgument, "a context of \(context) tokens cannot predict anything; the minimum is 2") }
         let room = context - (bos == nil ? 0 : 1)
         guard stride >= 1, stride <= room else {
@@ -32,7 +32,7 @@ public struct EvaluationWindows: Sendable, Equatable {
     }
 
     /// The windows of a text of `count` tokens, BOS not counted.
-    public func windows(count: Int) -> [Window] {
+    package func windows(count: Int) -> [Window] {
         let room = context - (bos == nil ? 0 : 1)
         var windows: [Window] = []
         var (start, done) = (0, 0)

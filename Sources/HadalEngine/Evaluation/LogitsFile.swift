@@ -4,15 +4,15 @@ import HadalFormats
 /// Logits of every token of a text, as `hadal logits` writes them: a tensor `logits` `[T, vocabulary]`, read row by row where it lies.
 ///
 /// Thread safety: immutable.
-public final class LogitsFile: Sendable {
-    public let path: String
-    public let rows: Int
-    public let vocabularySize: Int
+package final class LogitsFile: Sendable {
+    package let path: String
+    package let rows: Int
+    package let vocabularySize: Int
     private let file: SafetensorsFile
     private let tensor: TensorInfo
 
     /// - Throws: `notFound` when the file has no `logits`, `mismatch` when they are no float matrix.
-    public init(path: String) throws {
+    package init(path: String) throws {
         file = try SafetensorsFile(path: path)
         guard let tensor = file.tensors.first(where: { ExactString($0.name) == ExactString("logits") }) else {
             throw HadalError(.notFound, "the file has no tensor 'logits'", at: SourcePlace(path), hint: [.action(.writeLogits)])

@@ -3,20 +3,20 @@ import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import HadalCore
+package import HadalCore
 
 /// How well a model predicts a text.
-public struct Perplexity: Sendable {
+package struct Perplexity: Sendable {
     /// Of the text, BOS not counted.
-    public let tokens: Int
-    public let scoredTokens: Int
-    public let windows: EvaluationWindows
+    package let tokens: Int
+    package let scoredTokens: Int
+    package let windows: EvaluationWindows
     /// Mean negative log-likelihood of a scored token, in nats.
-    public let meanNLL: Double
+    package let meanNLL: Double
     /// Standard error of that mean, tokens taken as independent; nil for a single token.
-    public let standardError: Double?
+    package let standardError: Double?
     /// Of each scored token, in order.
-    public let nll: [Float]
+    package let nll: [Float]
 
     init(tokens: Int, windows: EvaluationWindows, _ nll: SampleStatistics) {
         self.tokens = tokens
@@ -28,11 +28,11 @@ public struct Perplexity: Sendable {
     }
 
     /// exp(mean NLL).
-    public var perplexity: Double { exp(meanNLL) }
+    package var perplexity: Double { exp(meanNLL) }
     /// Standard error of the perplexity, to first order.
-    public var perplexityError: Double? { standardError.map { $0 * perplexity } }
+    package var perplexityError: Double? { standardError.map { $0 * perplexity } }
 
-    public var json: JSON {
+    package var json: JSON {
         [
             "tokens": JSON(.int(Int64(tokens))), "scored_tokens": JSON(.int(Int64(scoredTokens))),
             "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))), "bos": JSON(.bool(windows.bos != nil)),

@@ -1,5 +1,5 @@
 import HadalCore
-import HadalText
+public import HadalText
 
 /// What a generation does and when it ends.
 public struct GenerationOptions: Sendable {

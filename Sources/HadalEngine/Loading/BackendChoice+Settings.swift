@@ -1,5 +1,5 @@
-import HadalBackend
-import HadalCore
+package import HadalBackend
+package import HadalCore
 
 extension BackendChoice {
     /// A setting for a backend that is not in use is fine, one for a backend that does not exist is an error.

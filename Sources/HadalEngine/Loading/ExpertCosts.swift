@@ -1,3 +1,4 @@
+import HadalArchitecture
 import HadalBackend
 import HadalCore
 import HadalFormats

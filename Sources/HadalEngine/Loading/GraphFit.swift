@@ -1,5 +1,7 @@
+import HadalArchitecture
 import HadalBackend
 import HadalCore
+import HadalFormats
 import HadalGraph
 
 /// A main graph on its devices, with the bounds, the context and the cache that go with each other.

@@ -1,11 +1,12 @@
+import HadalArchitecture
 import HadalBackend
-import HadalCore
+package import HadalCore
 import HadalGraph
 
 extension LoadPlan {
     /// - Parameter expertReadRate: bytes a second, as `measureExpertReads` gives them.
     /// - Throws: `obstacle`, where it keeps a placement from being found.
-    public func json(expertReadRate: Double? = nil) throws -> JSON {
+    package func json(expertReadRate: Double? = nil) throws -> JSON {
         let plan = try requirePlacement()
         let nodes = graph.nodes
         let stepTokens = bounds?.tokens ?? 0

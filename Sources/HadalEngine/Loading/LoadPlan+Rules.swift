@@ -1,4 +1,5 @@
-import HadalBackend
+import HadalArchitecture
+public import HadalBackend
 import HadalGraph
 
 extension LoadPlan {

@@ -1,7 +1,8 @@
-import HadalBackend
-import HadalCore
-import HadalFormats
-import HadalGraph
+import HadalArchitecture
+public import HadalBackend
+public import HadalCore
+package import HadalFormats
+package import HadalGraph
 
 /// How a model would be loaded: its files and graph, where each op runs, the bounds, the context, the cache and the memory, and what stands in the
 /// way. `Engine` compiles it and `hadal plan` prints it.
@@ -11,7 +12,7 @@ public struct LoadPlan: Sendable {
     public let options: EngineOptions
     public let description: ModelDescription
     /// The graph that is run: the model's main graph, with what `options.observe` asks for among its outputs.
-    public let graph: Graph
+    package let graph: Graph
     /// Tokens of a session; what is asked for or usual where there is no placement to tell more.
     public let contextLength: Int
     let text: ModelText?
@@ -22,7 +23,7 @@ public struct LoadPlan: Sendable {
     /// weights can tell is not known here: a disk that fails, a kernel that cannot be built.
     public var obstacle: HadalError? { if case .failure(let error) = outcome { error } else { nil } }
 
-    public var files: ModelFiles { description.files }
+    package var files: ModelFiles { description.files }
     /// Where each op runs; nil where `obstacle` keeps that from being found.
     public var placement: ExecutionPlan? { fit?.placed.plan }
     /// The backends and their devices: "cpu: AMD EPYC", several joined by " + ".
@@ -30,7 +31,7 @@ public struct LoadPlan: Sendable {
     /// How each device was opened.
     var openedBackends: [OpenedBackend] { fit?.placed.opened ?? [] }
     /// The upper bounds of a step.
-    public var bounds: Segment.Bounds? { fit?.bounds }
+    package var bounds: Segment.Bounds? { fit?.bounds }
     /// Tokens that all sessions together may hold.
     public var cacheTokens: Int { fit?.cache ?? 0 }
     /// What each device of the placement has to hold for `graph`; a prediction layer and a draft model come on top.

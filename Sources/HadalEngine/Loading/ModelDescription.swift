@@ -1,16 +1,16 @@
-import HadalArchitecture
+package import HadalArchitecture
 import HadalBackend
-import HadalCore
-import HadalFormats
+public import HadalCore
+package import HadalFormats
 import HadalGraph
 
 /// What a model is, found without reading a byte of its weights: enough for `inspect` and `plan`.
 public struct ModelDescription: Sendable {
-    public let files: ModelFiles
-    public let graph: ModelGraph
+    package let files: ModelFiles
+    package let graph: ModelGraph
 
     /// - Throws: `HadalError` naming the file and key, tensor or node at fault.
-    public init(files: ModelFiles, options: EngineOptions) throws {
+    package init(files: ModelFiles, options: EngineOptions) throws {
         let library = try options.environment.architectures()
         let match = if let file = options.architecture { try library.match(files, file: file) } else { try library.match(files) }
         let graph = try match.build(files, catalogue: try options.environment.catalogue())
@@ -35,7 +35,20 @@ public struct ModelDescription: Sendable {
     }
 
     /// The context that nobody asked for: what the model was made for, at most 32768 tokens.
-    public var usualContextLength: Int { min(graph.contextLength, 32768) }
+    /// The family, as the descriptions of architectures call it.
+    public var family: String { graph.architecture }
+    /// What the model's files call it; nil when they say nothing.
+    public var name: String? { files.metadata("general.name")?.string }
+    /// Why this family's description was chosen, a sentence each.
+    public var reasons: [String] { graph.reasons }
+    public var layerCount: Int { graph.layerCount }
+    public var vocabularySize: Int { graph.vocabularySize }
+    /// Tokens that the model was made for.
+    public var contextLength: Int { graph.contextLength }
+    /// Of the weights, in the types that the files have them in.
+    public var weightBytes: Int { graph.weightBytes }
+
+    package var usualContextLength: Int { min(graph.contextLength, 32768) }
 
     /// Bytes that the engine will hold for a model run with these options, before any backend's own work space.
     public func memory(contextLength: Int, cacheDType: DType) -> (weights: Int, cache: Int) {

@@ -2,7 +2,7 @@ import Foundation
 import HadalCore
 import HadalFormats
 import HadalTemplate
-import HadalText
+package import HadalText
 
 /// A model's tokenizer and chat templates.
 struct ModelText: Sendable {
@@ -48,7 +48,7 @@ extension Tokenizer {
     /// The tokenizer of a model, of a directory without weights, a tokenizer.json or a GGUF file that holds only a vocabulary.
     ///
     /// - Throws: `notFound` for a model without one.
-    public static func load(_ path: String) throws -> Tokenizer {
+    package static func load(_ path: String) throws -> Tokenizer {
         if path.hasSuffix(".json") { return try Tokenizer(contentsOf: path) }
         if isDirectory(path) { return try Tokenizer(directory: path) }
         guard let tokenizer = try ModelText.tokenizer(of: try ModelFiles.open(path: path)) else {
@@ -62,7 +62,7 @@ extension ChatTemplates {
     /// The chat templates of a model, of a directory without weights, or of a file with nothing but a template.
     ///
     /// - Throws: `notFound` for a model without any.
-    public static func load(_ path: String) throws -> ChatTemplates {
+    package static func load(_ path: String) throws -> ChatTemplates {
         if path.hasSuffix(".jinja") {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
                 throw HadalError(.notFound, "cannot read the template", at: SourcePlace(path))

@@ -4,10 +4,10 @@ import Glibc
 import Darwin
 #endif
 import HadalArchitecture
-import HadalBackend
+package import HadalBackend
 import HadalCore
 import HadalFormats
-import HadalGraph
+package import HadalGraph
 import Synchronization
 
 /// The weights of a model's graphs: where they lie, and what of them is kept in memory.

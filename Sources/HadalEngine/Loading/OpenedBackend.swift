@@ -1,5 +1,5 @@
-import HadalBackend
-import HadalCore
+package import HadalBackend
+package import HadalCore
 
 /// A backend that a model is placed on, as it was opened.
 package struct OpenedBackend: Sendable {

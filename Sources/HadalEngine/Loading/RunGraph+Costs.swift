@@ -1,10 +1,11 @@
+import HadalCore
 import HadalGraph
 
 extension RunGraph {
-    public var hasQuantisedWeights: Bool { graph.weights.contains { $0.dtype.isQuantised } }
+    package var hasQuantisedWeights: Bool { graph.weights.contains { $0.dtype.isQuantised } }
 
     /// Bytes of weights, as stored, that one decode step reads: every matrix once, of an embedding table one row, of experts those that a token uses.
-    public var decodeBytes: Int {
+    package var decodeBytes: Int {
         var used: Set<Int> = []
         var tables: Set<Int> = []
         var chosen: [Int: Int] = [:]
@@ -24,7 +25,7 @@ extension RunGraph {
     }
 
     /// Multiplications by weights that one prefill token costs, of experts by those it uses; the head counts for the last token only, so not at all.
-    public var prefillMultiplies: Int {
+    package var prefillMultiplies: Int {
         var total = 0
         for node in graph.nodes where !node.inputs.isEmpty {
             guard case .value(let x) = node.inputs[0], graph.values[x].dims.first == .tokens else { continue }

@@ -1,12 +1,12 @@
 import HadalArchitecture
 import HadalBackend
 import HadalCore
-import HadalGraph
+package import HadalGraph
 
 /// The graph that an engine runs: a model's main graph with its ports, and among its outputs the values that the options ask for.
-public struct RunGraph: Sendable {
-    public let description: ModelDescription
-    public let graph: Graph
+package struct RunGraph: Sendable {
+    package let description: ModelDescription
+    package let graph: Graph
     let ports: StepRunner.Ports
     /// Values besides the plain logits that the engine was asked to give, by name; `[T, width]` F32.
     let observed: [(name: String, value: Int)]
@@ -15,7 +15,7 @@ public struct RunGraph: Sendable {
     /// Lengths past which every key must be rotated again.
     let ropeSwitches: [Int]
 
-    public var vocabularySize: Int { description.graph.vocabularySize }
+    package var vocabularySize: Int { description.graph.vocabularySize }
 
     /// - Throws: `unsupported` when a prediction head is wanted of a model without one; `malformed` for a graph without its ports.
     init(_ description: ModelDescription, _ options: EngineOptions) throws {

@@ -1,3 +1,6 @@
+import HadalCore
+import Synchronization
+
 /// Drafts with the model's own layer that predicts the token after the next.
 final class PredictionDrafter: Drafter {
     private let state: PredictionState

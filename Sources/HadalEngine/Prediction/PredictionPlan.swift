@@ -1,5 +1,7 @@
+import HadalArchitecture
 import HadalBackend
 import HadalCore
+import HadalFormats
 import HadalGraph
 
 /// A model's second graph, `mtp`, as it is compiled beside the main graph: see `PredictionHead`.

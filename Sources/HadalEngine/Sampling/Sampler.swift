@@ -8,10 +8,10 @@ import Darwin
 ///
 /// Not thread-safe. Tokens are counted for the penalties as they come: from one call of `sample` to the next a history may only grow, or
 /// become shorter, which counts it from its start again.
-public final class Sampler {
-    public let options: SamplingOptions
+package final class Sampler {
+    package let options: SamplingOptions
     /// The seed in use, drawn at random when the options named none.
-    public let seed: UInt64
+    package let seed: UInt64
     private var random: SeededRandom
     private let vocabulary: Int
     /// Token ids, partially ordered by descending logit while sampling.
@@ -20,7 +20,7 @@ public final class Sampler {
     private let probabilities: UnsafeMutablePointer<Double>
     private var penalties: TokenPenalties
 
-    public init(options: SamplingOptions, vocabulary: Int) throws {
+    package init(options: SamplingOptions, vocabulary: Int) throws {
         try options.validate()
         self.options = options
         self.vocabulary = vocabulary
@@ -45,7 +45,7 @@ public final class Sampler {
     ///   - logits: `[vocabulary]`; NaN counts as minus infinity.
     ///   - history: the tokens so far, the newest last.
     ///   - promptLength: how many of them were there before this generation.
-    public func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>, promptLength: Int = 0) -> Int32 {
+    package func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>, promptLength: Int = 0) -> Int32 {
         for i in 0..<vocabulary { adjusted[i] = logits[i].isNaN ? -.infinity : logits[i] }
         penalties.apply(to: adjusted, history: history, promptLength: promptLength)
         options.suppressed.apply(to: adjusted, vocabulary: vocabulary, history: history, promptLength: promptLength)

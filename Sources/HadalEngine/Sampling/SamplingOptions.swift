@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// How the next token is chosen from the logits.
 ///
@@ -63,7 +63,7 @@ public struct SamplingOptions: Sendable, Equatable {
 
 extension SamplingOptions {
     /// By the names that configuration files use; the seed and suppressed tokens apart.
-    public var json: JSON {
+    package var json: JSON {
         [
             "temperature": JSON(.double(temperature)), "top_k": JSON(.int(Int64(topK))), "top_p": JSON(.double(topP)),
             "min_p": JSON(.double(minP)), "repetition_penalty": JSON(.double(repetitionPenalty)),

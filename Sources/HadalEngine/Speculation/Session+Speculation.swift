@@ -1,4 +1,5 @@
 import HadalCore
+import Synchronization
 
 extension Session {
     /// Runs a chosen token and drafts of what follows it as one step, and keeps the token. `accept` keeps drafts.

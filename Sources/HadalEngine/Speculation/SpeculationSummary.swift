@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// What drafting did for one generation, or for several together.
 public struct SpeculationSummary: Sendable, Equatable {
@@ -16,7 +16,7 @@ public struct SpeculationSummary: Sendable, Equatable {
     /// Generated tokens after which drafting was given up for the first time, because it lost; nil: it was not.
     public var switchedOffAfter: Int?
 
-    public init(kind: String) { self.kind = kind }
+    package init(kind: String) { self.kind = kind }
 
     /// Share of the drafts that were kept; 0 without drafts.
     public var acceptance: Double { draftedTokens > 0 ? Double(acceptedTokens) / Double(draftedTokens) : 0 }
@@ -31,7 +31,7 @@ public struct SpeculationSummary: Sendable, Equatable {
     /// Adds what drafting did for a generation that went on where this one ended.
     ///
     /// - Parameter tokens: generated before it.
-    public mutating func add(_ next: SpeculationSummary, after tokens: Int) {
+    package mutating func add(_ next: SpeculationSummary, after tokens: Int) {
         draftedTokens += next.draftedTokens
         acceptedTokens += next.acceptedTokens
         if next.steps > 0 || next.seconds > 0 {
@@ -42,7 +42,7 @@ public struct SpeculationSummary: Sendable, Equatable {
         switchedOffAfter = switchedOffAfter ?? next.switchedOffAfter.map { $0 + tokens }
     }
 
-    public var json: JSON {
+    package var json: JSON {
         [
             "kind": JSON(.string(kind)),
             "drafted": JSON(.int(Int64(draftedTokens))),

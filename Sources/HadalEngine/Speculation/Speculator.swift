@@ -1,3 +1,4 @@
+import HadalBackend
 import HadalCore
 
 /// Appends the tokens of one generation to its session, several in a step where drafts of them prove right.

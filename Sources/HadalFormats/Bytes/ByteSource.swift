@@ -9,17 +9,17 @@ import Glibc
 ///
 /// Thread safety: immutable after `init`; any thread may read. Pointers handed out are valid while the object lives, those of windows
 /// until they are discarded.
-public final class ByteSource: Sendable {
+package final class ByteSource: Sendable {
     /// The file's path, or the name that errors give to bytes in memory.
-    public let name: String
-    public let count: Int
+    package let name: String
+    package let count: Int
     private let mapping: MappedFile?
     private let windows: FileWindows?
     private let address: UInt  // 0 when empty
     private static let memoryAlignment = 64
 
     /// Maps a file. Reads none of it.
-    public init(path: String) throws {
+    package init(path: String) throws {
         name = path
         switch try MappedFile.open(path, mappingAtMost: Self.mappable) {
         case .mapped(let mapped):
@@ -37,7 +37,7 @@ public final class ByteSource: Sendable {
     }
 
     /// Copies bytes into memory of its own, 64-byte aligned.
-    public init(bytes: [UInt8], name: String) {
+    package init(bytes: [UInt8], name: String) {
         self.name = name
         count = bytes.count
         mapping = nil
@@ -62,38 +62,38 @@ public final class ByteSource: Sendable {
     }()
 
     /// All bytes, or the beginning of a file that is mapped in windows: enough for any header.
-    public var bytes: UnsafeRawBufferPointer {
+    package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: address), count: windows?.head.count ?? count)
     }
 
     /// A range of the bytes.
     ///
     /// - Throws: `outOfMemory` where it has to be mapped and the address space is used up.
-    public func bytes(in range: Range<Int>) throws -> UnsafeRawBufferPointer {
+    package func bytes(in range: Range<Int>) throws -> UnsafeRawBufferPointer {
         if let windows { return try windows.bytes(range) }
         return UnsafeRawBufferPointer(rebasing: bytes[range])
     }
 
     /// A copy of a few bytes, for which nothing is mapped, nor paged in around them.
-    public func copy(_ range: Range<Int>) -> [UInt8] {
+    package func copy(_ range: Range<Int>) -> [UInt8] {
         descriptor.map { FileWindows.copy(range, of: $0) } ?? withExtendedLifetime(self) { Array(bytes[range]) }
     }
 
     /// An open descriptor of the file, valid while the object lives; nil for bytes in memory.
-    public var descriptor: Int32? { mapping?.descriptor ?? windows?.descriptor }
+    package var descriptor: Int32? { mapping?.descriptor ?? windows?.descriptor }
 
     /// Tells the system that a range will be read soon, so that it comes in one go and not page by page.
-    public func expect(_ range: Range<Int>) {
+    package func expect(_ range: Range<Int>) {
         #if os(Linux)
         if let descriptor { posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED) }
         #endif
     }
 
     /// Tells the system that a range will hardly be read again, so that its pages leave the process's memory. Pointers stay valid.
-    public func release(_ range: Range<Int>) { mapping?.discard(range) }
+    package func release(_ range: Range<Int>) { mapping?.discard(range) }
 
     /// Tells the system that a range will not be read again soon. Ends the windows within it. Does nothing for bytes in memory.
-    public func discard(_ range: Range<Int>) {
+    package func discard(_ range: Range<Int>) {
         mapping?.discard(range)
         windows?.discard(range)
     }

@@ -1,4 +1,4 @@
-import HadalCore
+public import HadalCore
 
 /// Conversion between stored tensor data and float32.
 ///

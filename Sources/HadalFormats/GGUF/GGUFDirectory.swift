@@ -1,12 +1,12 @@
 import HadalCore
 
 /// Which GGUF model a directory stands for.
-public enum GGUFDirectory {
+package enum GGUFDirectory {
     /// The only language model in a directory; of a split one, the first file there is. nil without any GGUF file.
     ///
     /// What lies beside a model is passed over: projectors of images and sound, adapters, importance matrices, bare vocabularies.
     /// - Throws: `invalidArgument` naming the models when there are several; `unsupported` when there are only other files.
-    public static func model(in directory: String) throws -> String? {
+    package static func model(in directory: String) throws -> String? {
         let provider = FileProvider(directory: directory)
         // Shards of one model count once. Names are sorted: the lowest number comes first.
         var seen: Set<String> = []

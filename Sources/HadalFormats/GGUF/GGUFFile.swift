@@ -3,41 +3,41 @@ import HadalCore
 /// One GGUF file: its metadata and its tensor directory. No tensor data is read.
 ///
 /// Reads versions 2 and 3, little endian. Source: the GGUF specification in the ggml repository, `docs/gguf.md`.
-public struct GGUFFile: Sendable {
-    public struct Entry: Sendable {
-        public let key: String
-        public let value: MetadataValue
+package struct GGUFFile: Sendable {
+    package struct Entry: Sendable {
+        package let key: String
+        package let value: MetadataValue
     }
 
-    public static let magic: [UInt8] = Array("GGUF".utf8)
-    public static let defaultAlignment = 32
+    package static let magic: [UInt8] = Array("GGUF".utf8)
+    package static let defaultAlignment = 32
     static let maximumAlignment = 1 << 20
     static let maximumNameLength = 65_535
     static let maximumDimensions = 4
     /// Of tensors and of metadata entries.
     static let maximumCount = 1 << 20
 
-    public let source: ByteSource
-    public let version: UInt32
-    public let alignment: Int
+    package let source: ByteSource
+    package let version: UInt32
+    package let alignment: Int
     /// In file order.
-    public let entries: [Entry]
+    package let entries: [Entry]
     /// In file order; `shard` is 0.
-    public let tensors: [TensorInfo]
+    package let tensors: [TensorInfo]
     /// Where tensor data starts. At the file's end when there is none.
-    public let dataOffset: Int
+    package let dataOffset: Int
     private let index: [ExactString: Int]
 
-    public func metadata(_ key: String) -> MetadataValue? { index[ExactString(key)].map { entries[$0].value } }
+    package func metadata(_ key: String) -> MetadataValue? { index[ExactString(key)].map { entries[$0].value } }
 
-    public static func hasMagic(_ source: ByteSource) -> Bool {
+    package static func hasMagic(_ source: ByteSource) -> Bool {
         withExtendedLifetime(source) { source.bytes.prefix(4).elementsEqual(magic) }
     }
 
-    public init(path: String) throws { try self.init(source: ByteSource(path: path)) }
+    package init(path: String) throws { try self.init(source: ByteSource(path: path)) }
 
     /// - Throws: `malformed`, `unsupported` or `limitExceeded`, with the byte offset of the field at fault.
-    public init(source: ByteSource) throws {
+    package init(source: ByteSource) throws {
         var reader = ByteReader(source)
         let version = try Self.header(&reader)
         let (tensorCount, entryCount) = try Self.counts(&reader)

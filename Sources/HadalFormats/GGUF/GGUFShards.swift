@@ -1,17 +1,17 @@
 import HadalCore
 
 /// A GGUF model: one file, or all the shards of a split one in order.
-public struct GGUFShards: Sendable {
+package struct GGUFShards: Sendable {
     static let maximumCount = 10_000
 
-    public let files: [GGUFFile]
+    package let files: [GGUFFile]
 
     /// Metadata as the first shard has it; the others carry only their own `split.*` keys.
-    public func metadata(_ key: String) -> MetadataValue? { files.first?.metadata(key) }
+    package func metadata(_ key: String) -> MetadataValue? { files.first?.metadata(key) }
 
     /// Opens a file and, when it is one of a split model, all its siblings.
     /// - Throws: `notFound` naming a missing shard; whatever `GGUFFile` throws.
-    public init(path: String) throws {
+    package init(path: String) throws {
         let opened = try GGUFFile(path: path)
         guard let (number, count) = try Self.split(of: opened) else {
             try self.init(files: [opened])
@@ -55,7 +55,7 @@ public struct GGUFShards: Sendable {
     }
 
     /// Checks that files are all the shards of one model, in order.
-    public init(files: [GGUFFile]) throws {
+    package init(files: [GGUFFile]) throws {
         guard let first = files.first else { throw HadalError(.invalidArgument, "a model of no files") }
         let isSplit = try Self.split(of: first) != nil
         if files.count > 1 || isSplit {

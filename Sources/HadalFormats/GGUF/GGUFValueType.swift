@@ -1,5 +1,5 @@
 /// The type of a GGUF metadata value, with the number that files store.
-public enum GGUFValueType: UInt32, Sendable, CaseIterable {
+package enum GGUFValueType: UInt32, Sendable, CaseIterable {
     case uint8 = 0
     case int8 = 1
     case uint16 = 2
@@ -15,7 +15,7 @@ public enum GGUFValueType: UInt32, Sendable, CaseIterable {
     case float64 = 12
 
     /// Bytes of one value, or nil for strings and arrays, whose size varies.
-    public var fixedSize: Int? {
+    package var fixedSize: Int? {
         switch self {
         case .uint8, .int8, .bool: 1
         case .uint16, .int16: 2

@@ -4,13 +4,13 @@ import HadalCore
 ///
 /// Tensors stream through, one after another; nothing but the header is held in memory. The file appears under its name
 /// only when it is complete.
-public enum GGUFWriter {
+package enum GGUFWriter {
     /// - Parameters:
     ///   - metadata: in the order in which they are written. `general.alignment` is added when `alignment` is not 32.
     ///   - progress: called after each tensor with the bytes of data written and their total.
     /// - Throws: `invalidArgument` for what the format cannot hold; `mismatch` when a tensor's bytes are not those of its
     ///   shape; `io`. Nothing is left at `path` then that was not there before.
-    public static func write(
+    package static func write(
         to path: String, metadata: [(key: String, value: MetadataValue)], tensors: [TensorSource],
         alignment: Int = GGUFFile.defaultAlignment, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws {

@@ -3,7 +3,7 @@ import HadalCore
 extension MetadataArray {
     /// Encodes values, all of one type, as an array.
     /// - Throws: `mismatch` when a value's type is not `elementType`.
-    public init(_ elementType: GGUFValueType, _ values: [MetadataValue]) throws {
+    package init(_ elementType: GGUFValueType, _ values: [MetadataValue]) throws {
         var bytes: [UInt8] = []
         for (i, value) in values.enumerated() {
             guard value.type == elementType else {
@@ -14,10 +14,10 @@ extension MetadataArray {
         self.init(encoded: bytes, elementType: elementType, count: values.count)
     }
 
-    public init(strings: [String]) { self.init(stringBytes: strings.map { Array($0.utf8) }) }
+    package init(strings: [String]) { self.init(stringBytes: strings.map { Array($0.utf8) }) }
 
     /// Strings that need not be UTF-8, such as byte tokens.
-    public init(stringBytes: [[UInt8]]) {
+    package init(stringBytes: [[UInt8]]) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(stringBytes.reduce(0) { $0 + $1.count + 8 })
         for text in stringBytes {
@@ -27,25 +27,25 @@ extension MetadataArray {
         self.init(encoded: bytes, elementType: .string, count: stringBytes.count)
     }
 
-    public init(floats: [Float]) {
+    package init(floats: [Float]) {
         var bytes: [UInt8] = []
         for value in floats { append(value.bitPattern, to: &bytes) }
         self.init(encoded: bytes, elementType: .float32, count: floats.count)
     }
 
-    public init(int32 values: [Int32]) {
+    package init(int32 values: [Int32]) {
         var bytes: [UInt8] = []
         for value in values { append(value, to: &bytes) }
         self.init(encoded: bytes, elementType: .int32, count: values.count)
     }
 
-    public init(uint32 values: [UInt32]) {
+    package init(uint32 values: [UInt32]) {
         var bytes: [UInt8] = []
         for value in values { append(value, to: &bytes) }
         self.init(encoded: bytes, elementType: .uint32, count: values.count)
     }
 
-    public init(bools: [Bool]) {
+    package init(bools: [Bool]) {
         self.init(encoded: bools.map { $0 ? 1 : 0 }, elementType: .bool, count: bools.count)
     }
 

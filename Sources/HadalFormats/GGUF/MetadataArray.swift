@@ -3,9 +3,9 @@ import HadalCore
 /// An array of GGUF metadata, decoded element by element from where it lies in the file.
 ///
 /// A vocabulary of 262,144 tokens costs one offset per token, not one string. Arrays of fixed-size elements cost nothing.
-public struct MetadataArray: Sendable {
-    public let elementType: GGUFValueType
-    public let count: Int
+package struct MetadataArray: Sendable {
+    package let elementType: GGUFValueType
+    package let count: Int
     let source: ByteSource
     /// The bytes of the elements, without the array's own type and count.
     let range: Range<Int>
@@ -26,7 +26,7 @@ public struct MetadataArray: Sendable {
     }
 
     /// The element at `index`, which must be in `0..<count`.
-    public subscript(index: Int) -> MetadataValue {
+    package subscript(index: Int) -> MetadataValue {
         precondition(index >= 0 && index < count, "metadata array index out of range")
         guard let size = elementType.fixedSize else {
             return elementType == .string ? .string(stringValue(index)) : .array(nestedArray(index))
@@ -61,28 +61,28 @@ public struct MetadataArray: Sendable {
     }
 
     /// The raw bytes of a string element, in place; nil if the elements are not strings.
-    public func withBytes<R>(at index: Int, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R? {
+    package func withBytes<R>(at index: Int, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R? {
         guard elementType == .string else { return nil }
         precondition(index >= 0 && index < count, "metadata array index out of range")
         return try stringValue(index).withBytes(body)
     }
 
     /// The raw bytes of a string element; nil if the elements are not strings.
-    public func bytes(at index: Int) -> [UInt8]? { withBytes(at: index) { Array($0) } }
+    package func bytes(at index: Int) -> [UInt8]? { withBytes(at: index) { Array($0) } }
 
     /// All elements as integers, if they are integers that fit `Int`.
-    public var ints: [Int]? { collect { $0.int } }
+    package var ints: [Int]? { collect { $0.int } }
 
     /// All elements as doubles, if they are numbers.
-    public var doubles: [Double]? { collect { $0.double } }
+    package var doubles: [Double]? { collect { $0.double } }
 
-    public var bools: [Bool]? { collect { $0.bool } }
+    package var bools: [Bool]? { collect { $0.bool } }
 
     /// All elements as text, if they are strings of valid UTF-8.
-    public var strings: [String]? { collect { $0.string } }
+    package var strings: [String]? { collect { $0.string } }
 
     /// All elements of a `float32` array.
-    public var floats: [Float]? {
+    package var floats: [Float]? {
         guard elementType == .float32 else { return nil }
         return (0..<count).map { Float(bitPattern: load(UInt32.self, at: range.lowerBound + $0 * 4)) }
     }
@@ -100,7 +100,7 @@ public struct MetadataArray: Sendable {
 
 extension MetadataArray: Equatable {
     /// Element type and bytes.
-    public static func == (a: MetadataArray, b: MetadataArray) -> Bool {
+    package static func == (a: MetadataArray, b: MetadataArray) -> Bool {
         guard a.elementType == b.elementType, a.count == b.count, a.range.count == b.range.count else { return false }
         return withExtendedLifetime((a.source, b.source)) {
             a.source.bytes[a.range].elementsEqual(b.source.bytes[b.range])

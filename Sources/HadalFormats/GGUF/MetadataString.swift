@@ -1,5 +1,5 @@
 /// A string of GGUF metadata. It need not be UTF-8; its bytes are read where they lie in the file.
-public struct MetadataString: Sendable {
+package struct MetadataString: Sendable {
     let source: ByteSource
     let range: Range<Int>
 
@@ -8,31 +8,31 @@ public struct MetadataString: Sendable {
         self.range = range
     }
 
-    public init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.init(source: ByteSource(bytes: bytes, name: "metadata"), range: 0..<bytes.count)
     }
 
-    public init(_ text: String) { self.init(Array(text.utf8)) }
+    package init(_ text: String) { self.init(Array(text.utf8)) }
 
-    public var count: Int { range.count }
+    package var count: Int { range.count }
 
     /// The bytes in place; not to be kept beyond the closure.
-    public func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    package func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try withExtendedLifetime(source) { try body(UnsafeRawBufferPointer(rebasing: source.bytes[range])) }
     }
 
-    public var bytes: [UInt8] { withBytes { Array($0) } }
+    package var bytes: [UInt8] { withBytes { Array($0) } }
 
     /// The text, or nil if it is not valid UTF-8.
-    public var text: String? { withBytes { String(validating: $0, as: UTF8.self) } }
+    package var text: String? { withBytes { String(validating: $0, as: UTF8.self) } }
 }
 
 extension MetadataString: Equatable {
-    public static func == (a: MetadataString, b: MetadataString) -> Bool {
+    package static func == (a: MetadataString, b: MetadataString) -> Bool {
         a.count == b.count && a.withBytes { x in b.withBytes { y in x.elementsEqual(y) } }
     }
 }
 
 extension MetadataString: ExpressibleByStringLiteral {
-    public init(stringLiteral value: String) { self.init(value) }
+    package init(stringLiteral value: String) { self.init(value) }
 }

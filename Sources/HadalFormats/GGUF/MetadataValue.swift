@@ -1,5 +1,5 @@
 /// A value of GGUF metadata in its stored type.
-public enum MetadataValue: Sendable {
+package enum MetadataValue: Sendable {
     case uint8(UInt8)
     case int8(Int8)
     case uint16(UInt16)
@@ -15,9 +15,9 @@ public enum MetadataValue: Sendable {
     case array(MetadataArray)
 
     /// A string value.
-    public init(_ text: String) { self = .string(MetadataString(text)) }
+    package init(_ text: String) { self = .string(MetadataString(text)) }
 
-    public var type: GGUFValueType {
+    package var type: GGUFValueType {
         switch self {
         case .uint8: .uint8
         case .int8: .int8
@@ -36,7 +36,7 @@ public enum MetadataValue: Sendable {
     }
 
     /// The value of an integer of any width that fits `Int`; nil for every other type.
-    public var int: Int? {
+    package var int: Int? {
         switch self {
         case .uint8(let v): Int(v)
         case .int8(let v): Int(v)
@@ -51,7 +51,7 @@ public enum MetadataValue: Sendable {
     }
 
     /// The value of a float or an integer.
-    public var double: Double? {
+    package var double: Double? {
         switch self {
         case .float32(let v): Double(v)
         case .float64(let v): v
@@ -60,17 +60,17 @@ public enum MetadataValue: Sendable {
         }
     }
 
-    public var bool: Bool? { if case .bool(let v) = self { v } else { nil } }
+    package var bool: Bool? { if case .bool(let v) = self { v } else { nil } }
 
     /// The text of a string that is valid UTF-8.
-    public var string: String? { if case .string(let v) = self { v.text } else { nil } }
+    package var string: String? { if case .string(let v) = self { v.text } else { nil } }
 
-    public var array: MetadataArray? { if case .array(let v) = self { v } else { nil } }
+    package var array: MetadataArray? { if case .array(let v) = self { v } else { nil } }
 }
 
 extension MetadataValue: Equatable {
     /// Type and value; floats by their bits, so that a NaN equals itself.
-    public static func == (a: MetadataValue, b: MetadataValue) -> Bool {
+    package static func == (a: MetadataValue, b: MetadataValue) -> Bool {
         switch (a, b) {
         case (.float32(let x), .float32(let y)): x.bitPattern == y.bitPattern
         case (.float64(let x), .float64(let y)): x.bitPattern == y.bitPattern

@@ -6,29 +6,29 @@ import Darwin
 #endif
 
 /// The files of a model directory: a directory on disk, or files in memory.
-public struct FileProvider: Sendable {
+package struct FileProvider: Sendable {
     /// The directory's path, for errors.
-    public let directory: String
+    package let directory: String
     private let memory: [ExactString: ByteSource]?
 
-    public init(directory: String) {
+    package init(directory: String) {
         self.directory = directory.count > 1 && directory.hasSuffix("/") ? String(directory.dropLast()) : directory
         memory = nil
     }
 
     /// Files held in memory, by plain name.
-    public init(files: [String: [UInt8]], directory: String) {
+    package init(files: [String: [UInt8]], directory: String) {
         self.directory = directory
         memory = Dictionary(
             files.map { (ExactString($0.key), ByteSource(bytes: $0.value, name: "\(directory)/\($0.key)")) },
             uniquingKeysWith: { first, _ in first })
     }
 
-    public func path(_ name: String) -> String { "\(directory)/\(name)" }
+    package func path(_ name: String) -> String { "\(directory)/\(name)" }
 
     /// Opens a file by its plain name; nil if there is none of that name.
     /// - Throws: `io` if it is there but cannot be opened; `malformed` for a name that would leave the directory.
-    public func open(_ name: String) throws -> ByteSource? {
+    package func open(_ name: String) throws -> ByteSource? {
         guard Self.isPlain(name) else {
             throw HadalError(.malformed, "'\(name)' is not a plain file name; model files stay in their directory", at: SourcePlace(directory))
         }
@@ -40,14 +40,14 @@ public struct FileProvider: Sendable {
         }
     }
 
-    public func exists(_ name: String) -> Bool {
+    package func exists(_ name: String) -> Bool {
         guard Self.isPlain(name) else { return false }
         if let memory { return memory[ExactString(name)] != nil }
         return access(path(name), F_OK) == 0
     }
 
     /// The names of all files, sorted; empty for a directory that cannot be read.
-    public var names: [String] {
+    package var names: [String] {
         if let memory { return memory.keys.map(\.text).sorted() }
         guard let listing = opendir(directory) else { return [] }
         defer { closedir(listing) }

@@ -1,31 +1,31 @@
-import HadalCore
+package import HadalCore
 
 /// A model directory as Hugging Face publishes it: `config.json`, tokenizer files, and weights in safetensors.
 ///
 /// Opening checks the configuration first, then the index, then each shard's header. No tensor data is read.
-public struct HuggingFaceDirectory: Sendable {
-    public static let configName = "config.json"
-    public static let weightsName = "model.safetensors"
-    public static let indexName = "model.safetensors.index.json"
+package struct HuggingFaceDirectory: Sendable {
+    package static let configName = "config.json"
+    package static let weightsName = "model.safetensors"
+    package static let indexName = "model.safetensors.index.json"
     private static let originalConfigName = "params.json"
     static let maximumTextLength = 64 << 20
 
-    public let provider: FileProvider
-    public let config: JSONDocument
+    package let provider: FileProvider
+    package let config: JSONDocument
     /// `generation_config.json`, if there is one.
-    public let generationConfig: JSONDocument?
+    package let generationConfig: JSONDocument?
     /// How config.json, or a file beside it, says that the weights are quantised; nil for not, and when weights are not opened.
-    public let quantization: WeightQuantization?
+    package let quantization: WeightQuantization?
     /// In the order in which `TensorInfo.shard` counts them.
-    public let shards: [SafetensorsFile]
-    public let tensors: [TensorInfo]
-    public let unreadable: [UnreadableTensor]
+    package let shards: [SafetensorsFile]
+    package let tensors: [TensorInfo]
+    package let unreadable: [UnreadableTensor]
     /// What may be wrong when a tensor is missing; nil: nothing particular.
-    public private(set) var missingTensorHint: String?
+    package private(set) var missingTensorHint: String?
 
     /// - Parameter weights: whether to open the weights at all; a tokenizer or a template needs none.
     /// - Throws: `notFound` naming the file; `malformed` or `mismatch` with a place.
-    public init(_ provider: FileProvider, weights: Bool = true) throws {
+    package init(_ provider: FileProvider, weights: Bool = true) throws {
         self.provider = provider
         guard let config = try Self.json(Self.configName, provider) else {
             throw HadalError(
@@ -90,10 +90,10 @@ public struct HuggingFaceDirectory: Sendable {
     }
 
     /// A JSON file of the directory whose root is an object; nil if there is none of that name.
-    public func json(_ name: String) throws -> JSONDocument? { try Self.json(name, provider) }
+    package func json(_ name: String) throws -> JSONDocument? { try Self.json(name, provider) }
 
     /// The UTF-8 text of a file of the directory, `chat_template.jinja` say; nil if there is none of that name.
-    public func text(_ name: String) throws -> String? {
+    package func text(_ name: String) throws -> String? {
         guard let source = try provider.open(name) else { return nil }
         try Self.checkLength(source)
         guard let text = withExtendedLifetime(source, { String(validating: source.bytes, as: UTF8.self) }) else {

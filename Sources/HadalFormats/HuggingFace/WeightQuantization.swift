@@ -1,22 +1,22 @@
-import HadalCore
+package import HadalCore
 
 /// How a model directory says that its weights are quantised: in config.json, or in a file of the tool that quantised them.
 ///
 /// Float8 and unquantised weights are read by their tensors' types, whatever the method is called; everything else is packed in a way
 /// that tensors alone do not tell.
-public struct WeightQuantization: Sendable {
+package struct WeightQuantization: Sendable {
     /// The method, in lower case as published: "awq", "gptq", "bitsandbytes", "fp8".
-    public let method: String
+    package let method: String
     /// What the configuration says beside it, for messages: "4 bits", "pack-quantized".
-    public let detail: String?
+    package let detail: String?
     /// Extents of the squares or rows that share a scale, where they are stated.
-    public let block: (rows: Int, columns: Int)?
+    package let block: (rows: Int, columns: Int)?
     /// Whether weights are stored as floats of at least 8 bits with scales beside them.
-    public let isFloat: Bool
-    public let place: SourcePlace
+    package let isFloat: Bool
+    package let place: SourcePlace
 
     /// What config.json says; nil when it says nothing. It may say so for a text model inside the model.
-    public init?(_ config: JSONDocument) {
+    package init?(_ config: JSONDocument) {
         let roots = [config.root] + (config.root.object?.members.map(\.value).filter { $0.object != nil } ?? [])
         for root in roots {
             for key in ["quantization_config", "compression_config", "quant_config", "quantization"] {
@@ -47,7 +47,7 @@ public struct WeightQuantization: Sendable {
     /// - Throws: `unsupported`, naming method and file, for weights that are not stored as floats. MXFP4 is a matter of the family.
     func check() throws { if !isFloat, method != "mxfp4" { throw unsupported } }
 
-    public var unsupported: HadalError {
+    package var unsupported: HadalError {
         HadalError(
             .unsupported, "weights quantised with \(method)\(detail.map { " (\($0))" } ?? "") are not supported", at: place,
             hint: "16-bit and float8 checkpoints and GGUF files are")

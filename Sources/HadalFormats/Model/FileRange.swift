@@ -1,7 +1,7 @@
 /// A tensor's bytes as a range of an open file, for a backend that reads ranges itself.
-public struct FileRange: Sendable, Equatable {
+package struct FileRange: Sendable, Equatable {
     /// Valid as long as the `ModelFiles` that gave it.
-    public let descriptor: Int32
-    public let offset: Int
-    public let count: Int
+    package let descriptor: Int32
+    package let offset: Int
+    package let count: Int
 }

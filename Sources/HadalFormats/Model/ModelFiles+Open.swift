@@ -11,7 +11,7 @@ extension ModelFiles {
     ///
     /// - Parameter weights: false to open a directory for its configuration and tokenizer alone.
     /// - Throws: `HadalError` with the file, the field and both values.
-    public static func open(path: String, weights: Bool = true) throws -> ModelFiles {
+    package static func open(path: String, weights: Bool = true) throws -> ModelFiles {
         var info = stat()
         guard stat(path, &info) == 0 else {
             let reason = errno
@@ -37,13 +37,13 @@ extension ModelFiles {
     }
 
     /// Opens a GGUF file held in memory.
-    public static func open(ggufBytes bytes: [UInt8], name: String) throws -> ModelFiles {
+    package static func open(ggufBytes bytes: [UInt8], name: String) throws -> ModelFiles {
         let file = try GGUFFile(source: ByteSource(bytes: bytes, name: name))
         return try ModelFiles(gguf: GGUFShards(files: [file]), path: name)
     }
 
     /// Opens a Hugging Face directory held in memory, its files by plain name.
-    public static func open(files: [String: [UInt8]], name: String, weights: Bool = true) throws -> ModelFiles {
+    package static func open(files: [String: [UInt8]], name: String, weights: Bool = true) throws -> ModelFiles {
         try ModelFiles(huggingFace: HuggingFaceDirectory(FileProvider(files: files, directory: name), weights: weights))
     }
 

@@ -1,19 +1,19 @@
-import HadalCore
+package import HadalCore
 
 /// Where a tensor lies and what it is; none of its data.
-public struct TensorInfo: Sendable, Equatable {
-    public let name: String
-    public let dtype: DType
+package struct TensorInfo: Sendable, Equatable {
+    package let name: String
+    package let dtype: DType
     /// Row-major, the contiguous dimension last: a matrix is `[rows, columns]`. Empty for a scalar.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The file that holds it.
-    public let file: String
+    package let file: String
     /// Which of `ModelFiles.sources` that file is.
-    public let shard: Int
+    package let shard: Int
     /// Absolute byte offsets within the file, checked against its size.
-    public let range: Range<Int>
+    package let range: Range<Int>
 
-    public init(name: String, dtype: DType, shape: [Int], file: String, shard: Int, range: Range<Int>) {
+    package init(name: String, dtype: DType, shape: [Int], file: String, shard: Int, range: Range<Int>) {
         self.name = name
         self.dtype = dtype
         self.shape = shape
@@ -22,12 +22,12 @@ public struct TensorInfo: Sendable, Equatable {
         self.range = range
     }
 
-    public var byteCount: Int { range.count }
+    package var byteCount: Int { range.count }
 
     /// The product of the shape; readers have checked that it does not overflow.
-    public var elementCount: Int { shape.reduce(1) { $0 &* $1 } }
+    package var elementCount: Int { shape.reduce(1) { $0 &* $1 } }
 
-    public var place: SourcePlace { SourcePlace(file, .field(name)) }
+    package var place: SourcePlace { SourcePlace(file, .field(name)) }
 
     /// Product of dimensions, or nil if it overflows or a dimension is negative.
     static func elementCount(of shape: [Int]) -> Int? {

@@ -1,20 +1,20 @@
-import HadalCore
+package import HadalCore
 
 /// A tensor to be written: what it is, and a closure that produces its bytes piece by piece.
 ///
 /// The pieces come in order, in any sizes; a writer holds none of them, so that a file may be larger than memory.
-public struct TensorSource {
+package struct TensorSource {
     /// Takes the next piece of the data.
-    public typealias Sink = (UnsafeRawBufferPointer) throws -> Void
+    package typealias Sink = (UnsafeRawBufferPointer) throws -> Void
 
-    public let name: String
-    public let dtype: DType
+    package let name: String
+    package let dtype: DType
     /// Row-major, `[rows, columns]`.
-    public let shape: [Int]
+    package let shape: [Int]
     /// Called once, when the tensor's turn comes.
-    public let produce: (_ sink: Sink) throws -> Void
+    package let produce: (_ sink: Sink) throws -> Void
 
-    public init(name: String, dtype: DType, shape: [Int], produce: @escaping (_ sink: Sink) throws -> Void) {
+    package init(name: String, dtype: DType, shape: [Int], produce: @escaping (_ sink: Sink) throws -> Void) {
         self.name = name
         self.dtype = dtype
         self.shape = shape
@@ -22,12 +22,12 @@ public struct TensorSource {
     }
 
     /// A tensor whose bytes are at hand.
-    public init(name: String, dtype: DType, shape: [Int], bytes: [UInt8]) {
+    package init(name: String, dtype: DType, shape: [Int], bytes: [UInt8]) {
         self.init(name: name, dtype: dtype, shape: shape) { sink in try bytes.withUnsafeBytes { try sink($0) } }
     }
 
     /// A float tensor, encoded as `dtype` when it is written.
-    public init(name: String, dtype: DType, shape: [Int], values: [Float]) {
+    package init(name: String, dtype: DType, shape: [Int], values: [Float]) {
         self.init(name: name, dtype: dtype, shape: shape) { sink in
             guard let size = dtype.byteCount(elements: values.count) else {
                 throw HadalError(.mismatch, "tensor '\(name)': \(values.count) values are not whole \(dtype.name) blocks")
@@ -44,7 +44,7 @@ public struct TensorSource {
     }
 
     /// A tensor of an open model, copied as it is stored.
-    public init(copying tensor: TensorInfo, of model: ModelFiles) {
+    package init(copying tensor: TensorInfo, of model: ModelFiles) {
         self.init(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
             try withExtendedLifetime(model) { try sink(try model.mappedBytes(of: tensor)) }
         }
@@ -52,7 +52,7 @@ public struct TensorSource {
 
     /// Bytes that the tensor will take.
     /// - Throws: `invalidArgument` for a shape that is negative, overflows, or has rows that are not whole blocks.
-    public func byteCount() throws -> Int {
+    package func byteCount() throws -> Int {
         guard let elements = TensorInfo.elementCount(of: shape), (shape.last ?? 1) % dtype.blockElements == 0,
             let bytes = dtype.byteCount(elements: elements)
         else { throw HadalError(.invalidArgument, "tensor '\(name)': shape \(shape) is not a shape of \(dtype.name)") }

@@ -2,11 +2,11 @@ import HadalCore
 
 /// A tensor that a file holds in a type that Hadal does not read, or that an index names and no file holds. It is an error only when
 /// something asks for it.
-public struct UnreadableTensor: Sendable, Equatable {
-    public let name: String
+package struct UnreadableTensor: Sendable, Equatable {
+    package let name: String
     /// The type as the file writes it; empty for a tensor that is not there.
-    public let type: String
-    public let file: String
+    package let type: String
+    package let file: String
     private let absence: HadalError?
 
     init(name: String, type: String, file: String) {

@@ -4,23 +4,23 @@ import HadalCore
 ///
 /// Layout: a 64-bit little-endian header length, a JSON header, then the data. Each tensor gives `dtype`, `shape` and
 /// `data_offsets`; together the tensors cover the data without gap or overlap. Source: the safetensors README.
-public struct SafetensorsFile: Sendable {
+package struct SafetensorsFile: Sendable {
     /// The format's own limit.
-    public static let maximumHeaderLength = 100_000_000
+    package static let maximumHeaderLength = 100_000_000
 
-    public let source: ByteSource
+    package let source: ByteSource
     /// The `__metadata__` object's members.
-    public let metadata: [(key: String, value: String)]
+    package let metadata: [(key: String, value: String)]
     /// In the order of their data; `shard` is 0.
-    public let tensors: [TensorInfo]
+    package let tensors: [TensorInfo]
     /// Tensors of other types than Hadal reads.
-    public let unreadable: [UnreadableTensor]
-    public let dataOffset: Int
+    package let unreadable: [UnreadableTensor]
+    package let dataOffset: Int
 
-    public init(path: String) throws { try self.init(source: ByteSource(path: path)) }
+    package init(path: String) throws { try self.init(source: ByteSource(path: path)) }
 
     /// - Throws: `malformed` or `limitExceeded`, with the byte offset of the field at fault.
-    public init(source: ByteSource) throws {
+    package init(source: ByteSource) throws {
         let header = try Self.headerRange(source)
         let document = try withExtendedLifetime(source) {
             try Self.parse(UnsafeRawBufferPointer(rebasing: source.bytes[header]), source.name)

@@ -4,11 +4,11 @@ import HadalCore
 ///
 /// Tensors stream through in the order given; only the header is held in memory. The file appears under its name only when
 /// it is complete.
-public enum SafetensorsWriter {
+package enum SafetensorsWriter {
     /// - Parameter metadata: the members of `__metadata__`; left out when empty.
     /// - Throws: `invalidArgument` for what the format cannot hold; `mismatch` when a tensor's bytes are not those of its
     ///   shape; `io`. Nothing is left at `path` then that was not there before.
-    public static func write(
+    package static func write(
         to path: String, tensors: [TensorSource], metadata: [(key: String, value: String)] = [],
         progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws {

@@ -2,7 +2,7 @@ import HadalCore
 
 extension OpCatalogue {
     /// The catalogue as a page of Markdown: `docs/ops.md`.
-    public var markdown: String {
+    package var markdown: String {
         let names = contracts.keys.sorted()
         var page = """
             # Ops
@@ -31,7 +31,7 @@ extension OpCatalogue {
 
 extension OpCatalogue {
     /// A line for each op: the table of `docs/architectures.md`.
-    public var summaryTable: String {
+    package var summaryTable: String {
         func list(_ items: [String], _ separator: String = ", ") -> String { items.isEmpty ? "-" : items.joined(separator: separator) }
         func operand(_ input: OpContract.Input) -> String {
             "`\(input.name)` \(OpContract.shape(input.dims))\(input.optional ? " (optional)" : "")\(input.variadic ? " (any number)" : "")"

@@ -5,15 +5,15 @@ import HadalKernelFiles
 /// The ops that graphs may use, each with its contract.
 ///
 /// Immutable; built once and shared. An op added in a folder of the user's own needs no rebuild.
-public struct OpCatalogue: Sendable {
-    public private(set) var contracts: [String: OpContract] = [:]
+package struct OpCatalogue: Sendable {
+    package private(set) var contracts: [String: OpContract] = [:]
 
-    public init() {}
+    package init() {}
 
     /// The installation's own ops, then those of `folders`, which replace ops of the same name.
     ///
     /// - Throws: when no kernel folder is found, or a contract does not parse.
-    public static func load(adding folders: [String] = []) throws -> OpCatalogue {
+    package static func load(adding folders: [String] = []) throws -> OpCatalogue {
         guard let own = installationFolder else {
             throw HadalError(
                 .notFound, "the kernels folder of this installation is missing",
@@ -32,10 +32,10 @@ public struct OpCatalogue: Sendable {
     private static let own = Result { try load() }
 
     /// The kernel directory of the installation; nil when it is missing.
-    public static var installationFolder: String? { KernelFolder.candidates.first { FileManager.default.fileExists(atPath: $0) } }
+    package static var installationFolder: String? { KernelFolder.candidates.first { FileManager.default.fileExists(atPath: $0) } }
 
     /// Adds every `<op>/op.json` and `ops/<op>/op.json` of a kernel directory.
-    public mutating func add(folder: String) throws {
+    package mutating func add(folder: String) throws {
         for place in KernelFolder.opFolders(of: folder) {
             guard let entries = try? FileManager.default.contentsOfDirectory(atPath: place) else {
                 if place != folder { continue }
@@ -54,7 +54,7 @@ public struct OpCatalogue: Sendable {
         }
     }
 
-    public func contract(for op: String) throws -> OpContract {
+    package func contract(for op: String) throws -> OpContract {
         if let contract = contracts[op] { return contract }
         throw HadalError(.notFound, "unknown op '\(op)'", hint: "known ops: \(contracts.keys.sorted().joined(separator: ", "))")
     }

@@ -1,8 +1,8 @@
-import HadalCore
+package import HadalCore
 
 extension OpContract {
     /// Reads `op.json`. Unknown keys, wrong types and expressions that do not parse are errors with line and column.
-    public init(contentsOf path: String) throws {
+    package init(contentsOf path: String) throws {
         let document = try JSONDocument(contentsOf: path, rejectDuplicateKeys: true)
         try self.init(document, folder: path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
     }
@@ -75,7 +75,7 @@ extension OpContract.Input {
     init(_ json: JSON, _ document: JSONDocument) throws {
         var fields = try JSONFields(json, in: document, what: "input")
         name = try fields.string("name")
-        guard let kind = Kind(rawValue: try fields.string("kind")) else { throw fields.fail("'kind' must be value or weight") }
+        guard let kind = Kind(rawValue: try fields.string("kind")) else { throw fields.fail("'kind' must be value or weight", at: fields.object["kind"]) }
         self.kind = kind
         dims = try fields.array("dims").map { try OpContract.expression($0, document) }
         dtypes = try (fields.optionalArray("dtypes") ?? (kind == .value ? ["f32"] : [])).map { try OpContract.dtype($0, document) }
@@ -127,7 +127,7 @@ extension OpContract.AttributeSpec {
     }
 
     /// Converts and range-checks a value for this attribute.
-    public func attribute(from value: ExpressionValue) throws -> Attribute {
+    package func attribute(from value: ExpressionValue) throws -> Attribute {
         func bad(_ wanted: String) -> HadalError {
             HadalError(.mismatch, "attribute '\(name)' requires \(wanted), not \(value)")
         }
@@ -191,6 +191,9 @@ extension OpContract.Tolerance {
         absolute = try fields.optionalDouble("absolute") ?? 0
         relative = try fields.optionalDouble("relative") ?? 0
         quantised = try fields.optionalDouble("quantised") ?? 0
+        for key in ["absolute", "relative", "quantised"] {
+            if let bound = fields.object[key]?.double, bound < 0 { throw fields.fail("'\(key)' must not be negative", at: fields.object[key]) }
+        }
         try fields.finish()
     }
 }

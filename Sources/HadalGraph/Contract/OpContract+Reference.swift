@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 extension OpContract {
     /// Backends whose kernel may be named as what defines an op.

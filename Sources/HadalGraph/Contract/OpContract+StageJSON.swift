@@ -28,19 +28,19 @@ extension OpContract.Stage {
         name = base?.name ?? label
         variant = base == nil ? nil : label
         func expression(_ key: String) throws -> Expression? { try fields.optional(key).map { try OpContract.expression($0, document) } }
-        if let threads = try expression("threads") ?? base?.threads { self.threads = threads } else { throw fields.fail("'threads' is missing") }
+        threads = try expression("threads") ?? base?.threads ?? OpContract.expression(fields.required("threads"), document)
         if let grid = try fields.optionalArray("grid") {
             self.grid = try grid.map { try OpContract.expression($0, document) }
         } else if let base {
             grid = base.grid
         } else {
-            throw fields.fail("'grid' is missing")
+            grid = try fields.array("grid").map { try OpContract.expression($0, document) }
         }
         guard (1...3).contains(grid.count) else { throw fields.fail("'grid' has one to three entries") }
         when = try expression("when") ?? base?.when
         shared = try expression("shared")
         requires = try expression("requires")
-        if let parameters = try fields.optional("parameters") {
+        if let parameters = fields.optional("parameters") {
             guard let members = parameters.object else { throw fields.fail("'parameters' must be an object") }
             self.parameters = try members.members.map { member in
                 let (key, value) = (member.key, member.value)
@@ -56,7 +56,7 @@ extension OpContract.Stage {
             guard let text = json.string else { throw HadalError(.malformed, "a feature is a name", at: document.place(of: json)) }
             return text
         }
-        if let dtypes = try fields.optional("dtypes") {
+        if let dtypes = fields.optional("dtypes") {
             guard let members = dtypes.object else { throw fields.fail("'dtypes' must be an object") }
             self.dtypes = try members.members.map { member in (member.key, try OpContract.list(member.value).map { try OpContract.dtype($0, document) }) }
         } else {

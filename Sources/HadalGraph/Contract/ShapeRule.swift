@@ -1,15 +1,15 @@
-import HadalCore
+package import HadalCore
 
 /// Applies an op's contract to concrete operands: checks them and finds the outputs' shapes.
-public struct ShapeRule {
+package struct ShapeRule {
     /// The type of one operand.
-    public struct Operand: Sendable {
-        public var kind: OpContract.Input.Kind
-        public var dtype: DType
-        public var dims: [Dim]
+    package struct Operand: Sendable {
+        package var kind: OpContract.Input.Kind
+        package var dtype: DType
+        package var dims: [Dim]
         /// What messages call it.
-        public var name: String
-        public init(kind: OpContract.Input.Kind, dtype: DType, dims: [Dim], name: String) {
+        package var name: String
+        package init(kind: OpContract.Input.Kind, dtype: DType, dims: [Dim], name: String) {
             self.kind = kind
             self.dtype = dtype
             self.dims = dims
@@ -17,13 +17,13 @@ public struct ShapeRule {
         }
     }
 
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// dtype and dims of each output.
-        public var outputs: [(dtype: DType, dims: [Dim])]
+        package var outputs: [(dtype: DType, dims: [Dim])]
         /// heads and width of each state.
-        public var states: [(heads: Int, width: Int)]
+        package var states: [(heads: Int, width: Int)]
         /// The extents that the contract's names were bound to.
-        public var extents: [String: Dim]
+        package var extents: [String: Dim]
     }
 
     private let contract: OpContract
@@ -35,7 +35,7 @@ public struct ShapeRule {
     ///   - operands: one for each declared input in order (nil: absent), then any further variadic ones.
     ///   - attributes: complete, as `completeAttributes` gives them.
     /// - Throws: `HadalError.mismatch` that names the op, the input and both shapes.
-    public static func apply(
+    package static func apply(
         _ contract: OpContract, operands: [Operand?], attributes: [String: Attribute]
     ) throws -> Result {
         var rule = ShapeRule(contract: contract, attributes: attributes)
@@ -168,7 +168,7 @@ extension OpContract {
     /// The node's attributes with defaults filled in.
     ///
     /// - Throws: for an attribute that the contract does not know, that is missing, or that is out of range.
-    public func completeAttributes(_ given: [String: ExpressionValue]) throws -> [String: Attribute] {
+    package func completeAttributes(_ given: [String: ExpressionValue]) throws -> [String: Attribute] {
         var complete: [String: Attribute] = [:]
         for spec in attributes {
             if let value = given[spec.name] {

@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// A model that `pull` knows.
 public struct CatalogueEntry: Sendable, Equatable {
@@ -23,7 +23,7 @@ public struct CatalogueEntry: Sendable, Equatable {
     /// Whether `pull` can fetch it by itself.
     public var isFetchable: Bool { files.allSatisfy { $0.url != nil } }
 
-    public var json: JSON {
+    package var json: JSON {
         func text(_ value: String?) -> JSON { value.map { JSON(.string($0)) } ?? .null }
         func number(_ value: Int?) -> JSON { value.map { JSON(.int(Int64($0))) } ?? .null }
         return JSON(.object(JSONObject([

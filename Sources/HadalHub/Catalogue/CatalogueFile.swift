@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// One file of a catalogue entry. Its bytes are pinned by length and SHA-256, wherever they come from.
 public struct CatalogueFile: Sendable, Equatable {
@@ -10,7 +10,7 @@ public struct CatalogueFile: Sendable, Equatable {
     /// Where `pull` fetches it: http or https. Nil: it has no address and can only be put in from a file.
     public let url: String?
 
-    public var json: JSON {
+    package var json: JSON {
         JSON(.object(JSONObject([
             ("name", JSON(.string(name))), ("bytes", JSON(.int(Int64(bytes)))), ("sha256", JSON(.string(sha256))),
             ("url", url.map { JSON(.string($0)) } ?? .null),

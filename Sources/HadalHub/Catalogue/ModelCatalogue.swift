@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -6,22 +6,22 @@ import Darwin
 #endif
 
 /// The models that `pull` knows by name: the built-in list, with the user's own merged over it.
-public struct ModelCatalogue: Sendable {
+package struct ModelCatalogue: Sendable {
     /// In the order in which the files list them.
-    public private(set) var entries: [CatalogueEntry]
+    package private(set) var entries: [CatalogueEntry]
     /// Recommendations for models that are no entry, the first that applies counting.
-    public private(set) var samplingRules: [SamplingRule] = []
+    package private(set) var samplingRules: [SamplingRule] = []
 
-    public init(entries: [CatalogueEntry] = []) { self.entries = entries }
+    package init(entries: [CatalogueEntry] = []) { self.entries = entries }
 
-    public subscript(name: String) -> CatalogueEntry? { entries.first { $0.name == name } }
+    package subscript(name: String) -> CatalogueEntry? { entries.first { $0.name == name } }
 
-    public var names: [String] { entries.map(\.name) }
+    package var names: [String] { entries.map(\.name) }
 
-    public var json: JSON { JSON(.array(entries.map(\.json))) }
+    package var json: JSON { JSON(.array(entries.map(\.json))) }
 
     /// Where the built-in list may lie: beside the binary as SwiftPM lays resources out, then as an install lays them out.
-    public static let builtInCandidates = [
+    package static let builtInCandidates = [
         "\(Installation.directory)/hadal_HadalHub.resources/Resources/catalogue.json",
         "\(Installation.directory)/catalogue.json",
         "\(Installation.directory)/../share/hadal/catalogue.json",
@@ -29,7 +29,7 @@ public struct ModelCatalogue: Sendable {
 
     /// The built-in list.
     /// - Throws: `notFound` when the installation has lost it.
-    public static func builtIn() throws -> ModelCatalogue {
+    package static func builtIn() throws -> ModelCatalogue {
         guard let path = builtInCandidates.first(where: { access($0, R_OK) == 0 }) else {
             throw HadalError(
                 .notFound, "the model catalogue is not beside the program", at: SourcePlace(builtInCandidates[0]),
@@ -41,7 +41,7 @@ public struct ModelCatalogue: Sendable {
     }
 
     /// Puts another list over this one: an entry replaces the one of its name, `null` takes it away.
-    public mutating func merge(_ document: JSONDocument) throws {
+    package mutating func merge(_ document: JSONDocument) throws {
         var fields = try JSONFields(document.root, in: document, what: "model catalogue")
         let version = try fields.string("hadal")
         guard version == "catalogue/1" else {

@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// The sampling options that a model's authors recommend; nil where they say nothing.
 public struct RecommendedSampling: Sendable, Equatable {
@@ -19,7 +19,7 @@ public struct RecommendedSampling: Sendable, Equatable {
     }
 
     /// Only what is said.
-    public var json: JSON {
+    package var json: JSON {
         var object = JSONObject()
         object["temperature"] = temperature.map { JSON(.double($0)) }
         object["top_k"] = topK.map { JSON(.int(Int64($0))) }

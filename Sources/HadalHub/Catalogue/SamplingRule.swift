@@ -1,10 +1,10 @@
 import HadalCore
 
 /// What is recommended for models by their name, wherever their files came from.
-public struct SamplingRule: Sendable, Equatable {
+package struct SamplingRule: Sendable, Equatable {
     /// Parts of names in lower case, with '-' for spaces and underscores.
-    public let names: [String]
-    public let sampling: RecommendedSampling
+    package let names: [String]
+    package let sampling: RecommendedSampling
 
     init(_ json: JSON, in document: JSONDocument) throws {
         var fields = try JSONFields(json, in: document, what: "recommendation")
@@ -17,7 +17,7 @@ public struct SamplingRule: Sendable, Equatable {
     }
 
     /// Whether one of a model's names has one of the parts.
-    public func applies(to modelNames: [String]) -> Bool {
+    package func applies(to modelNames: [String]) -> Bool {
         modelNames.contains { model in
             let model = Self.normalised(model)
             return names.contains { part in model.contains(part) }

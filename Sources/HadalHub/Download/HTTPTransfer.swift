@@ -1,12 +1,13 @@
 import Foundation
 import HadalCore
+import Synchronization
 #if canImport(FoundationNetworking)
 import FoundationNetworking
 #endif
 
 /// One HTTP request that appends what it gets to a `.part` file.
 ///
-/// URLSession calls the delegate from one serial queue; `lock` guards what `run` and `cancel` share with it.
+/// URLSession calls the delegate from one serial queue; `shared` is what `run` and the cancelling task share with it.
 final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     enum End: Sendable, Equatable {
         /// The file has its full length.
@@ -25,10 +26,13 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
     private let progress: (Int) -> Void
     private let idleTimeout: Double
 
-    private let lock = NSLock()
-    private var continuation: CheckedContinuation<End, any Error>?
-    private var task: URLSessionDataTask?
-    private var isCancelled = false
+    private struct Shared: @unchecked Sendable {
+        var continuation: CheckedContinuation<End, any Error>?
+        var task: URLSessionDataTask?
+        var isCancelled = false
+    }
+
+    private let shared = Mutex(Shared())
     private var failure: HadalError?
     private var askAgain = false
     private var interruption: HadalError?
@@ -68,19 +72,18 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         let task = session.dataTask(with: request)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                lock.lock()
-                self.continuation = continuation
-                self.task = task
-                let isCancelled = self.isCancelled
-                lock.unlock()
+                let isCancelled = shared.withLock { shared in
+                    (shared.continuation, shared.task) = (continuation, task)
+                    return shared.isCancelled
+                }
                 task.resume()
                 if isCancelled { task.cancel() }
             }
         } onCancel: {
-            lock.lock()
-            isCancelled = true
-            let task = self.task
-            lock.unlock()
+            let task = shared.withLock { shared in
+                shared.isCancelled = true
+                return shared.task
+            }
             task?.cancel()
         }
     }
@@ -155,11 +158,10 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        lock.lock()
-        let continuation = self.continuation
-        self.continuation = nil
-        let isCancelled = self.isCancelled
-        lock.unlock()
+        let (continuation, isCancelled) = shared.withLock { shared in
+            defer { shared.continuation = nil }
+            return (shared.continuation, shared.isCancelled)
+        }
         guard let continuation else { return }
         let place = SourcePlace(url.absoluteString)
         if isCancelled {

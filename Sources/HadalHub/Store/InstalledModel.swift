@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// A model as the store holds it.
 public struct InstalledModel: Sendable, Equatable {
@@ -24,7 +24,7 @@ public struct InstalledModel: Sendable, Equatable {
     /// The catalogue's entry; nil for a model that was put in by hand under a name of its own.
     public let entry: CatalogueEntry?
 
-    public var json: JSON {
+    package var json: JSON {
         let state =
             switch self.state {
             case .complete: "complete"

@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// What `hadal models` shows.
 public struct ModelListing: Sendable, Equatable {
@@ -7,7 +7,7 @@ public struct ModelListing: Sendable, Equatable {
     /// Catalogue models of which nothing is on disk.
     public let available: [CatalogueEntry]
 
-    public var json: JSON {
+    package var json: JSON {
         JSON(.object(JSONObject([
             ("directory", JSON(.string(directory))), ("installed", JSON(.array(installed.map(\.json)))),
             ("available", JSON(.array(available.map(\.json)))),

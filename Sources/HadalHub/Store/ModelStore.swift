@@ -10,15 +10,15 @@ import Darwin
 /// A user may put models in by hand. Thread safety: a value; files are changed under a lock on the model's directory.
 public struct ModelStore: Sendable {
     /// What a file that is not complete ends in.
-    public static let partialSuffix = ".part"
+    package static let partialSuffix = ".part"
     /// The user's own catalogue, inside the store.
-    public static let catalogueFile = "catalogue.json"
+    package static let catalogueFile = "catalogue.json"
 
     /// Absolute or relative to the working directory; it need not exist yet.
     public let directory: String
-    public let catalogue: ModelCatalogue
+    package let catalogue: ModelCatalogue
 
-    public init(directory: String, catalogue: ModelCatalogue) {
+    package init(directory: String, catalogue: ModelCatalogue) {
         self.directory = directory
         self.catalogue = catalogue
     }
@@ -36,7 +36,9 @@ public struct ModelStore: Sendable {
     }
 
     /// `HADAL_MODELS`, else `$XDG_DATA_HOME/hadal/models`, else `~/.local/share/hadal/models`. Empty variables count as unset.
-    public static func defaultDirectory(environment: (String) -> String? = ModelStore.environment) throws -> String {
+    public static func defaultDirectory() throws -> String { try defaultDirectory(environment: environment) }
+
+    package static func defaultDirectory(environment: (String) -> String?) throws -> String {
         func set(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
         if let own = set("HADAL_MODELS") { return trimmed(own) }
         // The base directory specification tells readers to ignore a relative path here.
@@ -45,7 +47,7 @@ public struct ModelStore: Sendable {
         throw HadalError(.notFound, "there is no directory for models: HADAL_MODELS, XDG_DATA_HOME and HOME are all unset")
     }
 
-    public static let environment: @Sendable (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
+    private static let environment: @Sendable (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
 
     private static func trimmed(_ path: String) -> String {
         var path = Substring(path)

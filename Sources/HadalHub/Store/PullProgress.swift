@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// How far a pull is.
 public struct PullProgress: Sendable, Equatable {
@@ -13,7 +13,7 @@ public struct PullProgress: Sendable, Equatable {
     /// Where this download went on from; 0 when it started afresh.
     public let resumedFrom: Int
 
-    public var json: JSON {
+    package var json: JSON {
         JSON(.object(JSONObject([
             ("phase", JSON(.string(phase.rawValue))), ("file", JSON(.string(file))), ("bytes", JSON(.int(Int64(bytes)))),
             ("total", JSON(.int(Int64(total)))), ("resumed_from", JSON(.int(Int64(resumedFrom)))),

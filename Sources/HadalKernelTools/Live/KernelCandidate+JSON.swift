@@ -1,10 +1,13 @@
 import HadalBackend
-import HadalCore
+package import HadalCore
 import HadalEngine
 
 /// A candidate as a text that another process can check. Backends that are linked into this one are left out.
 extension KernelCandidate {
-    public var json: JSON {
+    /// As one line of JSON, which `init(parsing:)` reads.
+    public var text: String { json.text() }
+
+    package var json: JSON {
         func list(_ texts: [String]) -> JSON { JSON(.array(texts.map { JSON(.string($0)) })) }
         var options = JSONObject()
         for (name, value) in self.options.sorted(by: { $0.key < $1.key }) {
@@ -27,7 +30,7 @@ extension KernelCandidate {
         return JSON(.object(object))
     }
 
-    /// Reads what `json` gave.
+    /// Reads what `text` gave.
     public init(parsing text: String) throws {
         let document = try JSONDocument(parsing: text, file: "candidate")
         var fields = try JSONFields(document.root, in: document, what: "candidate")

@@ -1,7 +1,7 @@
 import HadalBackend
 import HadalConformance
-import HadalCore
-import HadalEngine
+public import HadalCore
+public import HadalEngine
 import HadalGraph
 
 /// A kernel that may take the place of another, if it is right: a copy of its folder that nobody edits, and where it is to run.

@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// What the check of a kernel found.
 public struct KernelCheck: Sendable, Equatable {
@@ -12,14 +12,17 @@ public struct KernelCheck: Sendable, Equatable {
         self.fault = fault
     }
 
-    public var json: JSON {
+    /// As one line of JSON, which `init(parsing:)` reads.
+    public var text: String { json.text() }
+
+    package var json: JSON {
         var object = JSONObject()
         object["cases"] = JSON(.int(Int64(cases)))
         object["fault"] = fault.map { JSON(.string($0)) } ?? .null
         return JSON(.object(object))
     }
 
-    /// Reads what `json` gave.
+    /// Reads what `text` gave.
     public init(parsing text: String) throws {
         let root = try JSONDocument(parsing: text, file: "verdict").root
         guard let cases = root["cases"]?.int else { throw HadalError(.malformed, "a verdict without 'cases'") }

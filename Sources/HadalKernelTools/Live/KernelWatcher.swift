@@ -1,7 +1,7 @@
 import Foundation
 import HadalBackend
 import HadalCore
-import HadalEngine
+public import HadalEngine
 import HadalGraph
 import HadalKernelFiles
 import Synchronization
@@ -22,13 +22,12 @@ public final class KernelWatcher: @unchecked Sendable {
     private let environment: SearchPaths
     private weak var engine: Engine?
     private let state = Mutex(State())
-    private let ended = DispatchSemaphore(value: 0)
 
     private struct State {
         var stopped = false
         /// Copies of what was checked; the engine keeps the folder, too, once it uses one. nil after the watch.
         var snapshots: SnapshotFolder? = SnapshotFolder()
-        var thread: ObjectIdentifier?
+        var thread: SystemThread?
     }
 
     /// Begins the watch, on a thread of its own.
@@ -59,20 +58,20 @@ public final class KernelWatcher: @unchecked Sendable {
         var known: [KernelFiles.Source: [String: KernelFiles.Stamp]] = [:]
         for source in files.sources() { known[source] = files.stamps(of: source) }
         let first = known
-        let thread = Thread { [self] in watch(first) }
-        thread.name = "hadal-kernels"
-        state.withLock { $0.thread = ObjectIdentifier(thread) }
-        thread.start()
+        guard let thread = SystemThread(name: "hadal-kernels", { [self] in watch(first) }) else {
+            throw HadalError(.outOfMemory, "the system has no thread to watch kernels with")
+        }
+        state.withLock { $0.thread = thread }
     }
 
     /// Ends the watch; a check that is under way is waited for, unless this is called on the watcher's own thread, by `check` or `notice`. May be
     /// called again.
     public func stop() {
-        let waits = state.withLock { state in
-            defer { state.stopped = true }
-            return !state.stopped && state.thread != ObjectIdentifier(Thread.current)
+        let thread = state.withLock { state in
+            state.stopped = true
+            return state.thread
         }
-        if waits { ended.wait() }
+        thread?.join()
     }
 
     private var isOver: Bool { engine == nil || state.withLock { $0.stopped } }
@@ -102,7 +101,6 @@ public final class KernelWatcher: @unchecked Sendable {
             }
         }
         state.withLock { $0.snapshots = nil }
-        ended.signal()
     }
 
     private func report(_ source: KernelFiles.Source, _ outcome: KernelNotice.Outcome) {

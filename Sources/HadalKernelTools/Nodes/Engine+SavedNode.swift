@@ -1,7 +1,7 @@
 import HadalBackend
 import HadalConformance
 import HadalCore
-import HadalEngine
+package import HadalEngine
 import HadalGraph
 
 extension Engine {
@@ -12,7 +12,7 @@ extension Engine {
     ///   - position: a token of the prompt; steps hold `batchTokens` tokens.
     ///   - limit: bytes of operands that are taken at most.
     /// - Throws: `invalidArgument` when the engine was not loaded with `observe: .everything`; `limitExceeded`.
-    public func saveNode(_ index: Int, tokens: [Int32], position: Int, limit: Int) throws -> SavedNode {
+    package func saveNode(_ index: Int, tokens: [Int32], position: Int, limit: Int) throws -> SavedNode {
         let graph = model.graph
         guard options.observe == .everything else { throw HadalError(.invalidArgument, "the engine was not loaded to observe everything") }
         guard graph.nodes.indices.contains(index), tokens.indices.contains(position) else {

@@ -1,14 +1,15 @@
 import HadalBackend
+import HadalConformance
 import HadalCore
 import HadalGraph
 
 /// How far two backends' results of one saved node lie apart when both are given the same inputs.
-public struct NodeComparison: Sendable {
+package struct NodeComparison: Sendable {
     /// Largest over the outputs: sqrt(mean (a - b)^2) / sqrt(mean b^2); infinite when one side is not finite and the other is.
-    public private(set) var relative = 0.0
+    package private(set) var relative = 0.0
 
     /// - Throws: when one of the two does not run the node.
-    public init(_ node: SavedNode, _ a: KernelWorkbench, _ b: KernelWorkbench) throws {
+    package init(_ node: SavedNode, _ a: KernelWorkbench, _ b: KernelWorkbench) throws {
         let trial = try node.trial(a.catalogue, path: node.label)
         for bench in [a, b] {
             if let reason = bench.device.unsupported(node: 0, of: trial.segment) {

@@ -14,7 +14,7 @@ extension SavedNode {
     // MARK: writing
 
     /// - Throws: `io`. The file appears under its name only when it is complete.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
         var tensors: [TensorSource] = []
         for (index, operand) in operands.enumerated() {
             guard let operand else { continue }
@@ -64,7 +64,7 @@ extension SavedNode {
     /// Reads a file and checks every length in it.
     ///
     /// - Throws: `HadalError` with the file, for one that is damaged, of another kind, or from a later version.
-    public init(contentsOf path: String) throws {
+    package init(contentsOf path: String) throws {
         let file = try SafetensorsFile(path: path)
         func value(_ key: String) -> String? { file.metadata.first { ExactString($0.key) == ExactString(key) }?.value }
         guard let kind = value("hadal") else {

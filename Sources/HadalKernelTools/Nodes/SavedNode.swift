@@ -1,55 +1,55 @@
 import HadalBackend
-import HadalConformance
-import HadalCore
-import HadalGraph
+package import HadalConformance
+package import HadalCore
+package import HadalGraph
 
 /// One node of a model with everything that one step of it read: enough to run it again, on any backend, without the model.
-public struct SavedNode: Sendable {
-    public struct Operand: Sendable {
-        public var kind: OpContract.Input.Kind
-        public var name: String
-        public var dtype: DType
+package struct SavedNode: Sendable {
+    package struct Operand: Sendable {
+        package var kind: OpContract.Input.Kind
+        package var name: String
+        package var dtype: DType
         /// Weights have fixed extents.
-        public var dims: [Dim]
+        package var dims: [Dim]
         /// Row-major; a value's at the step's extents.
-        public var bytes: [UInt8]
-        public var scales: Scales?
+        package var bytes: [UInt8]
+        package var scales: Scales?
     }
 
     /// Block scales of a float8 weight.
-    public struct Scales: Sendable {
-        public var values: [Float]
-        public var rows: Int
-        public var columns: Int
-        public var block: (rows: Int, columns: Int)
+    package struct Scales: Sendable {
+        package var values: [Float]
+        package var rows: Int
+        package var columns: Int
+        package var block: (rows: Int, columns: Int)
     }
 
-    public struct State: Sendable {
-        public var name: String
-        public var heads: Int
-        public var width: Int
+    package struct State: Sendable {
+        package var name: String
+        package var heads: Int
+        package var width: Int
         /// The pages in `pages`' numbering, `[page, head, token, width]`, as they were before the step.
-        public var bytes: [UInt8]
+        package var bytes: [UInt8]
     }
 
-    public var op: String
-    public var label: String
-    public var attributes: [String: Attribute]
+    package var op: String
+    package var label: String
+    package var attributes: [String: Attribute]
     /// In the contract's order; nil: absent.
-    public var operands: [Operand?]
-    public var states: [State]
-    public var stateDType: DType
-    public var pageTokens: Int
-    public var pages: [UInt32]
-    public var tokens: Int
-    public var rows: Int
-    public var sequences: [ConformanceTrial.StepSequence]
+    package var operands: [Operand?]
+    package var states: [State]
+    package var stateDType: DType
+    package var pageTokens: Int
+    package var pages: [UInt32]
+    package var tokens: Int
+    package var rows: Int
+    package var sequences: [ConformanceTrial.StepSequence]
     /// What the node was taken from: the model, and the backend whose results its inputs are.
-    public var model: String
-    public var backend: String
+    package var model: String
+    package var backend: String
 
     /// Bytes of all operands.
-    public var bytes: Int {
+    package var bytes: Int {
         operands.reduce(0) { $0 + ($1?.bytes.count ?? 0) + ($1?.scales?.values.count ?? 0) * 4 } + states.reduce(0) { $0 + $1.bytes.count }
     }
 
@@ -57,7 +57,7 @@ public struct SavedNode: Sendable {
     ///
     /// - Parameter path: where errors lie.
     /// - Throws: when the contract does not accept the operands.
-    public func trial(_ catalogue: OpCatalogue, path: String) throws -> ConformanceTrial {
+    package func trial(_ catalogue: OpCatalogue, path: String) throws -> ConformanceTrial {
         do { return try unlocatedTrial(catalogue) } catch let error as HadalError { throw error.located(at: SourcePlace(path)) }
     }
 

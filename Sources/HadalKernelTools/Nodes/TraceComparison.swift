@@ -3,33 +3,33 @@ import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import HadalCore
-import HadalEngine
+package import HadalCore
+package import HadalEngine
 
 /// How far two backends' results lie apart, op by op in execution order.
 ///
 /// Each backend computes on its own earlier results, so that errors add up along the graph: the first op beyond the tolerance is
 /// where they part.
-public struct TraceComparison: Sendable {
-    public struct Row: Sendable {
-        public var label: String
-        public var op: String
+package struct TraceComparison: Sendable {
+    package struct Row: Sendable {
+        package var label: String
+        package var op: String
         /// Index of the node in the graph.
-        public var node: Int
+        package var node: Int
         /// Elements of the result, over all tokens.
-        public var elements: Int
+        package var elements: Int
         /// sqrt(mean (a - b)^2) / sqrt(mean b^2); infinite when one side is not finite and the other is.
-        public var relative: Double
-        public var maximum: Double
+        package var relative: Double
+        package var maximum: Double
         /// Flat index of the largest difference, and both values there.
-        public var worst: (index: Int, a: Float, b: Float)
+        package var worst: (index: Int, a: Float, b: Float)
     }
 
-    public let names: (String, String)
-    public let rows: [Row]
-    public let tolerance: Double
+    package let names: (String, String)
+    package let rows: [Row]
+    package let tolerance: Double
 
-    public init(
+    package init(
         names: (String, String), a: [NamedTensor], b: [NamedTensor], order: [(label: String, op: String, outputs: Int)],
         tolerance: Double
     ) {
@@ -51,7 +51,7 @@ public struct TraceComparison: Sendable {
     }
 
     /// The first op beyond the tolerance.
-    public var first: Row? { rows.first { !($0.relative <= tolerance) } }
+    package var first: Row? { rows.first { !($0.relative <= tolerance) } }
 
     private static func row(_ label: String, _ op: String, _ node: Int, _ x: [Float], _ y: [Float]) -> Row {
         var row = Row(label: label, op: op, node: node, elements: min(x.count, y.count), relative: 0, maximum: 0, worst: (0, 0, 0))
@@ -69,7 +69,7 @@ public struct TraceComparison: Sendable {
         return row
     }
 
-    public func text() -> String {
+    package func text() -> String {
         var lines: [String] = []
         if let first {
             lines.append("\(first.label) (\(first.op)) is the first op beyond the tolerance of \(tolerance): relative error \(first.relative)")
@@ -83,7 +83,7 @@ public struct TraceComparison: Sendable {
         return lines.joined(separator: "\n")
     }
 
-    public func json() -> JSON {
+    package func json() -> JSON {
         func json(_ row: Row) -> JSON {
             ["label": JSON(.string(row.label)), "op": JSON(.string(row.op)), "relative_error": JSON(.double(row.relative)),
              "maximum_difference": JSON(.double(row.maximum)), "worst_index": JSON(.int(Int64(row.worst.index)))]

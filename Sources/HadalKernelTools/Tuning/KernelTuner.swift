@@ -1,9 +1,9 @@
 import Foundation
-import HadalBackend
-import HadalConformance
+package import HadalBackend
+package import HadalConformance
 import HadalCore
-import HadalEngine
-import HadalGraph
+package import HadalEngine
+package import HadalGraph
 
 /// Finds the parameters that an op's kernels are fastest with on a device.
 ///
@@ -12,8 +12,8 @@ import HadalGraph
 /// file. Without the option it reads the file at `TunedFile.standardPath`.
 ///
 /// Thread safety: one thread at a time.
-public struct KernelTuner {
-    public static let option = WellKnownOption.tuned.name
+package struct KernelTuner {
+    package static let option = WellKnownOption.tuned.name
     /// Cases that a choice is checked with before it is timed.
     static let casesPerChoice = 4
     /// Shapes that a kernel is timed at.
@@ -22,17 +22,17 @@ public struct KernelTuner {
     let specification: String
     let environment: SearchPaths
     let settings: [String: String]
-    public let catalogue: OpCatalogue
-    public let backend: any Backend
-    public let device: DeviceInfo
+    package let catalogue: OpCatalogue
+    package let backend: any Backend
+    package let device: DeviceInfo
     /// How long a shape is timed with one choice.
-    public var seconds = 0.1
+    package var seconds = 0.1
     /// When nothing more is tried, and when what was chosen is not checked further; nil: no limit.
     private var deadlines: (tries: ContinuousClock.Instant, checks: ContinuousClock.Instant)?
-    public var progress: ((String) -> Void)?
+    package var progress: ((String) -> Void)?
 
     /// - Throws: `unsupported` for a backend that cannot be tuned.
-    public init(_ specification: String, environment: SearchPaths, settings: [String: String]) throws {
+    package init(_ specification: String, environment: SearchPaths, settings: [String: String]) throws {
         self.specification = specification
         self.environment = environment
         self.settings = settings
@@ -47,7 +47,7 @@ public struct KernelTuner {
     }
 
     /// From now on, all that is tuned takes about so long together; the last part is for checks of what was chosen.
-    public mutating func limit(to seconds: Double) {
+    package mutating func limit(to seconds: Double) {
         let now = ContinuousClock.now
         deadlines = (now + .seconds(seconds * 0.8), now + .seconds(seconds))
     }
@@ -55,7 +55,7 @@ public struct KernelTuner {
     /// The kernels of an op that have something to choose; empty: none.
     ///
     /// - Parameter features: of the opened device, as far as they may be used.
-    public func kernels(of contract: OpContract, features: [String]) throws -> [TunableKernel] {
+    package func kernels(of contract: OpContract, features: [String]) throws -> [TunableKernel] {
         guard let entry = try JSONDocument(contentsOf: "\(contract.folder)/op.json").root[backend.name] else { return [] }
         return try TunableKernel.all(in: entry, features: Set(features))
     }
@@ -63,7 +63,7 @@ public struct KernelTuner {
     /// Tunes every kernel of an op, one after the other, each at those shapes that run it.
     ///
     /// - Throws: when the device cannot be opened.
-    public func tune(_ contract: OpContract, at points: [ConformancePoint]) throws -> TuningResult {
+    package func tune(_ contract: OpContract, at points: [ConformancePoint]) throws -> TuningResult {
         let bench = try open(contract, [:])
         let kit = ConformanceKit(catalogue: catalogue, reference: try bench.reference(for: contract), options: .init(casesPerOp: .max, failuresPerOp: 1))
         let cases = try kit.points(contract)
@@ -108,7 +108,7 @@ public struct KernelTuner {
         return result
     }
 
-    public static func text(_ values: [String: Int]) -> String {
+    package static func text(_ values: [String: Int]) -> String {
         values.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
     }
 

@@ -1,23 +1,23 @@
 import HadalBackend
-import HadalConformance
+package import HadalConformance
 import HadalCore
 
 /// One form of an op's kernel with numbers to choose: the values that each may have, and the cases in which the form runs.
-public struct TunableKernel: Sendable {
+package struct TunableKernel: Sendable {
     /// `stage`, or `stage.variant`.
-    public var name: String
+    package var name: String
     /// The usual value first.
-    public var parameters: [(name: String, values: [Int])]
+    package var parameters: [(name: String, values: [Int])]
     /// The form, or the one that it is a preparation for.
     private var form: KernelForm
     /// Forms of the same stage that the device prefers.
     private var preferred: [KernelForm]
 
     /// How many choices differ from the usual one in a single parameter.
-    public var alternatives: Int { parameters.reduce(0) { $0 + Set($1.values).count - 1 } }
+    package var alternatives: Int { parameters.reduce(0) { $0 + Set($1.values).count - 1 } }
 
     /// Whether the form may run in a case; where only the backend can tell, it may.
-    public func reaches(_ point: ConformancePoint) -> Bool {
+    package func reaches(_ point: ConformancePoint) -> Bool {
         form.serves(point) != false && !preferred.contains { $0.serves(point) == true }
     }
 

@@ -2,9 +2,9 @@ import Foundation
 import HadalCore
 
 /// The file of tuned parameters: `{device: {op: {kernel: {parameter: value}}}}`.
-public enum TunedFile {
+package enum TunedFile {
     /// Where a backend looks when it is given no file: `hadal/tuned/BACKEND.json` in the user's cache directory; nil when that is not known.
-    public static func standardPath(backend: String) -> String? {
+    package static func standardPath(backend: String) -> String? {
         ContentCache.standardDirectory("tuned").map { "\($0)/\(backend).json" }
     }
 
@@ -12,7 +12,7 @@ public enum TunedFile {
     ///
     /// - Parameter ops: parameters by op and kernel. An op without any has the usual ones.
     /// - Throws: `malformed` when what is there is no such file, `io`.
-    public static func write(_ ops: [String: [String: [String: Int]]], device: String, to path: String) throws {
+    package static func write(_ ops: [String: [String: [String: Int]]], device: String, to path: String) throws {
         var root = JSONObject()
         if FileManager.default.fileExists(atPath: path) {
             let document = try JSONDocument(contentsOf: path)

@@ -1,29 +1,29 @@
 /// What tuning found for an op on a device.
-public struct TuningResult: Sendable {
-    public struct Kernel: Sendable {
+package struct TuningResult: Sendable {
+    package struct Kernel: Sendable {
         /// `stage`, or `stage.variant`.
-        public var name: String
+        package var name: String
         /// Geometric means over the shapes that run it, in microseconds: with the usual values, and with the best.
-        public var usual: Double
-        public var best: Double
+        package var usual: Double
+        package var best: Double
         /// The values to use; empty: the usual ones.
-        public var values: [String: Int]
+        package var values: [String: Int]
         /// Choices that were timed or refused, beside the usual one, and those that time was too short for.
-        public var tried: Int
-        public var untried: Int
+        package var tried: Int
+        package var untried: Int
     }
 
-    public var op: String
-    public var kernels: [Kernel] = []
+    package var op: String
+    package var kernels: [Kernel] = []
     /// Kernels that none of the shapes runs.
-    public var unreached: [String] = []
+    package var unreached: [String] = []
     /// Choices that the device refused, or with which results were wrong, and why.
-    public var rejected: [String] = []
+    package var rejected: [String] = []
 
-    public init(op: String) { self.op = op }
+    package init(op: String) { self.op = op }
 
     /// Parameters by kernel, of those that have others than the usual.
-    public var values: [String: [String: Int]] {
+    package var values: [String: [String: Int]] {
         Dictionary(kernels.filter { !$0.values.isEmpty }.map { ($0.name, $0.values) }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -1,5 +1,5 @@
 import HadalFormats
-import HadalCore
+public import HadalCore
 
 /// What a model is to be written as.
 public struct QuantizationOptions: Sendable {

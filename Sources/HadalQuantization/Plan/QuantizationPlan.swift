@@ -1,7 +1,8 @@
-import HadalArchitecture
-import HadalCore
-import HadalFormats
-import HadalGraph
+package import HadalArchitecture
+public import HadalCore
+public import HadalEngine
+package import HadalFormats
+package import HadalGraph
 
 /// A GGUF file to be written from a model: what it will hold, decided before any tensor is read.
 ///
@@ -30,10 +31,10 @@ public struct QuantizationPlan: Sendable {
         public var bytes: Int { dtype.byteCount(elements: elements) ?? 0 }
     }
 
-    public let model: ModelFiles
+    package let model: ModelFiles
     public let options: QuantizationOptions
     /// In the order in which it is written.
-    public let metadata: [(key: String, value: MetadataValue)]
+    package let metadata: [(key: String, value: MetadataValue)]
     public let tensors: [Tensor]
     /// What is left out, changed or not as asked; a sentence each.
     public let notes: [String]
@@ -43,11 +44,20 @@ public struct QuantizationPlan: Sendable {
     /// Of the tensors; the file is larger by its header.
     public var bytes: Int { tensors.reduce(0) { $0 &+ $1.bytes } }
 
+    /// Plans a file from the model in `path`: a GGUF file, or a Hugging Face directory.
+    ///
+    /// - Parameter paths: where descriptions of architectures and op folders lie beside those of the installation.
+    /// - Throws: `invalidArgument` for a type or a rule that cannot be; `unsupported` for a family that GGUF files have no
+    ///   form of; what an ill-formed model throws, with the place.
+    public init(path: String, options: QuantizationOptions, paths: SearchPaths = SearchPaths()) throws {
+        try self.init(ModelFiles.open(path: path), options: options, library: paths.architectures(), catalogue: paths.catalogue())
+    }
+
     /// Plans a file.
     ///
     /// - Throws: `invalidArgument` for a type or a rule that cannot be; `unsupported` for a family that GGUF files have no
     ///   form of; what an ill-formed model throws, with the place.
-    public init(_ model: ModelFiles, options: QuantizationOptions, library: ArchitectureLibrary, catalogue: OpCatalogue) throws {
+    package init(_ model: ModelFiles, options: QuantizationOptions, library: ArchitectureLibrary, catalogue: OpCatalogue) throws {
         guard QuantizationRule.types.contains(options.type) else {
             throw HadalError(
                 .invalidArgument, "a model cannot be stored as \(options.type.name)",

@@ -1,5 +1,5 @@
 import HadalArchitecture
-import HadalCore
+public import HadalCore
 import HadalFormats
 
 /// Which tensors get which type: `experts=Q4_K`, `blk.*.ffn_down.weight=Q6_K`, `blk.0-3.*=keep`.

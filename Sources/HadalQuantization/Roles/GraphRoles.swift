@@ -1,3 +1,4 @@
+import HadalCore
 import HadalGraph
 
 /// Tells from a model's computation what each of its weights is for.

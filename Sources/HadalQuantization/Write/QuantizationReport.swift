@@ -1,4 +1,4 @@
-import HadalCore
+public import HadalCore
 import HadalFormats
 
 /// What was written.
@@ -34,7 +34,7 @@ public struct QuantizationReport: Sendable {
         }
     }
 
-    public var json: JSON {
+    package var json: JSON {
         func number(_ value: Int) -> JSON { JSON(.int(Int64(value))) }
         let types = kinds.map { kind -> JSON in
             [

@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Methods of Python's own types.
 enum TemplateMethods {
     private static let string: Set<String> = [

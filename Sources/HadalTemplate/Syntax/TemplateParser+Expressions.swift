@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Expressions, from the loosest binding to the tightest.
 extension TemplateParser {
     private typealias Node = TemplateExpression

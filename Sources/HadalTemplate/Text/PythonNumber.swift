@@ -3,7 +3,7 @@ import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif
-import HadalCore
+package import HadalCore
 
 /// Numbers written and read as Python does.
 package enum PythonNumber {

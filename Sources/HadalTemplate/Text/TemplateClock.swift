@@ -7,17 +7,17 @@ import Darwin
 #endif
 
 /// A wall-clock time without a zone, for `strftime_now`.
-public struct TemplateClock: Sendable, Equatable {
-    public var year: Int
+package struct TemplateClock: Sendable, Equatable {
+    package var year: Int
     /// 1 to 12.
-    public var month: Int
-    public var day: Int
-    public var hour: Int
-    public var minute: Int
-    public var second: Int
-    public var microsecond: Int
+    package var month: Int
+    package var day: Int
+    package var hour: Int
+    package var minute: Int
+    package var second: Int
+    package var microsecond: Int
 
-    public init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, microsecond: Int = 0) {
+    package init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, microsecond: Int = 0) {
         self.year = year
         self.month = month
         self.day = day
@@ -28,7 +28,7 @@ public struct TemplateClock: Sendable, Equatable {
     }
 
     /// The current local time.
-    public static func local() -> TemplateClock {
+    package static func local() -> TemplateClock {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         var parts = tm()
@@ -40,7 +40,7 @@ public struct TemplateClock: Sendable, Equatable {
     }
 
     /// Reads `YYYY-MM-DD`, with an optional time `[T ]HH:MM[:SS[.ffffff]]`. A zone at its end (`Z`, `±HH:MM`) is ignored.
-    public init(iso8601 text: String) throws {
+    package init(iso8601 text: String) throws {
         func fail() -> HadalError {
             HadalError(.invalidArgument, "'\(text)' is not a time", hint: "write it as 2025-03-09T14:05:06")
         }

@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Python's `str` and `repr`.
 extension TemplateValue {
     /// `str(value)`

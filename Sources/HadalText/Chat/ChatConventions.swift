@@ -1,10 +1,10 @@
-import HadalCore
+package import HadalCore
 
 /// The forms that are in use for reasoning and tool calls, and how a model that uses one is recognised.
 ///
 /// The built-in list is `Resources/chat_formats.json`. A form belongs to a model whose chat template holds its texts; where the
 /// template says nothing, to one whose vocabulary has its texts as tokens.
-public struct ChatConventions: Sendable {
+package struct ChatConventions: Sendable {
     /// What shows that a form is in use.
     struct Evidence: Sendable {
         /// Texts that occur together in a template: any of the groups.
@@ -25,7 +25,7 @@ public struct ChatConventions: Sendable {
     let budgetLine: String
 
     /// The built-in list.
-    public static let builtIn: ChatConventions = {
+    package static let builtIn: ChatConventions = {
         let text = String(decoding: PackageResources.chat_formats_json, as: UTF8.self)
         let empty = ChatConventions()
         return (try? ChatConventions(JSONDocument(parsing: text, file: "chat_formats.json", rejectDuplicateKeys: true))) ?? empty
@@ -35,7 +35,7 @@ public struct ChatConventions: Sendable {
 
     /// Reads a list.
     /// - Throws: `malformed` with line and column.
-    public init(_ document: JSONDocument) throws {
+    package init(_ document: JSONDocument) throws {
         var fields = try JSONFields(document.root, in: document, what: "list of chat forms")
         let version = try fields.string("hadal")
         guard version == "chat-formats/1" else {

@@ -1,28 +1,28 @@
-import HadalCore
-import HadalTemplate
+package import HadalCore
+package import HadalTemplate
 
 /// What is known of how one model reasons, calls tools and takes messages: found from its chat template and its vocabulary.
-public struct ChatFormat: Sendable {
+package struct ChatFormat: Sendable {
     /// nil: no reasoning is told apart.
-    public let reasoning: ReasoningMarkers?
+    package let reasoning: ReasoningMarkers?
     /// nil: the template cannot be asked.
-    public let thinkingSwitch: ThinkingSwitch?
-    public let toolFormats: [ToolCallFormat]
+    package let thinkingSwitch: ThinkingSwitch?
+    package let toolFormats: [ToolCallFormat]
     /// The key under which messages hold reasoning.
-    public let reasoningKey: String
+    package let reasoningKey: String
     /// A message that only calls tools has null for its content; otherwise an empty string.
-    public let takesNullContent: Bool
+    package let takesNullContent: Bool
     /// The arguments of calls are the text of a JSON object; otherwise the object.
-    public let takesArgumentsAsText: Bool
+    package let takesArgumentsAsText: Bool
     /// A message may have content beside its calls; otherwise the template would leave the calls out.
-    public let keepsContentWithCalls: Bool
+    package let keepsContentWithCalls: Bool
     /// How the template reads the content of messages.
-    public let content: ContentForms
+    package let content: ContentForms
     /// What is written where reasoning is cut off.
-    public let budgetLine: String
+    package let budgetLine: String
 
     /// - Parameter variables: what every rendering gets, such as `bos_token`.
-    public init(
+    package init(
         template: ChatTemplate?, tokenizer: Tokenizer?, variables: JSONObject = JSONObject(), conventions: ChatConventions = .builtIn
     ) {
         let source = template?.source
@@ -39,7 +39,7 @@ public struct ChatFormat: Sendable {
     }
 
     /// Control tokens that must be shown for the parts of an answer to be told apart.
-    public func shownControlTokens(of tokenizer: Tokenizer, withTools: Bool) -> Set<Int32> {
+    package func shownControlTokens(of tokenizer: Tokenizer, withTools: Bool) -> Set<Int32> {
         var texts = reasoning?.all ?? []
         texts += toolFormats.flatMap { withTools ? $0.literals : $0.drops }
         // By what they write: a vocabulary may hold a marker twice, and only one of its ids is the one that encoding finds.
@@ -59,7 +59,7 @@ public struct ChatFormat: Sendable {
     /// What closes reasoning that has used up its budget.
     ///
     /// - Parameter unused: nothing was thought; the block is closed without a word.
-    public func closing(unused: Bool) -> String? {
+    package func closing(unused: Bool) -> String? {
         reasoning.map { (unused ? $0.beforeClose : budgetLine) + $0.close + $0.afterClose }
     }
 }

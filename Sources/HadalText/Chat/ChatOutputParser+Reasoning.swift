@@ -1,3 +1,5 @@
+import HadalCore
+
 /// Reasoning, and calls in reasoning that was never closed.
 extension ChatOutputParser {
     /// Reasoning from its first call on.

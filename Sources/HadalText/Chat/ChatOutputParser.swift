@@ -1,11 +1,11 @@
-import HadalCore
+package import HadalCore
 
 /// Takes a model's streamed text apart: reasoning, answer, tool calls.
 ///
 /// A marker or a call may arrive in pieces: what could still become one is held back until what follows decides. What begins like a
 /// call and turns out to be none is the text that it is. However the text is cut into pieces, the same comes of it.
-public struct ChatOutputParser: Sendable {
-    public enum Event: Sendable, Equatable {
+package struct ChatOutputParser: Sendable {
+    package enum Event: Sendable, Equatable {
         case reasoning(String)
         case text(String)
         case toolCall(ToolCall)
@@ -67,7 +67,7 @@ public struct ChatOutputParser: Sendable {
     ///   - prompt: the rendered prompt: it may have opened a block of reasoning, or closed it.
     ///   - tools: what the model was offered; nil or empty: calls are not looked for.
     ///   - firstCallNumber: the number of the first call that has no id of its own; see `ToolCall.makeID`.
-    public init(_ format: ChatFormat, afterPrompt prompt: String = "", tools: JSON? = nil, firstCallNumber: Int = 1) {
+    package init(_ format: ChatFormat, afterPrompt prompt: String = "", tools: JSON? = nil, firstCallNumber: Int = 1) {
         self.init(format.reasoning, format.toolFormats, afterPrompt: prompt, tools: tools, firstCallNumber: firstCallNumber)
     }
 
@@ -117,13 +117,13 @@ public struct ChatOutputParser: Sendable {
     let followsBlock: Bool
 
     /// Whether what comes next is reasoning, as far as is known.
-    public var isReasoning: Bool { part == .reasoning }
+    package var isReasoning: Bool { part == .reasoning }
 
     /// Whether something can be put in here without cutting a marker in two.
-    public var isBetweenMarkers: Bool { held.allSatisfy { $0 == 0x0A || $0 == 0x0D } }
+    package var isBetweenMarkers: Bool { held.allSatisfy { $0 == 0x0A || $0 == 0x0D } }
 
     /// The events that a further piece of text makes certain. No event but `textWasReasoning` is empty.
-    public mutating func feed(_ delta: String) -> [Event] {
+    package mutating func feed(_ delta: String) -> [Event] {
         held += delta.utf8
         // Nothing but these can end a call that has begun.
         if isWaiting, !delta.utf8.contains(where: Self.isDecisive) { return [] }
@@ -134,7 +134,7 @@ public struct ChatOutputParser: Sendable {
     ///
     /// - Parameter wasCut: it was stopped before it ended its output. A call that is not whole is then none; otherwise what would have
     ///   closed it may be missing.
-    public mutating func finish(wasCut: Bool = false) -> [Event] {
+    package mutating func finish(wasCut: Bool = false) -> [Event] {
         ending = wasCut ? .cut : .ended
         events = advance()
         finishReasoning()

@@ -1,9 +1,9 @@
-import HadalCore
+package import HadalCore
 
 /// Whether a chat template reads the content of messages as text, as a list of parts `{"type": "text", "text": …}`, or as either.
 ///
 /// Found by rendering a message of each role in both ways.
-public struct ContentForms: Sendable, Equatable {
+package struct ContentForms: Sendable, Equatable {
     struct Form: Sendable, Equatable {
         var readsText: Bool
         var readsParts: Bool
@@ -31,7 +31,7 @@ public struct ContentForms: Sendable, Equatable {
     private func form(of role: String) -> Form { forms[role == "developer" ? "system" : role] ?? other }
 
     /// A text as the content of a message.
-    public func content(_ text: String, role: String) -> JSON {
+    package func content(_ text: String, role: String) -> JSON {
         let form = form(of: role)
         return form.readsText || !form.readsParts ? JSON(.string(text)) : Self.part(text)
     }
@@ -43,7 +43,7 @@ public struct ContentForms: Sendable, Equatable {
     /// Messages with their content as the template reads it; what it reads already stays as it is.
     ///
     /// - Throws: `unsupported`, with the place, for a part that is no text where the template reads texts alone.
-    public func adapted(_ messages: JSON, in document: JSONDocument) throws -> JSON {
+    package func adapted(_ messages: JSON, in document: JSONDocument) throws -> JSON {
         guard let items = messages.array else { return messages }
         let adapted = try items.map { message -> JSON in
             guard var object = message.object, let content = object["content"] else { return message }
@@ -61,7 +61,7 @@ public struct ContentForms: Sendable, Equatable {
     /// The texts of a content in parts, joined: those that are said, and those that were thought.
     ///
     /// - Throws: `unsupported`, with the place, for a part that is no text.
-    public static func texts(_ content: JSON, in document: JSONDocument) throws -> (text: String, reasoning: String) {
+    package static func texts(_ content: JSON, in document: JSONDocument) throws -> (text: String, reasoning: String) {
         if let text = content.string { return (text, "") }
         var (text, reasoning) = ("", "")
         for part in content.array ?? [content] {

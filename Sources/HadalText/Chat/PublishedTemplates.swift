@@ -1,27 +1,27 @@
 import HadalCore
-import HadalFormats
+package import HadalFormats
 
 /// The chat templates of a model by name, from wherever its files have them.
 ///
 /// A model has one that is named `default`, and may have others: `tool_use` for conversations with tools, `rag` and more.
-public struct PublishedTemplates: Sendable {
-    public struct Entry: Sendable {
-        public let name: String
-        public let text: String
+package struct PublishedTemplates: Sendable {
+    package struct Entry: Sendable {
+        package let name: String
+        package let text: String
         /// The file, and where in it.
-        public let origin: String
+        package let origin: String
     }
 
-    public static let defaultName = "default"
+    package static let defaultName = "default"
     private static let folder = "additional_chat_templates"
     private static let ggufKey = "tokenizer.chat_template"
 
     /// In the order of the files, names once each.
-    public private(set) var entries: [Entry] = []
+    package private(set) var entries: [Entry] = []
 
     /// Reads a directory: chat_template.jinja and additional_chat_templates/, or else the first of tokenizer_config.json, chat_template.json and
     /// processor_config.json that has any.
-    public init(_ files: FileProvider) throws {
+    package init(_ files: FileProvider) throws {
         if let text = try Self.text("chat_template.jinja", files) { add(Self.defaultName, text, files.path("chat_template.jinja")) }
         let more = FileProvider(directory: files.path(Self.folder))
         for name in more.names where name.hasSuffix(".jinja") {
@@ -40,7 +40,7 @@ public struct PublishedTemplates: Sendable {
     }
 
     /// Reads the metadata of a GGUF file: `tokenizer.chat_template`, and `tokenizer.chat_template.NAME` for others.
-    public init(file: String, keys: [String], metadata: (String) -> MetadataValue?) {
+    package init(file: String, keys: [String], metadata: (String) -> MetadataValue?) {
         for key in [Self.ggufKey] + keys where key.hasPrefix(Self.ggufKey) {
             guard let text = metadata(key)?.string else { continue }
             let rest = key.dropFirst(Self.ggufKey.count)

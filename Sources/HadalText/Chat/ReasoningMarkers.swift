@@ -1,37 +1,37 @@
 import HadalCore
 
 /// The texts around a model's reasoning.
-public struct ReasoningMarkers: Sendable, Equatable {
-    public var open: String
-    public var close: String
+package struct ReasoningMarkers: Sendable, Equatable {
+    package var open: String
+    package var close: String
     /// What a model writes next to the markers when it keeps to the form: used where the runtime writes them itself.
-    public var afterOpen = ""
-    public var beforeClose = ""
-    public var afterClose = ""
+    package var afterOpen = ""
+    package var beforeClose = ""
+    package var afterClose = ""
     /// Texts between the parts that belong to none of them, such as headers of channels.
-    public var drops: [String] = []
+    package var drops: [String] = []
     /// Texts that end the reasoning although it was not closed. They are part of what follows.
-    public var ends: [String] = []
+    package var ends: [String] = []
     /// Reasoning may open again after the answer has begun.
-    public var reopens = false
+    package var reopens = false
     /// Texts around the whole answer that are no part of it; empty: none.
-    public var answerOpen = ""
-    public var answerClose = ""
+    package var answerOpen = ""
+    package var answerClose = ""
 
     /// An empty marker never matches.
-    public init(open: String, close: String) {
+    package init(open: String, close: String) {
         self.open = open
         self.close = close
     }
 
     /// `<think>` and `</think>`.
-    public static let think = ReasoningMarkers(open: "<think>", close: "</think>")
+    package static let think = ReasoningMarkers(open: "<think>", close: "</think>")
 
     /// Whether a rendered prompt ends inside a reasoning block, so that the model's first token is reasoning already.
-    public func isOpen(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: open) }
+    package func isOpen(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: open) }
 
     /// Whether a rendered prompt ends with a block that is closed already.
-    public func isClosed(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: close) }
+    package func isClosed(atEndOf prompt: String) -> Bool { Self.ends(prompt, with: close) }
 
     /// All texts that a stream must show for the parts to be told apart.
     var all: [String] { [open, close, answerOpen, answerClose].filter { !$0.isEmpty } + drops + ends }

@@ -1,11 +1,11 @@
-import HadalCore
+package import HadalCore
 
 /// A variable by which a chat template is asked to let the model reason, or not to.
-public struct ThinkingSwitch: Sendable, Equatable {
-    public var variable: String
+package struct ThinkingSwitch: Sendable, Equatable {
+    package var variable: String
     /// What asks for reasoning; nil: the variable is left out.
-    public var on: JSON?
-    public var off: JSON
+    package var on: JSON?
+    package var off: JSON
 }
 
 /// Whether a model is to reason before it answers.

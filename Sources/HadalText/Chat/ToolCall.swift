@@ -1,5 +1,5 @@
 import Foundation
-import HadalCore
+package import HadalCore
 
 /// A model's request to call one of the tools that were offered to it.
 public struct ToolCall: Sendable, Equatable {
@@ -16,7 +16,7 @@ public struct ToolCall: Sendable, Equatable {
     }
 
     /// The arguments as JSON; an empty object when they are none.
-    public var arguments: JSON {
+    package var arguments: JSON {
         guard let value = try? JSONDocument(parsing: argumentsJSON, file: "arguments").root, value.object != nil else {
             return JSON(.object(JSONObject()))
         }
@@ -34,7 +34,7 @@ public struct ToolCall: Sendable, Equatable {
 
     /// The text of the object that arguments are given as: an object, a string that holds one, or what stands for none: null, an empty
     /// string, an empty array. nil for anything else.
-    public static func argumentText(_ value: JSON) -> String? {
+    package static func argumentText(_ value: JSON) -> String? {
         if value.object != nil { return value.text() }
         if value.isNull || value.array?.isEmpty == true { return "{}" }
         guard let text = value.string else { return nil }
@@ -46,7 +46,7 @@ public struct ToolCall: Sendable, Equatable {
     /// As messages hold it: `{"id", "type": "function", "function": {"name", "arguments"}}`.
     ///
     /// - Parameter argumentsAsText: the arguments are a string that holds JSON, not an object.
-    public func json(argumentsAsText: Bool = true) -> JSON {
+    package func json(argumentsAsText: Bool = true) -> JSON {
         let function = JSONObject([
             ("name", JSON(.string(name))), ("arguments", argumentsAsText ? JSON(.string(argumentsJSON)) : arguments),
         ])
@@ -56,7 +56,7 @@ public struct ToolCall: Sendable, Equatable {
     }
 
     /// An id for the n-th call of a conversation: nine letters and digits, which every template takes.
-    public static func makeID(_ number: Int) -> String {
+    package static func makeID(_ number: Int) -> String {
         let digits = String(max(number, 0))
         return "call" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     }

@@ -1,7 +1,7 @@
 import HadalCore
 
 /// A way in which models write tool calls, as the list of chat forms describes it.
-public struct ToolCallFormat: Sendable {
+package struct ToolCallFormat: Sendable {
     struct ParameterForm: Sendable {
         var pattern: ToolCallPattern
         /// The value stands on lines of its own.
@@ -19,7 +19,7 @@ public struct ToolCallFormat: Sendable {
         var other: [String] = []
     }
 
-    public let name: String
+    package let name: String
     /// What a call looks like; the first pattern that fits counts.
     let calls: [ToolCallPattern]
     /// What a call looks like that is marked by nothing but its place: an answer may begin with it, and the calls must be of offered tools.

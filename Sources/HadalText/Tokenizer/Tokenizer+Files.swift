@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 import HadalFormats
 
 extension Tokenizer {
@@ -8,7 +8,7 @@ extension Tokenizer {
     public convenience init(contentsOf path: String) throws { try self.init(document: JSONDocument(contentsOf: path)) }
 
     /// A parsed tokenizer.json.
-    public convenience init(document: JSONDocument) throws { try self.init(document: document, settings: TokenizerSettings()) }
+    package convenience init(document: JSONDocument) throws { try self.init(document: document, settings: TokenizerSettings()) }
 
     /// Reads a model's directory; see `TokenizerDirectory`.
     /// - Throws: `notFound` where it has no tokenizer.

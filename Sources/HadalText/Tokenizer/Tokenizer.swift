@@ -1,5 +1,5 @@
 import HadalCore
-import Synchronization
+package import Synchronization
 
 /// Text to token ids and back.
 ///
@@ -7,11 +7,11 @@ import Synchronization
 /// vocabulary (`init(_ vocabulary:)`). Immutable: any number of threads may use one tokenizer at once.
 public final class Tokenizer: Sendable {
     /// Longer texts are refused: positions inside a text are 32 bits wide.
-    public static let maximumTextLength = 1 << 30
+    package static let maximumTextLength = 1 << 30
 
     /// How many ids there are, gaps included: every id is below it.
     public let count: Int
-    public let special: SpecialTokens
+    package let special: SpecialTokens
     let parts: TokenizerParts
     /// How many ids have become text. For tests: a generation decodes each of its tokens once.
     package let decodedTokens = Atomic<Int>(0)
@@ -35,7 +35,7 @@ public final class Tokenizer: Sendable {
     /// The id of a token by its spelling in the vocabulary.
     public func id(of token: String) -> Int32? { parts.tokens.find(token) }
 
-    public func kind(_ id: Int32) throws -> TokenKind { parts.kinds[try check(id)] }
+    package func kind(_ id: Int32) throws -> TokenKind { parts.kinds[try check(id)] }
 
     /// Whether an id is a control token: one that steers the model and is no part of a text.
     public func isControl(_ id: Int32) throws -> Bool {
@@ -55,8 +55,8 @@ public final class Tokenizer: Sendable {
     }
 
     /// The ids with the tokens around them that a prompt gets. Those in front are not doubled where they are there already.
-    public func withBoundaryTokens(_ ids: [Int32]) -> [Int32] { withPrefix(ids) + special.suffix }
+    package func withBoundaryTokens(_ ids: [Int32]) -> [Int32] { withPrefix(ids) + special.suffix }
 
     /// The ids with the tokens in front of them that a prompt gets, unless they are there already.
-    public func withPrefix(_ ids: [Int32]) -> [Int32] { ids.starts(with: special.prefix) ? ids : special.prefix + ids }
+    package func withPrefix(_ ids: [Int32]) -> [Int32] { ids.starts(with: special.prefix) ? ids : special.prefix + ids }
 }

@@ -4,6 +4,7 @@ import HadalBackend
 import HadalCore
 import HadalGraph
 import HadalPluginKit
+import Synchronization
 import TestSupport
 import Testing
 

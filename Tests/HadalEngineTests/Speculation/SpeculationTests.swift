@@ -1,5 +1,6 @@
 import Foundation
 import HadalArchitecture
+import HadalBackend
 import HadalCore
 import HadalGraph
 import HadalSynthesis

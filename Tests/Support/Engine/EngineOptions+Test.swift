@@ -1,5 +1,5 @@
-import HadalEngine
-import TestSupport
+public import HadalEngine
+public import TestSupport
 
 extension EngineOptions {
     /// A backend with the plugins that were built.

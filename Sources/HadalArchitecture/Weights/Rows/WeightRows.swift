@@ -1,5 +1,5 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+package import HadalFormats
 
 /// A weight as float32, read some rows at a time.
 ///
@@ -7,20 +7,20 @@ import HadalFormats
 /// rows asked for; only a step that moves the last axis holds one block of what it turns. Files are read, not mapped, so
 /// that their pages do not count as this process's memory.
 /// Thread safety: any thread may read, several at once.
-public final class WeightRows: Sendable {
-    public let rows: Int
-    public let columns: Int
+package final class WeightRows: Sendable {
+    package let rows: Int
+    package let columns: Int
     private let node: any RowNode
 
     /// - Throws: `mismatch` when a step does not fit, `unsupported` for stored types that are not numbers to decode.
-    public init(_ recipe: WeightRecipe, of model: ModelFiles) throws {
+    package init(_ recipe: WeightRecipe, of model: ModelFiles) throws {
         node = try recipe.rowNode(model)
         rows = node.rowCount
         columns = node.columns
     }
 
     /// - Parameter out: room for `range.count * columns` floats. `range` must be within `0..<rows`.
-    public func read(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) throws {
+    package func read(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) throws {
         guard range.lowerBound >= 0, range.upperBound <= rows else {
             throw HadalError(.invalidArgument, "rows \(range) of a weight of \(rows) rows")
         }
@@ -28,11 +28,11 @@ public final class WeightRows: Sendable {
     }
 
     /// The type that rows are stored in, where the weight is a stored tensor as it is.
-    public var storedType: DType? { (node as? StoredRows)?.tensor.dtype }
+    package var storedType: DType? { (node as? StoredRows)?.tensor.dtype }
 
     /// Gives the stored bytes of rows; they are valid only within `body`.
     /// - Throws: `invalidArgument` for a weight that is not a stored tensor as it is.
-    public func withStoredBytes(of range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    package func withStoredBytes(of range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         guard let stored = node as? StoredRows, range.lowerBound >= 0, range.upperBound <= rows else {
             throw HadalError(.invalidArgument, "the weight is not stored as rows \(range)")
         }
@@ -40,7 +40,7 @@ public final class WeightRows: Sendable {
     }
 
     /// Every number. For small weights.
-    public func floats() throws -> [Float] {
+    package func floats() throws -> [Float] {
         try [Float](unsafeUninitializedCapacity: rows * columns) { buffer, filled in
             if let base = buffer.baseAddress { try read(0..<rows, into: base) }
             filled = rows * columns

@@ -1,5 +1,9 @@
 import ArgumentParser
 import Hadal
+import HadalConformance
+import HadalCore
+import HadalGraph
+import HadalKernelTools
 
 struct KernelBenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,9 @@
 import ArgumentParser
 import Hadal
+import HadalBackend
+import HadalConformance
+import HadalGraph
+import HadalKernelTools
 
 struct KernelBuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

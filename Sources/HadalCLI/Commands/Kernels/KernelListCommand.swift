@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalConformance
+import HadalCore
+import HadalKernelTools
 
 struct KernelListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

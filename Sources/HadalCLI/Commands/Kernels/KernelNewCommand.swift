@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalGraph
 
 struct KernelNewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

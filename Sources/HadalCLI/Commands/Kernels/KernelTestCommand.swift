@@ -1,5 +1,9 @@
 import ArgumentParser
 import Hadal
+import HadalConformance
+import HadalCore
+import HadalGraph
+import HadalKernelTools
 
 struct KernelTestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalConformance
+import HadalGraph
+import HadalKernelTools
 
 struct KernelTuneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,9 @@
 import ArgumentParser
 import Hadal
+import HadalConformance
+import HadalCore
+import HadalGraph
+import HadalKernelTools
 
 /// What `watch` runs on every save, in a process of its own: a kernel under work may crash or never end.
 struct KernelVerdictCommand: ParsableCommand {

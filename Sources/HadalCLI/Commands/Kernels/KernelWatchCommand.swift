@@ -1,6 +1,10 @@
 import ArgumentParser
 import Foundation
 import Hadal
+import HadalConformance
+import HadalCore
+import HadalGraph
+import HadalKernelTools
 
 struct KernelWatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,8 @@
 import ArgumentParser
 import Hadal
+import HadalBackend
+import HadalCore
+import HadalKernelTools
 
 /// On which backend a command works on kernels, and with which directories of op folders.
 struct KernelOptions: ParsableArguments {

@@ -1,4 +1,7 @@
 import Hadal
+import HadalConformance
+import HadalCore
+import HadalKernelTools
 
 /// What a machine or device can do at most, and speeds of kernels as text.
 enum KernelRates {

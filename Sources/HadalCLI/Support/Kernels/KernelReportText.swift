@@ -1,4 +1,6 @@
 import Hadal
+import HadalConformance
+import HadalGraph
 
 /// What the kit found, as text with a command that replays each failure.
 struct KernelReportText {

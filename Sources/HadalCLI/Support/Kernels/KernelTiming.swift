@@ -1,5 +1,7 @@
 import Foundation
 import Hadal
+import HadalConformance
+import HadalCore
 
 /// What became of one save: does not compile, wrong, or correct and so fast.
 struct KernelTiming {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Hadal
+import HadalConformance
 
 /// Which shape is timed.
 struct ShapeOptions: ParsableArguments {

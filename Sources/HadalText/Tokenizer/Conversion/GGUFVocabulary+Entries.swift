@@ -1,8 +1,8 @@
-import HadalFormats
+package import HadalFormats
 
 extension GGUFVocabulary {
     /// The vocabulary as GGUF metadata.
-    public var metadata: [(key: String, value: MetadataValue)] {
+    package var metadata: [(key: String, value: MetadataValue)] {
         var entries: [(key: String, value: MetadataValue)] = []
         func add(_ key: String, _ value: MetadataValue?) { if let value { entries.append((Self.prefix + key, value)) } }
         func id(_ id: Int?) -> MetadataValue? { id.flatMap { UInt32(exactly: $0) }.map { .uint32($0) } }

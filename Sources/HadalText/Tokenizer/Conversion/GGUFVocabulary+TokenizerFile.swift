@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 extension GGUFVocabulary {
     /// Turns the tokenizer of a directory into the vocabulary that a GGUF file would hold.
@@ -9,7 +9,7 @@ extension GGUFVocabulary {
     ///   - size: rows of the model's embedding; ids that no token has are filled up with unused ones.
     /// - Returns: also what the vocabulary does not say, a sentence each.
     /// - Throws: `unsupported` for a tokenizer that GGUF vocabularies cannot describe; `malformed` with line and column.
-    public static func converting(
+    package static func converting(
         _ directory: TokenizerDirectory, config: JSONDocument?, size: Int, catalogue: PreTokenizerCatalogue = .builtIn
     ) throws -> (vocabulary: GGUFVocabulary, notes: [String]) {
         let file = try TokenizerFile(directory.tokenizer)

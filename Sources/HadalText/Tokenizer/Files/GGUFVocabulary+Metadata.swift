@@ -1,5 +1,5 @@
 import HadalCore
-import HadalFormats
+package import HadalFormats
 
 extension GGUFVocabulary {
     static let prefix = "tokenizer.ggml."
@@ -10,7 +10,7 @@ extension GGUFVocabulary {
     ///   - file: names the source in errors.
     ///   - metadata: looks up a metadata key.
     /// - Throws: `notFound` when the file has no vocabulary, `malformed` with the key at fault.
-    public init(file: String, metadata: (String) -> MetadataValue?) throws {
+    package init(file: String, metadata: (String) -> MetadataValue?) throws {
         self.init()
         self.file = file
         func place(_ key: String) -> SourcePlace { SourcePlace(file, .field(Self.prefix + key)) }
@@ -90,7 +90,7 @@ extension GGUFVocabulary {
 
 extension Tokenizer {
     /// The tokenizer of a GGUF file.
-    public convenience init(
+    package convenience init(
         file: String, metadata: (String) -> MetadataValue?, catalogue: PreTokenizerCatalogue = .builtIn
     ) throws {
         try self.init(GGUFVocabulary(file: file, metadata: metadata), catalogue: catalogue)

@@ -5,7 +5,7 @@ extension Tokenizer {
     ///
     /// - Throws: `unsupported` for a tokenizer model or a pre-tokenizer that the catalogue does not have, `malformed`
     ///   for a vocabulary that contradicts itself.
-    public convenience init(_ vocabulary: GGUFVocabulary, catalogue: PreTokenizerCatalogue = .builtIn) throws {
+    package convenience init(_ vocabulary: GGUFVocabulary, catalogue: PreTokenizerCatalogue = .builtIn) throws {
         let builder = try GGUFTokenizerBuilder(vocabulary, catalogue)
         self.init(try builder.parts(), special: builder.special)
     }

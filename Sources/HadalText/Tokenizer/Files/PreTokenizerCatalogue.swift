@@ -1,22 +1,22 @@
-import HadalCore
+package import HadalCore
 
 /// What is known of published GGUF vocabularies, which name their pre-tokenizer instead of describing it.
 ///
 /// The built-in catalogue is `Resources/pretokenizers.json`; a file of the same form can be read in its place.
-public struct PreTokenizerCatalogue: Sendable {
-    public struct Entry: Sendable {
+package struct PreTokenizerCatalogue: Sendable {
+    package struct Entry: Sendable {
         /// The patterns that cut a text, one after the other; what no pattern matches is a piece too.
-        public var patterns: [String] = []
+        package var patterns: [String] = []
         /// Pieces are written in the byte alphabet.
-        public var byteLevel = true
+        package var byteLevel = true
         /// A piece that is a token is not merged from its characters.
-        public var ignoreMerges = false
+        package var ignoreMerges = false
         /// Spaces become U+2581 before anything else.
-        public var escapeSpaces = false
+        package var escapeSpaces = false
         /// A run of newlines that is a token is one piece.
-        public var wholeNewlineRuns = false
+        package var wholeNewlineRuns = false
         /// What a prompt gets when the file does not say.
-        public var addBOS = false
+        package var addBOS = false
     }
 
     enum ModelKind: String { case bpe, sentencepiece, unigram, wordpiece }
@@ -62,12 +62,12 @@ public struct PreTokenizerCatalogue: Sendable {
     private(set) var principalNames: [String] = []
 
     /// The names of all pre-tokenizers, sorted.
-    public var names: [String] { entries.keys.sorted() }
+    package var names: [String] { entries.keys.sorted() }
 
-    public subscript(name: String) -> Entry? { entries[name] }
+    package subscript(name: String) -> Entry? { entries[name] }
 
     /// The built-in catalogue.
-    public static let builtIn: PreTokenizerCatalogue = {
+    package static let builtIn: PreTokenizerCatalogue = {
         let text = String(decoding: PackageResources.pretokenizers_json, as: UTF8.self)
         return (try? PreTokenizerCatalogue(JSONDocument(parsing: text, file: "pretokenizers.json"))) ?? PreTokenizerCatalogue()
     }()
@@ -76,7 +76,7 @@ public struct PreTokenizerCatalogue: Sendable {
 
     /// Reads a catalogue.
     /// - Throws: `malformed` with line and column.
-    public init(_ document: JSONDocument) throws {
+    package init(_ document: JSONDocument) throws {
         func strings(_ value: JSON?) throws -> [String] {
             guard let value else { return [] }
             guard let array = value.array else {

@@ -1,14 +1,14 @@
-import HadalCore
-import HadalFormats
+package import HadalCore
+package import HadalFormats
 
 /// The tokenizer of a model's directory, in whatever files it is published.
-public struct TokenizerDirectory {
+package struct TokenizerDirectory {
     /// tokenizer.json, or what stands for it.
-    public let tokenizer: JSONDocument
+    package let tokenizer: JSONDocument
     let settings: TokenizerSettings
 
     /// A tokenizer.json with what the files beside it say.
-    public init(
+    package init(
         tokenizer: JSONDocument, config: JSONDocument? = nil, specialTokensMap: JSONDocument? = nil, addedTokens: JSONDocument? = nil,
         generation: JSONDocument? = nil
     ) throws {
@@ -20,7 +20,7 @@ public struct TokenizerDirectory {
     /// - Parameter config: config.json, where it has been read already.
     /// - Returns: nil where no file of the directory holds a tokenizer.
     /// - Throws: `malformed` with a place; `unsupported` that names the file there is and the one that is wanted.
-    public init?(_ files: FileProvider, config modelConfig: JSONDocument? = nil) throws {
+    package init?(_ files: FileProvider, config modelConfig: JSONDocument? = nil) throws {
         let modelConfig = try modelConfig ?? Self.json("config.json", files)
         let config = try Self.json("tokenizer_config.json", files)
         var settings = try TokenizerSettings(
@@ -97,7 +97,7 @@ public struct TokenizerDirectory {
 
 extension Tokenizer {
     /// - Throws: `malformed` or `unsupported`, with a place.
-    public convenience init(_ directory: TokenizerDirectory) throws {
+    package convenience init(_ directory: TokenizerDirectory) throws {
         let made = try TokenizerFile(directory.tokenizer).makeTokenizer(settings: directory.settings)
         self.init(made.parts, special: made.special)
     }

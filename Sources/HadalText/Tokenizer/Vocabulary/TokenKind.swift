@@ -1,5 +1,5 @@
 /// What a token is for. Raw values are those of GGUF's `tokenizer.ggml.token_type`.
-public enum TokenKind: UInt8, Sendable {
+package enum TokenKind: UInt8, Sendable {
     case undefined = 0
     case normal = 1
     case unknown = 2

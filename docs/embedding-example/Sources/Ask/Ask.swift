@@ -16,7 +16,7 @@ struct Ask {
         let session = engine.makeSession()
         let generation = GenerationOptions(sampling: .greedy, maxTokens: 64)
         let events: GenerationStream
-        if engine.chatTemplate != nil {
+        if engine.hasChatTemplate {
             events = session.replies(to: try engine.chatPrompt(ChatRequest(messages: [.user(arguments[2])])), options: generation)
         } else if engine.tokenizer != nil {
             events = session.completion(of: arguments[2], options: generation)

@@ -5,9 +5,9 @@ import Darwin
 #endif
 
 /// Memory of this process as the system counts it.
-public enum ProcessMemory {
+package enum ProcessMemory {
     /// Most bytes that were resident at once, mapped files included.
-    public static var peakBytes: Int {
+    package static var peakBytes: Int {
         var usage = rusage()
         guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
         #if os(Linux)

@@ -3,8 +3,8 @@ import HadalCore
 import HadalGraph
 
 /// A graph as text: one line for every node, with the shapes that flow and the weights that it uses.
-public enum GraphListing {
-    public static func text(_ graph: Graph, weights: [String: WeightBinding] = [:]) -> String {
+enum GraphListing {
+    static func text(_ graph: Graph, weights: [String: WeightBinding] = [:]) -> String {
         var lines = graph.inputs.map { "input  \(value($0, graph))" }
         for node in graph.nodes {
             let inputs = node.inputs.compactMap { operand -> String? in
@@ -28,7 +28,7 @@ public enum GraphListing {
         return "\(value.name) \(value.dtype.name)[\(value.dims.map(\.description).joined(separator: ", "))]"
     }
 
-    public static func json(_ graph: Graph) -> JSON {
+    static func json(_ graph: Graph) -> JSON {
         func dims(_ dims: [Dim]) -> JSON {
             JSON(.array(dims.map { dim in
                 switch dim {

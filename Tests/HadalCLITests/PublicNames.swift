@@ -1,0 +1,82 @@
+import Foundation
+import TestSupport
+
+/// The public names of the built modules, by their symbol graphs.
+struct PublicNames {
+    struct Symbol {
+        /// "Engine", "load(_:options:progress:)".
+        var path: [String]
+        var isType: Bool
+        var name: String { path.joined(separator: ".") }
+    }
+
+    /// By module: what it declares, in its own types and in extensions of others'.
+    private var symbols: [String: [Symbol]] = [:]
+
+    /// Libraries whose names a product offers type by type, in a file of its own.
+    static let parts = [
+        "HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine", "HadalHub",
+    ]
+    static let products = [
+        "Hadal", "HadalPluginKit", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalCPU", "HadalReference", "HadalVulkan",
+    ]
+
+    init() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let target = try Self.run(["-print-target-info"])
+        let info = try JSONSerialization.jsonObject(with: Data(target.utf8)) as? [String: Any]
+        let triple = (info?["target"] as? [String: Any])?["unversionedTriple"] as? String ?? ""
+        var arguments = ["-target", triple, "-I", "\(Fixtures.products)/Modules", "-minimum-access-level", "public", "-skip-synthesized-members"]
+        arguments += ["-output-dir", folder]
+        for name in ["Sources/CPCRE2", "Sources/CCrypto", "Sources/CVulkan/include", "kernels/include"] { arguments += ["-I", "\(Fixtures.repository)/\(name)"] }
+        arguments += ["-Xcc", "-I\(Fixtures.repository)/Sources/CHadalPlugin/include"]
+        for name in try FileManager.default.contentsOfDirectory(atPath: Fixtures.products) where name.hasSuffix(".build") {
+            let map = "\(Fixtures.products)/\(name)/module.modulemap"
+            if FileManager.default.fileExists(atPath: map) { arguments += ["-Xcc", "-fmodule-map-file=\(map)"] }
+        }
+        for module in Self.parts + Self.products {
+            _ = try Self.run(["symbolgraph-extract", "-module-name", module] + arguments)
+            for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file == "\(module).symbols.json" || file.hasPrefix("\(module)@") {
+                symbols[module, default: []] += try Self.symbols("\(folder)/\(file)")
+            }
+        }
+    }
+
+    private static func run(_ arguments: [String]) throws -> String {
+        let run = try CommandRun(["swift"] + arguments, executable: "/usr/bin/env")
+        guard run.status == 0 else { throw CommandFailure(text: run.error) }
+        return run.out
+    }
+
+    private struct CommandFailure: Error { var text: String }
+
+    private static func symbols(_ path: String) throws -> [Symbol] {
+        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path))) as? [String: Any]
+        let types = ["swift.struct", "swift.class", "swift.enum", "swift.protocol", "swift.typealias", "swift.actor"]
+        return (json?["symbols"] as? [[String: Any]] ?? []).compactMap { symbol in
+            guard let path = symbol["pathComponents"] as? [String] else { return nil }
+            return Symbol(path: path, isType: types.contains((symbol["kind"] as? [String: Any])?["identifier"] as? String ?? ""))
+        }
+    }
+
+    /// The types that a product takes over from the libraries below it: "HadalEngine.Engine".
+    private static func takenOver(by product: String) throws -> [(module: String, type: String)] {
+        let folder = "\(Fixtures.repository)/Sources/\(product)"
+        guard let text = try? String(contentsOfFile: "\(folder)/\(product).swift", encoding: .utf8) else { return [] }
+        return text.matches(of: /@_exported public import [a-z]+ (\w+)\.(\w+)/).map { (String($0.1), String($0.2)) }
+    }
+
+    /// Everything that `import PRODUCT` offers.
+    func names(of product: String) throws -> [Symbol] {
+        var list = symbols[product] ?? []
+        for (module, type) in try Self.takenOver(by: product) { list += (symbols[module] ?? []).filter { $0.path[0] == type } }
+        return list
+    }
+
+    /// Public names of the libraries below that no product offers.
+    func unoffered() throws -> [String] {
+        let offered = try Set(Self.products.flatMap { try Self.takenOver(by: $0) }.map { "\($0.module).\($0.type)" })
+        return Self.parts.flatMap { module in (symbols[module] ?? []).filter { !offered.contains("\(module).\($0.path[0])") }.map { "\(module).\($0.name)" } }
+    }
+}
