@@ -1,5 +1,5 @@
 # make run [PROMPT="…"] [BACKEND=cpu|vulkan|reference] [MODEL=name or file] [ARGS="…"]
-# make test · make test-tsan · make bench · make dist · make clean
+# make test · make test-tsan · make lint · make format · make bench · make dist · make clean
 
 PROMPT  ?= Why is the sky blue? Answer in two sentences.
 BACKEND ?= cpu
@@ -10,7 +10,7 @@ export PROMPT BACKEND MODEL
 HADAL := .build/release/hadal
 STAMP := .build/release/.hadal-built
 
-.PHONY: all run test test-tsan bench dist deps clean
+.PHONY: all run test test-tsan lint format bench dist deps clean
 
 all: $(STAMP)
 
@@ -36,6 +36,13 @@ FILTER ?=
 test-tsan:
 	@.ci/install-dependencies test
 	@.ci/test-tsan $(FILTER)
+
+# Whether Swift sources have the format of .swift-format, and what gives it to them.
+lint:
+	@.ci/lint
+
+format:
+	swift format --in-place --parallel --recursive Package.swift Sources Plugins Tests kernels docs
 
 # The table of docs/performance.md, beside llama.cpp where its Python package is installed. MODELS: where model files are.
 MODELS ?=

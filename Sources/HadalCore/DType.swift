@@ -2,6 +2,7 @@
 ///
 /// Raw values below 1000 are the published GGUF tensor type numbers; Hadal's own start at 1000. They are part of the
 /// plugin ABI and never change.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 public enum DType: UInt32, Sendable, CaseIterable, Hashable {
     case f32 = 0
     case f16 = 1

@@ -1,8 +1,10 @@
 /// Scores every expert for every token and picks the top_k, with their weights.
 struct Router: Operator {
     static let op = "router"
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     private enum Scoring: String { case softmax, sigmoid, sqrt_softplus, softmax_topk }
     private enum GroupScore: String { case max, top2 }
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     private enum Dropped: String { case zero, negative_infinity }
 
     private let weight: WeightMatrix

@@ -7,6 +7,7 @@ import Darwin
 func exponential(_ x: Double) -> Double { exp(x) }
 
 /// The elementwise functions that ops name. Raw values are the contracts' spellings.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 enum ElementwiseFunction: String {
     case silu, gelu, gelu_tanh, relu, sigmoid, tanh, softplus
 

@@ -1,5 +1,6 @@
 /// activation(gate) * (up + offset), with optional limits: shared by `glu` and `experts`.
 struct GatedUnit {
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     enum Function: String { case silu, gelu, gelu_tanh, relu }
 
     let function: Function

@@ -181,3 +181,18 @@ final class Kernels {
         }
     }
 }
+
+/// Where the kernels of this installation are.
+enum KernelFolders {
+    static let installed = KernelFolder.candidates.first { FileManager.default.fileExists(atPath: "\($0)/glsl") }
+}
+
+/// An op's Vulkan kernel as found on disk.
+struct Kernel {
+    let contract: OpContract
+    /// `vulkan.comp`.
+    let path: String
+    let body: String
+    /// The shared files, of the same folder's own `glsl/` where it has one.
+    let includes: String
+}

@@ -76,3 +76,9 @@ extension ExpressionValue {
     /// The double that is written as the float is: 1e-5 stored as a float is meant to be 1e-5.
     private static func shortest(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
 }
+
+/// The two ways in which weights are stored; formulas see it as `format`.
+package enum ModelFormat: String, Sendable, CaseIterable {
+    case safetensors
+    case gguf
+}

@@ -105,8 +105,8 @@ package final class BackendRegistry: Sendable {
                 let order = loaded.filter(BackendRegistry.bearsItsName) + loaded.filter { !BackendRegistry.bearsItsName($0) }
                 for plugin in order {
                     if let other = available.first(where: { $0.backend.name == plugin.name }) {
-                        let where_ = other.plugin?.path.map { "'\($0)'" } ?? "a backend that is part of the program"
-                        let reason = "duplicate name '\(plugin.name)': '\(plugin.path ?? "")' and \(where_) both claim it; the latter is used"
+                        let claimant = other.plugin?.path.map { "'\($0)'" } ?? "a backend that is part of the program"
+                        let reason = "duplicate name '\(plugin.name)': '\(plugin.path ?? "")' and \(claimant) both claim it; the latter is used"
                         unavailable.append(Unavailable(name: plugin.name, path: plugin.path, reason: reason))
                     } else {
                         available.append(Entry(backend: PluginBackend(plugin), plugin: plugin))

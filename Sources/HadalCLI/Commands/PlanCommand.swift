@@ -33,7 +33,7 @@ struct PlanCommand: ParsableCommand {
         }
         for reason in plan.description.reasons { Terminal.line(reason) }
         Terminal.line("backend \(plan.backend), fallback \(model.fallback.rawValue)")
-        PlanListing.placement(placement, of: plan).forEach { Terminal.line($0) }
+        for line in PlanListing.placement(placement, of: plan) { Terminal.line(line) }
         Terminal.line("\nmemory")
         Terminal.line(Terminal.table([
             ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],

@@ -1,3 +1,6 @@
+import HadalArchitecture
+import HadalCore
+
 /// What a tensor is for: the groups that rules may name.
 public enum TensorRole: String, Sendable, CaseIterable {
     /// Rows for token ids.
@@ -16,4 +19,16 @@ public enum TensorRole: String, Sendable, CaseIterable {
     case router
     /// Norms, biases and whatever else an op takes only as plain floats.
     case plain
+}
+
+/// Roles by the tensor names that the GGUF specification gives, for models whose computation no description tells.
+enum TensorNameRoles {
+    /// The first pattern that fits counts.
+    private static let patterns: [(pattern: Glob, role: TensorRole)] = [
+        ("*.bias", .plain), ("*_norm*", .plain), ("*ffn_gate_inp*", .router), ("*_exps*", .experts), ("*_shexp*", .shared),
+        ("*attn_*", .attention), ("*indexer*", .attention), ("*ffn_*", .ffn), ("token_embd*", .embedding), ("position_embd*", .embedding),
+        ("output.weight", .output),
+    ].map { (Glob($0), $1) }
+
+    static func role(of name: String) -> TensorRole? { patterns.first { $0.pattern.matches(name) }?.role }
 }

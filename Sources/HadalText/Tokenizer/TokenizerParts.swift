@@ -19,3 +19,13 @@ struct TokenizerParts: Sendable {
     /// Spaces become this before the model sees them; empty for none.
     var spaceReplacement: [UInt8] = []
 }
+
+/// The last stage of encoding: a piece of text to ids.
+enum TokenizerModel: Sendable {
+    case bpe(BPEModel)
+    case sentencePiece(SentencePieceModel)
+    case unigram(UnigramModel)
+    case wordPiece(WordPieceModel)
+    /// A piece is a token, or else this unknown one; -1 drops it.
+    case wordLevel(TokenTable, unknownID: Int32)
+}

@@ -71,7 +71,7 @@ enum AllocationProbe {
         // Kept until the end: an optimiser may leave out a malloc that is freed at once.
         let thread = Thread {
             let blocks = (0..<100).map { malloc(1000 + $0) }
-            blocks.forEach { free($0) }
+            for block in blocks { free(block) }
         }
         thread.start()
         let after = allocation_counter_thread()
