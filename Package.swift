@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "HadalKernelTools",
             dependencies: [
-                "CHadalMachine", "HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalConformance",
+                "CHadalMachine", "HadalCore", "HadalKernelFiles", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend",
+                "HadalConformance",
                 "HadalEngine",
             ]),
         .target(
@@ -74,7 +75,8 @@ let package = Package(
         .target(
             name: "HadalSynthesis", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture"]),
         .target(
-            name: "HadalQuantization", dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText", "HadalEngine"]),
+            name: "HadalQuantization",
+            dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText", "HadalEngine"]),
         // What an application imports: the names of docs/public-api.md.
         .target(name: "Hadal", dependencies: ["HadalCore", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine", "HadalHub"]),
         .executableTarget(
@@ -97,7 +99,8 @@ let package = Package(
             dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
             path: "Plugins/Reference", exclude: ["Plugin", "Build"], plugins: ["OperatorTable"]),
         // Lists the types of Plugins/Reference/Ops by their files' names.
-        .plugin(name: "OperatorTable", capability: .buildTool(), dependencies: ["make-operator-table"], path: "Plugins/Reference/Build/Plugin"),
+        .plugin(
+            name: "OperatorTable", capability: .buildTool(), dependencies: ["make-operator-table"], path: "Plugins/Reference/Build/Plugin"),
         .executableTarget(name: "make-operator-table", path: "Plugins/Reference/Build/Tool"),
         .target(
             name: "HadalReferencePlugin", dependencies: ["HadalReference", "HadalPluginKit", "CHadalPlugin"],
@@ -121,7 +124,9 @@ let package = Package(
             name: "HadalVulkanPlugin", dependencies: ["HadalVulkan", "HadalPluginKit", "CHadalPlugin"], path: "Plugins/Vulkan/Plugin"),
         .target(name: "CHadalExample", dependencies: ["CHadalPlugin"], path: "Plugins/Example", publicHeadersPath: "include"),
 
-        .target(name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support", exclude: ["CAllocationCounter", "Engine"]),
+        .target(
+            name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support",
+            exclude: ["CAllocationCounter", "Engine"]),
         .target(name: "EngineTestSupport", dependencies: ["HadalEngine", "TestSupport"], path: "Tests/Support/Engine"),
         .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
@@ -134,7 +139,8 @@ let package = Package(
                 "HadalBackend", "HadalPluginKit", "HadalGraph", "HadalReference", "CHadalPlugin", "CAllocationCounter", "TestSupport",
             ]),
         .testTarget(
-            name: "HadalConformanceTests", dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
+            name: "HadalConformanceTests",
+            dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTemplateTests", dependencies: ["HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
@@ -151,7 +157,9 @@ let package = Package(
             dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "EngineTestSupport", "TestSupport"]),
         .testTarget(
             name: "HadalKernelToolsTests",
-            dependencies: ["HadalKernelTools", "HadalConformance", "HadalEngine", "HadalBackend", "HadalFormats", "EngineTestSupport", "TestSupport"]),
+            dependencies: [
+                "HadalKernelTools", "HadalConformance", "HadalEngine", "HadalBackend", "HadalFormats", "EngineTestSupport", "TestSupport",
+            ]),
         .testTarget(
             name: "HadalCLITests",
             dependencies: [
@@ -163,12 +171,15 @@ let package = Package(
         .testTarget(
             name: "HadalCPUTests",
             dependencies: [
-                "HadalCPU", "CHadalKernels", "HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "CAllocationCounter",
+                "HadalCPU", "CHadalKernels", "HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin",
+                "CAllocationCounter",
                 "TestSupport",
             ]),
         .testTarget(
             name: "HadalVulkanTests",
-            dependencies: ["HadalVulkan", "HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "TestSupport"]),
+            dependencies: [
+                "HadalVulkan", "HadalReference", "HadalBackend", "HadalConformance", "HadalGraph", "CHadalPlugin", "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

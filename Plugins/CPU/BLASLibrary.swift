@@ -1,19 +1,20 @@
 import CHadalKernels
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// OpenBLAS, when the system has it: found at run time, so that nothing depends on it.
 ///
 /// Each thread of the pool multiplies its own rows, so the library itself is told to use one thread.
 struct BLASLibrary: Sendable {
-    typealias Sgemm = @convention(c) (
-        Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>?, Int32, UnsafePointer<Float>?, Int32, Float,
-        UnsafeMutablePointer<Float>?, Int32
-    ) -> Void
+    typealias Sgemm =
+        @convention(c) (
+            Int32, Int32, Int32, Int32, Int32, Int32, Float, UnsafePointer<Float>?, Int32, UnsafePointer<Float>?, Int32, Float,
+            UnsafeMutablePointer<Float>?, Int32
+        ) -> Void
 
     static let shared = BLASLibrary()
 
@@ -21,9 +22,9 @@ struct BLASLibrary: Sendable {
 
     private init?() {
         #if os(Linux)
-        let names = ["libopenblas.so.0", "libopenblas.so"]
+            let names = ["libopenblas.so.0", "libopenblas.so"]
         #else
-        let names = ["libopenblas.dylib"]
+            let names = ["libopenblas.dylib"]
         #endif
         guard let handle = names.lazy.compactMap({ dlopen($0, RTLD_NOW | RTLD_LOCAL) }).first,
             let sgemm = dlsym(handle, "cblas_sgemm"), let setThreads = dlsym(handle, "openblas_set_num_threads")

@@ -9,7 +9,9 @@ public struct CPUBackend: Backend {
     public var name: String { "cpu" }
     public var version: String { "1.0" }
     public var summary: String { "SIMD kernels chosen at run time; OpenBLAS for large float products" }
-    public var capabilities: BackendCapabilities { [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces, .stableSteps, .liveKernels] }
+    public var capabilities: BackendCapabilities {
+        [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces, .stableSteps, .liveKernels]
+    }
 
     public var options: [OptionSpec] {
         [
@@ -24,10 +26,14 @@ public struct CPUBackend: Backend {
                 help: "float products of many tokens through OpenBLAS when it is installed"),
             OptionSpec(
                 name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
-                help: "precision of activations multiplied with quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for outliers"),
+                help:
+                    "precision of activations multiplied with quantised weights: 8-bit, 15-bit (slower, closer to float), or auto: 15-bit for outliers"
+            ),
             OptionSpec(
                 name: "bf16-activations", kind: .bool, defaultValue: .bool(false),
-                help: "round activations multiplied with bfloat16 weights to bfloat16 in steps of 16 tokens or more: faster, where the processor has AVX-512 BF16"),
+                help:
+                    "round activations multiplied with bfloat16 weights to bfloat16 in steps of 16 tokens or more: faster, where the processor has AVX-512 BF16"
+            ),
             OptionSpec(
                 name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
                 help: "form of latent attention: absorbed (few new tokens), expanded (many), or auto: the cheaper one for each sequence"),
@@ -62,7 +68,9 @@ public struct CPUBackend: Backend {
                 help: "compile kernel sources even if identical to those of the built-in kernels"),
             OptionSpec(
                 name: "order", kind: .string, defaultValue: .string("together"), choices: ShareOrder.allCases.map(\.name),
-                help: "order in which the threads' shares of a kernel are computed: together, or one after another, which reveals kernels that depend on it"),
+                help:
+                    "order in which the threads' shares of a kernel are computed: together, or one after another, which reveals kernels that depend on it"
+            ),
         ]
     }
 

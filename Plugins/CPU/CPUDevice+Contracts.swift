@@ -25,7 +25,9 @@ extension CPUDevice {
             case (.string, .string(let text)?):
                 // Free text has no number; a kernel sees -1.
                 if spec.choices.isEmpty { return hadal_kernel_attribute(-1) }
-                guard let place = spec.choices.firstIndex(of: text) else { throw HadalError(.unsupported, "\(node.op) with \(spec.name) '\(text)'") }
+                guard let place = spec.choices.firstIndex(of: text) else {
+                    throw HadalError(.unsupported, "\(node.op) with \(spec.name) '\(text)'")
+                }
                 return hadal_kernel_attribute(place)
             default: break
             }
@@ -38,7 +40,9 @@ extension CPUDevice {
         if let state = node.states.first(where: { !segment.graph.states.indices.contains($0) }) { return "there is no state \(state)" }
         if !node.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) { return "caches of type \(segment.stateDType.name)" }
         for case .weight(let weight) in node.inputs {
-            guard segment.graph.weights.indices.contains(weight), segment.weights.indices.contains(weight) else { return "a weight that is not there" }
+            guard segment.graph.weights.indices.contains(weight), segment.weights.indices.contains(weight) else {
+                return "a weight that is not there"
+            }
             let declared = segment.graph.weights[weight]
             guard BlockCodec.dtypes.contains(declared.dtype) else { return "weights of type \(declared.dtype.name)" }
             guard (1...3).contains(declared.dims.count), declared.dims.allSatisfy({ $0 > 0 && $0 <= Int(Int32.max) }),
@@ -46,7 +50,8 @@ extension CPUDevice {
             else { return "a weight of type \(declared.dtype.name) and shape \(declared.dims)" }
             if let scales = segment.weights[weight].scales {
                 guard declared.dims.count == 2, scales.block.rows > 0, scales.block.columns > 0,
-                    scales.rows == (declared.dims[0] - 1) / scales.block.rows + 1, scales.columns == (declared.dims[1] - 1) / scales.block.columns + 1
+                    scales.rows == (declared.dims[0] - 1) / scales.block.rows + 1,
+                    scales.columns == (declared.dims[1] - 1) / scales.block.columns + 1
                 else { return "\(scales.rows) x \(scales.columns) scales for a weight of shape \(declared.dims)" }
             }
         }

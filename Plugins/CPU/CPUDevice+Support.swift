@@ -18,7 +18,9 @@ extension CPUDevice {
         do {
             let contract = try kernels.contract(of: node.op)
             _ = try attributes(of: node)
-            if !contract.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) { return "caches of type \(segment.stateDType.name)" }
+            if !contract.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) {
+                return "caches of type \(segment.stateDType.name)"
+            }
             let matrices = contract.matrixInputs
             for index in matrices {
                 if let reason = unsupported(matrix: index, of: node, rank: contract.inputs[index].dims.count, in: segment) { return reason }
@@ -36,7 +38,9 @@ extension CPUDevice {
         case Op.latentAttention:
             let (heads, nope, rope) = (node.int("heads"), node.int("nope_dim"), node.int("rope_dim"))
             let (value, rank) = (node.int("value_dim"), node.int("rank"))
-            guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }), try dims("kv_b") == [heads * (nope + value), rank] else {
+            guard [heads, nope, rope, value, rank].allSatisfy({ (1...1 << 20).contains($0) }),
+                try dims("kv_b") == [heads * (nope + value), rank]
+            else {
                 return "\(heads) heads of \(nope) + \(rope) and \(value), rank \(rank), with kv_b of shape \(try dims("kv_b"))"
             }
         case Op.indexer:

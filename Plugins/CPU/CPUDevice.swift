@@ -4,9 +4,9 @@ import HadalCore
 import HadalGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// An opened CPU device: its threads and its choice of kernels.
@@ -51,7 +51,9 @@ final class CPUDevice: Device, @unchecked Sendable {
 
     /// Packed matrices, each of a stack starting a group of its own.
     func heldBytes(of weight: Graph.Weight) -> Int? {
-        guard weight.dims.count >= 2, let columns = weight.dims.last, columns > 0, let bytes = try? weight.checkedBytes() else { return nil }
+        guard weight.dims.count >= 2, let columns = weight.dims.last, columns > 0, let bytes = try? weight.checkedBytes() else {
+            return nil
+        }
         let rows = weight.dims[weight.dims.count - 2], packing = WeightStore.packing(of: weight, self)
         guard packing != 0, rows > 0 else { return bytes }
         let matrices = weight.dims.dropLast(2).reduce(1, *)

@@ -9,7 +9,9 @@ extension CPUExecutable {
         let kernels = try device.kernels.kernels(of: op, in: directory, for: try device.kernels.contract(of: op))
         try checkLayouts(kernels, of: op, directory)
         let scratch = program.scratchBytes(with: kernels)
-        guard device.pool.reserve(scratch: scratch) else { throw HadalError(.outOfMemory, "cannot allocate \(scratch) bytes of scratch for each thread") }
+        guard device.pool.reserve(scratch: scratch) else {
+            throw HadalError(.outOfMemory, "cannot allocate \(scratch) bytes of scratch for each thread")
+        }
         try program.replace(kernels, scratchBytes: scratch)
     }
 
@@ -25,7 +27,8 @@ extension CPUExecutable {
                 if name == "linear_pack", packing == UInt32(HADAL_PACKED_NONE) { continue }
                 guard try PackingProbe(name, dtype, on: device).gives(old, new) else {
                     throw HadalError(
-                        .mismatch, "'\(name)' lays \(dtype.name) out otherwise than the weights of the loaded model are", at: SourcePlace("\(directory)/\(op)/\(KernelSource.fileName)"),
+                        .mismatch, "'\(name)' lays \(dtype.name) out otherwise than the weights of the loaded model are",
+                        at: SourcePlace("\(directory)/\(op)/\(KernelSource.fileName)"),
                         hint: "reload the model")
                 }
             }

@@ -17,8 +17,10 @@ extension OperatorTable {
             if case .backend(let name)? = contract?.reference {
                 throw node.fail(.unsupported, "the kernel of backend '\(name)' is what defines this op: its contract gives no expression")
             }
-            throw node.fail(.unsupported, contract == nil
-                ? "no such op" : "no type in Plugins/Reference/Ops defines it in this build, and its contract has no 'reference'")
+            throw node.fail(
+                .unsupported,
+                contract == nil
+                    ? "no such op" : "no type in Plugins/Reference/Ops defines it in this build, and its contract has no 'reference'")
         }
         try node.checkOperands()
         return try type.init(node)

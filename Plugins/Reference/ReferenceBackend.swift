@@ -4,9 +4,9 @@ import HadalFormats
 import HadalGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The backend that defines what every op means: plain loops, accumulation in double precision, activations rounded to
@@ -43,7 +43,9 @@ public struct ReferenceBackend: Backend {
             case ("threads", _): throw HadalError(.invalidArgument, "option threads requires an integer from 0 to 256")
             case ("kernels", .string(let text)):
                 for directory in text.split(separator: ":").reversed() { try contracts.add(folder: String(directory)) }
-            default: throw HadalError(.invalidArgument, "the reference backend does not take option \(key) with that value", hint: "known: kernels, threads")
+            default:
+                throw HadalError(
+                    .invalidArgument, "the reference backend does not take option \(key) with that value", hint: "known: kernels, threads")
             }
         }
         return ReferenceDevice(info: Self.deviceInfo(), threads: threads == 0 ? Self.processors : threads, contracts: contracts)
@@ -56,9 +58,9 @@ public struct ReferenceBackend: Backend {
         let page = UInt64(max(sysconf(Int32(_SC_PAGESIZE)), 1))
         let total = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * page
         #if canImport(Glibc)
-        let free = UInt64(max(sysconf(Int32(_SC_AVPHYS_PAGES)), 0)) * page
+            let free = UInt64(max(sysconf(Int32(_SC_AVPHYS_PAGES)), 0)) * page
         #else
-        let free = total
+            let free = total
         #endif
         info.heaps = [.init(bytesTotal: total, bytesFree: free, hostVisible: true, deviceLocal: true)]
         info.dtypes = BlockCodec.dtypes

@@ -4,9 +4,9 @@ import HadalCore
 import HadalGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A segment whose ops run one after the other, each to its end before the next starts.

@@ -15,7 +15,9 @@ struct HadalCommand: ParsableCommand {
         version: HadalVersion.current,
         groupedSubcommands: [
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
-            CommandGroup(name: "Models", subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self, QuantizeCommand.self, SynthCommand.self]),
+            CommandGroup(
+                name: "Models",
+                subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self, QuantizeCommand.self, SynthCommand.self]),
             CommandGroup(
                 name: "Inspecting",
                 subcommands: [

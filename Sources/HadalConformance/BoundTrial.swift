@@ -26,7 +26,8 @@ final class BoundTrial {
         let graph = trial.segment.graph
         inputs = try trial.inputs.map { try GuardedMemory($0, on: device, surroundings) }
         outputs = try graph.outputs.map {
-            try GuardedMemory([UInt8](repeating: surroundings.unwrittenByte, count: trial.bytes(of: graph.values[$0])), on: device, surroundings)
+            try GuardedMemory(
+                [UInt8](repeating: surroundings.unwrittenByte, count: trial.bytes(of: graph.values[$0])), on: device, surroundings)
         }
         states = try trial.states.map { try GuardedMemory($0, on: device, surroundings) }
         trial.fillWeightGuards(surroundings)

@@ -38,7 +38,9 @@ struct BoundaryChecks {
 
     private func names() -> Check {
         check("name and version") {
-            if !Self.isName(backend.name) { return "the name '\(backend.name)' is not a lower-case word of at most 64 letters, digits, - and _" }
+            if !Self.isName(backend.name) {
+                return "the name '\(backend.name)' is not a lower-case word of at most 64 letters, digits, - and _"
+            }
             return backend.version.isEmpty ? "there is no version" : nil
         }
     }
@@ -156,7 +158,9 @@ struct BoundaryChecks {
                 if try device.allocate(bytes: 1 << 60) != nil { return "2^60 bytes were granted" }
                 return "2^60 bytes were refused without an error"
             } catch let error as HadalError {
-                if error.code != .outOfMemory { return "the error is \(error.code.rawValue), not \(HadalError.Code.outOfMemory.rawValue): \(error)" }
+                if error.code != .outOfMemory {
+                    return "the error is \(error.code.rawValue), not \(HadalError.Code.outOfMemory.rawValue): \(error)"
+                }
             }
             return try device.allocate(bytes: 64) == nil ? "the device is of no use afterwards" : nil
         }
@@ -165,7 +169,9 @@ struct BoundaryChecks {
     private func unknownOp(_ device: any Device) -> Check {
         check("an unknown op is refused") {
             var graph = Graph(name: "unknown")
-            graph.values = [.init(name: "x", dtype: .f32, dims: [.tokens, .fixed(4)]), .init(name: "y", dtype: .f32, dims: [.tokens, .fixed(4)])]
+            graph.values = [
+                .init(name: "x", dtype: .f32, dims: [.tokens, .fixed(4)]), .init(name: "y", dtype: .f32, dims: [.tokens, .fixed(4)]),
+            ]
             graph.nodes = [.init(label: "node", op: "no_such_op", inputs: [.value(0)], outputs: [1])]
             graph.inputs = [0]
             graph.outputs = [1]
@@ -217,7 +223,8 @@ struct BoundaryChecks {
         }
         return check(name) {
             let executable = try device.compile(trial.segment)
-            do { _ = try trial.run(executable, on: device, cancelled: true) } catch let error as HadalError where error.code == .cancelled {}
+            do { _ = try trial.run(executable, on: device, cancelled: true) } catch let error as HadalError where error.code == .cancelled {
+            }
             // Either way the executable remains usable.
             _ = try trial.run(executable, on: device)
             return nil
@@ -232,7 +239,8 @@ struct BoundaryChecks {
                 TrialBuilder.isLegal(point, contract, catalogue)
             else { continue }
             let builder = TrialBuilder(
-                catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: false, blockScales: false)
+                catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: false,
+                blockScales: false)
             var random = SplitMix64(seed: 1)
             guard let trial = try? builder.build(&random), device.unsupported(node: 0, of: trial.segment) == nil else { continue }
             return (op, trial)

@@ -26,7 +26,8 @@ struct CaseCheck {
         if point.step.count > 1, !capabilities.contains(.multiSequence) { return .unsupported("one sequence a step") }
         var random = SplitMix64(seed: seed, label: point.id)
         let builder = TrialBuilder(
-            catalogue: catalogue, contract: contract, point: point, stateDType: contract.states.isEmpty ? .f32 : [.f32, .f16, .bf16][random.below(3)],
+            catalogue: catalogue, contract: contract, point: point,
+            stateDType: contract.states.isEmpty ? .f32 : [.f32, .f16, .bf16][random.below(3)],
             pageTokens: [64, 16, 5][random.below(3)], manySequences: capabilities.contains(.multiSequence),
             blockScales: capabilities.contains(.blockScales))
         var drawn = 0
@@ -90,7 +91,8 @@ struct CaseCheck {
         if let failure = repetition(trial, first, again) {
             // The same bits for the same surroundings: the surroundings are what it is.
             let repeated = try (trial.run(executable, on: device), other.run(executable, on: device, .second))
-            let isOutside = repetition(trial, first, repeated.0) == nil && again.outputs == repeated.1.outputs && again.states == repeated.1.states
+            let isOutside =
+                repetition(trial, first, repeated.0) == nil && again.outputs == repeated.1.outputs && again.states == repeated.1.states
             return isOutside ? outside(failure, "its operands, or an output or cache row before it is written") : failure
         }
         // Weights that are copied or packed are read when the segment is compiled, and the copies have surroundings of their own.
@@ -133,7 +135,9 @@ struct CaseCheck {
             let value = graph.values[graph.outputs[index]]
             let size = value.dtype.blockBytes
             // What was never written holds what the memory held: the comparison with the reference tells that better.
-            guard let byte = a.indices.first(where: { a[$0] != b[$0] && !Self.isUnwritten(a, b, element: $0 / size, size) }) else { continue }
+            guard let byte = a.indices.first(where: { a[$0] != b[$0] && !Self.isUnwritten(a, b, element: $0 / size, size) }) else {
+                continue
+            }
             let element = byte / size
             let (x, y) = (PlainElement.decode(value.dtype, a)[element], PlainElement.decode(value.dtype, b)[element])
             let shape = value.dims.map { trial.extent($0) }
@@ -146,7 +150,9 @@ struct CaseCheck {
         // Bytes that hold no token are those of the run, unless the op wrote there.
         let (before, other) = (trial.states, trial.surrounded(by: .second).states)
         for (index, (a, b)) in zip(first.states, again.states).enumerated() where a != b {
-            guard a.indices.contains(where: { a[$0] != b[$0] && !(a[$0] == before[index][$0] && b[$0] == other[index][$0]) }) else { continue }
+            guard a.indices.contains(where: { a[$0] != b[$0] && !(a[$0] == before[index][$0] && b[$0] == other[index][$0]) }) else {
+                continue
+            }
             return failure(.unrepeatable, "\(message) in a state", trial)
         }
         return nil
@@ -185,8 +191,12 @@ struct CaseCheck {
             // Rounding to 16 bits may differ by one unit; a 32-bit cache holds the very numbers that came in.
             let unit = dtype == .f32 ? 0 : (dtype == .f16 ? 0x1p-10 : 0x1p-7)
             let (a, b) = (PlainElement.decode(dtype, wanted), PlainElement.decode(dtype, had))
-            guard let difference = ConformanceComparison.elementwise(expected: a, got: b, absolute: unit * 0x1p-14, relative: unit) else { continue }
-            let shape = [a.count / max(state.heads * trial.segment.pageTokens * state.width, 1), state.heads, trial.segment.pageTokens, state.width]
+            guard let difference = ConformanceComparison.elementwise(expected: a, got: b, absolute: unit * 0x1p-14, relative: unit) else {
+                continue
+            }
+            let shape = [
+                a.count / max(state.heads * trial.segment.pageTokens * state.width, 1), state.heads, trial.segment.pageTokens, state.width,
+            ]
             var failure = failure(.state, "state after the step, [page, head, token, width]: beyond \(difference.bound)", trial)
             failure.operand = "state '\(state.name)' \(dtype.name)"
             failure.show(difference, shape)
@@ -215,7 +225,8 @@ struct CaseCheck {
         return position.reversed()
     }
 
-    private func failure(_ kind: ConformanceReport.Failure.Kind, _ message: String, _ trial: ConformanceTrial) -> ConformanceReport.Failure {
+    private func failure(_ kind: ConformanceReport.Failure.Kind, _ message: String, _ trial: ConformanceTrial) -> ConformanceReport.Failure
+    {
         var failure = ConformanceReport.Failure(kind: kind, id: id, summary: summary, message: message)
         failure.operands = trial.operandText
         return failure

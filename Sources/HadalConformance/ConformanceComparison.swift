@@ -24,7 +24,8 @@ struct ConformanceComparison {
     /// The worst element beyond |a - b| <= absolute + relative |b|, or nil.
     static func elementwise(expected: [Double], got: [Double], absolute: Double, relative: Double) -> Difference? {
         guard expected.count == got.count else {
-            return Difference(index: min(expected.count, got.count), expected: .nan, got: .nan, bound: "\(expected.count) elements, not \(got.count)")
+            return Difference(
+                index: min(expected.count, got.count), expected: .nan, got: .nan, bound: "\(expected.count) elements, not \(got.count)")
         }
         var worst: (index: Int, excess: Double)?
         var wrong = 0
@@ -49,7 +50,8 @@ struct ConformanceComparison {
     /// Adds one draw to the sums. A number that is not finite, or an element too wrong to be rounding, shows at once.
     mutating func add(expected: [Double], got: [Double], shape: [Int]) -> Difference? {
         guard expected.count == got.count else {
-            return Difference(index: min(expected.count, got.count), expected: .nan, got: .nan, bound: "\(expected.count) elements, not \(got.count)")
+            return Difference(
+                index: min(expected.count, got.count), expected: .nan, got: .nan, bound: "\(expected.count) elements, not \(got.count)")
         }
         for i in expected.indices {
             let error = got[i] - expected[i]

@@ -19,7 +19,8 @@ public struct ConformanceKit {
         /// At most so many cases an op, of all kinds that the contract lists, in place of `casesPerOp`.
         public var quickCases: Int?
         public init(
-            seed: UInt64 = 1, casesPerOp: Int = 40, ops: Set<String> = [], only: String? = nil, failuresPerOp: Int = 3, quickCases: Int? = nil
+            seed: UInt64 = 1, casesPerOp: Int = 40, ops: Set<String> = [], only: String? = nil, failuresPerOp: Int = 3,
+            quickCases: Int? = nil
         ) {
             self.seed = seed
             self.casesPerOp = casesPerOp
@@ -47,7 +48,8 @@ public struct ConformanceKit {
     /// - Throws: for a contract that cannot be read, and what opening the device throws.
     public init(reference: any Backend, kernelPaths: [String] = [], options: Options = .init()) throws {
         self.init(
-            catalogue: try OpCatalogue.load(adding: kernelPaths.reversed()), reference: try reference.open(device: 0, options: [:], log: .silent),
+            catalogue: try OpCatalogue.load(adding: kernelPaths.reversed()),
+            reference: try reference.open(device: 0, options: [:], log: .silent),
             options: options)
     }
 
@@ -76,28 +78,34 @@ public struct ConformanceKit {
         var results: [ConformanceReport.Op] = []
         let wanted = options.only.map { String($0.prefix { $0 != "/" }) }
         for name in catalogue.contracts.keys.sorted() {
-            guard let contract = catalogue.contracts[name], options.ops.isEmpty || options.ops.contains(name), wanted == nil || wanted == name
+            guard let contract = catalogue.contracts[name], options.ops.isEmpty || options.ops.contains(name),
+                wanted == nil || wanted == name
             else { continue }
             progress?(name)
             results.append(try check(contract, device, capabilities))
         }
-        if results.isEmpty { throw HadalError(.notFound, "no op to check", hint: "ops: \(catalogue.contracts.keys.sorted().joined(separator: ", "))") }
+        if results.isEmpty {
+            throw HadalError(.notFound, "no op to check", hint: "ops: \(catalogue.contracts.keys.sorted().joined(separator: ", "))")
+        }
         return results
     }
 
     /// Checks a trial that was not drawn: a node saved with its operands.
     ///
     /// - Parameter id: what failures call it.
-    package func check(_ trial: ConformanceTrial, id: String, device: any Device, capabilities: BackendCapabilities) throws -> ConformanceReport.Op {
+    package func check(_ trial: ConformanceTrial, id: String, device: any Device, capabilities: BackendCapabilities) throws
+        -> ConformanceReport.Op
+    {
         let contract = try catalogue.contract(for: trial.point.op)
         var op = ConformanceReport.Op(name: contract.name)
         let check = CaseCheck(
             contract: contract, id: id, summary: trial.point.summary, device: device, reference: reference, capabilities: capabilities)
         var next: ConformanceTrial? = trial
-        op.add(try check.run {
-            defer { next = nil }
-            return next
-        })
+        op.add(
+            try check.run {
+                defer { next = nil }
+                return next
+            })
         return op
     }
 
@@ -155,7 +163,9 @@ public struct ConformanceKit {
     /// What keeps a combination from being legal.
     private func illegality(_ point: ConformancePoint, _ contract: OpContract) -> String? {
         let reason: String?
-        do { reason = try TrialBuilder.checkLegal(point, contract, catalogue) } catch let error as HadalError { reason = error.message } catch { reason = nil }
+        do { reason = try TrialBuilder.checkLegal(point, contract, catalogue) } catch let error as HadalError {
+            reason = error.message
+        } catch { reason = nil }
         return reason.map { "the first, \(point.summary): \($0)" }
     }
 
@@ -173,7 +183,8 @@ public struct ConformanceKit {
         }
         let point = try space.point(combination)
         guard TrialBuilder.isLegal(point, contract, catalogue) else {
-            throw HadalError(.invalidArgument, "case '\(id)' (\(point.summary)) is a combination that the contract's own rules do not allow")
+            throw HadalError(
+                .invalidArgument, "case '\(id)' (\(point.summary)) is a combination that the contract's own rules do not allow")
         }
         return point
     }

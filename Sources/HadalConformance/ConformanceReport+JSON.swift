@@ -7,19 +7,36 @@ extension ConformanceReport {
             ("backend", string(backend)), ("version", string(version)), ("device", string(device)),
             // As text: a 64-bit seed does not fit the numbers of every JSON reader.
             ("seed", string(String(seed))), ("passed", JSON(.bool(passed))),
-            ("checks", JSON(.array(checks.map { check in
-                object([("name", string(check.name)), ("status", string(check.status.rawValue)), ("detail", string(check.detail))])
-            }))),
-            ("ops", JSON(.array(ops.map { op in
-                object([
-                    ("op", string(op.name)), ("status", string(op.status.rawValue)), ("cases", JSON(.int(Int64(op.cases)))),
-                    ("failed_cases", JSON(.int(Int64(op.failedCases)))),
-                    ("unsupported", JSON(.array(op.unsupported.map {
-                        object([("reason", string($0.reason)), ("cases", JSON(.int(Int64($0.cases))))])
-                    }))),
-                    ("failures", JSON(.array(op.failures.map { $0.json(seed: seed) }))),
-                ])
-            }))),
+            (
+                "checks",
+                JSON(
+                    .array(
+                        checks.map { check in
+                            object([
+                                ("name", string(check.name)), ("status", string(check.status.rawValue)), ("detail", string(check.detail)),
+                            ])
+                        }))
+            ),
+            (
+                "ops",
+                JSON(
+                    .array(
+                        ops.map { op in
+                            object([
+                                ("op", string(op.name)), ("status", string(op.status.rawValue)), ("cases", JSON(.int(Int64(op.cases)))),
+                                ("failed_cases", JSON(.int(Int64(op.failedCases)))),
+                                (
+                                    "unsupported",
+                                    JSON(
+                                        .array(
+                                            op.unsupported.map {
+                                                object([("reason", string($0.reason)), ("cases", JSON(.int(Int64($0.cases))))])
+                                            }))
+                                ),
+                                ("failures", JSON(.array(op.failures.map { $0.json(seed: seed) }))),
+                            ])
+                        }))
+            ),
         ])
     }
 }

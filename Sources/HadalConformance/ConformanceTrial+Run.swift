@@ -51,7 +51,8 @@ extension ConformanceTrial {
             switch operand {
             case .none: break
             case .value(let index): inputs.append(text(graph.values[index]))
-            case .weight(let index): inputs.append("\(graph.weights[index].name) \(graph.weights[index].dtype.name)\(graph.weights[index].dims)")
+            case .weight(let index):
+                inputs.append("\(graph.weights[index].name) \(graph.weights[index].dtype.name)\(graph.weights[index].dims)")
             }
         }
         var line = inputs.joined(separator: ", ") + " -> " + graph.outputs.map { text(graph.values[$0]) }.joined(separator: ", ")

@@ -75,7 +75,8 @@ package struct ConformanceTrial: Sendable {
         for buffer in guardedWeights {
             let size = GuardedMemory.guardBytes
             for start in [0, buffer.bytes - size] {
-                UnsafeMutableRawBufferPointer(start: buffer.pointer + start, count: size).initializeMemory(as: UInt8.self, repeating: surroundings.guardByte)
+                UnsafeMutableRawBufferPointer(start: buffer.pointer + start, count: size).initializeMemory(
+                    as: UInt8.self, repeating: surroundings.guardByte)
             }
         }
     }

@@ -55,7 +55,9 @@ final class GuardedMemory {
         let content = Array(whole[Self.guardBytes..<end])
         var parts: [String] = []
         let before = whole[..<Self.guardBytes].indices.filter { whole[$0] != pattern }
-        if let last = before.last { parts.append("\(before.count) bytes before it, the nearest \(Self.guardBytes - last) before its start") }
+        if let last = before.last {
+            parts.append("\(before.count) bytes before it, the nearest \(Self.guardBytes - last) before its start")
+        }
         let after = whole[end...].indices.filter { whole[$0] != pattern }
         if let first = after.first { parts.append("\(after.count) bytes after it, the first \(first - end) past its end") }
         return (content, parts.isEmpty ? nil : parts.joined(separator: " and "))

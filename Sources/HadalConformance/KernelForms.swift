@@ -7,8 +7,13 @@ package import HadalGraph
 package struct KernelForms: Sendable {
     private let catalogue: OpCatalogue
     /// Types that whole models are stored in. The second list: what goes with the first where a file mixes two.
-    private static let plain: [DType] = [.f32, .f16, .bf16, .f8_e4m3, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_nl, .iq4_xs, .mxfp4]
-    private static let mixed: [(DType, DType)] = [(.q4_K, .q6_K), (.q5_K, .q6_K), (.q4_K, .q5_K), (.q4_K, .q8_0), (.q5_K, .q8_0), (.q4_0, .q4_1), (.q5_0, .q5_1), (.q2_K, .q3_K), (.q3_K, .q4_K), (.q3_K, .q5_K), (.iq4_xs, .q5_K)]
+    private static let plain: [DType] = [
+        .f32, .f16, .bf16, .f8_e4m3, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_nl, .iq4_xs, .mxfp4,
+    ]
+    private static let mixed: [(DType, DType)] = [
+        (.q4_K, .q6_K), (.q5_K, .q6_K), (.q4_K, .q5_K), (.q4_K, .q8_0), (.q5_K, .q8_0), (.q4_0, .q4_1), (.q5_0, .q5_1), (.q2_K, .q3_K),
+        (.q3_K, .q4_K), (.q3_K, .q5_K), (.iq4_xs, .q5_K),
+    ]
 
     package init(catalogue: OpCatalogue) { self.catalogue = catalogue }
 
@@ -27,7 +32,8 @@ package struct KernelForms: Sendable {
                     let key = point.dtypes.map { "\($0.key) \($0.value.name)" }.sorted() + point.present.sorted() + [state.name]
                     guard done.insert(key).inserted else { continue }
                     let trial = try TrialBuilder(
-                        catalogue: catalogue, contract: contract, point: point, stateDType: state, pageTokens: 64, manySequences: true, blockScales: true
+                        catalogue: catalogue, contract: contract, point: point, stateDType: state, pageTokens: 64, manySequences: true,
+                        blockScales: true
                     ).build(&random)
                     guard device.unsupported(node: 0, of: trial.segment) == nil else { continue }
                     each("\(contract.name) \(key.joined(separator: " "))")
@@ -43,11 +49,12 @@ package struct KernelForms: Sendable {
         guard !matrices.isEmpty else { return [point] }
         var types = Self.plain.map { [$0] }
         if matrices.count > 1 { types += Self.mixed.map { [$0.0, $0.1] } }
-        return [point] + types.compactMap { types in
-            var copy = point
-            for name in matrices { copy.dtypes[name] = types[0] }
-            if let last = matrices.last, types.count > 1 { copy.dtypes[last] = types[1] }
-            return TrialBuilder.isLegal(copy, contract, catalogue) ? copy : nil
-        }
+        return [point]
+            + types.compactMap { types in
+                var copy = point
+                for name in matrices { copy.dtypes[name] = types[0] }
+                if let last = matrices.last, types.count > 1 { copy.dtypes[last] = types[1] }
+                return TrialBuilder.isLegal(copy, contract, catalogue) ? copy : nil
+            }
     }
 }

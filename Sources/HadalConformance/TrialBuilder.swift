@@ -30,7 +30,8 @@ struct TrialBuilder {
     static func checkLegal(_ point: ConformancePoint, _ contract: OpContract, _ catalogue: OpCatalogue) throws -> String? {
         var random = SplitMix64(seed: 0)
         let builder = TrialBuilder(
-            catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: true, blockScales: true)
+            catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: true, blockScales: true
+        )
         let broken = try builder.graph(&random).weights.first { ($0.dims.last ?? 1) % $0.dtype.blockElements != 0 }
         return broken.map { "rows of '\($0.name)' are not whole blocks of \($0.dtype.name)" }
     }
@@ -99,10 +100,11 @@ struct TrialBuilder {
         }
         var names: [String] = []
         for output in contract.outputs {
-            let count = try output.count.map { expression -> Int in
-                let value = try expression.evaluate { point.attributes[$0]?.expressionValue }
-                return value.int ?? 1
-            } ?? 1
+            let count =
+                try output.count.map { expression -> Int in
+                    let value = try expression.evaluate { point.attributes[$0]?.expressionValue }
+                    return value.int ?? 1
+                } ?? 1
             names += count == 1 && output.count == nil ? [output.name] : (0..<count).map { "\(output.name).\($0)" }
         }
         let outputs = try builder.node(
@@ -122,7 +124,8 @@ struct TrialBuilder {
             return .init(rows: extents.rows, columns: extents.columns, block: (Self.scaleBlock, Self.scaleBlock))
         }
         return Segment(
-            withoutData: graph, scales: scales, bounds: .init(tokens: max(tokens, 1), sequences: 1, rows: max(tokens, 1)), stateDType: stateDType,
+            withoutData: graph, scales: scales, bounds: .init(tokens: max(tokens, 1), sequences: 1, rows: max(tokens, 1)),
+            stateDType: stateDType,
             pageTokens: pageTokens)
     }
 
@@ -168,12 +171,15 @@ struct TrialBuilder {
                 let drawn = repeatsData ? min(count, Self.repeatedBytes / 4) : count
                 // Neighbouring rows of activations for quantised weights differ in size: a kernel that scales each row has to keep them apart.
                 let width = max(shape.dropFirst().reduce(1, *), 1)
-                let alternates = contract.tolerance.quantised > 0 && index == graph.inputs.first && shape.count > 1 && input.multipleOf == nil
-                var bytes = PlainElement.encode(value.dtype, (0..<drawn).map { i in
-                    let x = Self.rounded(random.normal(), input.multipleOf)
-                    if alternates { return i / width % 2 == 0 ? x : 2 * x }
-                    return outliers && random.below(48) == 0 ? x * 40 : x
-                })
+                let alternates =
+                    contract.tolerance.quantised > 0 && index == graph.inputs.first && shape.count > 1 && input.multipleOf == nil
+                var bytes = PlainElement.encode(
+                    value.dtype,
+                    (0..<drawn).map { i in
+                        let x = Self.rounded(random.normal(), input.multipleOf)
+                        if alternates { return i / width % 2 == 0 ? x : 2 * x }
+                        return outliers && random.below(48) == 0 ? x * 40 : x
+                    })
                 bytes.reserveCapacity(trial.bytes(of: value))
                 while bytes.count < trial.bytes(of: value) { bytes += bytes.prefix(trial.bytes(of: value) - bytes.count) }
                 trial.inputs.append(bytes)
@@ -270,7 +276,8 @@ struct TrialBuilder {
         _ input: OpContract.Input, _ shape: [Int], _ trial: ConformanceTrial, _ random: inout SplitMix64
     ) throws -> [Int32] {
         guard let below = input.below else {
-            throw HadalError(.unsupported, "the contract of '\(contract.name)' does not say which integers '\(input.name)' may hold ('below')")
+            throw HadalError(
+                .unsupported, "the contract of '\(contract.name)' does not say which integers '\(input.name)' may hold ('below')")
         }
         let (rows, width) = shape.count > 1 ? (shape[0], shape[1...].reduce(1, *)) : (1, shape.first ?? 1)
         var values: [Int32] = []
@@ -300,12 +307,18 @@ struct TrialBuilder {
     ) -> [UInt8] {
         let size = stateDType.blockBytes
         var bytes = PlainElement.poison(poolPages * state.heads * pageTokens * state.width * size)
-        let few = repeatsData ? (0..<8).map { _ in PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) }) } : []
+        let few =
+            repeatsData
+            ? (0..<8).map { _ in PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) }) }
+            : []
         for sequence in trial.sequences {
             for position in 0..<sequence.past {
                 let page = Int(trial.pages[sequence.firstPage + position / pageTokens])
                 for head in 0..<state.heads {
-                    let row = repeatsData ? few[(position + head) % few.count] : PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) })
+                    let row =
+                        repeatsData
+                        ? few[(position + head) % few.count]
+                        : PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) })
                     let offset = ((page * state.heads + head) * pageTokens + position % pageTokens) * state.width * size
                     bytes.replaceSubrange(offset..<offset + row.count, with: row)
                 }

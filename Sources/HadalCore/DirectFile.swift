@@ -1,9 +1,9 @@
 import CHadalSystem
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// An open file, read past the system's page cache where that is possible.

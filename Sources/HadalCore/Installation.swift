@@ -1,8 +1,8 @@
 import CHadalSystem
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Where this copy of Hadal is installed: plugins and data files are looked for relative to it.

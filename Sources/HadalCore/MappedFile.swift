@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A file mapped read-only into memory. The mapping lives as long as the object.
@@ -46,9 +46,9 @@ package final class MappedFile: Sendable {
     private static func open(_ path: String) throws -> (descriptor: Int32, size: Int) {
         // Without O_NONBLOCK opening a FIFO waits for a writer; regular files do not notice it.
         #if canImport(Glibc)
-        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         #else
-        let descriptor = Darwin.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+            let descriptor = Darwin.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         #endif
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
@@ -71,8 +71,8 @@ package final class MappedFile: Sendable {
         guard size > 0 else { return 0 }
         guard let mapped = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), mapped != MAP_FAILED else { return nil }
         #if os(Linux)
-        // Where the file system has pages of 2 MiB, a missing one is read at once, and weights that are used in place need few translations.
-        if size >= 2 << 20 { madvise(mapped, size, MADV_HUGEPAGE) }
+            // Where the file system has pages of 2 MiB, a missing one is read at once, and weights that are used in place need few translations.
+            if size >= 2 << 20 { madvise(mapped, size, MADV_HUGEPAGE) }
         #endif
         return UInt(bitPattern: mapped)
     }

@@ -24,7 +24,8 @@ extension Engine {
     public func replaceKernel(op: String, from directory: String, on device: Int? = nil, owner: AnyObject? = nil) throws {
         let taken = try state.withLock { state in
             if let owner, !state.kernelOwners.contains(where: { $0 === owner }) { state.kernelOwners.append(owner) }
-            return try program.replaceKernel(op: op, from: directory, onDevice: device) + (predictionHead?.replaceKernel(op: op, from: directory, on: device) ?? 0)
+            return try program.replaceKernel(op: op, from: directory, onDevice: device)
+                + (predictionHead?.replaceKernel(op: op, from: directory, on: device) ?? 0)
         }
         guard let draftEngine, draftEngine.usedOps.contains(op) else {
             guard taken > 0 else { throw HadalError(.notFound, "no part of the model runs op '\(op)' there") }

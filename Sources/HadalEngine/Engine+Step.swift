@@ -44,7 +44,8 @@ extension Engine {
     ///
     /// Called with the engine's state locked. Sessions do not move on by themselves. Allocates nothing.
     func run(
-        _ parts: some Collection<StepPart>, cancel: UnsafePointer<UInt32>?, trace: TraceSink?, take: (StepPart, UnsafePointer<Float>) throws -> Void
+        _ parts: some Collection<StepPart>, cancel: UnsafePointer<UInt32>?, trace: TraceSink?,
+        take: (StepPart, UnsafePointer<Float>) throws -> Void
     ) throws {
         runner.begin()
         for part in parts {

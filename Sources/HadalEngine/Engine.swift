@@ -87,7 +87,9 @@ public final class Engine: @unchecked Sendable {
         let program = try main.compile(weights, on: backends, meter: meter)
         if !program.info.keepsWeights { weights.releaseMappedPages() }
         predictionHead = try parts.prediction.map { try PredictionHead($0, weights, sharing: main.graph, on: backends, meter: meter) }
-        predictionSource = try parts.run.predictionSource.map { (UnsafePointer(try program.pointer(to: $0.value, as: Float.self)), $0.width) }
+        predictionSource = try parts.run.predictionSource.map {
+            (UnsafePointer(try program.pointer(to: $0.value, as: Float.self)), $0.width)
+        }
         draftEngine = try parts.draft.map { try Engine($0, meter) }
         let pagesPerSession = GraphFit.pages(plan.contextLength)
         runner = try StepRunner(program: program, ports: parts.run.ports, pageCapacity: pagesPerSession * main.bounds.sequences)
@@ -170,7 +172,8 @@ public final class Engine: @unchecked Sendable {
     func takePage(_ state: inout State) throws -> UInt32 {
         guard let page = state.pool.take() else {
             throw HadalError(
-                .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full", hint: ["close sessions", .raise(.cacheTokens)])
+                .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full",
+                hint: ["close sessions", .raise(.cacheTokens)])
         }
         return page
     }

@@ -16,12 +16,14 @@ extension Session {
         let length = count
         var tensors: [TensorSource] = []
         let ids = tokens
-        tensors.append(.init(
-            name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
+        tensors.append(
+            .init(
+                name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
         for (index, state) in engine.program.graph.states.enumerated() {
             let rows = try engine.state.withLock { _ in try readRows(index, heads: state.heads, width: state.width, length: length) }
-            tensors.append(.init(
-                name: "state.\(index)", dtype: engine.cacheDType, shape: [state.heads, length, state.width], bytes: rows))
+            tensors.append(
+                .init(
+                    name: "state.\(index)", dtype: engine.cacheDType, shape: [state.heads, length, state.width], bytes: rows))
         }
         try SafetensorsWriter.write(
             to: path, tensors: tensors, metadata: [("format", Self.version), ("fingerprint", engine.fingerprint)])
@@ -44,7 +46,9 @@ extension Session {
                 throw HadalError(.malformed, "tensor '\(name)' is missing", at: SourcePlace(path))
             }
             guard tensor.dtype == dtype, shape == nil ? tensor.shape.count == 1 : tensor.shape == shape else {
-                throw HadalError(.mismatch, "tensor '\(name)' is \(tensor.dtype.name)\(tensor.shape), not \(dtype.name)\(shape ?? [])", at: SourcePlace(path))
+                throw HadalError(
+                    .mismatch, "tensor '\(name)' is \(tensor.dtype.name)\(tensor.shape), not \(dtype.name)\(shape ?? [])",
+                    at: SourcePlace(path))
             }
             return UnsafeRawBufferPointer(rebasing: file.source.bytes[tensor.range])
         }

@@ -56,7 +56,8 @@ package struct GraphBuilder {
                 guard state.heads == wanted.heads, state.width == wanted.width else {
                     throw HadalError(
                         .mismatch,
-                        "\(op): state '\(state.name)' holds \(state.heads) x \(state.width) elements a token, the op requires \(wanted.heads) x \(wanted.width)")
+                        "\(op): state '\(state.name)' holds \(state.heads) x \(state.width) elements a token, the op requires \(wanted.heads) x \(wanted.width)"
+                    )
                 }
             }
             let first = graph.values.count

@@ -77,7 +77,9 @@ package struct KernelListing: Sendable {
     ) throws -> Row {
         let support = try KernelSupport(contract, catalogue: catalogue, device: device, capabilities: backend.capabilities)
         let takesKernels = WellKnownOption.kernels.isPublished(by: backend)
-        let own = takesKernels ? environment.kernelDirectories.lazy.compactMap { source(of: contract.name, for: backend.name, in: $0) }.first : nil
+        let own =
+            takesKernels
+            ? environment.kernelDirectories.lazy.compactMap { source(of: contract.name, for: backend.name, in: $0) }.first : nil
         let stock = OpCatalogue.installationFolder.flatMap { source(of: contract.name, for: backend.name, in: $0) }
         let status: Status
         if support.supported == 0 {
@@ -94,7 +96,9 @@ package struct KernelListing: Sendable {
     static func source(of op: String, for backend: String, in directory: String) -> String? {
         for folder in KernelFolder.opFolders(of: directory).reversed().map({ "\($0)/\(op)" }) {
             guard let files = try? FileManager.default.contentsOfDirectory(atPath: folder) else { continue }
-            if let file = files.sorted().first(where: { $0.prefix { $0 != "." } == backend && $0.count > backend.count }) { return "\(folder)/\(file)" }
+            if let file = files.sorted().first(where: { $0.prefix { $0 != "." } == backend && $0.count > backend.count }) {
+                return "\(folder)/\(file)"
+            }
         }
         return nil
     }
@@ -102,19 +106,27 @@ package struct KernelListing: Sendable {
     package var json: JSON {
         func text(_ value: String) -> JSON { JSON(.string(value)) }
         return [
-            "kernels": JSON(.array(rows.map { row in
-                var reason: JSON = .null
-                if case .missing(let why) = row.status { reason = text(why) }
-                return [
-                    "op": text(row.op), "backend": text(row.backend), "status": text(row.status.name), "reason": reason,
-                    "source": row.source.map(text) ?? .null, "contract": text("\(folders[row.op] ?? "")/op.json"),
-                    "cases": JSON(.int(Int64(row.support.cases))), "supported_cases": JSON(.int(Int64(row.support.supported))),
-                    "dtypes": JSON(.array(row.support.dtypes.map { dtype in
-                        ["dtype": text(dtype.dtype.name), "cases": JSON(.int(Int64(dtype.cases))), "supported_cases": JSON(.int(Int64(dtype.supported)))]
+            "kernels": JSON(
+                .array(
+                    rows.map { row in
+                        var reason: JSON = .null
+                        if case .missing(let why) = row.status { reason = text(why) }
+                        return [
+                            "op": text(row.op), "backend": text(row.backend), "status": text(row.status.name), "reason": reason,
+                            "source": row.source.map(text) ?? .null, "contract": text("\(folders[row.op] ?? "")/op.json"),
+                            "cases": JSON(.int(Int64(row.support.cases))), "supported_cases": JSON(.int(Int64(row.support.supported))),
+                            "dtypes": JSON(
+                                .array(
+                                    row.support.dtypes.map { dtype in
+                                        [
+                                            "dtype": text(dtype.dtype.name), "cases": JSON(.int(Int64(dtype.cases))),
+                                            "supported_cases": JSON(.int(Int64(dtype.supported))),
+                                        ]
+                                    })),
+                            "refusals": JSON(
+                                .array(row.support.reasons.map { ["reason": text($0.reason), "cases": JSON(.int(Int64($0.cases)))] })),
+                        ]
                     })),
-                    "refusals": JSON(.array(row.support.reasons.map { ["reason": text($0.reason), "cases": JSON(.int(Int64($0.cases)))] })),
-                ]
-            })),
             "unavailable": JSON(.array(unavailable.map { ["backend": text($0.backend), "reason": text($0.reason)] })),
         ]
     }

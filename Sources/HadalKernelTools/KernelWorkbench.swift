@@ -112,7 +112,8 @@ package final class KernelWorkbench {
     ///   - progress: called before each op with its name and its number.
     ///   - willRun: called before each case with its id.
     package func test(
-        _ contracts: [OpContract], options: ConformanceKit.Options, progress: ((String, Int) -> Void)? = nil, willRun: ((String) -> Void)? = nil
+        _ contracts: [OpContract], options: ConformanceKit.Options, progress: ((String, Int) -> Void)? = nil,
+        willRun: ((String) -> Void)? = nil
     ) throws -> ConformanceReport {
         var report = ConformanceReport(backend: backend.name, version: backend.version, device: device.info.name, seed: options.seed)
         for (number, contract) in contracts.enumerated() {

@@ -3,9 +3,9 @@ import HadalCore
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// What a number of threads of this machine can do at most: measured, so that speeds can be given as shares of it.
@@ -32,12 +32,13 @@ package struct MachineCeilings: Sendable {
         let wanted = bytes ?? min(max(256 << 20, 4 * (Processors.lastLevelCache ?? 0)), 2 << 30, free)
         let share = max(wanted / threads / 4096 * 4096, 1 << 20)
         let (size, overflow) = share.multipliedReportingOverflow(by: threads)
-        guard !overflow, let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
+        guard !overflow, let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED
+        else {
             throw HadalError(.outOfMemory, "cannot allocate \(share) bytes for each of \(threads) threads to measure with")
         }
         defer { munmap(memory, size) }
         #if os(Linux)
-        madvise(memory, size, MADV_HUGEPAGE)
+            madvise(memory, size, MADV_HUGEPAGE)
         #endif
         // Pages that were never written are all the same page of zeros, in the nearest cache.
         memset(memory, 1, size)

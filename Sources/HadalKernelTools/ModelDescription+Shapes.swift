@@ -27,7 +27,8 @@ extension ModelDescription {
             let result = try ShapeRule.apply(contract, operands: operands, attributes: node.attributes)
             for tokens in [1, promptTokens] {
                 var point = ConformancePoint(
-                    id: "\(contract.name)/model\(found.count)", op: contract.name, dims: [:], attributes: node.attributes, dtypes: [:], present: [],
+                    id: "\(contract.name)/model\(found.count)", op: contract.name, dims: [:], attributes: node.attributes, dtypes: [:],
+                    present: [],
                     step: contract.states.isEmpty ? [] : [tokens == 1 ? (promptTokens, 1) : (0, tokens)])
                 for (name, dim) in result.extents {
                     switch dim {

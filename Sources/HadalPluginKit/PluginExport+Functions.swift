@@ -103,7 +103,9 @@ extension PluginExport {
         }
         table.executable_replace_kernel = { handle, op, directory in
             ForeignError.catching {
-                guard let op = foreignString(op), let directory = foreignString(directory) else { throw ForeignError.missing("op or directory") }
+                guard let op = foreignString(op), let directory = foreignString(directory) else {
+                    throw ForeignError.missing("op or directory")
+                }
                 let executable = try PluginExport.object(handle, as: ExportedExecutable.self, "executable").executable
                 try executable.replaceKernel(op: op, from: directory)
             }

@@ -5,7 +5,9 @@ import HadalCore
 extension PluginExport {
     /// Copies as much of a struct as the other side has room for.
     static func writePrefix<T: BitwiseCopyable>(_ value: T, to pointer: UnsafeMutableRawPointer, size: UInt32) {
-        withUnsafeBytes(of: value) { pointer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(pointer), byteCount: min(Int(size), $0.count)) }
+        withUnsafeBytes(of: value) {
+            pointer.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(pointer), byteCount: min(Int(size), $0.count))
+        }
     }
 
     /// Fills in the struct at `slot`, whose size the host has set. Strings live as long as this object.

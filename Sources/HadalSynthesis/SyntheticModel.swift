@@ -80,7 +80,8 @@ package struct SyntheticModel: Sendable {
         let fallbacks = tensors.filter { !Self.staysFloat($0.name, $0.shape) && $0.dtype != type }
         if !fallbacks.isEmpty {
             let types = Set(fallbacks.map(\.dtype.name)).sorted().joined(separator: " or ")
-            notes.append("\(fallbacks.count) of \(tensors.count) tensors are \(types), because their rows are not whole \(type.name) blocks")
+            notes.append(
+                "\(fallbacks.count) of \(tensors.count) tensors are \(types), because their rows are not whole \(type.name) blocks")
         }
         self.notes = notes
     }
@@ -118,7 +119,9 @@ package struct SyntheticModel: Sendable {
         let vocabulary = SyntheticVocabulary(size: vocabularySize, bos: bos, eos: eos)
         let pools = PoolCache(seed: seed)
         let sources = tensors.map { tensor in
-            if let values = tensor.values { return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values) }
+            if let values = tensor.values {
+                return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values)
+            }
             return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
                 let random = SplitMix64(seed: seed, label: tensor.name)
                 guard tensor.shape.count > 1, !tensor.name.hasSuffix(".bias"), let columns = tensor.shape.last else {

@@ -12,9 +12,12 @@ extension ChatTemplate {
             throw HadalError(.malformed, "a row needs an array \"messages\"", at: SourcePlace(name))
         }
         let options = object["options"] ?? .null
-        guard options.isNull || options.object != nil else { throw HadalError(.malformed, "\"options\" of a row must be an object", at: SourcePlace(name)) }
+        guard options.isNull || options.object != nil else {
+            throw HadalError(.malformed, "\"options\" of a row must be an object", at: SourcePlace(name))
+        }
         do {
-            let text = try render(messages: messages, tools: object["tools"], options: options.object ?? JSONObject(), now: now, limits: limits)
+            let text = try render(
+                messages: messages, tools: object["tools"], options: options.object ?? JSONObject(), now: now, limits: limits)
             return JSON(.object(JSONObject([("rendered", JSON(.string(text)))])))
         } catch let error as TemplateError {
             return ChatTemplate.failure(error.message, error.kind.rawValue)

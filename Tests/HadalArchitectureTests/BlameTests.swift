@@ -18,16 +18,31 @@ import TestSupport
         (#""state": {"kv": null}"#, "no state 'kv'", true),
         (#""rope": {"main": null}"#, "no rope table 'main'", true),
         (#""blocks": {"qkv": null}"#, "unknown block 'qkv'", true),
-        (#""params": {"rope_layout": {"default": "'sideways'"}}"#, "attribute 'layout' requires one of half, adjacent, not 'sideways'", true),
+        (
+            #""params": {"rope_layout": {"default": "'sideways'"}}"#, "attribute 'layout' requires one of half, adjacent, not 'sideways'",
+            true
+        ),
         (#""params": {"activation": {"config": null, "default": "'gelu_tanh'"}}"#, "which sample does not know (known: gelu,", true),
         // What is inherited is used where it cannot be.
-        (#""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "attn_norm", "out": "logits"}]}"#, "weight 'attn_norm' needs the index 'layer', which no 'repeat' counts here", true),
+        (
+            #""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "attn_norm", "out": "logits"}]}"#,
+            "weight 'attn_norm' needs the index 'layer', which no 'repeat' counts here", true
+        ),
         // A fault of the author's file alone.
-        (#""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "final_norm", "groups": null, "out": "logits"}]}"#, "written as the expression \"null\"", false),
+        (
+            #""blocks": {"head": [{"op": "rms_norm", "in": "x", "weight": "final_norm", "groups": null, "out": "logits"}]}"#,
+            "written as the expression \"null\"", false
+        ),
         (#""blocks": {"head": [{"op": "position_scale", "in": "x", "out": "logits"}]}"#, "an op of your own is found in", false),
         (#""blocks": {"head": [{"op": "linear", "in": ["x", "head"], "out": "logits"}]}"#, "'head' is a weight", false),
-        (#""blocks": {"head": [{"op": "gather_rows", "in": ["x", "rows"], "out": "x"}, {"op": "add", "in": ["x", "head"], "out": "logits"}]}"#, "'head' is a weight", false),
-        (#""blocks": {"head": [{"op": "split", "in": "x", "sizes": ["q_dim", "0"], "out": ["x", "logits"]}]}"#, "attribute 'sizes' requires at least 1, not [0]", false),
+        (
+            #""blocks": {"head": [{"op": "gather_rows", "in": ["x", "rows"], "out": "x"}, {"op": "add", "in": ["x", "head"], "out": "logits"}]}"#,
+            "'head' is a weight", false
+        ),
+        (
+            #""blocks": {"head": [{"op": "split", "in": "x", "sizes": ["q_dim", "0"], "out": ["x", "logits"]}]}"#,
+            "attribute 'sizes' requires at least 1, not [0]", false
+        ),
     ])
     func theAuthorsLine(members: String, message: String, isInherited: Bool) throws {
         let (checked, loaded, _) = try SilentFaultTests.refusals(members)
@@ -74,7 +89,9 @@ import TestSupport
         let (checked, loaded, _) = try SilentFaultTests.refusals(members)
         #expect(checked == nil)
         let text = try #require(loaded).description
-        #expect(text.contains("sample.json:5:") && text.contains("no value 'y' has been made here") && text.contains("in layers.0.mlp"), "\(text)")
+        #expect(
+            text.contains("sample.json:5:") && text.contains("no value 'y' has been made here") && text.contains("in layers.0.mlp"),
+            "\(text)")
         #expect(text.contains("(layer > 0)") && text.contains("'when' at ") && text.contains("sample.json:4:"), "\(text)")
         // Where it is false for every model, the check says so.
         let never = try SilentFaultTests.refusals(members.replacing("\"layer > 0\"", with: "false"))
@@ -82,10 +99,13 @@ import TestSupport
     }
 
     @Test(arguments: [
-        ("relu2", "relu", false), ("qwen3", "qwen2", false), ("q_proj", "k_proj", false), ("b", "a", false), ("gelu", "silu", false), ("attn_norm", "ffn_norm", false),
+        ("relu2", "relu", false), ("qwen3", "qwen2", false), ("q_proj", "k_proj", false), ("b", "a", false), ("gelu", "silu", false),
+        ("attn_norm", "ffn_norm", false),
         ("up_proj", "o_proj", false), ("layer_norm", "rms_norm", false), ("min", "max", false), ("mla2", "mla", false),
-        ("linaer", "linear", true), ("atention", "attention", true), ("topk", "top_k", true), ("lama", "llama", true), ("parms", "params", true), ("wieght", "weight", true),
-        ("Embed", "embed", true), ("lgits", "logits", true), ("embd", "embed", true), ("head-dim", "head_dim", true), ("n_heds", "n_heads", true), ("lung", "long", true),
+        ("linaer", "linear", true), ("atention", "attention", true), ("topk", "top_k", true), ("lama", "llama", true),
+        ("parms", "params", true), ("wieght", "weight", true),
+        ("Embed", "embed", true), ("lgits", "logits", true), ("embd", "embed", true), ("head-dim", "head_dim", true),
+        ("n_heds", "n_heads", true), ("lung", "long", true),
     ])
     func suggestions(name: String, candidate: String, isMisspelling: Bool) {
         let hint = Suggestion.hint(for: name, among: [candidate, "something_else"])
@@ -95,9 +115,13 @@ import TestSupport
 
     @Test func valuesAreListedAndNeverGuessed() throws {
         let error = expectError(.unsupported) {
-            try LanguageTests().parameters(#"{"a": {"type": "string", "config": "hidden_act", "map": {"relu": "relu", "silu": "silu"}}}"#, config: #"{"hidden_act": "relu2"}"#)
+            try LanguageTests().parameters(
+                #"{"a": {"type": "string", "config": "hidden_act", "map": {"relu": "relu", "silu": "silu"}}}"#,
+                config: #"{"hidden_act": "relu2"}"#)
         }
-        #expect(error?.description == "model/config.json:1:16: config.json hidden_act is 'relu2', which sample does not know (known: relu, silu)")
+        #expect(
+            error?.description
+                == "model/config.json:1:16: config.json hidden_act is 'relu2', which sample does not know (known: relu, silu)")
     }
 
     @Test func descriptionsThatCannotBeReadAreWarnedOfUnlessMeant() throws {
@@ -106,7 +130,9 @@ import TestSupport
         }
         // Of no concern to this model.
         let other = try match(["other": "{\"hadal\": ", "third": #"{"hadal": "architecture/1", "name": "third", "match": 3}"#])
-        #expect(other.description.name == "llama" && other.warnings.count == 2 && other.warnings.allSatisfy { $0.contains("cannot be read") }, "\(other.warnings)")
+        #expect(
+            other.description.name == "llama" && other.warnings.count == 2 && other.warnings.allSatisfy { $0.contains("cannot be read") },
+            "\(other.warnings)")
         #expect(try other.build(Families.model("llama"), catalogue: OpCatalogue.load()).warnings.count == 2)
         // It has the model's name, mentions it, or stands where a built-in one would match.
         expectError(.malformed, "llama.json:1:") { try match(["llama": "{\"hadal\": "]) }

@@ -117,14 +117,18 @@ import TestSupport
 
     /// As transformers 5 writes it: a set of rope parameters for each kind of layer.
     @Test func eachKindOfLayerHasItsOwnRopeParameters() throws {
-        let model = try fixture.build(Families.model("gemma3_text") { config, _ in
-            config = config.replacing("\"rope_scaling\": null", with: """
-                "rope_parameters": {
-                  "full_attention": {"rope_type": "yarn", "factor": 8, "rope_theta": 1000000, "original_max_position_embeddings": 16, "beta_fast": 8, "beta_slow": 2},
-                  "sliding_attention": {"rope_type": "linear", "factor": 4, "rope_theta": 10000}
-                }
-                """).replacing("\"attn_logit_softcapping\": null", with: "\"attn_logit_softcapping\": 3.0")
-        })
+        let model = try fixture.build(
+            Families.model("gemma3_text") { config, _ in
+                config = config.replacing(
+                    "\"rope_scaling\": null",
+                    with: """
+                        "rope_parameters": {
+                          "full_attention": {"rope_type": "yarn", "factor": 8, "rope_theta": 1000000, "original_max_position_embeddings": 16, "beta_fast": 8, "beta_slow": 2},
+                          "sliding_attention": {"rope_type": "linear", "factor": 4, "rope_theta": 10000}
+                        }
+                        """
+                ).replacing("\"attn_logit_softcapping\": null", with: "\"attn_logit_softcapping\": 3.0")
+            })
         guard case .rope(let local)? = model.weights["rope.local"]?.content, case .rope(let main)? = model.weights["rope.main"]?.content
         else { Issue.record("no tables"); return }
         #expect(local.scaling == .linear(factor: 4))
@@ -135,9 +139,10 @@ import TestSupport
     @Test(arguments: ["[\"yarn\", 4]", "\"yarn\"", "4"])
     func ropeScalingThatIsNoObjectIsAnError(text: String) throws {
         expectError(.mismatch, "rope_scaling is", "not an object") {
-            try fixture.build(Families.model("qwen2") { config, _ in
-                config = config.replacing("\"rope_theta\"", with: "\"rope_scaling\": \(text), \"rope_theta\"")
-            })
+            try fixture.build(
+                Families.model("qwen2") { config, _ in
+                    config = config.replacing("\"rope_theta\"", with: "\"rope_scaling\": \(text), \"rope_theta\"")
+                })
         }
     }
 
@@ -195,15 +200,22 @@ import TestSupport
             "phi3.rope.dimension_count": .int(12), "phi3.attention.layer_norm_rms_epsilon": .float(1e-5),
         ]
         _ = config
-        func floats(_ values: [Float]) -> [UInt8] { values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } } }
+        func floats(_ values: [Float]) -> [UInt8] {
+            values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+        }
         let model = try FakeModel(
             metadata: metadata,
             tensors: [
                 ("token_embd.weight", .q8_0, [320, 64]), ("output_norm.weight", .f32, [64]), ("blk.0.attn_norm.weight", .f32, [64]),
                 ("blk.0.attn_qkv.weight", .q8_0, [128, 64]), ("blk.0.attn_output.weight", .q8_0, [64, 64]),
-                ("blk.0.ffn_norm.weight", .f32, [64]), ("blk.0.ffn_up.weight", .q8_0, [256, 64]), ("blk.0.ffn_down.weight", .q8_0, [64, 128]),
+                ("blk.0.ffn_norm.weight", .f32, [64]), ("blk.0.ffn_up.weight", .q8_0, [256, 64]),
+                ("blk.0.ffn_down.weight", .q8_0, [64, 128]),
                 ("rope_factors_long.weight", .f32, [6]), ("rope_factors_short.weight", .f32, [6]),
-            ], data: ["rope_factors_long.weight": floats([1, 1.3, 2.1, 3.7, 5, 7.9]), "rope_factors_short.weight": floats([1, 1.05, 1.1, 1.3, 1.5, 1.8])])
+            ],
+            data: [
+                "rope_factors_long.weight": floats([1, 1.3, 2.1, 3.7, 5, 7.9]),
+                "rope_factors_short.weight": floats([1, 1.05, 1.1, 1.3, 1.5, 1.8]),
+            ])
         let built = try fixture.build(model)
         let reference = try fixture.build(Families.model("phi3_longrope"))
         #expect(built.warnings.isEmpty)
@@ -230,7 +242,9 @@ import TestSupport
         #expect(zip(table.indices, table).allSatisfy { abs($1 * factors[$0] - base[$0]) <= 1e-6 * base[$0] } && built.warnings.isEmpty)
     }
 
-    @Test(.enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: Families.checkpoints + ["llama_sharded", "deepseek_v3_fp8"])
+    @Test(
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
+        arguments: Families.checkpoints + ["llama_sharded", "deepseek_v3_fp8"])
     func checkpointsOnDiskMaterialise(name: String) throws {
         let files = try ModelFiles.open(path: "\(Fixtures.goldens ?? "")/models/\(name)")
         let model = try fixture.build(files)
@@ -238,7 +252,9 @@ import TestSupport
             let data = try binding.materialise(from: files)
             #expect(data.dims == binding.dims && data.dtype == binding.dtype)
             #expect(data.bytes.count == binding.dtype.byteCount(elements: binding.dims.reduce(1, *)))
-            #expect(data.isMapped == (binding.summary.hasPrefix("rows") || binding.plainTensor != nil || binding.summary.hasSuffix("block scales")))
+            #expect(
+                data.isMapped
+                    == (binding.summary.hasPrefix("rows") || binding.plainTensor != nil || binding.summary.hasSuffix("block scales")))
         }
     }
 

@@ -17,7 +17,9 @@ import TestSupport
     /// Every built-in description, and every one that a page of docs/ has in full.
     static func descriptions() throws -> [JSONDocument] {
         let resources = "\(Fixtures.repository)/Sources/HadalArchitecture/Resources", docs = "\(Fixtures.repository)/docs"
-        let files = try FileManager.default.contentsOfDirectory(atPath: resources).filter { $0.hasSuffix(".json") && !$0.hasSuffix(".schema.json") }
+        let files = try FileManager.default.contentsOfDirectory(atPath: resources).filter {
+            $0.hasSuffix(".json") && !$0.hasSuffix(".schema.json")
+        }
         var all = try files.sorted().map { try JSONDocument(contentsOf: "\(resources)/\($0)") }
         for page in try FileManager.default.contentsOfDirectory(atPath: docs).filter({ $0.hasSuffix(".md") }).sorted() {
             let text = try String(contentsOfFile: "\(docs)/\(page)", encoding: .utf8)
@@ -68,7 +70,9 @@ import TestSupport
         let lines = String(decoding: file.bytes, as: UTF8.self).split(separator: "\n")
         for (name, contract) in try OpCatalogue.load().contracts {
             let row = lines.last { $0.hasPrefix("| `\(name)` |") }.map(String.init) ?? ""
-            for item in contract.inputs.map(\.name) + contract.attributes.map(\.name) { #expect(row.contains("`\(item)`"), "\(name) \(item)") }
+            for item in contract.inputs.map(\.name) + contract.attributes.map(\.name) {
+                #expect(row.contains("`\(item)`"), "\(name) \(item)")
+            }
         }
     }
 }

@@ -12,7 +12,9 @@ import TestSupport
     init() throws { fixture = try FamilyFixture() }
 
     @Test func routersOfEachFamily() throws {
-        func router(_ name: String) throws -> Graph.Node { try #require(try fixture.build(Families.model(name)).main.nodes("router").first) }
+        func router(_ name: String) throws -> Graph.Node {
+            try #require(try fixture.build(Families.model(name)).main.nodes("router").first)
+        }
         let mixtral = try router("mixtral")
         #expect(mixtral.int("top_k") == 2 && mixtral.bool("normalise") && mixtral.string("scoring") == "softmax")
         #expect(try router("qwen3_moe").bool("normalise") && router("qwen3_moe").int("top_k") == 3)
@@ -83,7 +85,8 @@ import TestSupport
     func float8(without missing: String? = nil) throws -> FakeModel {
         try Families.model("deepseek_v3") { config, tensors in
             config = config.replacing(
-                "\"v_head_dim\"", with: "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}, \"v_head_dim\"")
+                "\"v_head_dim\"",
+                with: "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}, \"v_head_dim\"")
             for i in tensors.indices where tensors[i].name.hasSuffix("_proj.weight") && !tensors[i].name.contains("eh_proj") {
                 tensors[i].dtype = .f8_e4m3
                 let scales = tensors[i].name + "_scale_inv"
@@ -130,7 +133,8 @@ import TestSupport
 
     @Test func denseLayersAmongSparseOnes() throws {
         let model = try Families.changed(
-            "qwen3_moe", [("\"mlp_only_layers\": []", "\"mlp_only_layers\": [1]")]) { $0.contains("layers.1.mlp") }
+            "qwen3_moe", [("\"mlp_only_layers\": []", "\"mlp_only_layers\": [1]")]
+        ) { $0.contains("layers.1.mlp") }
         let tensors = try model.tensorNames.map { ($0, DType.bf16, try #require(model.tensorInfo($0)).shape) }
         let dense = try FakeModel(
             config: Families.config("qwen3_moe").replacing("\"mlp_only_layers\": []", with: "\"mlp_only_layers\": [1]"),
@@ -166,14 +170,19 @@ import TestSupport
     typealias Tensor = (name: String, dtype: DType, shape: [Int])
 
     static let latentTensors: [Tensor] = {
-        var tensors: [Tensor] = [("token_embd.weight", .f16, [320, 64]), ("output.weight", .f16, [320, 64]), ("output_norm.weight", .f32, [64])]
+        var tensors: [Tensor] = [
+            ("token_embd.weight", .f16, [320, 64]), ("output.weight", .f16, [320, 64]), ("output_norm.weight", .f32, [64]),
+        ]
         let layer: [Tensor] = [
             ("attn_norm.weight", .f32, [64]), ("attn_q.weight", .f16, [96, 64]), ("attn_kv_a_mqa.weight", .f16, [40, 64]),
             ("attn_kv_a_norm.weight", .f32, [32]), ("attn_output.weight", .f16, [64, 64]), ("ffn_norm.weight", .f32, [64]),
         ]
-        let dense: [Tensor] = [("ffn_gate.weight", .f16, [128, 64]), ("ffn_up.weight", .f16, [128, 64]), ("ffn_down.weight", .f16, [64, 128])]
+        let dense: [Tensor] = [
+            ("ffn_gate.weight", .f16, [128, 64]), ("ffn_up.weight", .f16, [128, 64]), ("ffn_down.weight", .f16, [64, 128]),
+        ]
         let sparse: [Tensor] = [
-            ("ffn_gate_inp.weight", .f32, [8, 64]), ("ffn_down_exps.weight", .q8_0, [8, 64, 32]), ("ffn_gate_shexp.weight", .f16, [64, 64]),
+            ("ffn_gate_inp.weight", .f32, [8, 64]), ("ffn_down_exps.weight", .q8_0, [8, 64, 32]),
+            ("ffn_gate_shexp.weight", .f16, [64, 64]),
             ("ffn_up_shexp.weight", .f16, [64, 64]), ("ffn_down_shexp.weight", .f16, [64, 64]),
         ]
         for n in 0..<2 {
@@ -186,7 +195,8 @@ import TestSupport
         ("blk.1.ffn_gate_exps.weight", .q8_0, [8, 32, 64]), ("blk.1.ffn_up_exps.weight", .q8_0, [8, 32, 64]),
     ]
     static let newGeneration: [String: ExpressionValue] = [
-        "deepseek2.attention.head_count_kv": .int(1), "deepseek2.attention.key_length": .int(40), "deepseek2.attention.value_length": .int(32),
+        "deepseek2.attention.head_count_kv": .int(1), "deepseek2.attention.key_length": .int(40),
+        "deepseek2.attention.value_length": .int(32),
         "deepseek2.attention.key_length_mla": .int(24), "deepseek2.attention.value_length_mla": .int(16),
     ]
     static let splitKV: [Tensor] = [
@@ -198,7 +208,8 @@ import TestSupport
     @Test func bothGenerationsOfLatentGGUFFiles() throws {
         let new = try fixture.build(
             FakeModel(
-                metadata: Self.latentKeys.merging(Self.newGeneration) { $1 }, tensors: Self.latentTensors + Self.splitExperts + Self.splitKV))
+                metadata: Self.latentKeys.merging(Self.newGeneration) { $1 }, tensors: Self.latentTensors + Self.splitExperts + Self.splitKV
+            ))
         let old = try fixture.build(
             FakeModel(
                 metadata: Self.latentKeys.merging([
@@ -224,7 +235,9 @@ import TestSupport
         // One head after the other: the keys' rows, which the file holds transposed, then the values'.
         let k = (0..<4 * 32 * 16).map { Float($0) }
         let v = (0..<4 * 16 * 32).map { Float(-$0) }
-        func bytes(_ values: [Float]) -> [UInt8] { values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } } }
+        func bytes(_ values: [Float]) -> [UInt8] {
+            values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+        }
         var tensors = Self.latentTensors + Self.splitExperts + Self.splitKV
         for i in tensors.indices where tensors[i].name.contains("_b.weight") { tensors[i].dtype = .f32 }
         let model = try FakeModel(

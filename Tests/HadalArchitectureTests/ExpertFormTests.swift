@@ -25,7 +25,9 @@ import TestSupport
     /// The same tensors as transformers 5 holds them in memory.
     private func fused(_ tensors: Tensors) -> Tensors {
         var (out, counts): (Tensors, [String: Int]) = ([], [:])
-        for tensor in tensors { if let found = expert(tensor.name) { counts[found.prefix, default: 0] = max(counts[found.prefix] ?? 0, found.number + 1) } }
+        for tensor in tensors {
+            if let found = expert(tensor.name) { counts[found.prefix, default: 0] = max(counts[found.prefix] ?? 0, found.number + 1) }
+        }
         for tensor in tensors {
             guard let (prefix, number, part) = expert(tensor.name) else {
                 out.append((tensor.name.replacingOccurrences(of: "block_sparse_moe.gate", with: "mlp.gate"), tensor.dtype, tensor.shape))
@@ -104,7 +106,10 @@ import TestSupport
         (#"{"source": "gone", "shape": [2, 2]}"#, "{}", HadalError.Code.notFound, "weight 'w': no source 'gone'"),
         (#"{"source": "s", "shape": [2, 2]}"#, #"{"s": {"safetensors": ["b", "c"]}}"#, .notFound, "tensor 'b' is missing"),
         (#"{"source": "s", "shape": [2, 2]}"#, #"{"s": {"safetensors": "b"}}"#, .malformed, "safetensors"),
-        (#"{"source": "s", "shape": [2, 2]}"#, #"{"s": {"safetensors": [{"name": "t", "transform": [{"chunk": {"of": 3, "index": 0}}]}]}}"#, .mismatch, "has no part 0 of 3"),
+        (
+            #"{"source": "s", "shape": [2, 2]}"#,
+            #"{"s": {"safetensors": [{"name": "t", "transform": [{"chunk": {"of": 3, "index": 0}}]}]}}"#, .mismatch, "has no part 0 of 3"
+        ),
     ])
     func faults(weight: String, sources: String, code: HadalError.Code, message: String) throws {
         let text = """

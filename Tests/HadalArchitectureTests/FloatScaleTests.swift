@@ -16,7 +16,8 @@ import TestSupport
 
     /// The numbers of a weight made of ones in e4m3 with these scales, and the scales that stay beside it.
     private func weight(
-        _ shape: [Int], source: String = "\"w.weight\"", made: [Int]? = nil, scales: (name: String, dtype: DType, shape: [Int]), bytes: [UInt8],
+        _ shape: [Int], source: String = "\"w.weight\"", made: [Int]? = nil, scales: (name: String, dtype: DType, shape: [Int]),
+        bytes: [UInt8],
         config: String = #"{"quantization_config": {"quant_method": "fp8"}}"#
     ) throws -> (data: WeightData, floats: [Float], warnings: [String]) {
         let columns = shape.count == 3 ? 32 : (made ?? shape).last ?? 0
@@ -27,7 +28,9 @@ import TestSupport
              "graph": \(shape.count == 3 ? Self.experts : #"[{"op": "embedding", "in": "rows", "weight": "w", "out": "logits"}]"#)}
             """
         let count = shape.reduce(1, *)
-        var tensors: [(String, DType, [Int])] = [("w.weight", .f8_e4m3, shape), (scales.name, scales.dtype, scales.shape), ("w.input_scale", .f32, [])]
+        var tensors: [(String, DType, [Int])] = [
+            ("w.weight", .f8_e4m3, shape), (scales.name, scales.dtype, scales.shape), ("w.input_scale", .f32, []),
+        ]
         if shape.count == 3 { tensors += [("e", .f32, [4, 32]), ("r", .f32, [2, 32]), ("d", .f32, [2, 32, 3])] }
         return try Fixtures.withLibrary(["sample": text]) { library, folder in
             let model = try FakeModel(
@@ -42,7 +45,8 @@ import TestSupport
     /// Names and shapes of scales, and the rows and columns of blocks that they make of 3 x 32 numbers.
     static let forms: [(name: String, shape: [Int], rows: Int, columns: Int)] = [
         ("w.weight_scale_inv", [], 1, 1), ("w.weight_scale", [1], 1, 1), ("w.scale", [1, 1], 1, 1), ("w.scale_inv", [3, 1], 3, 1),
-        ("w.weight_scale", [3], 3, 1), ("w.weight_scale", [3, 2], 3, 2), ("w.weight_scale", [3, 4], 3, 4), ("w.weight_scale", [1, 2], 1, 2),
+        ("w.weight_scale", [3], 3, 1), ("w.weight_scale", [3, 2], 3, 2), ("w.weight_scale", [3, 4], 3, 4),
+        ("w.weight_scale", [1, 2], 1, 2),
     ]
 
     @Test(arguments: forms)
@@ -60,10 +64,13 @@ import TestSupport
         #expect(data.dtype == (narrow ? .f32 : .f8_e4m3) && (data.scales == nil) == narrow)
     }
 
-    @Test(arguments: [([2], [2, 1, 1]), ([2, 1, 1], [2, 1, 1]), ([2, 3], [2, 3, 1]), ([2, 3, 1], [2, 3, 1]), ([2, 3, 2], [2, 3, 2])])
+    @Test(arguments: [
+        ([2], [2, 1, 1]), ([2, 1, 1], [2, 1, 1]), ([2, 3], [2, 3, 1]), ([2, 3, 1], [2, 3, 1]), ([2, 3, 2], [2, 3, 2]),
+    ])
     func scalesOfAStack(shape: [Int], meant: [Int]) throws {
         let count = shape.reduce(1, *)
-        let (data, floats, _) = try weight([2, 3, 32], scales: ("w.weight_scale", .f32, shape), bytes: WeightTests.bytes((1...count).map(Float.init)))
+        let (data, floats, _) = try weight(
+            [2, 3, 32], scales: ("w.weight_scale", .f32, shape), bytes: WeightTests.bytes((1...count).map(Float.init)))
         #expect(data.dtype == .f8_e4m3 && data.scales?.shape.rows == meant[0] * meant[1] && data.scales?.shape.columns == meant[2])
         for (i, value) in floats.enumerated() {
             let (matrix, row, column) = (i / 96, i / 32 % 3 * meant[1] / 3, i % 32 * meant[2] / 32)
@@ -80,7 +87,8 @@ import TestSupport
         let count = shape.reduce(1, *)
         let half = #"{"name": "w.weight", "transform": [{"chunk": {"of": 2, "index": 1}}]}"#
         let (data, floats, _) = try weight(
-            [4, 16], source: half, made: [2, 16], scales: ("w.weight_scale", .f32, shape), bytes: WeightTests.bytes((1...count).map(Float.init)),
+            [4, 16], source: half, made: [2, 16], scales: ("w.weight_scale", .f32, shape),
+            bytes: WeightTests.bytes((1...count).map(Float.init)),
             config: #"{"quantization_config": {"quant_method": "fp8", "weight_block_size": [\#(4 / count), 128]}}"#)
         #expect(data.dtype == .f8_e4m3 && data.isMapped)
         #expect(floats == wanted.flatMap { Array(repeating: $0, count: 16) })
@@ -97,7 +105,8 @@ import TestSupport
     }
 
     static let misfits: [(shape: [Int], stated: String, message: String)] = [
-        ([5], "", "shape [3, 32] does not fit scales 'w.weight_scale' of shape [5]"), ([2, 5], "", "does not fit scales"), ([1, 1, 1, 1], "", ""),
+        ([5], "", "shape [3, 32] does not fit scales 'w.weight_scale' of shape [5]"), ([2, 5], "", "does not fit scales"),
+        ([1, 1, 1, 1], "", ""),
         ([3, 2], #", "weight_block_size": [1, 8]"#, "blocks are stated to be 1 x 8"),
     ]
 

@@ -4,7 +4,8 @@ import HadalCore
 struct JSONSchema {
     let root: JSON
     private static let known: Set<String> = [
-        "$schema", "$id", "$defs", "title", "description", "$ref", "type", "enum", "const", "required", "properties", "additionalProperties",
+        "$schema", "$id", "$defs", "title", "description", "$ref", "type", "enum", "const", "required", "properties",
+        "additionalProperties",
         "propertyNames", "items", "prefixItems", "anyOf", "oneOf", "minLength", "maxLength", "minItems", "maxItems", "minProperties",
         "maxProperties", "minimum", "maximum", "pattern", "uniqueItems",
     ]
@@ -34,8 +35,10 @@ struct JSONSchema {
             return types.contains { Self.isOf(json, $0) } ? nil : no("not of type \(types)")
         case "enum": return (value.array ?? []).contains(json) ? nil : no("\(json.text()) is none of the choices")
         case "const": return value == json ? nil : no("\(json.text()) is not \(value.text())")
-        case "anyOf": return try (value.array ?? []).contains { try fault(json, $0, path) == nil } ? nil : no("\(json.kindName) fits no alternative")
-        case "oneOf": return try (value.array ?? []).count { try fault(json, $0, path) == nil } == 1 ? nil : no("fits not exactly one alternative")
+        case "anyOf":
+            return try (value.array ?? []).contains { try fault(json, $0, path) == nil } ? nil : no("\(json.kindName) fits no alternative")
+        case "oneOf":
+            return try (value.array ?? []).count { try fault(json, $0, path) == nil } == 1 ? nil : no("fits not exactly one alternative")
         default: break
         }
         if let number = json.double, let bound = value.double {
@@ -62,7 +65,9 @@ struct JSONSchema {
         guard let object = json.object else { return nil }
         if keyword == "minProperties", object.count < value.int ?? 0 { return no("too few members") }
         if keyword == "maxProperties", object.count > value.int ?? 0 { return no("too many members") }
-        if keyword == "required", let missing = (value.array ?? []).compactMap(\.string).first(where: { object[$0] == nil }) { return no("\(missing) is missing") }
+        if keyword == "required", let missing = (value.array ?? []).compactMap(\.string).first(where: { object[$0] == nil }) {
+            return no("\(missing) is missing")
+        }
         for member in object.members {
             let declared = rules["properties"]?[member.key]
             var schema = Optional<JSON>.none

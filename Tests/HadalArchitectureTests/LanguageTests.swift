@@ -56,7 +56,10 @@ import TestSupport
         (#"{"a": {"type": "int", "config": "x", "minimum": 1}}"#, #"{"x": 0}"#, .mismatch, "at least 1"),
         (#"{"a": {"type": "int", "config": "x", "maximum": 9}}"#, #"{"x": 10}"#, .mismatch, "at most 9"),
         (#"{"a": {"type": "string", "config": "x", "choices": ["p", "q"]}}"#, #"{"x": "r"}"#, .mismatch, "one of 'p', 'q'"),
-        (#"{"a": {"type": "string", "config": "x", "map": {"gelu": "g"}}}"#, #"{"x": "gelo"}"#, .unsupported, "which sample does not know (known: gelu)"),
+        (
+            #"{"a": {"type": "string", "config": "x", "map": {"gelu": "g"}}}"#, #"{"x": "gelo"}"#, .unsupported,
+            "which sample does not know (known: gelu)"
+        ),
         (#"{"a": {"type": "int", "config": "hidden_size"}}"#, "{}", .notFound, "key 'hidden_size' is missing"),
         (#"{"a": "b", "b": "c + 1", "c": "a"}"#, "{}", .malformed, "a -> b -> c -> a"),
         (#"{"a": "1 / 0"}"#, "{}", .invalidArgument, "division by zero"),
@@ -80,8 +83,10 @@ import TestSupport
     }
 
     @Test func extendingIsAMergePatch() throws {
-        let base = "{\(Self.head), \"name\": \"base\", \"match\": {\"config.model_type\": \"base\"}, \"params\": {\"a\": {\"default\": 1, \"help\": \"first\"}, \"b\": 2}, \(Self.graph)}"
-        let child = #"{"hadal": "architecture/1", "name": "child", "extends": "base", "match": {"config.model_type": "child"}, "params": {"a": {"default": 5}, "b": null, "c": "a + 1"}}"#
+        let base =
+            "{\(Self.head), \"name\": \"base\", \"match\": {\"config.model_type\": \"base\"}, \"params\": {\"a\": {\"default\": 1, \"help\": \"first\"}, \"b\": 2}, \(Self.graph)}"
+        let child =
+            #"{"hadal": "architecture/1", "name": "child", "extends": "base", "match": {"config.model_type": "child"}, "params": {"a": {"default": 5}, "b": null, "c": "a + 1"}}"#
         try Fixtures.withLibrary(["base": base, "child": child]) { library, _ in
             let description = try library.description(named: "child")
             #expect(description.json["params"]?["a"]?.text() == #"{"default": 5, "help": "first"}"#)
@@ -93,7 +98,9 @@ import TestSupport
             #expect(built.architecture == "child" && built.parameters.map(\.value) == [.int(5), .int(6)])
         }
         // A fault in what is extended is placed in that file.
-        try Fixtures.withLibrary(["base": base.replacing("\"b\": 2", with: "\"b\": \"nope\""), "child": child.replacing("\"b\": null, ", with: "")]) { library, _ in
+        try Fixtures.withLibrary([
+            "base": base.replacing("\"b\": 2", with: "\"b\": \"nope\""), "child": child.replacing("\"b\": null, ", with: ""),
+        ]) { library, _ in
             let model = try FakeModel(config: #"{"model_type": "child"}"#, tensors: [("e", .f32, [3, 4])])
             let error = expectError(.notFound, "unknown name 'nope'") {
                 try library.match(model).build(model, catalogue: OpCatalogue.load())
@@ -103,11 +110,13 @@ import TestSupport
     }
 
     @Test func circlesAreFound() throws {
-        let a = #"{"hadal": "architecture/1", "name": "a", "extends": "b"}"#, b = #"{"hadal": "architecture/1", "name": "b", "extends": "a"}"#
+        let a = #"{"hadal": "architecture/1", "name": "a", "extends": "b"}"#,
+            b = #"{"hadal": "architecture/1", "name": "b", "extends": "a"}"#
         _ = try Fixtures.withLibrary(["a": a, "b": b]) { library, _ in
             expectError(.malformed, "round in circles") { try library.description(named: "a") }
         }
-        let blocks = "{\(Self.head), \"name\": \"sample\", \"weights\": {}, \"blocks\": {\"p\": [{\"block\": \"q\"}], \"q\": [{\"block\": \"p\"}]}, \"graph\": [{\"block\": \"p\"}]}"
+        let blocks =
+            "{\(Self.head), \"name\": \"sample\", \"weights\": {}, \"blocks\": {\"p\": [{\"block\": \"q\"}], \"q\": [{\"block\": \"p\"}]}, \"graph\": [{\"block\": \"p\"}]}"
         expectError(.malformed, "p -> q -> p") { try build(blocks) }
     }
 
@@ -121,7 +130,10 @@ import TestSupport
         try Fixtures.withLibrary(files) { (library: ArchitectureLibrary, _: String) throws in
             func match(_ config: String) throws -> ArchitectureMatch { try library.match(FakeModel(config: config)) }
             #expect(try match(#"{"model_type": "t"}"#).description.name == "one")
-            #expect(try match(#"{"model_type": "t", "kind": 2}"#).reasons == ["matched two because config.model_type is \"t\" and config.kind is 2"])
+            #expect(
+                try match(#"{"model_type": "t", "kind": 2}"#).reasons == [
+                    "matched two because config.model_type is \"t\" and config.kind is 2"
+                ])
             #expect(try match(#"{"architectures": ["Other", "Thing"]}"#).description.name == "two")
             expectError(.mismatch, "more than one architecture: twin") { try match(#"{"model_type": "same"}"#) }
             let none = expectError(.unsupported) { try match("{\n\"model_type\": \"martian\"}") }
@@ -131,7 +143,8 @@ import TestSupport
     }
 
     @Test func aUsersDescriptionReplacesTheBuiltInOne() throws {
-        let text = #"{"hadal": "architecture/1", "name": "llama", "extends": "llama", "match": {"config.model_type": "llama"}, "summary": "mine"}"#
+        let text =
+            #"{"hadal": "architecture/1", "name": "llama", "extends": "llama", "match": {"config.model_type": "llama"}, "summary": "mine"}"#
         try Fixtures.withLibrary(["llama": text]) { library, folder in
             #expect(library.list.first { $0.name == "llama" }?.path == "\(folder)/llama.json")
             let model = try Families.model("llama")
@@ -142,7 +155,8 @@ import TestSupport
     }
 
     @Test func variantsMayChangeTheDescription() throws {
-        let variants = #""params": {"a": {"config": "a", "default": 0}, "b": 1}, "variants": {"big": {"when": "a > 5", "patch": {"params": {"b": 2}}}, "odd": {"when": "a % 2 == 1"}}"#
+        let variants =
+            #""params": {"a": {"config": "a", "default": 0}, "b": 1}, "variants": {"big": {"when": "a > 5", "patch": {"params": {"b": 2}}}, "odd": {"when": "a % 2 == 1"}}"#
         let text = "{\(Self.head), \"name\": \"sample\", \(variants), \(Self.graph)}"
         let big = try build(text, config: #"{"a": 6}"#)
         #expect(big.variant == "big" && big.parameters.last?.value == .int(2))
@@ -155,7 +169,8 @@ import TestSupport
         let doubling = (0..<30).map { "\"b\($0)\": [{\"block\": \"b\($0 + 1)\"}, {\"block\": \"b\($0 + 1)\"}]" }.joined(separator: ", ")
         let text = "{\(Self.head), \"name\": \"sample\", \"blocks\": {\(doubling), \"b30\": []}, \"graph\": [{\"block\": \"b0\"}]}"
         expectError(.limitExceeded, "statements") { try build(text) }
-        let loops = "{\(Self.head), \"name\": \"sample\", \(Self.graph.dropLast()), {\"repeat\": 90000, \"index\": \"i\", \"body\": [{\"repeat\": 90000, \"index\": \"j\", \"body\": []}]}]}"
+        let loops =
+            "{\(Self.head), \"name\": \"sample\", \(Self.graph.dropLast()), {\"repeat\": 90000, \"index\": \"i\", \"body\": [{\"repeat\": 90000, \"index\": \"j\", \"body\": []}]}]}"
         expectError(.limitExceeded, "statements") { try build(loops) }
     }
 
@@ -186,7 +201,9 @@ import TestSupport
         try Fixtures.withLibrary(["sample": text]) { library, folder in
             let catalogue = try OpCatalogue.load()
             var found: [HadalError] = []
-            do { found = try library.check(file: "\(folder)/sample.json", catalogue: catalogue).problems } catch let error as HadalError { found = [error] }
+            do { found = try library.check(file: "\(folder)/sample.json", catalogue: catalogue).problems } catch let error as HadalError {
+                found = [error]
+            }
             #expect(found.contains { $0.description.contains(message) }, "\(found)")
         }
     }

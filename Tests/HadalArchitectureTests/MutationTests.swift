@@ -9,7 +9,8 @@ import TestSupport
 @Suite struct MutationTests {
     /// Bytes that matter in JSON and in expressions, and numbers at the edges of types.
     static let splinters = [
-        "{", "}", "[", "]", "\"", ":", ",", "null", "true", "-1", "0", "1e308", "9223372036854775807", "1e-320", "99999999999", "2147483648",
+        "{", "}", "[", "]", "\"", ":", ",", "null", "true", "-1", "0", "1e308", "9223372036854775807", "1e-320", "99999999999",
+        "2147483648",
         "\"a\"", "[]", "{}", "layer", " / 0", "* n_layers", "% 0", "? 1 : 2", "sum(", "has(", "'", "{layer}", "{x}", "-", "1",
     ]
 

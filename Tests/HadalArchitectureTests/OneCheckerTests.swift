@@ -84,8 +84,12 @@ import TestSupport
         case 4:
             let text = old.string ?? old.text()
             new = JSON(.string(text.isEmpty ? "x" : String(text.dropLast())))
-        case 5: new = JSON(.string((old.string ?? "") + (["s", " == 'x'", "[layer]", " + 1", " == 1", "[0]"].randomElement(using: &random) ?? "")))
-        case 6: new = [JSON(.int(3)), JSON(.bool(false)), JSON(.double(0.5)), JSON(.string("'text'")), JSON(.int(-1)), JSON(.int(0))].randomElement(using: &random)
+        case 5:
+            new = JSON(
+                .string((old.string ?? "") + (["s", " == 'x'", "[layer]", " + 1", " == 1", "[0]"].randomElement(using: &random) ?? "")))
+        case 6:
+            new = [JSON(.int(3)), JSON(.bool(false)), JSON(.double(0.5)), JSON(.string("'text'")), JSON(.int(-1)), JSON(.int(0))]
+                .randomElement(using: &random)
         case 7: new = JSON(.array([old]))
         default: new = JSON(.object(JSONObject([("default", old)])))
         }
@@ -98,7 +102,8 @@ import TestSupport
         if let file = error.place?.file, file == "model" || file.hasPrefix("model/") { return true }
         let kinds = [
             // Extents and numbers that calculate to something impossible.
-            "must lie between", "must be one of", "not an integer", "must be even", "must be above 0", "outside an array", "division by zero", "negative number", "at least", "is not known",
+            "must lie between", "must be one of", "not an integer", "must be even", "must be above 0", "outside an array",
+            "division by zero", "negative number", "at least", "is not known",
             "requires one of", "rope table 'main': '",
             // Shapes of nodes, states and weights.
             "has shape", "comes to shape", "requires ", "numbers a token", "logits must be", "is tied to", "cannot be", "entries;",

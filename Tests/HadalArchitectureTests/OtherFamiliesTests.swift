@@ -27,7 +27,8 @@ import TestSupport
     }
 
     @Test func mixtureOfExperts() throws {
-        let model = try fixture.build(Self.config("mixtral", ", \"num_local_experts\": 3, \"num_experts_per_tok\": 2, \"sliding_window\": 16"))
+        let model = try fixture.build(
+            Self.config("mixtral", ", \"num_local_experts\": 3, \"num_experts_per_tok\": 2, \"sliding_window\": 16"))
         #expect(model.main.nodes("router").map { $0.int("top_k") } == [2, 2, 2, 2])
         #expect(model.main.nodes("router").allSatisfy { $0.bool("normalise") })
         let gate = try #require(model.weights["gate_proj.1"])
@@ -43,17 +44,25 @@ import TestSupport
             """
         let model = try fixture.build(Self.config("latent", more))
         #expect(model.variant == "lite")
-        #expect(model.reasons == ["matched latent because config.model_type is \"latent\"", "variant lite because q_rank == null (q_rank is null)"])
+        #expect(
+            model.reasons == [
+                "matched latent because config.model_type is \"latent\"", "variant lite because q_rank == null (q_rank is null)",
+            ])
         #expect(model.main.nodes("latent_attention").count == 4 && model.main.nodes("experts").count == 3)
         #expect(model.main.states.map(\.width) == [16, 16, 16, 16])
         let mtp = try #require(model.graphs["mtp"])
         #expect(mtp.inputs.count == 4 && mtp.nodes("concat").count == 1)
         #expect(try fixture.build(Self.config("latent", more + ", \"q_lora_rank\": 3")).variant == "full")
-        #expect(try fixture.build(Self.config("latent", more).replacing("\"num_nextn_predict_layers\": 1", with: "\"a\": 1")).graphs.keys.sorted() == ["main"])
+        #expect(
+            try fixture.build(Self.config("latent", more).replacing("\"num_nextn_predict_layers\": 1", with: "\"a\": 1")).graphs.keys
+                .sorted() == ["main"])
     }
 
     @Test func multipliers() throws {
-        let model = try fixture.build(Self.config("granite", ", \"embedding_multiplier\": 12, \"residual_multiplier\": 0.22, \"logits_scaling\": 8, \"attention_multiplier\": 0.015625"))
+        let model = try fixture.build(
+            Self.config(
+                "granite",
+                ", \"embedding_multiplier\": 12, \"residual_multiplier\": 0.22, \"logits_scaling\": 8, \"attention_multiplier\": 0.015625"))
         #expect(model.main.nodes("scale").map { $0.float("factor") } == [12, 0.22, 0.22, 0.22, 0.22, 0.22, 0.22, 0.22, 0.22, 0.125])
         #expect(model.main.nodes("attention").first?.float("scale") == 0.015625)
     }
@@ -81,7 +90,8 @@ import TestSupport
         // Both halves read the same x.
         let norms = model.main.nodes("layer_norm")
         #expect(norms[0].inputs[0] == norms[1].inputs[0])
-        let serial = try fixture.build(config.replacing("\"rotary_pct\"", with: "\"use_parallel_residual\": false, \"rotary_pct\"")).main.nodes("layer_norm")
+        let serial = try fixture.build(config.replacing("\"rotary_pct\"", with: "\"use_parallel_residual\": false, \"rotary_pct\"")).main
+            .nodes("layer_norm")
         #expect(serial[0].inputs[0] != serial[1].inputs[0])
     }
 }

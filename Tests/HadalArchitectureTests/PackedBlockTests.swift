@@ -73,10 +73,19 @@ import TestSupport
     @Test(arguments: [
         ([("b", DType.u8, [3, 2, 16])], HadalError.Code.notFound, "tensor 's' is missing; logits requires it"),
         ([("s", DType.u8, [3, 2])], .notFound, "tensor 'b' is missing; logits requires it"),
-        ([("b", DType.u8, [3, 2, 16]), ("s", DType.u8, [3, 3])], .mismatch, "b of shape [3, 2, 16] does not fit MXFP4 scales 's' of shape [3, 3]"),
-        ([("b", DType.u8, [3, 2, 8]), ("s", DType.u8, [3, 2])], .mismatch, "b of shape [3, 2, 8] does not fit MXFP4 scales 's' of shape [3, 2]"),
+        (
+            [("b", DType.u8, [3, 2, 16]), ("s", DType.u8, [3, 3])], .mismatch,
+            "b of shape [3, 2, 16] does not fit MXFP4 scales 's' of shape [3, 3]"
+        ),
+        (
+            [("b", DType.u8, [3, 2, 8]), ("s", DType.u8, [3, 2])], .mismatch,
+            "b of shape [3, 2, 8] does not fit MXFP4 scales 's' of shape [3, 2]"
+        ),
         ([("b", DType.u8, [16]), ("s", DType.u8, [0])], .mismatch, "does not fit MXFP4 scales"),
-        ([("b", DType.u8, [3, 1, 16]), ("s", DType.u8, [3, 1])], .mismatch, "MXFP4 of b and s comes to shape [3, 32]; weight 'w' requires [3, 64]"),
+        (
+            [("b", DType.u8, [3, 1, 16]), ("s", DType.u8, [3, 1])], .mismatch,
+            "MXFP4 of b and s comes to shape [3, 32]; weight 'w' requires [3, 64]"
+        ),
         ([("b", DType.f32, [3, 2, 16]), ("s", DType.u8, [3, 2])], .mismatch, "b is F32; MXFP4 parts are bytes"),
         ([("b", DType.u8, [3, 2, 16]), ("s", DType.f32, [3, 2])], .mismatch, "s is F32; MXFP4 parts are bytes"),
     ])
@@ -87,9 +96,12 @@ import TestSupport
     }
 
     @Test(arguments: [
-        (#"{"first": []}"#, HadalError.Code.malformed, "'first' lists 1 to 16 sources"), (#"{"first": ["t"], "name": "t"}"#, .malformed, "exactly one of"),
-        (#"{"mxfp4": {"blocks": "t"}}"#, .malformed, "scales"), (#"{"mxfp4": {"blocks": "t", "scales": "s", "scale": 1}}"#, .malformed, "unknown key 'scale'"),
-        (#"{"first": ["gone", "lost"]}"#, .notFound, "tensor 'gone' is missing"), (#"{"first": ["gone", "lost"]}"#, .notFound, "also looked for 'lost'"),
+        (#"{"first": []}"#, HadalError.Code.malformed, "'first' lists 1 to 16 sources"),
+        (#"{"first": ["t"], "name": "t"}"#, .malformed, "exactly one of"),
+        (#"{"mxfp4": {"blocks": "t"}}"#, .malformed, "scales"),
+        (#"{"mxfp4": {"blocks": "t", "scales": "s", "scale": 1}}"#, .malformed, "unknown key 'scale'"),
+        (#"{"first": ["gone", "lost"]}"#, .notFound, "tensor 'gone' is missing"),
+        (#"{"first": ["gone", "lost"]}"#, .notFound, "also looked for 'lost'"),
     ])
     func faultsOfTheDescription(source: String, code: HadalError.Code, message: String) throws {
         expectError(code, message) { try WeightTests().weight(source, shape: "[4, 2]", tensors: [("t", .f32, [4, 2])]) }
@@ -100,12 +112,14 @@ import TestSupport
         _ edit: (inout [(name: String, dtype: DType, shape: [Int])]) -> Void = { _ in }
     ) throws -> FakeModel {
         try Families.model("gpt_oss") { config, tensors in
-            config.insert(contentsOf: #""quantization_config": {"quant_method": "mxfp4"}, "#, at: config.index(after: config.firstIndex(of: "{")!))
+            config.insert(
+                contentsOf: #""quantization_config": {"quant_method": "mxfp4"}, "#, at: config.index(after: config.firstIndex(of: "{")!))
             tensors = tensors.flatMap { tensor -> [(name: String, dtype: DType, shape: [Int])] in
                 guard tensor.name.hasSuffix("experts.gate_up_proj") || tensor.name.hasSuffix("experts.down_proj") else { return [tensor] }
                 let (experts, columns, rows) = (tensor.shape[0], tensor.shape[1], tensor.shape[2])
                 return [
-                    (tensor.name + "_blocks", .u8, [experts, rows, columns / 32, 16]), (tensor.name + "_scales", .u8, [experts, rows, columns / 32]),
+                    (tensor.name + "_blocks", .u8, [experts, rows, columns / 32, 16]),
+                    (tensor.name + "_scales", .u8, [experts, rows, columns / 32]),
                 ]
             }
             edit(&tensors)
@@ -133,7 +147,9 @@ import TestSupport
         #expect(scales.contains("tensor 'model.layers.1.mlp.experts.gate_up_proj_scales' is missing"), "\(scales)")
         let blocks = try fault(.notFound) { $0.removeAll { $0.name == "model.layers.1.mlp.experts.down_proj_blocks" } }
         #expect(blocks.contains("'model.layers.1.mlp.experts.down_proj' is missing") && blocks.contains("down_proj_blocks"), "\(blocks)")
-        let short = try fault(.mismatch) { for i in $0.indices where $0[i].name == "model.layers.2.mlp.experts.down_proj_scales" { $0[i].shape[1] -= 1 } }
+        let short = try fault(.mismatch) {
+            for i in $0.indices where $0[i].name == "model.layers.2.mlp.experts.down_proj_scales" { $0[i].shape[1] -= 1 }
+        }
         #expect(short.contains("does not fit MXFP4 scales 'model.layers.2.mlp.experts.down_proj_scales'"), "\(short)")
     }
 }

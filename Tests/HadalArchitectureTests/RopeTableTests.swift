@@ -47,8 +47,14 @@ import TestSupport
         ("{\"dim\": 7, \"theta\": 1e4}", HadalError.Code.mismatch, "must be even"), ("{\"dim\": 8, \"theta\": 0}", .mismatch, "above 0"),
         ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'spiral'\"}", .unsupported, "not known"),
         ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'yarn'\", \"original_length\": 9}", .mismatch, "'factor' is missing"),
-        ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'ntk_by_parts'\", \"factor\": 2, \"original_length\": 9, \"low_freq_factor\": 5}", .mismatch, "must be above"),
-        ("{\"dim\": 8, \"theta\": 1e4, \"type\": \"'longrope'\", \"original_length\": 9, \"max_length\": 20, \"short_factors\": [1, 2]}", .mismatch, "dim / 2 is 4"),
+        (
+            "{\"dim\": 8, \"theta\": 1e4, \"type\": \"'ntk_by_parts'\", \"factor\": 2, \"original_length\": 9, \"low_freq_factor\": 5}",
+            .mismatch, "must be above"
+        ),
+        (
+            "{\"dim\": 8, \"theta\": 1e4, \"type\": \"'longrope'\", \"original_length\": 9, \"max_length\": 20, \"short_factors\": [1, 2]}",
+            .mismatch, "dim / 2 is 4"
+        ),
     ])
     func faults(fields: String, code: HadalError.Code, message: String) throws {
         let json = try JSONDocument(parsing: fields, file: "f").root

@@ -22,7 +22,9 @@ import TestSupport
         #expect(keys(definitions["transform"]) == Set(TransformStep.names))
         let node = definitions["statement"]?["oneOf"]?.array?.first
         #expect(keys(node) == Set(Statement.NodeSpec.keys))
-        let types = Set((definitions["parameter"]?["anyOf"]?.array?.last?["properties"]?["type"]?["anyOf"]?.array?.first?["enum"]?.array ?? []).compactMap(\.string))
+        let types = Set(
+            (definitions["parameter"]?["anyOf"]?.array?.last?["properties"]?["type"]?["anyOf"]?.array?.first?["enum"]?.array ?? [])
+                .compactMap(\.string))
         #expect(types == Set(ParameterSpec.Kind.allCases.flatMap { [$0.rawValue, $0.rawValue + "[]"] }))
         let kinds = (definitions["state"]?["properties"]?["kind"]?["enum"]?.array ?? []).compactMap(\.string)
         #expect(Set(kinds) == Set(StateSpec.Kind.allCases.map(\.rawValue)))
@@ -34,7 +36,9 @@ import TestSupport
         let definition = try #require(schema["$defs"]?[name])
         let properties = keys(definition).isEmpty ? keys(definition["anyOf"]?.array?.last) : keys(definition)
         #expect(!properties.isEmpty)
-        let section = ["parameter": "params", "weight": "weights", "state": "state", "rope": "rope", "variant": "variants", "graph": "graphs"]
+        let section = [
+            "parameter": "params", "weight": "weights", "state": "state", "rope": "rope", "variant": "variants", "graph": "graphs",
+        ]
         for key in properties {
             let text = "{\"hadal\": \"architecture/1\", \"name\": \"sample\", \"\(section[name] ?? "")\": {\"thing\": {\"\(key)\": \"x\"}}}"
             do {
@@ -82,7 +86,9 @@ import TestSupport
         let text = "{\"hadal\": \"architecture/1\", \"name\": \"sample\", \"extends\": \"llama\", \(members)}"
         #expect(try JSONSchema(root: schema).fault(JSONDocument(parsing: text, file: "sample").root) == nil ? isLegal : !isLegal)
         try Fixtures.withLibrary(["sample": text]) { library, folder in
-            let refusal = try OneCheckerTests.first { _ = try library.description(file: "\(folder)/sample.json"); return nil }
+            let refusal = try OneCheckerTests.first {
+                _ = try library.description(file: "\(folder)/sample.json"); return nil
+            }
             #expect((refusal == nil) == isLegal, "\(refusal.map(\.description) ?? "accepted")")
         }
     }

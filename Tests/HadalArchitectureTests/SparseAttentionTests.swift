@@ -28,8 +28,12 @@ import TestSupport
             #expect(indexer.states != attention.states)
         }
         // The indexer's halves, the attention's neighbours.
-        #expect(graph.nodes("rope").map { $0.string("layout") } == Array(repeating: ["half", "half", "adjacent", "adjacent"], count: 3).flatMap { $0 })
-        #expect(graph.nodes("layer_norm").count == 3 && graph.nodes("layer_norm").allSatisfy { $0.float("eps") == 1e-6 && $0.inputs.count == 3 })
+        #expect(
+            graph.nodes("rope").map { $0.string("layout") }
+                == Array(repeating: ["half", "half", "adjacent", "adjacent"], count: 3).flatMap { $0 })
+        #expect(
+            graph.nodes("layer_norm").count == 3 && graph.nodes("layer_norm").allSatisfy { $0.float("eps") == 1e-6 && $0.inputs.count == 3 }
+        )
     }
 
     @Test func theListOfLayersSaysWhichHaveExperts() throws {
@@ -72,8 +76,10 @@ import TestSupport
         func stored(without missing: String? = nil) throws -> FakeModel {
             try Families.model("deepseek_v32") { config, tensors in
                 config = config.replacing(
-                    "\"v_head_dim\"", with: "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}, \"v_head_dim\"")
-                for i in tensors.indices where tensors[i].name.hasSuffix("indexer.wq_b.weight") || tensors[i].name.hasSuffix("indexer.wk.weight") {
+                    "\"v_head_dim\"",
+                    with: "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}, \"v_head_dim\"")
+                for i in tensors.indices
+                where tensors[i].name.hasSuffix("indexer.wq_b.weight") || tensors[i].name.hasSuffix("indexer.wk.weight") {
                     tensors[i].dtype = .f8_e4m3
                     let scales = tensors[i].name + "_scale_inv"
                     if scales != missing { tensors.append((scales, .f32, tensors[i].shape.map { ($0 + 127) / 128 })) }
@@ -96,26 +102,32 @@ import TestSupport
         var metadata: [String: ExpressionValue] = [:]
         for (key, value) in keys { metadata[key.replacing("deepseek2.", with: "deepseek32.")] = value }
         metadata.merge([
-            "general.architecture": .string("deepseek32"), "deepseek32.block_count": .int(blocks), "deepseek32.nextn_predict_layers": .int(1),
-            "deepseek32.attention.q_lora_rank": .int(48), "deepseek32.expert_gating_func": .int(2), "deepseek32.expert_weights_norm": .bool(true),
+            "general.architecture": .string("deepseek32"), "deepseek32.block_count": .int(blocks),
+            "deepseek32.nextn_predict_layers": .int(1),
+            "deepseek32.attention.q_lora_rank": .int(48), "deepseek32.expert_gating_func": .int(2),
+            "deepseek32.expert_weights_norm": .bool(true),
             "deepseek32.attention.indexer.head_count": .int(4), "deepseek32.attention.indexer.key_length": .int(24),
             "deepseek32.attention.indexer.top_k": .int(16),
         ]) { $1 }
-        var tensors = (ExpertFamiliesTests.latentTensors + ExpertFamiliesTests.splitKV + ExpertFamiliesTests.splitExperts).filter { !$0.name.hasSuffix("attn_q.weight") }
+        var tensors = (ExpertFamiliesTests.latentTensors + ExpertFamiliesTests.splitKV + ExpertFamiliesTests.splitExperts).filter {
+            !$0.name.hasSuffix("attn_q.weight")
+        }
         for tensor in tensors where tensor.name.hasPrefix("blk.1.") {
             tensors.append((tensor.name.replacing("blk.1.", with: "blk.2."), tensor.dtype, tensor.shape))
         }
         for n in 0..<3 {
             let more: [ExpertFamiliesTests.Tensor] = [
                 ("attn_q_a.weight", .f16, [48, 64]), ("attn_q_a_norm.weight", .f32, [48]), ("attn_q_b.weight", .f16, [96, 48]),
-                ("indexer.attn_q_b.weight", .q8_0, [96, 48]), ("indexer.attn_k.weight", .q8_0, [24, 64]), ("indexer.k_norm.weight", .f32, [24]),
+                ("indexer.attn_q_b.weight", .q8_0, [96, 48]), ("indexer.attn_k.weight", .q8_0, [24, 64]),
+                ("indexer.k_norm.weight", .f32, [24]),
                 ("indexer.k_norm.bias", .f32, [24]), ("indexer.proj.weight", .f32, [4, 64]),
             ]
             for tensor in more { tensors.append(("blk.\(n).\(tensor.name)", tensor.dtype, tensor.shape)) }
         }
         for n in [1, 2] { tensors.append(("blk.\(n).exp_probs_b.bias", .f32, [8])) }
         tensors += [
-            ("blk.2.nextn.enorm.weight", .f32, [64]), ("blk.2.nextn.hnorm.weight", .f32, [64]), ("blk.2.nextn.eh_proj.weight", .f16, [64, 128]),
+            ("blk.2.nextn.enorm.weight", .f32, [64]), ("blk.2.nextn.hnorm.weight", .f32, [64]),
+            ("blk.2.nextn.eh_proj.weight", .f16, [64, 128]),
             ("blk.2.nextn.shared_head_norm.weight", .f32, [64]),
         ]
         tensors.removeAll { drop($0.name) }

@@ -32,21 +32,33 @@ import TestSupport
         (#""rope_theta": 500.0, "rope_parameters": {"rope_type": "linear", "factor": 3.0}"#, 500, .linear(factor: 3)),
         (#""rope_theta": 500.0, "rope_scaling": {"type": "linear", "factor": 2.0, "rope_theta": 99.0}"#, 99, .linear(factor: 2)),
         // The old name wins as a whole, even over a base that only the new one has.
-        (#""rope_scaling": {"rope_type": "linear", "factor": 2.0}, "rope_parameters": {"rope_type": "default", "rope_theta": 300.0}"#, 10000, .linear(factor: 2)),
+        (
+            #""rope_scaling": {"rope_type": "linear", "factor": 2.0}, "rope_parameters": {"rope_type": "default", "rope_theta": 300.0}"#,
+            10000, .linear(factor: 2)
+        ),
         (#""rope_scaling": {}, "rope_parameters": {"rope_type": "linear", "factor": 3.0, "rope_theta": 300.0}"#, 300, .linear(factor: 3)),
         (#""rope_scaling": null, "rope_parameters": {"rope_type": "linear", "factor": 3.0, "rope_theta": 300.0}"#, 300, .linear(factor: 3)),
-        (#""rope_scaling": {"rope_type": "yarn", "type": "linear", "factor": 2.0}"#, 10000, .yarn(factor: 2, betaFast: 32, betaSlow: 1, original: 512, truncate: true)),
         (
-            #""original_max_position_embeddings": 32, "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}"#, 10000,
+            #""rope_scaling": {"rope_type": "yarn", "type": "linear", "factor": 2.0}"#, 10000,
+            .yarn(factor: 2, betaFast: 32, betaSlow: 1, original: 512, truncate: true)
+        ),
+        (
+            #""original_max_position_embeddings": 32, "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}"#,
+            10000,
             .yarn(factor: 4, betaFast: 32, betaSlow: 1, original: 32, truncate: true)
         ),
         // A factor that is not stated follows from the lengths.
-        (#""rope_scaling": {"type": "yarn", "original_max_position_embeddings": 128}"#, 10000, .yarn(factor: 4, betaFast: 32, betaSlow: 1, original: 128, truncate: true)),
         (
-            #""rope_scaling": {"type": "longrope", "original_max_position_embeddings": 128, "short_factor": [1, 2, 3, 4], "long_factor": [5, 6, 7, 8]}"#, 10000,
+            #""rope_scaling": {"type": "yarn", "original_max_position_embeddings": 128}"#, 10000,
+            .yarn(factor: 4, betaFast: 32, betaSlow: 1, original: 128, truncate: true)
+        ),
+        (
+            #""rope_scaling": {"type": "longrope", "original_max_position_embeddings": 128, "short_factor": [1, 2, 3, 4], "long_factor": [5, 6, 7, 8]}"#,
+            10000,
             .divided(short: .numbers([1, 2, 3, 4]), long: .numbers([5, 6, 7, 8]))
         ),
-        (#""rope_scaling": {"type": "dynamic", "factor": 2.0}"#, 10000, .plain), (#""rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}"#, 10000, .plain),
+        (#""rope_scaling": {"type": "dynamic", "factor": 2.0}"#, 10000, .plain),
+        (#""rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}"#, 10000, .plain),
     ]
 
     @Test(arguments: rotary)
@@ -74,7 +86,10 @@ import TestSupport
         (["llama.rope.scaling.factor": .float(2), "llama.rope.scaling.type": .string("none")], .plain, 1),
         (["llama.rope.scaling.factor": .float(1)], .plain, 1), (["llama.rope.scaling.attn_factor": .float(0.5)], .plain, 0.5),
         (
-            ["llama.rope.scaling.type": .string("yarn"), "llama.rope.scaling.factor": .float(1), "llama.rope.scaling.attn_factor": .float(0.5)],
+            [
+                "llama.rope.scaling.type": .string("yarn"), "llama.rope.scaling.factor": .float(1),
+                "llama.rope.scaling.attn_factor": .float(0.5),
+            ],
             .yarn(factor: 1, betaFast: 32, betaSlow: 1, original: 512, truncate: true), 0.5
         ),
     ]
@@ -83,7 +98,8 @@ import TestSupport
     private func gguf(_ more: [String: ExpressionValue]) throws -> FakeModel {
         let configuration = try JSONDocument(parsing: Families.config("llama_untied"), file: "config.json")
         let planned = PlannedModel(configuration: configuration)
-        let layout = try ArchitectureLibrary().match(planned).ggufLayout(configuration, architecture: "llama", catalogue: OpCatalogue.load())
+        let layout = try ArchitectureLibrary().match(planned).ggufLayout(
+            configuration, architecture: "llama", catalogue: OpCatalogue.load())
         var metadata = Dictionary(layout.metadata.map { ($0.key, $0.value) }, uniquingKeysWith: { a, _ in a })
         metadata["llama.context_length"] = .int(512)
         metadata["llama.rope.scaling.original_context_length"] = .int(512)
@@ -109,11 +125,14 @@ import TestSupport
         let text = try Families.config("gemma3_text")
         let configuration = try JSONDocument(parsing: text, file: "config.json")
         let planned = PlannedModel(configuration: configuration)
-        let layout = try ArchitectureLibrary().match(planned).ggufLayout(configuration, architecture: "gemma3", catalogue: OpCatalogue.load())
+        let layout = try ArchitectureLibrary().match(planned).ggufLayout(
+            configuration, architecture: "gemma3", catalogue: OpCatalogue.load())
         var metadata = Dictionary(layout.metadata.map { ($0.key, $0.value) }, uniquingKeysWith: { a, _ in a })
         metadata["gemma3.attention.sliding_window_pattern"] = value
         metadata["gemma3.block_count"] = .int(6)
-        var tensors: [(name: String, dtype: DType, shape: [Int])] = layout.tensors.filter { !$0.name.hasPrefix("blk.") }.map { ($0.name, .f32, $0.shape) }
+        var tensors: [(name: String, dtype: DType, shape: [Int])] = layout.tensors.filter { !$0.name.hasPrefix("blk.") }.map {
+            ($0.name, .f32, $0.shape)
+        }
         for tensor in layout.tensors where tensor.name.hasPrefix("blk.0.") {
             for layer in 0..<6 { tensors.append(("blk.\(layer).\(tensor.name.dropFirst("blk.0.".count))", .f32, tensor.shape)) }
         }
@@ -134,19 +153,26 @@ import TestSupport
 
     @Test(arguments: [
         ("llama_untied", #""clip_qkv": 8.0"#, "clip_qkv is 8.0, which llama does not use"),
-        ("llama_untied", #""attn_logit_softcapping": 30.0"#, "attn_logit_softcapping is 30.0"), ("llama_untied", #""sliding_window": 4096"#, "sliding_window is 4096"),
-        ("llama_untied", #""layer_types": ["full_attention", "sliding_attention"]"#, "layer_types is"), ("qwen3", #""attention_multiplier": 0.5"#, "attention_multiplier is 0.5"),
-        ("mixtral", #""routed_scaling_factor": 2.5"#, "routed_scaling_factor is 2.5, which mixtral does not use"), ("llama_untied", #""use_qk_norm": true"#, "use_qk_norm is true"),
+        ("llama_untied", #""attn_logit_softcapping": 30.0"#, "attn_logit_softcapping is 30.0"),
+        ("llama_untied", #""sliding_window": 4096"#, "sliding_window is 4096"),
+        ("llama_untied", #""layer_types": ["full_attention", "sliding_attention"]"#, "layer_types is"),
+        ("qwen3", #""attention_multiplier": 0.5"#, "attention_multiplier is 0.5"),
+        ("mixtral", #""routed_scaling_factor": 2.5"#, "routed_scaling_factor is 2.5, which mixtral does not use"),
+        ("llama_untied", #""use_qk_norm": true"#, "use_qk_norm is true"),
         ("llama_untied", #""rope_scaling": {"type": "linear", "factor": 2.0, "alpha": 1000.0}"#, "rope_scaling.alpha is 1000.0"),
     ])
     func keysOfAConfigurationThatNothingReads(name: String, member: String, message: String) throws {
         let warnings = try build(model(name, member, without: ["sliding_window", "layer_types", "rope_scaling"])).warnings
-        #expect(warnings.count == 1 && warnings.first?.hasPrefix("model/config.json:1:") == true && warnings.first?.contains(message) == true, "\(warnings)")
+        #expect(
+            warnings.count == 1 && warnings.first?.hasPrefix("model/config.json:1:") == true && warnings.first?.contains(message) == true,
+            "\(warnings)")
     }
 
     @Test(arguments: [
-        #""clip_qkv": null"#, #""attn_logit_softcapping": 0"#, #""sliding_window": 4096, "use_sliding_window": false"#, #""layer_types": ["full_attention"]"#,
-        #""routed_scaling_factor": 1"#, #""mlp_only_layers": []"#, #""use_qk_norm": false"#, #""rope_scaling": {"type": "linear", "factor": 2.0, "alpha": 1}"#,
+        #""clip_qkv": null"#, #""attn_logit_softcapping": 0"#, #""sliding_window": 4096, "use_sliding_window": false"#,
+        #""layer_types": ["full_attention"]"#,
+        #""routed_scaling_factor": 1"#, #""mlp_only_layers": []"#, #""use_qk_norm": false"#,
+        #""rope_scaling": {"type": "linear", "factor": 2.0, "alpha": 1}"#,
     ])
     func valuesThatChangeNothing(member: String) throws {
         #expect(try build(model("llama_untied", member, without: ["sliding_window", "layer_types", "rope_scaling"])).warnings.isEmpty)
@@ -154,7 +180,8 @@ import TestSupport
 
     static let unread: [(key: String, value: ExpressionValue)] = [
         ("llama.attention.causal", .bool(false)), ("llama.attention.clamp_kqv", .float(8)), ("llama.logit_scale", .float(0.5)),
-        ("llama.final_logit_softcapping", .float(30)), ("llama.rope.scaling.alpha", .float(1000)), ("llama.expert_weights_scale", .float(2.5)),
+        ("llama.final_logit_softcapping", .float(30)), ("llama.rope.scaling.alpha", .float(1000)),
+        ("llama.expert_weights_scale", .float(2.5)),
         ("llama.attention.temperature_length", .int(8192)), ("llama.swin_norm", .bool(true)),
     ]
 

@@ -12,7 +12,9 @@ import TestSupport
     }
 
     /// The numbers of weight `w` of shape `shape`, made from `source` out of tensors that count 0, 1, 2, ...
-    func weight(_ source: String, shape: String, tensors: [(String, DType, [Int])], data: [String: [UInt8]] = [:]) throws -> (WeightData, [Float]) {
+    func weight(_ source: String, shape: String, tensors: [(String, DType, [Int])], data: [String: [UInt8]] = [:]) throws -> (
+        WeightData, [Float]
+    ) {
         var all = data
         for (name, dtype, dims) in tensors where dtype == .f32 && all[name] == nil {
             all[name] = Self.bytes((0..<dims.reduce(1, *)).map(Float.init))
@@ -39,17 +41,31 @@ import TestSupport
         (#"{"name": "t", "transform": [{"every": {"step": 2, "from": 1}}]}"#, "[2, 2]", [2, 3, 6, 7]),
         (#"{"name": "t", "transform": [{"every": {"step": 2, "axis": 1}}]}"#, "[4, 1]", [0, 2, 4, 6]),
         (#"{"name": "t", "transform": [{"reshape": [2, 4]}]}"#, "[2, 4]", [0, 1, 2, 3, 4, 5, 6, 7]),
-        (#"{"name": "t", "transform": [{"reshape": [2, 2, 2]}, {"transpose": [1, 0, 2]}, {"rows": [1, 2]}, {"reshape": [2, 2]}]}"#, "[2, 2]", [2, 3, 6, 7]),
-        (#"{"name": "t", "transform": [{"reshape": [2, 2, 2]}, {"transpose": [0, 2, 1]}, {"reshape": [4, 2]}]}"#, "[4, 2]", [0, 2, 1, 3, 4, 6, 5, 7]),
+        (
+            #"{"name": "t", "transform": [{"reshape": [2, 2, 2]}, {"transpose": [1, 0, 2]}, {"rows": [1, 2]}, {"reshape": [2, 2]}]}"#,
+            "[2, 2]", [2, 3, 6, 7]
+        ),
+        (
+            #"{"name": "t", "transform": [{"reshape": [2, 2, 2]}, {"transpose": [0, 2, 1]}, {"reshape": [4, 2]}]}"#, "[4, 2]",
+            [0, 2, 1, 3, 4, 6, 5, 7]
+        ),
         (#"{"name": "t", "transform": [{"add": 1}, {"scale": 2}]}"#, "[4, 2]", [2, 4, 6, 8, 10, 12, 14, 16]),
         (#"{"name": "t", "transform": [{"rotary": {"heads": 1, "dim": 4, "to": "half"}}]}"#, "[4, 2]", [0, 1, 4, 5, 2, 3, 6, 7]),
-        (#"{"name": "t", "transform": [{"rotary": {"heads": 1, "dim": 4, "to": "half"}}, {"rotary": {"heads": 1, "dim": 4, "to": "adjacent"}}]}"#, "[4, 2]", [0, 1, 2, 3, 4, 5, 6, 7]),
+        (
+            #"{"name": "t", "transform": [{"rotary": {"heads": 1, "dim": 4, "to": "half"}}, {"rotary": {"heads": 1, "dim": 4, "to": "adjacent"}}]}"#,
+            "[4, 2]", [0, 1, 2, 3, 4, 5, 6, 7]
+        ),
         (#"{"concat": ["t", {"name": "u", "transform": [{"rows": [0, 1]}]}]}"#, "[5, 2]", [0, 1, 2, 3, 4, 5, 6, 7, 0, 1]),
         (#"{"concat": ["t", "t"], "axis": 1}"#, "[4, 4]", [0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5, 6, 7, 6, 7]),
-        (#"{"stack": {"name": "e.{i}", "transform": [{"rows": [0, 1]}]}, "index": "i", "count": 2, "transform": [{"reshape": [2, 2]}]}"#, "[2, 2]", [0, 1, 0, 1]),
+        (
+            #"{"stack": {"name": "e.{i}", "transform": [{"rows": [0, 1]}]}, "index": "i", "count": 2, "transform": [{"reshape": [2, 2]}]}"#,
+            "[2, 2]", [0, 1, 0, 1]
+        ),
     ])
     func transforms(source: String, shape: String, wanted: [Float]) throws {
-        let tensors: [(String, DType, [Int])] = [("t", .f32, [4, 2]), ("u", .f32, [2, 2]), ("e.0", .f32, [2, 2]), ("e.1", .f32, [3, 2])]
+        let tensors: [(String, DType, [Int])] = [
+            ("t", .f32, [4, 2]), ("u", .f32, [2, 2]), ("e.0", .f32, [2, 2]), ("e.1", .f32, [3, 2]),
+        ]
         #expect(try weight(source, shape: shape, tensors: tensors).1 == wanted)
     }
 
@@ -62,7 +78,8 @@ import TestSupport
             #"{"name": "t", "transform": [{"rows": [1, 3]}]}"#, shape: "[2, 32]", tensors: [("t", .q8_0, [4, 32])], data: ["t": bytes])
         #expect(part.dtype == .q8_0 && part.isMapped && floats == (0..<64).map { value(1 + $0 / 32, $0 % 32) })
         let (odd, oddFloats) = try weight(
-            #"{"name": "t", "transform": [{"every": {"step": 2, "from": 1}}]}"#, shape: "[2, 32]", tensors: [("t", .q8_0, [4, 32])], data: ["t": bytes])
+            #"{"name": "t", "transform": [{"every": {"step": 2, "from": 1}}]}"#, shape: "[2, 32]", tensors: [("t", .q8_0, [4, 32])],
+            data: ["t": bytes])
         #expect(odd.dtype == .q8_0 && !odd.isMapped && oddFloats == (0..<64).map { value(1 + $0 / 32 * 2, $0 % 32) })
         // Columns cut blocks, so that the numbers are widened.
         let (cut, cutFloats) = try weight(
@@ -76,7 +93,10 @@ import TestSupport
         (#"["absent", "other"]"#, "[4, 2]", .notFound, "also looked for 'other'"),
         (#"{"name": "t", "stored": [8, 1]}"#, "[4, 2]", .mismatch, "tensor 't' has shape [4, 2]; weight 'w' requires [8, 1]"),
         (#"{"name": "t", "transform": [{"rows": [3, 5]}]}"#, "[2, 2]", .mismatch, "has no rows 3 to 5"),
-        (#"{"name": "t", "transform": [{"rows": [2, 4]}]}"#, "[4, 2]", .mismatch, "rows 2..<4 of t comes to shape [2, 2]; weight 'w' requires [4, 2]"),
+        (
+            #"{"name": "t", "transform": [{"rows": [2, 4]}]}"#, "[4, 2]", .mismatch,
+            "rows 2..<4 of t comes to shape [2, 2]; weight 'w' requires [4, 2]"
+        ),
         (#"{"name": "t", "transform": [{"reshape": [3, 3]}]}"#, "[3, 3]", .mismatch, "cannot be reshaped"),
         (#"{"name": "t", "transform": [{"transpose": [1, 0, 2]}]}"#, "[4, 2]", .mismatch, "comes to 3 extents, 'shape' has 2"),
         (#"{"name": "t", "transform": [{"rotary": {"heads": 3, "dim": 2, "to": "half"}}]}"#, "[4, 2]", .mismatch, "does not hold 3 heads"),
@@ -100,13 +120,19 @@ import TestSupport
         }
         let missing = try fault(.notFound) { $0.removeAll { $0.name == "model.layers.1.self_attn.k_proj.weight" } }
         #expect(missing.contains("tensor 'model.layers.1.self_attn.k_proj.weight' is missing; layers.1.attention.qkv.k requires it"))
-        let wrong = try fault(.mismatch) { for i in $0.indices where $0[i].name == "model.layers.2.mlp.up_proj.weight" { $0[i].shape = [64, 160] } }
+        let wrong = try fault(.mismatch) {
+            for i in $0.indices where $0[i].name == "model.layers.2.mlp.up_proj.weight" { $0[i].shape = [64, 160] }
+        }
         #expect(
-            wrong == "model/model.safetensors: model.layers.2.mlp.up_proj.weight: tensor 'model.layers.2.mlp.up_proj.weight' has shape [64, 160]; weight 'up_proj' requires [160, 64] ([d_ff, d_model])")
+            wrong
+                == "model/model.safetensors: model.layers.2.mlp.up_proj.weight: tensor 'model.layers.2.mlp.up_proj.weight' has shape [64, 160]; weight 'up_proj' requires [160, 64] ([d_ff, d_model])"
+        )
     }
 
     @Test func tensorsThatNothingUsesAreReported() throws {
-        let model = try Families.model("llama") { $1 += [("model.extra", .f32, [1]), ("model.layers.0.self_attn.rotary_emb.inv_freq", .f32, [8])] }
+        let model = try Families.model("llama") {
+            $1 += [("model.extra", .f32, [1]), ("model.layers.0.self_attn.rotary_emb.inv_freq", .f32, [8])]
+        }
         let built = try ArchitectureLibrary().match(model).build(model, catalogue: OpCatalogue.load())
         #expect(built.warnings == ["tensor 'model.extra' is not used by llama"])
     }

@@ -30,7 +30,9 @@ import Testing
             OptionSpec(name: "order", kind: .string, defaultValue: .string(""), choices: ["backward"], help: ""),
         ])
         #expect(!WellKnownOption.threads.isPublished(by: other))
-        #expect(WellKnownOption.order.isPublished(by: other, choice: "backward") && !WellKnownOption.order.isPublished(by: other, choice: "forward"))
+        #expect(
+            WellKnownOption.order.isPublished(by: other, choice: "backward")
+                && !WellKnownOption.order.isPublished(by: other, choice: "forward"))
     }
 
     private struct Publishing: Backend {
@@ -38,6 +40,8 @@ import Testing
         let name = "publishing", version = "1", summary = "has options"
         let capabilities: BackendCapabilities = []
         func devices() throws -> [DeviceInfo] { [] }
-        func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device { throw HadalError(.unsupported, "none") }
+        func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
+            throw HadalError(.unsupported, "none")
+        }
     }
 }

@@ -20,7 +20,8 @@ struct BrokenKernelTests {
 
     static let edits: [Edit] = [
         Edit(
-            name: "off by one", op: "add", old: "for (; i < end; i++) y[i] = a[i] + b[i];", new: "for (; i + 1 < end; i++) y[i] = a[i] + b[i];",
+            name: "off by one", op: "add", old: "for (; i < end; i++) y[i] = a[i] + b[i];",
+            new: "for (; i + 1 < end; i++) y[i] = a[i] + b[i];",
             kind: "mismatch"),
         Edit(name: "wrong stride", op: "rms_norm", old: "(x + i * width, weight", new: "(x + i * (width - 1), weight", kind: "mismatch"),
         Edit(name: "NaN", op: "add", old: "y[i] = a[i] + b[i];", new: "y[i] = i == 30 ? 0.0f / 0.0f : a[i] + b[i];", kind: "mismatch"),
@@ -32,12 +33,15 @@ struct BrokenKernelTests {
                     for (; i + LANES <= end; i += LANES) v_store(y + i, v_load(a + i) + v_load(b + i) + 0 * before);
                 """, kind: "mismatch", isRace: true),
         Edit(
-            name: "another result every time", op: "add", old: "y[i] = a[i] + b[i];", new: "{ static float more; y[i] = a[i] + b[i] + (more += 1); }",
+            name: "another result every time", op: "add", old: "y[i] = a[i] + b[i];",
+            new: "{ static float more; y[i] = a[i] + b[i] + (more += 1); }",
             kind: "unrepeatable"),
     ]
 
     /// A directory with a copy of an op's folder, edited, and a cache of its own.
-    private func edited(_ op: String, _ old: String, _ new: String, _ body: (_ kernels: String, _ environment: [String: String]) throws -> Void) throws {
+    private func edited(
+        _ op: String, _ old: String, _ new: String, _ body: (_ kernels: String, _ environment: [String: String]) throws -> Void
+    ) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let kernels = "\(folder)/my kernels"
@@ -58,15 +62,19 @@ struct BrokenKernelTests {
             let report = try JSONDocument(parsing: run.out, file: "stdout").root
             #expect(run.status == 1 && report["passed"]?.bool == false, "\(run.out) \(run.error)")
             let failures = report["ops"]?.array?.first?["failures"]?.array ?? []
-            let failure = try #require(failures.first { $0["kind"]?.string == edit.kind } ?? (edit.isRace ? failures.first : nil), "\(run.out)")
+            let failure = try #require(
+                failures.first { $0["kind"]?.string == edit.kind } ?? (edit.isRace ? failures.first : nil), "\(run.out)")
             #expect(failure["operands"]?.string?.contains(" -> ") == true)
             let text = try CommandRun(arguments, environment: environment).out
             #expect(text.contains("FAIL  \(edit.op)") && text.contains("seed 3") && text.contains("--kernels '\(kernels)'"), "\(text)")
-            if edit.kind == "mismatch", !edit.isRace { #expect(text.contains("worst element [") && text.contains("expected ") && text.contains("got "), "\(text)") }
+            if edit.kind == "mismatch", !edit.isRace {
+                #expect(text.contains("worst element [") && text.contains("expected ") && text.contains("got "), "\(text)")
+            }
             // The very case, with what the report says it takes.
             let settings = failure["settings"]?.array?.compactMap(\.string) ?? []
             let again = try CommandRun(
-                arguments + ["--json", "--case", try #require(failure["case"]?.string)] + settings.flatMap { ["--set", $0] }, environment: environment)
+                arguments + ["--json", "--case", try #require(failure["case"]?.string)] + settings.flatMap { ["--set", $0] },
+                environment: environment)
             let twins = try JSONDocument(parsing: again.out, file: "stdout").root["ops"]?.array?.first?["failures"]?.array ?? []
             let twin = twins.first { $0["kind"]?.string == edit.kind } ?? twins.first
             #expect(again.status == 1 && twin != nil, "\(again.out)")
@@ -93,7 +101,9 @@ struct BrokenKernelTests {
     func crashes() throws {
         try edited("add", "float *y = args", "*(volatile int *)8 = 1; float *y = args") { kernels, environment in
             let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels], environment: environment)
-            #expect(run.status == 1 && run.error.contains("crashed in case add/") && run.error.contains("replay: hadal kernels test add"), "\(run.error)")
+            #expect(
+                run.status == 1 && run.error.contains("crashed in case add/") && run.error.contains("replay: hadal kernels test add"),
+                "\(run.error)")
             let verdict = try CommandRun(["kernels", "watch", "add", "--once", "--kernels", kernels], environment: environment)
             #expect(verdict.status == 1 && verdict.out.contains("crashed"), "\(verdict.out) \(verdict.error)")
         }
@@ -104,7 +114,8 @@ struct BrokenKernelTests {
         try edited("add", "float *y = args", "for (volatile int more = 1; more;) {} float *y = args") { kernels, environment in
             let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels, "--timeout", "1"], environment: environment)
             #expect(run.status == 1 && run.error.contains("does not end in case add/"), "\(run.error)")
-            let verdict = try CommandRun(["kernels", "watch", "add", "--once", "--timeout", "2", "--kernels", kernels], environment: environment)
+            let verdict = try CommandRun(
+                ["kernels", "watch", "add", "--once", "--timeout", "2", "--kernels", kernels], environment: environment)
             #expect(verdict.status == 1 && verdict.out.contains("does the kernel end?"), "\(verdict.out)")
         }
     }
@@ -114,7 +125,8 @@ struct BrokenKernelTests {
         try edited("add", "y[i] = a[i] + b[i];", "y[i] = b[i] + a[i];") { kernels, environment in
             let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels], environment: environment)
             #expect(run.status == 0, "\(run.out) \(run.error)")
-            let list = try CommandRun(["kernels", "list", "add", "--backend", "cpu", "--kernels", kernels, "--json"], environment: environment)
+            let list = try CommandRun(
+                ["kernels", "list", "add", "--backend", "cpu", "--kernels", kernels, "--json"], environment: environment)
             let row = try JSONDocument(parsing: list.out, file: "stdout").root["kernels"]?.array?.first
             #expect(row?["status"]?.string == "overridden" && row?["source"]?.string == "\(kernels)/add/cpu.c", "\(list.out)")
         }
@@ -128,7 +140,8 @@ struct BrokenKernelTests {
         let made = try CommandRun(["kernels", "new", "squared", "-o", "\(folder)/k"], environment: environment)
         #expect(made.status == 0, "\(made.error)")
         for backend in ["cpu", "reference"] {
-            let run = try CommandRun(["kernels", "test", "squared", "--kernels", "\(folder)/k", "--backend", backend], environment: environment)
+            let run = try CommandRun(
+                ["kernels", "test", "squared", "--kernels", "\(folder)/k", "--backend", backend], environment: environment)
             #expect(run.status == 0 && run.out.contains("pass  squared: 32 cases"), "\(run.out) \(run.error)")
         }
         let bench = try CommandRun(
@@ -136,9 +149,11 @@ struct BrokenKernelTests {
         #expect(bench.status == 0 && bench.out.contains("roofline_share"), "\(bench.error)")
         let path = "\(folder)/k/squared/op.json"
         let text = try String(contentsOfFile: path, encoding: .utf8)
-        try text.replacingOccurrences(of: "factor * max(x, 0)", with: "2 * factor * max(x, 0)").write(toFile: path, atomically: true, encoding: .utf8)
+        try text.replacingOccurrences(of: "factor * max(x, 0)", with: "2 * factor * max(x, 0)").write(
+            toFile: path, atomically: true, encoding: .utf8)
         #expect(try CommandRun(["kernels", "test", "squared", "--kernels", "\(folder)/k"], environment: environment).status == 1)
-        try text.replacingOccurrences(of: "\"dims\": {\"N\"", with: "\"dims\": {\"M\"").write(toFile: path, atomically: true, encoding: .utf8)
+        try text.replacingOccurrences(of: "\"dims\": {\"N\"", with: "\"dims\": {\"M\"").write(
+            toFile: path, atomically: true, encoding: .utf8)
         let wrong = try CommandRun(["kernels", "test", "squared", "--kernels", "\(folder)/k"], environment: environment)
         #expect(wrong.status == 1 && wrong.error.contains("squared/op.json:") && wrong.error.contains("'M'"), "\(wrong.error)")
     }

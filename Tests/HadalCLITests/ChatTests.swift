@@ -14,7 +14,9 @@ struct ChatTests {
         try body("\(folder)/\(name)", folder)
     }
 
-    private func run(_ arguments: [String], input: String? = nil, environment: [String: String] = [:], status: Int32 = 0) throws -> CommandRun {
+    private func run(_ arguments: [String], input: String? = nil, environment: [String: String] = [:], status: Int32 = 0) throws
+        -> CommandRun
+    {
         let run = try CommandRun(arguments, input: input, environment: environment)
         #expect(run.status == status, "\(arguments): \(run.error)")
         return run
@@ -22,7 +24,8 @@ struct ChatTests {
 
     private func json(_ text: String) throws -> JSON { try JSONDocument(parsing: text, file: "stdout").root }
 
-    private static let tools = #"[{"type": "function", "function": {"name": "get_weather", "description": "Weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]"#
+    private static let tools =
+        #"[{"type": "function", "function": {"name": "get_weather", "description": "Weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]"#
 
     @Test("questions on stdin, answers on stdout", arguments: ["llama", "qwen2"])
     func pipe(architecture: String) throws {
@@ -73,7 +76,9 @@ struct ChatTests {
             try Self.tools.write(toFile: "\(folder)/tools.json", atomically: true, encoding: .utf8)
             let base = ["run", path, "--temperature", "0", "--tools", "\(folder)/tools.json"]
             let result = try json(try run(base + ["-p", "Weather?", "--json"]).out)
-            #expect(result["text"]?.string == "Let me look." && result["reasoning"]?.string == "hmm" && result["finish_reason"]?.string == "tool_calls")
+            #expect(
+                result["text"]?.string == "Let me look." && result["reasoning"]?.string == "hmm"
+                    && result["finish_reason"]?.string == "tool_calls")
             let calls = try #require(result["tool_calls"]?.array)
             #expect(calls.count == 1 && calls[0]["type"]?.string == "function" && calls[0]["function"]?["name"]?.string == "get_weather")
             #expect(calls[0]["function"]?["arguments"]?.string == #"{"city": "Oslo"}"#)
@@ -97,7 +102,9 @@ struct ChatTests {
         var model = ScriptedModel.caller()
         // After a result there is another thought, and an answer.
         model.words += ["so", "21 degrees."]
-        model.template = model.template?.replacingOccurrences(of: "{% if add_generation_prompt %}", with: "{% if messages[-1]['role'] == 'tool' %}{{ '<｜Assistant｜>' }}{% elif add_generation_prompt %}")
+        model.template = model.template?.replacingOccurrences(
+            of: "{% if add_generation_prompt %}",
+            with: "{% if messages[-1]['role'] == 'tool' %}{{ '<｜Assistant｜>' }}{% elif add_generation_prompt %}")
         model.script["<｜Assistant｜>"] = ["so"]
         model.script["so"] = ["21 degrees."]
         model.script["21 degrees."] = [ScriptedModel.end]
@@ -134,7 +141,9 @@ struct ChatTests {
             #expect(file["temperature"]?.double == 0.5 && file["top_k"]?.int == 7 && file["from"]?["top_k"]?.string == "model")
             #expect(file["min_p"]?.double == 0 && file["from"]?["min_p"]?.string == "built-in")
             for entry in [try sampling("mine"), try sampling("\(folder)/store/mine/model.gguf")] {
-                #expect(entry["temperature"]?.double == 0.25 && entry["from"]?["temperature"]?.string == "catalogue" && entry["top_k"]?.int == 3)
+                #expect(
+                    entry["temperature"]?.double == 0.25 && entry["from"]?["temperature"]?.string == "catalogue" && entry["top_k"]?.int == 3
+                )
                 #expect(entry["top_p"]?.double == 0.75 && entry["from"]?["top_p"]?.string == "model")
             }
             let flag = try sampling("mine", ["--temperature", "0.9"])
@@ -166,7 +175,9 @@ struct ChatTests {
             #expect(try run(base + ["--reasoning", "show"]).error.hasPrefix("hmm, yes\n"))
             for more in [[], ["--think", "off"], ["--reasoning-budget", "0"]] {
                 let result = try json(try run(base + ["--json"] + more).out)
-                #expect(result["text"]?.string == "Paris." && result["reasoning"]?.string == "hmm, yes" && result["reasoning_tokens"]?.int == 2, "\(more)")
+                #expect(
+                    result["text"]?.string == "Paris." && result["reasoning"]?.string == "hmm, yes" && result["reasoning_tokens"]?.int == 2,
+                    "\(more)")
             }
             #expect(try run(["chat", path, "--temperature", "0"], input: "Where?\nAnd now?\n").out == "Paris.\nParis.\n")
         }

@@ -9,7 +9,9 @@ struct CommandRun {
 
     static let executable = "\(Fixtures.products)/hadal"
 
-    init(_ arguments: [String], input: String? = nil, environment: [String: String] = [:], executable: String = CommandRun.executable) throws {
+    init(_ arguments: [String], input: String? = nil, environment: [String: String] = [:], executable: String = CommandRun.executable)
+        throws
+    {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments

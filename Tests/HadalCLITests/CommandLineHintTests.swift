@@ -60,7 +60,8 @@ struct CommandLineHintTests {
             ([.set(.fallback, to: "warn")], "--fallback warn lets another backend run them"),
             ([.remove(.speculation)], "leave --speculate out"), ([.set(.architecture)], "choose one with --architecture"),
             ([.remove(.chatTemplate)], "use --raw"), ([.remove(.tokenizer)], "--no-tokenizer writes the file without one"),
-            ([.action(.pull("tiny"))], "run: hadal pull tiny"), ([.action(.pullFromFile("tiny")), "ask"], "run: hadal pull tiny --from FILE; ask"),
+            ([.action(.pull("tiny"))], "run: hadal pull tiny"),
+            ([.action(.pullFromFile("tiny")), "ask"], "run: hadal pull tiny --from FILE; ask"),
         ] as [(Hint, String)])
     func texts(hint: Hint, text: String) {
         #expect(HadalError(.io, "no", hint: hint).commandLine == "no (\(text))")

@@ -23,7 +23,9 @@ struct CommandTests {
         _ = try succeed(["logits", llama, "--tokens", "1,2,3", "-o", "\(folder)/o.safetensors", "--hidden", "--backend", backend])
         let file = try SafetensorsFile(path: "\(folder)/o.safetensors")
         let shapes = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0.shape) })
-        #expect(shapes["logits"] == [3, 384] && shapes["hidden.embed"] == [3, 64] && shapes["hidden.2"] == [3, 64] && shapes["hidden.norm"] == [3, 64])
+        #expect(
+            shapes["logits"] == [3, 384] && shapes["hidden.embed"] == [3, 64] && shapes["hidden.2"] == [3, 64]
+                && shapes["hidden.norm"] == [3, 64])
     }
 
     @Test func generateIDs() throws {
@@ -44,8 +46,11 @@ struct CommandTests {
         #expect(plain["tokens"] == drafted["tokens"] && plain["text"] == drafted["text"] && plain["speculation"] == nil)
         let figures = try #require(drafted["speculation"])
         #expect(figures["kind"]?.string == "draft" && (figures["drafted"]?.int ?? 0) > 0)
-        for key in ["accepted", "acceptance", "tokens_per_step", "net_gain", "switched_off_after"] { #expect(figures[key] != nil, "\(key)") }
-        let bench = try json(try succeed(["bench", file, "-p", "8", "-n", "8", "-r", "1", "--json", "--backend", backend, "--speculate", "draft:\(file)"]))
+        for key in ["accepted", "acceptance", "tokens_per_step", "net_gain", "switched_off_after"] {
+            #expect(figures[key] != nil, "\(key)")
+        }
+        let bench = try json(
+            try succeed(["bench", file, "-p", "8", "-n", "8", "-r", "1", "--json", "--backend", backend, "--speculate", "draft:\(file)"]))
         #expect(bench["speculation"] != nil && bench["speculative_tps"]?.array?.count == 1 && bench["plain_tps"]?.array?.count == 1)
     }
 
@@ -55,10 +60,10 @@ struct CommandTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let file = "\(folder)/m.gguf", config = "\(folder)/config.json"
         try """
-            {"model_type": "olmoe", "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 4,
-             "num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": false, "vocab_size": 320, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-             "max_position_embeddings": 128, "tie_word_embeddings": false, "hidden_act": "silu"}
-            """.write(toFile: config, atomically: true, encoding: .utf8)
+        {"model_type": "olmoe", "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 96, "num_attention_heads": 4, "num_key_value_heads": 4,
+         "num_experts": 8, "num_experts_per_tok": 2, "norm_topk_prob": false, "vocab_size": 320, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+         "max_position_embeddings": 128, "tie_word_embeddings": false, "hidden_act": "silu"}
+        """.write(toFile: config, atomically: true, encoding: .utf8)
         _ = try succeed(["synth", "olmoe", "--config", config, "--type", "Q8_0", "-o", file])
         let bench = try json(try succeed(["bench", file, "-p", "8", "-n", "8", "-r", "1", "--json", "--backend", "cpu"]))
         for key in ["bandwidth_share", "arithmetic_share"] { #expect((bench[key]?.double ?? 0) > 0, "\(key)") }
@@ -87,17 +92,22 @@ struct CommandTests {
         let report = try json(try succeed(["inspect", "\(folder)/model", "--json"]))
         #expect(report["architecture"]?.isNull == true && report["unknown"]?.string?.contains("martian") == true)
         let known = try json(try succeed(["inspect", llama, "--json"]))
-        #expect(report["tensors"] == known["tensors"] && report["parameter_count"] == known["parameter_count"] && (known["tensors"]?.array?.count ?? 0) > 10)
+        #expect(
+            report["tensors"] == known["tensors"] && report["parameter_count"] == known["parameter_count"]
+                && (known["tensors"]?.array?.count ?? 0) > 10)
         // What a description named for it says is no such case.
         #expect(try CommandRun(["inspect", "\(folder)/model", "--architecture", "\(folder)/none.json"]).status == 1)
     }
 
     /// LFM2 as docs/kernels.md describes it, with its op: the same tokens as the reference implementation.
-    @Test(.enabled(if: Fixtures.goldens != nil && KernelDirectory.compiler != nil, "needs the goldens beside the checkout, and a C compiler"))
+    @Test(
+        .enabled(if: Fixtures.goldens != nil && KernelDirectory.compiler != nil, "needs the goldens beside the checkout, and a C compiler"))
     func theOpWithStateOfThePage() throws {
         let model = "\(Fixtures.goldens ?? "")/models/lfm2"
         let extra = ["--architecture", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]
-        #expect(try succeed(["arch", "check", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]).contains("can be used"))
+        #expect(
+            try succeed(["arch", "check", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]).contains(
+                "can be used"))
         let golden = try SafetensorsFile(path: "\(model)/golden.safetensors")
         func ids(_ name: String) throws -> [Int64] {
             let tensor = try #require(golden.tensors.first { $0.name == name })
@@ -125,9 +135,11 @@ struct CommandTests {
         }
     }
 
-    @Test("what keeps a placement from being found ends a plan, too, with the words of loading", arguments: [
-        ["--backend", "nosuch"], ["--backend", "example"], ["--set", "cpu.nosuch=1"], ["--place", "no.such.*=cpu"],
-    ])
+    @Test(
+        "what keeps a placement from being found ends a plan, too, with the words of loading",
+        arguments: [
+            ["--backend", "nosuch"], ["--backend", "example"], ["--set", "cpu.nosuch=1"], ["--place", "no.such.*=cpu"],
+        ])
     func noPlan(_ arguments: [String]) throws {
         let plan = try CommandRun(["plan", llama, "--json"] + arguments)
         let load = try CommandRun(["generate-ids", llama, "--tokens", "1", "-n", "1"] + arguments)
@@ -142,7 +154,8 @@ struct CommandTests {
         #expect(run.status == 0, "\(run.error)")
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try #"{"hadal": "architecture/1", "name": "bad", "graf": []}"#.write(toFile: "\(folder)/bad.json", atomically: true, encoding: .utf8)
+        try #"{"hadal": "architecture/1", "name": "bad", "graf": []}"#.write(
+            toFile: "\(folder)/bad.json", atomically: true, encoding: .utf8)
         let bad = try CommandRun(["arch", "check", "\(folder)/bad.json"])
         #expect(bad.status == 1 && bad.error.contains("bad.json:1:") && bad.error.contains("graf"), "\(bad.error)")
         #expect(!bad.error.contains("ExitCode"), "\(bad.error)")
@@ -199,15 +212,20 @@ struct CommandTests {
         _ = try succeed(["plan", llama, "--backend", "example", "--fallback", "allow", "-o", file])
         let moved = try json(try succeed(["plan", llama, "--json", "--plan", file]))
         let allowed = try json(try succeed(["plan", llama, "--json", "--backend", "example", "--fallback", "allow"]))
-        func layout(_ plan: JSON) -> [String] { (plan["parts"]?.array ?? []).map { "\($0["device"]?.string ?? "") \($0["first"]?.string ?? "")" } }
+        func layout(_ plan: JSON) -> [String] {
+            (plan["parts"]?.array ?? []).map { "\($0["device"]?.string ?? "") \($0["first"]?.string ?? "")" }
+        }
         #expect(layout(moved) == layout(allowed) && moved["moves"]?.array?.isEmpty == true)
     }
 
-    @Test("a placement without sense is refused before anything is read", arguments: [
-        ("nosuch=cpu", 1, "nosuch"), ("rest=nosuch", 1, "nosuch"), ("rest=cpu,linear=cpu", 2, "rest"), ("linear", 2, "pattern=backend"),
-        ("layers 3-1=cpu", 2, "3-1"), ("layers 99-=cpu", 1, "99"), ("no.such.*=cpu", 1, "no.such.*"), ("linear=cpu,head.logits=cpu", 1, "earlier"),
-        ("rest=cpu:9", 1, "9"),
-    ])
+    @Test(
+        "a placement without sense is refused before anything is read",
+        arguments: [
+            ("nosuch=cpu", 1, "nosuch"), ("rest=nosuch", 1, "nosuch"), ("rest=cpu,linear=cpu", 2, "rest"), ("linear", 2, "pattern=backend"),
+            ("layers 3-1=cpu", 2, "3-1"), ("layers 99-=cpu", 1, "99"), ("no.such.*=cpu", 1, "no.such.*"),
+            ("linear=cpu,head.logits=cpu", 1, "earlier"),
+            ("rest=cpu:9", 1, "9"),
+        ])
     func badPlacement(_ rules: String, _ status: Int, _ word: String) throws {
         let run = try CommandRun(["generate-ids", llama, "--tokens", "1", "--place", rules])
         #expect(Int(run.status) == status && run.error.contains(word), "\(run.status) \(run.error)")
@@ -241,7 +259,9 @@ struct CommandTests {
 
     @Test func traceNamesTheFirstDifference() throws {
         // A tolerance that nothing can meet makes the first inexact op the culprit.
-        let run = try CommandRun(["trace", llama, "--tokens", "1,2,3", "--compare", "cpu,reference", "--tolerance", "0", "--json", "--no-save"])
+        let run = try CommandRun([
+            "trace", llama, "--tokens", "1,2,3", "--compare", "cpu,reference", "--tolerance", "0", "--json", "--no-save",
+        ])
         #expect(run.status == 1)
         #expect(try json(run.out)["first"]?["op"]?.string != nil)
     }
@@ -259,7 +279,9 @@ struct CommandTests {
 
     @Test func tokenizeRows() throws {
         guard let goldens = Fixtures.goldens else { return }
-        let out = try succeed(["tokenize", "\(goldens)/tokenizers/smollm2.vocab.gguf", "--jsonl"], input: "{\"text\": \"Hello world\", \"parse_special\": true}\n")
+        let out = try succeed(
+            ["tokenize", "\(goldens)/tokenizers/smollm2.vocab.gguf", "--jsonl"],
+            input: "{\"text\": \"Hello world\", \"parse_special\": true}\n")
         #expect(try json(out)["ids"]?.array?.count == 2)
     }
 
@@ -278,7 +300,8 @@ struct CommandTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.copyItem(atPath: llama, toPath: "\(folder)/model")
         let config = "\(folder)/model/config.json"
-        let text = try String(contentsOfFile: config, encoding: .utf8).replacingOccurrences(of: "\"model_type\": \"llama\"", with: "\"model_type\": \"mine\"")
+        let text = try String(contentsOfFile: config, encoding: .utf8).replacingOccurrences(
+            of: "\"model_type\": \"llama\"", with: "\"model_type\": \"mine\"")
         try text.write(toFile: config, atomically: true, encoding: .utf8)
         try FileManager.default.createDirectory(atPath: "\(folder)/arch", withIntermediateDirectories: true)
         try #"{"hadal": "architecture/1", "name": "mine", "extends": "llama", "match": {"config.model_type": "mine"}}"#

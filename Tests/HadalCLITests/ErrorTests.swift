@@ -41,8 +41,11 @@ struct ErrorTests {
         try temporary { folder in
             #expect(mkfifo("\(folder)/a.gguf", 0o600) == 0)
             try expectFailure(["run", "\(folder)/a.gguf", "-p", "x"], "a.gguf", "not a regular file")
-            try expectFailure(["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", "\(folder)/no/x", "--backend", "reference"], "no directory", "/no")
-            try expectFailure(["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", folder, "--backend", "reference"], "directory")
+            try expectFailure(
+                ["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", "\(folder)/no/x", "--backend", "reference"],
+                "no directory", "/no")
+            try expectFailure(
+                ["logits", Fixtures.path("models/llama"), "--tokens", "1", "-o", folder, "--backend", "reference"], "directory")
         }
     }
 
@@ -85,14 +88,18 @@ struct ErrorTests {
 
     @Test func unknownModelType() throws {
         try temporary { folder in
-            let model = try copyOfModel(folder) { $0 = $0.replacingOccurrences(of: "\"model_type\": \"llama\"", with: "\"model_type\": \"nosuch\"") }
+            let model = try copyOfModel(folder) {
+                $0 = $0.replacingOccurrences(of: "\"model_type\": \"llama\"", with: "\"model_type\": \"nosuch\"")
+            }
             try expectFailure(["run", model, "-p", "x"], "nosuch", "config.json:", "known architectures")
         }
     }
 
     @Test func wrongShape() throws {
         try temporary { folder in
-            let model = try copyOfModel(folder) { $0 = $0.replacingOccurrences(of: "\"intermediate_size\": 160", with: "\"intermediate_size\": 128") }
+            let model = try copyOfModel(folder) {
+                $0 = $0.replacingOccurrences(of: "\"intermediate_size\": 160", with: "\"intermediate_size\": 128")
+            }
             try expectFailure(["generate-ids", model, "--tokens", "1", "--backend", "reference"], "160", "128", "mlp", "model.safetensors")
         }
     }
@@ -100,7 +107,9 @@ struct ErrorTests {
     @Test func missingTensor() throws {
         try temporary { folder in
             let model = try copyOfModel(folder) { _ in }
-            try editHeader("\(model)/model.safetensors") { $0 = $0.replacingOccurrences(of: "model.layers.1.mlp.up_proj.weight", with: "model.layers.1.mlp.xx_proj.weight") }
+            try editHeader("\(model)/model.safetensors") {
+                $0 = $0.replacingOccurrences(of: "model.layers.1.mlp.up_proj.weight", with: "model.layers.1.mlp.xx_proj.weight")
+            }
             try expectFailure(["generate-ids", model, "--tokens", "1", "--backend", "reference"], "model.layers.1.mlp.up_proj.weight")
         }
     }
@@ -119,7 +128,8 @@ struct ErrorTests {
                 let json = try CommandRun(["plan", model, "--json", "--backend", backend])
                 let obstacle = try JSONDocument(parsing: json.out, file: "plan").root["obstacle"]?.string
                 let refused = try CommandRun(["generate-ids", model, "--tokens", "1", "--backend", backend])
-                #expect(refused.status == 1 && obstacle.map { refused.error.contains($0) } == true, "\(obstacle ?? "none"): \(refused.error)")
+                #expect(
+                    refused.status == 1 && obstacle.map { refused.error.contains($0) } == true, "\(obstacle ?? "none"): \(refused.error)")
             }
         }
     }
@@ -130,9 +140,11 @@ struct ErrorTests {
 
     @Test func unknownOption() throws {
         try expectFailure(
-            ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1", "--backend", "reference", "--set", "reference.nosuch=1"], "nosuch", "threads")
+            ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1", "--backend", "reference", "--set", "reference.nosuch=1"],
+            "nosuch", "threads")
         try expectFailure(
-            ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1", "--backend", "reference", "--set", "nosuch.threads=1"], "nosuch")
+            ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1", "--backend", "reference", "--set", "nosuch.threads=1"],
+            "nosuch")
     }
 
     @Test func tokenOutsideVocabulary() throws {
@@ -141,16 +153,25 @@ struct ErrorTests {
 
     @Test func fullContext() throws {
         try expectFailure(
-            ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1,2,3,4,5", "--context", "4", "--backend", "reference"], "context", "4")
+            ["generate-ids", Fixtures.path("models/llama"), "--tokens", "1,2,3,4,5", "--context", "4", "--backend", "reference"], "context",
+            "4")
     }
 
-    @Test("mistakes on the command line exit 2", arguments: [["run"], ["nosuch"], ["run", "m", "-p", "x", "--fallback", "maybe"], ["bench", "m", "-p", "0"], ["trace", "m", "-p", "x", "-n=-1"]])
+    @Test(
+        "mistakes on the command line exit 2",
+        arguments: [
+            ["run"], ["nosuch"], ["run", "m", "-p", "x", "--fallback", "maybe"], ["bench", "m", "-p", "0"],
+            ["trace", "m", "-p", "x", "-n=-1"],
+        ])
     func usage(_ arguments: [String]) throws { #expect(try CommandRun(arguments).status == 2) }
 
     @Test func help() throws {
         let run = try CommandRun(["--help"])
         #expect(run.status == 0)
-        for command in ["run", "chat", "logits", "generate-ids", "tokenize", "template", "inspect", "bench", "trace", "plan", "doctor", "backends", "plugin", "arch", "pull", "models", "synth"] {
+        for command in [
+            "run", "chat", "logits", "generate-ids", "tokenize", "template", "inspect", "bench", "trace", "plan", "doctor", "backends",
+            "plugin", "arch", "pull", "models", "synth",
+        ] {
             #expect(run.out.contains("  \(command) "), "\(command)")
         }
     }
@@ -167,14 +188,17 @@ struct ErrorTests {
             let model = Fixtures.path("models/llama")
             let cpu = try CommandRun(["generate-ids", model, "--tokens", "1", "-n", "2"], executable: "\(folder)/hadal")
             #expect(cpu.status == 1 && cpu.error.contains("libhadal-cpu.so"), "\(cpu.error)")
-            let reference = try CommandRun(["generate-ids", model, "--tokens", "1", "-n", "2", "--backend", "reference"], executable: "\(folder)/hadal")
+            let reference = try CommandRun(
+                ["generate-ids", model, "--tokens", "1", "-n", "2", "--backend", "reference"], executable: "\(folder)/hadal")
             #expect(reference.status == 0, "\(reference.error)")
         }
     }
 
     @Test func speculation() throws {
         for wrong in ["ngram", "draft:", "MTP", ""] {
-            for command in [["run", "no.gguf", "-p", "x"], ["generate-ids", "no.gguf", "--tokens", "1"], ["bench", "no.gguf"], ["chat", "no.gguf"]] {
+            for command in [
+                ["run", "no.gguf", "-p", "x"], ["generate-ids", "no.gguf", "--tokens", "1"], ["bench", "no.gguf"], ["chat", "no.gguf"],
+            ] {
                 let run = try CommandRun(command + ["--speculate", wrong])
                 #expect(run.status == 2 && run.error.contains("--speculate"), "\(command) \(wrong): \(run.error)")
             }
@@ -182,7 +206,10 @@ struct ErrorTests {
         let llama = Fixtures.path("models/llama")
         try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "mtp"], "predicts the token after the next")
         try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "draft:missing.gguf"], "missing.gguf")
-        try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "draft:\(Fixtures.path("models/gemma3_text"))"], "352", "384")
-        try expectFailure(["generate-ids", llama, "--tokens", "1", "--speculate", "draft:\(llama)", "--backend", "example", "--fallback", "warn"], "example")
+        try expectFailure(
+            ["generate-ids", llama, "--tokens", "1", "--speculate", "draft:\(Fixtures.path("models/gemma3_text"))"], "352", "384")
+        try expectFailure(
+            ["generate-ids", llama, "--tokens", "1", "--speculate", "draft:\(llama)", "--backend", "example", "--fallback", "warn"],
+            "example")
     }
 }

@@ -20,7 +20,8 @@ struct GenerationFileTests {
             script: ["x": ["one"], "one": ["two"], "two": ["three"], "three": ["four"], "four": [ScriptedModel.end]])
         model.extraMetadata = metadata
         try model.write(to: "\(folder)/m.gguf")
-        let run = try CommandRun(["run", "\(folder)/m.gguf", "--raw", "-p", prompt, "--json", "--backend", "reference"] + arguments, input: input)
+        let run = try CommandRun(
+            ["run", "\(folder)/m.gguf", "--raw", "-p", prompt, "--json", "--backend", "reference"] + arguments, input: input)
         #expect(run.status == 0, "\(run.error)")
         return try JSONDocument(parsing: run.out, file: "stdout").root
     }
@@ -28,7 +29,9 @@ struct GenerationFileTests {
     @Test("a prompt from stdin is what the same prompt on the command line is", arguments: ["x", "x\n", "x\r\n", "\u{FEFF}x\n"])
     func standardInput(_ input: String) throws {
         let (piped, given) = (try run(["--temperature", "0"], prompt: "-", input: input), try run(["--temperature", "0"]))
-        #expect(piped["prompt_tokens"] == given["prompt_tokens"] && piped["text"] == given["text"] && given["text"]?.string == "onetwothreefour")
+        #expect(
+            piped["prompt_tokens"] == given["prompt_tokens"] && piped["text"] == given["text"] && given["text"]?.string == "onetwothreefour"
+        )
     }
 
     @Test("only the last line end is no part of the prompt")
@@ -39,13 +42,15 @@ struct GenerationFileTests {
 
     @Test("settings and their sources")
     func sources() throws {
-        let model = try run(["--seed", "1"], metadata: [("general.sampling.temp", .float32(0)), ("general.sampling.penalty_last_n", .int32(64))])
+        let model = try run(
+            ["--seed", "1"], metadata: [("general.sampling.temp", .float32(0)), ("general.sampling.penalty_last_n", .int32(64))])
         let sampling = try #require(model["sampling"])
         #expect(sampling["temperature"]?.double == 0 && sampling["penalty_window"]?.int == 64 && sampling["top_k"]?.int == 40)
         #expect(sampling["from"]?["temperature"]?.string == "model" && sampling["from"]?["penalty_window"]?.string == "model")
         #expect(sampling["from"]?["top_k"]?.string == "built-in")
         let flags = try run(
-            ["--penalty-window", "0", "--stop", "two", "--max-tokens", "3", "--temperature", "0"], metadata: [("general.sampling.penalty_last_n", .int32(64))])
+            ["--penalty-window", "0", "--stop", "two", "--max-tokens", "3", "--temperature", "0"],
+            metadata: [("general.sampling.penalty_last_n", .int32(64))])
         #expect(flags["sampling"]?["penalty_window"]?.int == 0 && flags["sampling"]?["from"]?["penalty_window"]?.string == "flag")
         #expect(flags["sampling"]?["stop"]?.array?.count == 1 && flags["sampling"]?["from"]?["max_tokens"]?.string == "flag")
         #expect(flags["text"]?.string == "one" && flags["finish_reason"]?.string == "stop_string")
@@ -58,14 +63,16 @@ struct GenerationFileTests {
         let model = "\(folder)/model"
         try FileManager.default.copyItem(atPath: Fixtures.path("models/llama"), toPath: model)
         let entries = (0..<384).map { "\"<\($0)>\": \($0)" }.joined(separator: ", ")
-        try "{\"model\": {\"type\": \"BPE\", \"vocab\": {\(entries)}, \"merges\": []}, \"added_tokens\": [{\"id\": 5, \"content\": \"<5>\", \"special\": false}]}"
+        try
+            "{\"model\": {\"type\": \"BPE\", \"vocab\": {\(entries)}, \"merges\": []}, \"added_tokens\": [{\"id\": 5, \"content\": \"<5>\", \"special\": false}]}"
             .write(toFile: "\(model)/tokenizer.json", atomically: true, encoding: .utf8)
         try generation.write(toFile: "\(model)/generation_config.json", atomically: true, encoding: .utf8)
         try body(model)
     }
 
     private func reply(_ model: String, _ arguments: [String] = []) throws -> (JSON, String) {
-        let run = try CommandRun(["run", model, "--raw", "-p", "<5><5><5>", "--json", "--ignore-eos", "--backend", "reference"] + arguments)
+        let run = try CommandRun(
+            ["run", model, "--raw", "-p", "<5><5><5>", "--json", "--ignore-eos", "--backend", "reference"] + arguments)
         #expect(run.status == 0, "\(run.error)")
         return (try JSONDocument(parsing: run.out, file: "stdout").root, run.error)
     }
@@ -77,7 +84,8 @@ struct GenerationFileTests {
             let (json, error) = try reply(model)
             plain = json["tokens"]?.array?.compactMap(\.int) ?? []
             #expect(plain.count == 6 && json["finish_reason"]?.string == "length" && json["sampling"]?["temperature"]?.double == 0)
-            #expect(json["sampling"]?["from"]?["temperature"]?.string == "model" && json["sampling"]?["from"]?["max_tokens"]?.string == "model")
+            #expect(
+                json["sampling"]?["from"]?["temperature"]?.string == "model" && json["sampling"]?["from"]?["max_tokens"]?.string == "model")
             #expect(error.contains("generation_config.json:1:") && error.contains("num_beams"), "\(error)")
             #expect(try reply(model, ["--max-tokens", "4"]).0["generated_tokens"]?.int == 4)
             #expect(try reply(model, ["--max-tokens", "-1", "--context", "16"], fullContext: true)["generated_tokens"]?.int == 14)
@@ -99,13 +107,16 @@ struct GenerationFileTests {
         }
         try directory("{\"do_sample\": false, \"max_new_tokens\": 6, \"stop_strings\": \"<\(plain[2])>\"}") { model in
             let (json, _) = try reply(model, ["--stop", "nowhere"])
-            #expect(json["finish_reason"]?.string == "stop_string" && json["generated_tokens"]?.int == 1 + (plain.firstIndex(of: plain[2]) ?? 0))
+            #expect(
+                json["finish_reason"]?.string == "stop_string" && json["generated_tokens"]?.int == 1 + (plain.firstIndex(of: plain[2]) ?? 0)
+            )
             #expect(json["sampling"]?["from"]?["stop"]?.string == "flag, model" && json["sampling"]?["stop"]?.array?.count == 2)
         }
     }
 
     private func reply(_ model: String, _ arguments: [String], fullContext: Bool) throws -> JSON {
-        let run = try CommandRun(["run", model, "--raw", "-p", "<5><5><5>", "--json", "--ignore-eos", "--backend", "reference"] + arguments)
+        let run = try CommandRun(
+            ["run", model, "--raw", "-p", "<5><5><5>", "--json", "--ignore-eos", "--backend", "reference"] + arguments)
         #expect(run.status == 1 && run.error.contains("context"), "\(run.error)")
         return try JSONDocument(parsing: run.out, file: "stdout").root
     }
@@ -123,11 +134,14 @@ struct GenerationFileTests {
         }
     }
 
-    @Test(arguments: [
-        (#"{"a": 1}"#, nil, "m.json:1:1: expected an array of messages, not an object"), ("5", nil, "m.json:1:1: expected an array of messages, not an integer"),
-        (#"{"messages": "x"}"#, nil, "m.json:1:14: expected an array of messages, not a string"), ("[]", #"{"name": "f"}"#, "t.json:1:1: expected an array of tools, not an object"),
-        ("[]", #"{"tools": null}"#, "t.json:1:11: expected an array of tools, not null"),
-    ] as [(String, String?, String)])
+    @Test(
+        arguments: [
+            (#"{"a": 1}"#, nil, "m.json:1:1: expected an array of messages, not an object"),
+            ("5", nil, "m.json:1:1: expected an array of messages, not an integer"),
+            (#"{"messages": "x"}"#, nil, "m.json:1:14: expected an array of messages, not a string"),
+            ("[]", #"{"name": "f"}"#, "t.json:1:1: expected an array of tools, not an object"),
+            ("[]", #"{"tools": null}"#, "t.json:1:11: expected an array of tools, not null"),
+        ] as [(String, String?, String)])
     func whatIsNoListOfMessagesOrTools(messages: String, tools: String?, words: String) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }

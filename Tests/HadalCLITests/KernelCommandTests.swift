@@ -69,9 +69,12 @@ struct KernelCommandTests {
         let arguments = ["kernels", "bench", "linear", "--seconds", "0.01", "--warm", "--json"]
         let result = try json(try succeed(arguments + ["--shape", "N=1,K=256,M=64", "--dtype", "weight=q4_k"]))
         let row = try #require(result["results"]?.array?.first)
-        #expect(row["operations"]?.int == 2 * 256 * 64 && (row["microseconds"]?.double ?? 0) > 0 && (row["roofline_share"]?.double ?? 0) > 0)
+        #expect(
+            row["operations"]?.int == 2 * 256 * 64 && (row["microseconds"]?.double ?? 0) > 0 && (row["roofline_share"]?.double ?? 0) > 0)
         #expect(row["timed_by"]?.string == "backend")
-        for (extra, fragment) in [(["--shape", "Z=1"], "Z"), (["--dtype", "weight=q4_k", "--shape", "K=100"], "whole blocks"), (["--step", "1+1"], "step")] {
+        for (extra, fragment) in [
+            (["--shape", "Z=1"], "Z"), (["--dtype", "weight=q4_k", "--shape", "K=100"], "whole blocks"), (["--step", "1+1"], "step"),
+        ] {
             let run = try CommandRun(arguments + extra)
             #expect(run.status == 1 && run.error.contains(fragment), "\(extra): \(run.error)")
         }
@@ -100,7 +103,8 @@ struct KernelCommandTests {
             #expect(try CommandRun(["kernels", "new", "linear", "-o", folder]).error.contains("there is an op 'linear' already"))
             _ = try succeed(["kernels", "new", "squared", "-o", folder])
             #expect(try CommandRun(["kernels", "new", "squared", "-o", folder]).error.contains("squared"))
-            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(folder)/squared").sorted() == ["cpu.c", "op.json", "vulkan.comp"])
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: "\(folder)/squared").sorted() == ["cpu.c", "op.json", "vulkan.comp"])
         }
     }
 

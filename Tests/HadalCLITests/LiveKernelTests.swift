@@ -22,8 +22,12 @@ struct LiveKernelTests {
             process.standardInput = input
             process.standardOutput = output
             process.standardError = errors
-            output.fileHandleForReading.readabilityHandler = { [weak self] in self?.append(String(decoding: $0.availableData, as: UTF8.self), isError: false) }
-            errors.fileHandleForReading.readabilityHandler = { [weak self] in self?.append(String(decoding: $0.availableData, as: UTF8.self), isError: true) }
+            output.fileHandleForReading.readabilityHandler = { [weak self] in
+                self?.append(String(decoding: $0.availableData, as: UTF8.self), isError: false)
+            }
+            errors.fileHandleForReading.readabilityHandler = { [weak self] in
+                self?.append(String(decoding: $0.availableData, as: UTF8.self), isError: true)
+            }
             try process.run()
         }
 
@@ -82,14 +86,18 @@ struct LiveKernelTests {
         #expect(try CommandRun(["arch", "check", architecture, "--kernels", directory.path]).status == 0)
         let environment = ["HADAL_KERNEL_PATH": directory.path, "XDG_CACHE_HOME": folder.path]
         #expect(try CommandRun(["arch", "check", architecture], environment: environment).status == 0)
-        let model = ["logits", Fixtures.path("models/llama"), "--architecture", architecture, "--tokens", "3,5,7", "-o", "\(folder.path)/out.safetensors"]
+        let model = [
+            "logits", Fixtures.path("models/llama"), "--architecture", architecture, "--tokens", "3,5,7", "-o",
+            "\(folder.path)/out.safetensors",
+        ]
         let run = try CommandRun(model, environment: environment)
         #expect(run.status == 0, "\(run.error)")
         let entries = try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/hadal/kernels")
         #expect(entries.count == 1 && entries[0].hasPrefix("relu2_gate-"), "\(entries)")
         // No compiler: what is needed, and what was looked for.
         let none = try CommandRun(model, environment: environment.merging(["PATH": "/nonexistent"]) { $1 })
-        #expect(none.status == 1 && none.error.contains("needs a C compiler: there is no cc, clang, gcc on the search path"), "\(none.error)")
+        #expect(
+            none.status == 1 && none.error.contains("needs a C compiler: there is no cc, clang, gcc on the search path"), "\(none.error)")
     }
 
     @Test("a verdict comes from a process of its own")

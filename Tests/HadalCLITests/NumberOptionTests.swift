@@ -14,18 +14,21 @@ struct NumberOptionTests {
         (["chat", "no.gguf"], "--seed", "0", true), (["run", "no.gguf", "-p", "x"], "-t", "1", true),
         (["run", "no.gguf", "-p", "x"], "--threads", "1", true), (["bench", "no.gguf"], "-t", "1", true),
         (["generate-ids", "no.gguf", "--tokens", "1"], "-t", "1", true), (["plan", "no.gguf"], "-t", "1", true),
-        (["eval", "perplexity", "no.gguf", "-f", "x"], "-t", "1", true), (["quantize", "no.gguf", "x.gguf", "--type", "q8_0"], "-t", "between 1 and 1024", true),
+        (["eval", "perplexity", "no.gguf", "-f", "x"], "-t", "1", true),
+        (["quantize", "no.gguf", "x.gguf", "--type", "q8_0"], "-t", "between 1 and 1024", true),
         (["synth", "nosuch", "--config", "no.json", "--type", "q8_0", "-o", "x.gguf"], "--seed", "0", true),
         (["plugin", "check", "no.so"], "--seed", "0", true), (["kernels", "test", "--backend", "nosuch"], "--seed", "0", true),
         (["run", "no.gguf", "-p", "x"], "--temperature", "0", false), (["run", "no.gguf", "-p", "x"], "--min-p", "between 0 and 1", false),
-        (["run", "no.gguf", "-p", "x"], "--top-p", "above 0 and at most 1", false), (["run", "no.gguf", "-p", "x"], "--repetition-penalty", "above 0", false),
+        (["run", "no.gguf", "-p", "x"], "--top-p", "above 0 and at most 1", false),
+        (["run", "no.gguf", "-p", "x"], "--repetition-penalty", "above 0", false),
         (["run", "no.gguf", "-p", "x"], "--penalty-window", "0", false), (["run", "no.gguf", "-p", "x"], "--reasoning-budget", "0", false),
         (["run", "no.gguf", "-p", "x"], "--context", "1", false), (["run", "no.gguf", "-p", "x"], "--batch", "between 1 and 65536", false),
         (["run", "no.gguf", "-p", "x"], "--expert-memory", "1", false), (["generate-ids", "no.gguf", "--tokens", "1"], "-n", "0", false),
         (["bench", "no.gguf"], "-p", "1", false), (["bench", "no.gguf"], "-n", "1", false), (["bench", "no.gguf"], "-r", "1", false),
         (["bench", "no.gguf"], "--depth", "1", false), (["bench", "no.gguf"], "--sequences", "1", false),
         (["trace", "no.gguf", "-p", "x"], "-n", "0", false), (["trace", "no.gguf", "-p", "x"], "--tolerance", "0", false),
-        (["trace", "no.gguf", "-p", "x"], "--save-limit", "0", false), (["eval", "perplexity", "no.gguf", "-f", "x"], "--stride", "1", false),
+        (["trace", "no.gguf", "-p", "x"], "--save-limit", "0", false),
+        (["eval", "perplexity", "no.gguf", "-f", "x"], "--stride", "1", false),
         (["plugin", "check", "no.so"], "--cases", "1", false), (["plugin", "check", "no.so"], "--device", "0", false),
         (["kernels", "test", "--backend", "nosuch"], "--timeout", "between 1 and 86400", false),
         (["kernels", "bench", "linear", "--backend", "nosuch"], "--seconds", "above 0 and at most 600", false),
@@ -80,7 +83,8 @@ struct NumberOptionTests {
         model.script["Paris"] = ["Paris"]
         try model.write(to: "\(folder)/m.gguf")
         let arguments = [
-            "run", "\(folder)/m.gguf", "--raw", "-p", "x", "--json", "--backend", "reference", "--context", "16", "--max-tokens", "-1", "--top-k", "-1",
+            "run", "\(folder)/m.gguf", "--raw", "-p", "x", "--json", "--backend", "reference", "--context", "16", "--max-tokens", "-1",
+            "--top-k", "-1",
             "--seed", "-1", "-t", "-1", "--temperature", "0.01",
         ]
         let runs = try (0..<2).map { _ in try CommandRun(arguments) }

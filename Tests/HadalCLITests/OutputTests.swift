@@ -7,8 +7,10 @@ import Testing
 struct OutputTests {
     private static let llama = Fixtures.path("models/llama")
     static let commands: [[String]] = [
-        ["--help"], ["--version"], ["run", "--help"], ["help", "bench"], ["models"], ["models", "--json"], ["backends"], ["arch", "list"], ["arch", "show", "llama"],
-        ["inspect", llama], ["plan", llama, "--backend", "reference"], ["generate-ids", llama, "--tokens", "1", "-n", "2", "--backend", "reference"],
+        ["--help"], ["--version"], ["run", "--help"], ["help", "bench"], ["models"], ["models", "--json"], ["backends"], ["arch", "list"],
+        ["arch", "show", "llama"],
+        ["inspect", llama], ["plan", llama, "--backend", "reference"],
+        ["generate-ids", llama, "--tokens", "1", "-n", "2", "--backend", "reference"],
         ["kernels", "list", "linear", "--backend", "reference"],
     ]
 
@@ -18,11 +20,12 @@ struct OutputTests {
     }
 
     #if os(Linux)
-    @Test("a full disk is an error", arguments: commands)
-    func full(_ arguments: [String]) throws {
-        let run = try shell(arguments, "> /dev/full")
-        #expect(run.status == 1 && run.error == "hadal: cannot write to stdout: No space left on device\n", "\(run.status) \(run.error)")
-    }
+        @Test("a full disk is an error", arguments: commands)
+        func full(_ arguments: [String]) throws {
+            let run = try shell(arguments, "> /dev/full")
+            #expect(
+                run.status == 1 && run.error == "hadal: cannot write to stdout: No space left on device\n", "\(run.status) \(run.error)")
+        }
     #endif
 
     @Test("a closed stdout is an error", arguments: commands)
@@ -46,7 +49,8 @@ struct OutputTests {
     func reader() throws {
         // It has gone before anything is written.
         let pipe = try CommandRun(
-            ["-c", "exec 3>&2; { sleep 0.3; \"$0\" arch show llama 2>&3; echo \"status $?\" >&3; } | true", CommandRun.executable], executable: "/bin/sh")
+            ["-c", "exec 3>&2; { sleep 0.3; \"$0\" arch show llama 2>&3; echo \"status $?\" >&3; } | true", CommandRun.executable],
+            executable: "/bin/sh")
         #expect(pipe.error == "status 1\n", "\(pipe.error)")
     }
 
@@ -65,9 +69,9 @@ struct OutputTests {
         let writer = pipe.fileHandleForWriting.fileDescriptor
         #expect(fcntl(writer, F_SETFL, fcntl(writer, F_GETFL) | O_NONBLOCK) == 0)
         #if os(Linux)
-        // As small as it gets, so that it fills up.
-        let setPipeSize: Int32 = 1031
-        _ = fcntl(writer, setPipeSize, 4096)
+            // As small as it gets, so that it fills up.
+            let setPipeSize: Int32 = 1031
+            _ = fcntl(writer, setPipeSize, 4096)
         #endif
         let process = Process()
         process.executableURL = URL(fileURLWithPath: CommandRun.executable)

@@ -15,7 +15,8 @@ struct PublicNames {
 
     /// Libraries whose names a product offers type by type, in a file of its own.
     static let parts = [
-        "HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine", "HadalHub",
+        "HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine",
+        "HadalHub",
     ]
     static let products = [
         "Hadal", "HadalPluginKit", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalCPU", "HadalReference", "HadalVulkan",
@@ -27,9 +28,13 @@ struct PublicNames {
         let target = try Self.run(["-print-target-info"])
         let info = try JSONSerialization.jsonObject(with: Data(target.utf8)) as? [String: Any]
         let triple = (info?["target"] as? [String: Any])?["unversionedTriple"] as? String ?? ""
-        var arguments = ["-target", triple, "-I", "\(Fixtures.products)/Modules", "-minimum-access-level", "public", "-skip-synthesized-members"]
+        var arguments = [
+            "-target", triple, "-I", "\(Fixtures.products)/Modules", "-minimum-access-level", "public", "-skip-synthesized-members",
+        ]
         arguments += ["-output-dir", folder]
-        for name in ["Sources/CPCRE2", "Sources/CCrypto", "Sources/CVulkan/include", "kernels/include"] { arguments += ["-I", "\(Fixtures.repository)/\(name)"] }
+        for name in ["Sources/CPCRE2", "Sources/CCrypto", "Sources/CVulkan/include", "kernels/include"] {
+            arguments += ["-I", "\(Fixtures.repository)/\(name)"]
+        }
         arguments += ["-Xcc", "-I\(Fixtures.repository)/Sources/CHadalPlugin/include"]
         for name in try FileManager.default.contentsOfDirectory(atPath: Fixtures.products) where name.hasSuffix(".build") {
             let map = "\(Fixtures.products)/\(name)/module.modulemap"
@@ -37,7 +42,8 @@ struct PublicNames {
         }
         for module in Self.parts + Self.products {
             _ = try Self.run(["symbolgraph-extract", "-module-name", module] + arguments)
-            for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file == "\(module).symbols.json" || file.hasPrefix("\(module)@") {
+            for file in try FileManager.default.contentsOfDirectory(atPath: folder)
+            where file == "\(module).symbols.json" || file.hasPrefix("\(module)@") {
                 symbols[module, default: []] += try Self.symbols("\(folder)/\(file)")
             }
         }
@@ -77,6 +83,8 @@ struct PublicNames {
     /// Public names of the libraries below that no product offers.
     func unoffered() throws -> [String] {
         let offered = try Set(Self.products.flatMap { try Self.takenOver(by: $0) }.map { "\($0.module).\($0.type)" })
-        return Self.parts.flatMap { module in (symbols[module] ?? []).filter { !offered.contains("\(module).\($0.path[0])") }.map { "\(module).\($0.name)" } }
+        return Self.parts.flatMap { module in
+            (symbols[module] ?? []).filter { !offered.contains("\(module).\($0.path[0])") }.map { "\(module).\($0.name)" }
+        }
     }
 }

@@ -26,7 +26,9 @@ struct PublicNamesTests {
         #expect(try all.unoffered() == [])
         let types = try all.names(of: "Hadal").filter(\.isType)
         #expect((60...80).contains(types.count), "\(types.count): \(types.map(\.name).sorted())")
-        for name in ["JSON", "SHA256", "Buffer", "Device", "Graph", "Segment", "Backend"] { #expect(!types.contains { $0.path[0] == name }, "\(name)") }
+        for name in ["JSON", "SHA256", "Buffer", "Device", "Graph", "Segment", "Backend"] {
+            #expect(!types.contains { $0.path[0] == name }, "\(name)")
+        }
     }
 }
 
@@ -38,9 +40,15 @@ struct CommandImportTests {
 
     /// Commands for those who develop models, kernels and backends, which show what lies below the application's names.
     private static let further: [(files: [String], modules: Set<String>)] = [
-        (["Commands/Kernels/", "Support/Kernels/", "Support/BenchCeilings.swift"], ["HadalKernelTools", "HadalConformance", "HadalGraph", "HadalBackend"]),
+        (
+            ["Commands/Kernels/", "Support/Kernels/", "Support/BenchCeilings.swift"],
+            ["HadalKernelTools", "HadalConformance", "HadalGraph", "HadalBackend"]
+        ),
         (["Commands/PluginCommand.swift"], ["HadalConformance", "HadalBackend"]),
-        (["Commands/ArchCommand.swift", "Commands/InspectCommand.swift", "Support/GraphListing.swift"], ["HadalArchitecture", "HadalGraph", "HadalFormats"]),
+        (
+            ["Commands/ArchCommand.swift", "Commands/InspectCommand.swift", "Support/GraphListing.swift"],
+            ["HadalArchitecture", "HadalGraph", "HadalFormats"]
+        ),
         (["Commands/TraceCommand.swift", "Support/OpTimes.swift"], ["HadalKernelTools", "HadalGraph", "HadalBackend"]),
         (["Commands/TemplateCommand.swift"], ["HadalTemplate", "HadalText"]),
         (["Commands/SynthCommand.swift"], ["HadalSynthesis", "HadalFormats"]),
@@ -50,7 +58,10 @@ struct CommandImportTests {
         (["Support/BackendListing.swift"], ["HadalBackend"]),
         // The watcher of `--live-kernels`, its check in a process of its own, and the ceilings that doctor measures.
         (
-            ["Commands/RunCommand.swift", "Commands/ChatCommand.swift", "Commands/VerdictCommand.swift", "Commands/DoctorCommand.swift", "Support/LiveKernelArguments.swift"],
+            [
+                "Commands/RunCommand.swift", "Commands/ChatCommand.swift", "Commands/VerdictCommand.swift", "Commands/DoctorCommand.swift",
+                "Support/LiveKernelArguments.swift",
+            ],
             ["HadalKernelTools"]
         ),
     ]

@@ -33,7 +33,10 @@ struct QuantizeTests {
     @Test("a dry run tells what a run does, and writes nothing")
     func dryRun() throws {
         try withFolder { folder in
-            let arguments = ["quantize", llama, "\(folder)/m.gguf", "--type", "Q8_0", "--rule", "attention=F16,blk.0.*=Q4_0", "--rule", "experts=Q4_K", "--json"]
+            let arguments = [
+                "quantize", llama, "\(folder)/m.gguf", "--type", "Q8_0", "--rule", "attention=F16,blk.0.*=Q4_0", "--rule", "experts=Q4_K",
+                "--json",
+            ]
             let plan = try CommandRun(arguments + ["--dry-run"])
             #expect(plan.status == 0 && plan.error.contains("the rule 'experts=Q4_K' matches no tensor"), "\(plan.error)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).isEmpty)
@@ -50,10 +53,12 @@ struct QuantizeTests {
         }
     }
 
-    @Test("mistakes on the command line", arguments: [
-        (["--type", "Q4_Z"], "unknown type 'Q4_Z'"), (["--type", "Q4_K", "--rule", "expert=Q4_K"], "unknown group 'expert'"),
-        (["--type", "Q4_K", "--rule", "experts"], "no '='"), (["--type", "Q4_K", "--threads", "0"], "--threads"), ([], "--type"),
-    ])
+    @Test(
+        "mistakes on the command line",
+        arguments: [
+            (["--type", "Q4_Z"], "unknown type 'Q4_Z'"), (["--type", "Q4_K", "--rule", "expert=Q4_K"], "unknown group 'expert'"),
+            (["--type", "Q4_K", "--rule", "experts"], "no '='"), (["--type", "Q4_K", "--threads", "0"], "--threads"), ([], "--type"),
+        ])
     func usage(_ arguments: [String], _ message: String) throws {
         try withFolder { folder in
             let run = try CommandRun(["quantize", llama, "\(folder)/m.gguf"] + arguments)

@@ -7,21 +7,28 @@ import Testing
 @Suite("Vulkan")
 struct VulkanTests {
     static let hasDevice: Bool = {
-        guard let run = try? CommandRun(["backends", "--json"]), let root = try? JSONDocument(parsing: run.out, file: "stdout").root else { return false }
+        guard let run = try? CommandRun(["backends", "--json"]), let root = try? JSONDocument(parsing: run.out, file: "stdout").root else {
+            return false
+        }
         let vulkan = root["backends"]?.array?.first { $0["name"]?.string == "vulkan" }
         return !(vulkan?["devices"]?.array ?? []).isEmpty
     }()
     static let hasValidation = FileManager.default.fileExists(atPath: "/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json")
     private static let model = Fixtures.path("models/llama")
 
-    @Test("validation layers have nothing to say", .enabled(if: hasDevice && hasValidation, "needs a Vulkan device and the validation layers"))
+    @Test(
+        "validation layers have nothing to say", .enabled(if: hasDevice && hasValidation, "needs a Vulkan device and the validation layers")
+    )
     func validation() throws {
         let layers = ["VK_INSTANCE_LAYERS": "VK_LAYER_KHRONOS_validation", "VK_LOADER_DEBUG": "layer"]
-        let cases = try CommandRun(["kernels", "test", "--backend", "vulkan", "--quick", "add", "rms_norm", "attention", "split"], environment: layers)
+        let cases = try CommandRun(
+            ["kernels", "test", "--backend", "vulkan", "--quick", "add", "rms_norm", "attention", "split"], environment: layers)
         #expect(cases.status == 0, "\(cases.out)")
         let ids = try CommandRun(["generate-ids", Self.model, "--tokens", "3,5,7", "-n", "4", "--backend", "vulkan"], environment: layers)
         #expect(ids.status == 0, "\(ids.error)")
-        for text in [cases.out, cases.error, ids.out, ids.error] { #expect(!text.contains("VUID") && !text.contains("Validation Error"), "\(text)") }
+        for text in [cases.out, cases.error, ids.out, ids.error] {
+            #expect(!text.contains("VUID") && !text.contains("Validation Error"), "\(text)")
+        }
         #expect(ids.error.contains("VK_LAYER_KHRONOS_validation"), "the layer was not loaded: \(ids.error)")
     }
 

@@ -28,7 +28,8 @@ import Testing
         for op in try kit.check(device, capabilities: backend.capabilities) {
             for failure in op.failures {
                 Issue.record(
-                    "\(op.name) [\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index) is \(failure.got ?? .nan), not \(failure.expected ?? .nan); \(failure.message)")
+                    "\(op.name) [\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index) is \(failure.got ?? .nan), not \(failure.expected ?? .nan); \(failure.message)"
+                )
             }
         }
     }

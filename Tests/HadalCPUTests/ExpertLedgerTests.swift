@@ -22,7 +22,9 @@ struct ExpertLedgerTests {
             for (turn, expert) in experts.enumerated() { ledger[ledger.index(layer, expert)].turn = Int32(turn) }
             for (turn, expert) in experts.enumerated() {
                 let index = ledger.index(layer, expert)
-                if ledger[index].state == .ready { hits += 1 } else {
+                if ledger[index].state == .ready {
+                    hits += 1
+                } else {
                     misses += 1
                     take(index, layer, turn: Int32(turn))
                 }

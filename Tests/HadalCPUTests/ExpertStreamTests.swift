@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Experts read from disk as they are needed: the bits of the resident form, whatever fits.
@@ -162,10 +162,13 @@ import Glibc
         let descriptor = open("\(folder)/experts", O_RDONLY)
         defer { close(descriptor) }
         let part = ExpertLayer.Part(
-            name: "gate", dtype: DType.f32.rawValue, packing: 0, rows: 32, columns: 32, rowBytes: 128, storedBytes: 4096, offset: 0, bytes: 4096,
+            name: "gate", dtype: DType.f32.rawValue, packing: 0, rows: 32, columns: 32, rowBytes: 128, storedBytes: 4096, offset: 0,
+            bytes: 4096,
             pieces: (0..<8).map { (descriptor, UInt64($0 * 4096)) })
         let layer = try ExpertLayer([part], experts: 8)
-        let cache = ExpertCache(.init(limit: 3 * 4096), pack: try InstructionStream.function(try #require(StockKernels.byOp["linear"]?["linear_pack"]), .baseline))
+        let cache = ExpertCache(
+            .init(limit: 3 * 4096),
+            pack: try InstructionStream.function(try #require(StockKernels.byOp["linear"]?["linear_pack"]), .baseline))
         let number = try cache.add(layer)
 
         func expect(_ experts: [Int32]) -> Int { experts.withUnsafeBufferPointer { cache.expect(number, $0) } }
@@ -204,7 +207,8 @@ import Glibc
         settle()
         try step([7])
         statistics = cache.statistics(of: [number])
-        #expect(statistics.misses == 1 && statistics.prefetches == 5 && statistics.heldBytes <= 3 * 4096 && statistics.readBytes == 6 * 4096)
+        #expect(
+            statistics.misses == 1 && statistics.prefetches == 5 && statistics.heldBytes <= 3 * 4096 && statistics.readBytes == 6 * 4096)
         cache.remove([number])
         #expect(cache.statistics(of: [number]).heldBytes == 0)
         cache.quiesce()
@@ -229,7 +233,8 @@ import Glibc
         Self.gate.packs = 0
         let parts = ["gate", "up"].enumerated().map { number, name in
             ExpertLayer.Part(
-                name: name, dtype: DType.f32.rawValue, packing: 1, rows: 32, columns: 32, rowBytes: 128, storedBytes: 4096, offset: 0, bytes: 4096,
+                name: name, dtype: DType.f32.rawValue, packing: 1, rows: 32, columns: 32, rowBytes: 128, storedBytes: 4096, offset: 0,
+                bytes: 4096,
                 pieces: [(descriptor, UInt64(number * 4096))])
         }
         let cache = ExpertCache(.init(limit: 2 * 8192, threads: 1, isDirect: false)) { _, _ in
@@ -276,7 +281,9 @@ import Glibc
                 try runner.run(Self.steps[0])
                 Issue.record("a step went well without its weights")
             } catch let error as HadalError {
-                #expect(error.code == .io && error.message.contains("cannot read expert") && error.message.contains("the file ended"), "\(error)")
+                #expect(
+                    error.code == .io && error.message.contains("cannot read expert") && error.message.contains("the file ended"),
+                    "\(error)")
             }
         }
         let back = whole.withUnsafeBytes { pwrite(stored.descriptor, $0.baseAddress, $0.count, 0) }
@@ -340,7 +347,8 @@ import Glibc
         let limit = try least(stored)
         for round in 0..<12 {
             let device = try device([
-                "threads": .int(Int64(1 + round % 3)), "expert-memory": .int(Int64(limit + round * 4096)), "expert-threads": .int(Int64(1 + round % 4)),
+                "threads": .int(Int64(1 + round % 3)), "expert-memory": .int(Int64(limit + round * 4096)),
+                "expert-threads": .int(Int64(1 + round % 4)),
             ])
             let runner = try TinyRunner(stored.model, on: device, as: stored.segment)
             for repetition in 0..<4 {

@@ -22,7 +22,8 @@ import Testing
             attributes: ["heads": .int(Self.heads), "dim": .int(Self.dim), "top_k": .int(Self.top)], outputNames: ["selection"])
         builder.output(outputs[0])
         let segment = Segment(
-            graph: builder.graph, weights: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), stateDType: .f32, pageTokens: Self.pageTokens)
+            graph: builder.graph, weights: [], bounds: .init(tokens: 1, sequences: 1, rows: 1), stateDType: .f32,
+            pageTokens: Self.pageTokens)
         let pages = (keys.count + Self.pageTokens - 1) / Self.pageTokens
         let cache = try HostBuffer(bytes: pages * Self.pageTokens * Self.dim * 4)
         // The last page first.
@@ -57,7 +58,8 @@ import Testing
                         try [binding(cache)].withUnsafeBufferPointer { states in
                             step.sequences = sequences.baseAddress
                             step.pages = list.baseAddress
-                            try executable.execute(Execution(inputs: inputs, outputs: outputs, states: states, step: &step, cancel: &cancel))
+                            try executable.execute(
+                                Execution(inputs: inputs, outputs: outputs, states: states, step: &step, cancel: &cancel))
                         }
                     }
                 }
@@ -101,7 +103,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["rising", "falling", "equal", "zeros of both signs", "few values", "NaN", "NaN among numbers", "mostly NaN", "largest"])
+    @Test(arguments: [
+        "rising", "falling", "equal", "zeros of both signs", "few values", "NaN", "NaN among numbers", "mostly NaN", "largest",
+    ])
     func choosesTheSameAsTheDefinition(kind: String) throws {
         let reference = try ReferenceBackend().open(device: 0, options: [:], log: .silent)
         for count in [1, 69, 70, 71, 500, 1733] {

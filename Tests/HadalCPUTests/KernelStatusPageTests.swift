@@ -43,7 +43,9 @@ struct KernelStatusPageTests {
         }
         sections.sort { $0.backend < $1.backend }
         let page = KernelSupport.pageHead + "\n" + sections.map(\.text).joined(separator: "\n")
-        if ProcessInfo.processInfo.environment["HADAL_WRITE_DOCS"] == "1" { try page.write(toFile: Self.path, atomically: true, encoding: .utf8) }
+        if ProcessInfo.processInfo.environment["HADAL_WRITE_DOCS"] == "1" {
+            try page.write(toFile: Self.path, atomically: true, encoding: .utf8)
+        }
         #expect(try String(contentsOfFile: Self.path, encoding: .utf8) == page, "docs/kernel-status.md is out of date")
     }
 

@@ -24,8 +24,10 @@ import Testing
             let shapes = [[64 * scale, 2048], [37, 64 * scale]]
             let weights = shapes.enumerated().map { builder.weight(.init(name: "w\($0)", dtype: .q4_1, dims: $1)) }
             let x = builder.input("x", dtype: .f32, dims: [.tokens, .fixed(2048)])
-            let h = try builder.node("linear", label: "a", inputs: [.value(x), .weight(weights[0])], states: [], attributes: [:], outputNames: ["h"])[0]
-            let y = try builder.node("linear", label: "b", inputs: [.value(h), .weight(weights[1])], states: [], attributes: [:], outputNames: ["y"])[0]
+            let h = try builder.node(
+                "linear", label: "a", inputs: [.value(x), .weight(weights[0])], states: [], attributes: [:], outputNames: ["h"])[0]
+            let y = try builder.node(
+                "linear", label: "b", inputs: [.value(h), .weight(weights[1])], states: [], attributes: [:], outputNames: ["y"])[0]
             builder.output(y)
             var random = SplitMix64(seed: 5)
             var content = [UInt8](repeating: 0, count: offset), starts: [Int] = []
@@ -67,10 +69,13 @@ import Testing
         }
     }
 
-    private func job(_ file: Int32?, offset: Int, matrices: Int, rows: Int, columns: Int, from memory: UnsafeMutableRawPointer) -> PackingJob {
+    private func job(_ file: Int32?, offset: Int, matrices: Int, rows: Int, columns: Int, from memory: UnsafeMutableRawPointer)
+        -> PackingJob
+    {
         PackingJob(
             name: "w", dtype: DType.q4_1.rawValue, matrices: matrices, rows: rows, columns: columns, rowBytes: columns / 32 * 20,
-            packing: hadal_packing_of(DType.q4_1.rawValue, InstructionSet.available.rawValue), bytes: UnsafeRawPointer(memory), file: file.map { ($0, UInt64(offset)) }, target: memory)
+            packing: hadal_packing_of(DType.q4_1.rawValue, InstructionSet.available.rawValue), bytes: UnsafeRawPointer(memory),
+            file: file.map { ($0, UInt64(offset)) }, target: memory)
     }
 
     /// Kilobytes of the mappings of a file that are resident.
@@ -88,8 +93,10 @@ import Testing
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
         defer { memory.deallocate() }
         let jobs = [
-            job(7, offset: 4097, matrices: 3, rows: 37, columns: 64, from: memory), job(7, offset: 4097 + 3 * 37 * 40, matrices: 1, rows: 500, columns: 64, from: memory),
-            job(nil, offset: 0, matrices: 2, rows: 16, columns: 32, from: memory), job(9, offset: 5, matrices: 1, rows: 33, columns: 4096, from: memory),
+            job(7, offset: 4097, matrices: 3, rows: 37, columns: 64, from: memory),
+            job(7, offset: 4097 + 3 * 37 * 40, matrices: 1, rows: 500, columns: 64, from: memory),
+            job(nil, offset: 0, matrices: 2, rows: 16, columns: 32, from: memory),
+            job(9, offset: 5, matrices: 1, rows: 33, columns: 4096, from: memory),
         ]
         for limit in [1, 700, 3000, 20_000, 1 << 20] {
             let batches = PackingBatch.batches(of: jobs, limit: limit)
@@ -110,7 +117,9 @@ import Testing
                     }
                 }
                 for (read, next) in zip(batch.reads, batch.reads.dropFirst()) {
-                    #expect(next.bufferOffset >= read.bufferOffset + read.skip + read.count && next.bufferOffset % PackingBatch.Read.alignment == 0)
+                    #expect(
+                        next.bufferOffset >= read.bufferOffset + read.skip + read.count
+                            && next.bufferOffset % PackingBatch.Read.alignment == 0)
                 }
                 #expect(batch.bufferBytes >= batch.reads.reduce(0) { $0 + $1.count })
             }

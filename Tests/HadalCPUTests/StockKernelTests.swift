@@ -15,7 +15,9 @@ import Testing
         var exported: [String: Set<String>] = [:]
         for op in try FileManager.default.contentsOfDirectory(atPath: folder) {
             guard let text = try? String(contentsOfFile: "\(folder)/\(op)/cpu.c", encoding: .utf8) else { continue }
-            for part in text.components(separatedBy: "HADAL_EXPORT_KERNEL(").dropFirst() { exported[op, default: []].insert(String(part.prefix { $0 != "," })) }
+            for part in text.components(separatedBy: "HADAL_EXPORT_KERNEL(").dropFirst() {
+                exported[op, default: []].insert(String(part.prefix { $0 != "," }))
+            }
         }
         #expect(exported.count >= 20 && exported.values.reduce(0) { $0 + $1.count } >= 34)
         #expect(StockKernels.byOp.mapValues { Set($0.keys) } == exported)
@@ -23,7 +25,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("attention", "attention"), ("attention_append", "attention"), ("latent_attention_append", "latent_attention"), ("linear_quantise_norm", "linear"),
+        ("attention", "attention"), ("attention_append", "attention"), ("latent_attention_append", "latent_attention"),
+        ("linear_quantise_norm", "linear"),
         ("rms_norm", "rms_norm"), ("rms", nil), ("attentions", nil), ("attention_sink", "attention_sink"),
     ])
     func opOfAKernel(_ name: String, _ op: String?) {

@@ -17,7 +17,8 @@ final class TinyModel {
     /// - Parameters:
     ///   - dtype: of the matrices: f32, bf16, q8_0 or q4_1.
     ///   - tokens: of a step at most.
-    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, isSparse: Bool = false, seed: UInt64 = 7, tokens: Int = 40) throws {
+    init(_ catalogue: OpCatalogue, dtype: DType, isMixture: Bool = false, isSparse: Bool = false, seed: UInt64 = 7, tokens: Int = 40) throws
+    {
         bounds = Segment.Bounds(tokens: tokens, sequences: 3, rows: tokens)
         var random = SeededGenerator(seed: seed)
         var builder = GraphBuilder(name: "tiny", catalogue: catalogue)
@@ -28,7 +29,8 @@ final class TinyModel {
             func number() -> Float { base + spread * Float.random(in: -1...1, using: &random) }
             switch dtype {
             case .f32: for i in 0..<count { memory.storeBytes(of: number(), toByteOffset: 4 * i, as: Float.self) }
-            case .bf16: for i in 0..<count { memory.storeBytes(of: UInt16(number().bitPattern >> 16), toByteOffset: 2 * i, as: UInt16.self) }
+            case .bf16:
+                for i in 0..<count { memory.storeBytes(of: UInt16(number().bitPattern >> 16), toByteOffset: 2 * i, as: UInt16.self) }
             default:
                 for i in memory.indices { memory[i] = UInt8.random(in: 0...255, using: &random) }
                 // Scales of a sensible size: codes reach 127 or 15.
@@ -45,14 +47,18 @@ final class TinyModel {
         let positions = builder.input("positions", dtype: .i32, dims: [.tokens])
         let rows = builder.input("rows", dtype: .i32, dims: [.rows])
         let table = weight("table", [Self.vocabulary, Self.width], dtype, spread: 1)
-        func node(_ op: String, _ inputs: [Graph.Operand], _ attributes: [String: ExpressionValue] = [:], states: [Int] = []) throws -> Int {
-            try builder.node(op, label: "\(op).\(builder.graph.nodes.count)", inputs: inputs, states: states, attributes: attributes,
+        func node(_ op: String, _ inputs: [Graph.Operand], _ attributes: [String: ExpressionValue] = [:], states: [Int] = []) throws -> Int
+        {
+            try builder.node(
+                op, label: "\(op).\(builder.graph.nodes.count)", inputs: inputs, states: states, attributes: attributes,
                 outputNames: ["v\(builder.graph.values.count)"])[0]
         }
         var x = try node("embedding", [.value(tokens), table])
         builder.output(x)
         for layer in 0..<2 {
-            func matrix(_ name: String, _ out: Int, _ into: Int) -> Graph.Operand { weight("\(layer).\(name)", [out, into], dtype, spread: 0.3) }
+            func matrix(_ name: String, _ out: Int, _ into: Int) -> Graph.Operand {
+                weight("\(layer).\(name)", [out, into], dtype, spread: 0.3)
+            }
             let norm = weight("\(layer).norm", [Self.width], .f32, spread: 0.2, base: 1)
             let h = try node("rms_norm", [.value(x), norm])
             // The same numbers under a name of each layer's own.
@@ -86,13 +92,22 @@ final class TinyModel {
             } else {
                 let q = try node("linear", [.value(h), matrix("q", Self.heads * Self.headDim, Self.width)])
                 let k = try node("linear", [.value(h), matrix("k", Self.keyHeads * Self.headDim, Self.width)])
-                let v = try node("linear", [.value(h), matrix("v", Self.keyHeads * Self.headDim, Self.width), weight("\(layer).bias", [32], .f32, spread: 0.1)])
-                let turnedQ = try node("rope", [.value(q), .value(positions), frequencies], ["heads": .int(Self.heads), "rotary": .int(16)])
-                let turnedK = try node("rope", [.value(k), .value(positions), frequencies], ["heads": .int(Self.keyHeads), "rotary": .int(16)])
-                let states = ["key", "value"].map { builder.state(.init(name: "\(layer).\($0)", heads: Self.keyHeads, width: Self.headDim)) }
+                let v = try node(
+                    "linear",
+                    [.value(h), matrix("v", Self.keyHeads * Self.headDim, Self.width), weight("\(layer).bias", [32], .f32, spread: 0.1)])
+                let turnedQ = try node(
+                    "rope", [.value(q), .value(positions), frequencies], ["heads": .int(Self.heads), "rotary": .int(16)])
+                let turnedK = try node(
+                    "rope", [.value(k), .value(positions), frequencies], ["heads": .int(Self.keyHeads), "rotary": .int(16)])
+                let states = ["key", "value"].map {
+                    builder.state(.init(name: "\(layer).\($0)", heads: Self.keyHeads, width: Self.headDim))
+                }
                 mixed = try node(
                     "attention", [.value(turnedQ), .value(turnedK), .value(v)],
-                    ["heads": .int(Self.heads), "kv_heads": .int(Self.keyHeads), "head_dim": .int(16), "value_dim": .int(16), "scale": .float(0.25)],
+                    [
+                        "heads": .int(Self.heads), "kv_heads": .int(Self.keyHeads), "head_dim": .int(16), "value_dim": .int(16),
+                        "scale": .float(0.25),
+                    ],
                     states: states)
             }
             let o = try node("linear", [.value(mixed), matrix("o", Self.width, Self.heads * Self.headDim)])

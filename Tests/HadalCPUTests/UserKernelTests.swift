@@ -15,7 +15,9 @@ import Testing
 @Suite(.enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
 struct UserKernelTests {
     /// A cache of its own, so that no test sees what another has left.
-    private func options(_ directories: [KernelDirectory], cache: KernelDirectory, _ more: [String: OptionValue] = [:]) -> [String: OptionValue] {
+    private func options(_ directories: [KernelDirectory], cache: KernelDirectory, _ more: [String: OptionValue] = [:]) -> [String:
+        OptionValue]
+    {
         var options: [String: OptionValue] = [
             "kernels": .string(directories.map(\.path).joined(separator: ":")), "kernel-cache": .string(cache.path), "threads": .int(2),
         ]
@@ -29,7 +31,8 @@ struct UserKernelTests {
         let backend = CPUBackend()
         let device = try backend.open(device: 0, options: options, log: .silent)
         defer { device.quiesce() }
-        let kit = ConformanceKit(catalogue: catalogue, reference: reference, options: .init(seed: 4, casesPerOp: 12, ops: [op], failuresPerOp: 1))
+        let kit = ConformanceKit(
+            catalogue: catalogue, reference: reference, options: .init(seed: 4, casesPerOp: 12, ops: [op], failuresPerOp: 1))
         return try #require(kit.check(device, capabilities: backend.capabilities).first)
     }
 
@@ -43,14 +46,17 @@ struct UserKernelTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).filter { $0.hasSuffix(".so") }.count == 1)
     }
 
-    @Test("the op with a state of docs/kernels.md compiles and runs the same for every number of threads and in every step", arguments: InstructionSet.onThisMachine)
+    @Test(
+        "the op with a state of docs/kernels.md compiles and runs the same for every number of threads and in every step",
+        arguments: InstructionSet.onThisMachine)
     func opWithState(isa: InstructionSet) throws {
         let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
         try FileManager.default.copyItem(atPath: Fixtures.path("kernels/short_conv"), toPath: "\(directory.path)/short_conv")
         let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache, ["isa": .string(isa.name)]), log: .silent)
         defer { device.quiesce() }
         let catalogue = try OpCatalogue.load(adding: [directory.path])
-        let kit = ConformanceKit(catalogue: catalogue, reference: device, options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
+        let kit = ConformanceKit(
+            catalogue: catalogue, reference: device, options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
         let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
         #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
     }
@@ -62,11 +68,16 @@ struct UserKernelTests {
             try FileManager.default.copyItem(atPath: Fixtures.path("kernels/short_conv"), toPath: "\(folder.path)/short_conv")
         }
         try directory.edit("short_conv/op.json", "\"reference\": \"cpu\",", "\"reference\": \"cpu\",\n  \"cpu\": {\"append\": [\"x\"]},")
-        let store = "                cache_store(past->dtype, cache_row(past, args->step, sequence, 0, position) + from * size, x + row * width + from, n);\n"
+        let store =
+            "                cache_store(past->dtype, cache_row(past, args->step, sequence, 0, position) + from * size, x + row * width + from, n);\n"
         try directory.edit("short_conv/cpu.c", store, "")
-        try directory.edit("short_conv/cpu.c", "*x = args->inputs[0].data, *weight = args->inputs[1].data, *bias = args->inputs[2].data;", "*weight = args->inputs[0].data, *bias = args->inputs[1].data;")
+        try directory.edit(
+            "short_conv/cpu.c", "*x = args->inputs[0].data, *weight = args->inputs[1].data, *bias = args->inputs[2].data;",
+            "*weight = args->inputs[0].data, *bias = args->inputs[1].data;")
         try directory.edit("short_conv/cpu.c", "taps = args->inputs[1].columns", "taps = args->inputs[0].columns")
-        try directory.edit("short_conv/cpu.c", "HADAL_EXPORT_KERNEL(short_conv, 0)", "HADAL_EXPORT_KERNEL(short_conv, 0)\nHADAL_EXPORT_KERNEL(short_conv_append, 0)")
+        try directory.edit(
+            "short_conv/cpu.c", "HADAL_EXPORT_KERNEL(short_conv, 0)",
+            "HADAL_EXPORT_KERNEL(short_conv, 0)\nHADAL_EXPORT_KERNEL(short_conv_append, 0)")
         try directory.edit(
             "short_conv/cpu.c", "HADAL_KERNEL(short_conv) {",
             """
@@ -94,7 +105,8 @@ struct UserKernelTests {
             device.quiesce()
         }
         let kit = ConformanceKit(
-            catalogue: try OpCatalogue.load(adding: [directory.path]), reference: reference, options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
+            catalogue: try OpCatalogue.load(adding: [directory.path]), reference: reference,
+            options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
         let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
         #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
     }
@@ -114,10 +126,14 @@ struct UserKernelTests {
         #expect(result.failures.isEmpty == false)
     }
 
-    @Test("reading beside an operand, or what is not written yet, is seen without another definition", arguments: [
-        "x[rows * width]", "x[-1]", "w[width]", "w[-1]", "m[width * 3]", "old", "y[rows * width]", "(float)args->step->pages[sequence->first_page + sequence->page_count]",
-        "(floats_from(kept, cache_row(past, args->step, sequence, 0, sequence->past + sequence->token_count), past->dtype, 1), kept[0])", "0",
-    ])
+    @Test(
+        "reading beside an operand, or what is not written yet, is seen without another definition",
+        arguments: [
+            "x[rows * width]", "x[-1]", "w[width]", "w[-1]", "m[width * 3]", "old", "y[rows * width]",
+            "(float)args->step->pages[sequence->first_page + sequence->page_count]",
+            "(floats_from(kept, cache_row(past, args->step, sequence, 0, sequence->past + sequence->token_count), past->dtype, 1), kept[0])",
+            "0",
+        ])
     func readsOutside(term: String) throws {
         let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
         try directory.write(
@@ -162,13 +178,16 @@ struct UserKernelTests {
         let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache), log: .silent)
         defer { device.quiesce() }
         let kit = ConformanceKit(
-            catalogue: try OpCatalogue.load(adding: [directory.path]), reference: device, options: .init(seed: 4, casesPerOp: 12, ops: ["peek"], failuresPerOp: 1))
+            catalogue: try OpCatalogue.load(adding: [directory.path]), reference: device,
+            options: .init(seed: 4, casesPerOp: 12, ops: ["peek"], failuresPerOp: 1))
         let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
         if term == "0" { return #expect(result.status == .pass, "\(fault(result)) \(result.unsupported)") }
         #expect(result.failures.first?.kind == .outside, "\(fault(result)) \(result.unsupported)")
     }
 
-    @Test("every stock source compiles at run time and stays right", arguments: ConformanceTests.catalogue.map { $0.contracts.keys.sorted() }.success ?? [])
+    @Test(
+        "every stock source compiles at run time and stays right",
+        arguments: ConformanceTests.catalogue.map { $0.contracts.keys.sorted() }.success ?? [])
     func stockSources(op: String) throws {
         let (directory, cache) = (try KernelDirectory.stock(op), try KernelDirectory())
         try directory.edit("\(op)/cpu.c", "#include \"hadal_kernel.h\"", "/* another text */\n#include \"hadal_kernel.h\"")
@@ -177,17 +196,19 @@ struct UserKernelTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: cache.path).count == 1)
     }
 
-    @Test("a source with the names that vectors and block lists had before compiles and stays right", arguments: [
-        ("layer_norm", ["v_reduce_add": "v_sum"]),
-        ("latent_attention", ["v_reduce_max": "v_highest"]),
-        (
-            "linear",
-            [
-                "dot_block_list": "dot_listing", "dot_list_blocks": "dot_list", "dot_prefetch_results": "dot_results_ahead",
-                "hadal_block_list_bytes": "hadal_listing_bytes",
-            ]
-        ),
-    ])
+    @Test(
+        "a source with the names that vectors and block lists had before compiles and stays right",
+        arguments: [
+            ("layer_norm", ["v_reduce_add": "v_sum"]),
+            ("latent_attention", ["v_reduce_max": "v_highest"]),
+            (
+                "linear",
+                [
+                    "dot_block_list": "dot_listing", "dot_list_blocks": "dot_list", "dot_prefetch_results": "dot_results_ahead",
+                    "hadal_block_list_bytes": "hadal_listing_bytes",
+                ]
+            ),
+        ])
     func namesOfBefore(op: String, names: [String: String]) throws {
         let (directory, cache) = (try KernelDirectory.stock(op), try KernelDirectory())
         for (now, before) in names { try directory.edit("\(op)/cpu.c", now, before) }
@@ -199,7 +220,9 @@ struct UserKernelTests {
     func panelsAlone() throws {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         let file = "relu2_gate/cpu.c"
-        try directory.edit(file, "#include \"hadal_each_isa.h\"", "#include \"hadal_packed.h\"\n#include \"hadal_intrinsics.h\"\n#include \"hadal_each_isa.h\"")
+        try directory.edit(
+            file, "#include \"hadal_each_isa.h\"",
+            "#include \"hadal_packed.h\"\n#include \"hadal_intrinsics.h\"\n#include \"hadal_each_isa.h\"")
         let headers = ["simd", "codes", "dot_block", "panels"].map { "#include \"hadal_\($0).h\"\n" }.joined()
         try directory.edit(file, "#include \"hadal_simd.h\"\n", headers)
         let result = try check("relu2_gate", [directory], options([directory], cache: cache))
@@ -225,9 +248,12 @@ struct UserKernelTests {
         let refused = try check("scale", [directory], none)
         #expect(refused.status == .unsupported)
         let reason = refused.unsupported.first?.reason ?? ""
-        #expect(reason.contains("\(directory.path)/scale/cpu.c") && reason.contains("needs a C compiler") && reason.contains("c-compiler is empty"))
+        #expect(
+            reason.contains("\(directory.path)/scale/cpu.c") && reason.contains("needs a C compiler")
+                && reason.contains("c-compiler is empty"))
         expectError(.notFound, "no-such-compiler") {
-            try CPUBackend().open(device: 0, options: options([directory], cache: cache, ["c-compiler": .string("no-such-compiler")]), log: .silent)
+            try CPUBackend().open(
+                device: 0, options: options([directory], cache: cache, ["c-compiler": .string("no-such-compiler")]), log: .silent)
         }
     }
 
@@ -244,7 +270,9 @@ struct UserKernelTests {
     @Test("a header of the user's own comes before the installation's, and is part of what an entry is named by")
     func headers() throws {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
-        try directory.edit("relu2_gate/cpu.c", "#include \"hadal_simd.h\"", "#include \"hadal_simd.h\"\n#include \"mine.h\"\n#include \"../include/also.h\"")
+        try directory.edit(
+            "relu2_gate/cpu.c", "#include \"hadal_simd.h\"",
+            "#include \"hadal_simd.h\"\n#include \"mine.h\"\n#include \"../include/also.h\"")
         try directory.edit("relu2_gate/cpu.c", "g * g *", "GAIN * g * g *")
         try directory.edit("relu2_gate/cpu.c", "gate[i] * gate[i] *", "GAIN * gate[i] * gate[i] *")
         try directory.write("include/also.h", "")
@@ -263,16 +291,22 @@ struct UserKernelTests {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         try directory.edit("relu2_gate/cpu.c", "#include \"hadal_simd.h\"", "#include \"hadal_simd.h\"\n#include \(name)")
         let result = try check("relu2_gate", [directory], options([directory], cache: cache))
-        #expect(result.status == .unsupported && result.unsupported.first?.reason.contains("relu2_gate/cpu.c:8") == true, "\(result.unsupported)")
+        #expect(
+            result.status == .unsupported && result.unsupported.first?.reason.contains("relu2_gate/cpu.c:8") == true,
+            "\(result.unsupported)")
     }
 
-    @Test("kernels for another ABI are refused", arguments: [
-        ("HADAL_KERNEL_ABI_VERSION", "9u", "version 9"), ("sizeof(hadal_kernel)", "8", "described by 8 bytes"), ("#name", "\"other\"", "something else"),
-    ])
+    @Test(
+        "kernels for another ABI are refused",
+        arguments: [
+            ("HADAL_KERNEL_ABI_VERSION", "9u", "version 9"), ("sizeof(hadal_kernel)", "8", "described by 8 bytes"),
+            ("#name", "\"other\"", "something else"),
+        ])
     func abi(old: String, new: String, message: String) throws {
         let (directory, cache) = (try KernelDirectory.relu2(), try KernelDirectory())
         var header = try String(contentsOfFile: "\(Fixtures.repository)/kernels/include/hadal_kernel.h", encoding: .utf8)
-        let macro = try #require(header.range(of: "static const hadal_kernel kernel = {sizeof(hadal_kernel), HADAL_KERNEL_ABI_VERSION, #name, scratch,"))
+        let macro = try #require(
+            header.range(of: "static const hadal_kernel kernel = {sizeof(hadal_kernel), HADAL_KERNEL_ABI_VERSION, #name, scratch,"))
         header.replaceSubrange(macro, with: header[macro].replacingOccurrences(of: old, with: new))
         try directory.write("include/hadal_kernel.h", header)
         let got = try check("relu2_gate", [directory], options([directory], cache: cache)).failures.first?.message ?? ""
@@ -288,7 +322,9 @@ struct UserKernelTests {
         // A contract alone, whose kernel would number an attribute's choices otherwise.
         let other = try KernelDirectory.stock("glu")
         try FileManager.default.removeItem(atPath: "\(other.path)/glu/cpu.c")
-        try other.edit("glu/op.json", "\"choices\": [\"silu\", \"gelu\", \"gelu_tanh\", \"relu\"]", "\"choices\": [\"gelu\", \"silu\", \"gelu_tanh\", \"relu\"]")
+        try other.edit(
+            "glu/op.json", "\"choices\": [\"silu\", \"gelu\", \"gelu_tanh\", \"relu\"]",
+            "\"choices\": [\"gelu\", \"silu\", \"gelu_tanh\", \"relu\"]")
         let result = try check("glu", [other], options([other], cache: cache))
         #expect(result.status == .unsupported && result.unsupported.first?.reason.contains("no cpu.c") == true, "\(result.unsupported)")
     }
@@ -322,12 +358,15 @@ struct UserKernelTests {
         let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache), log: .silent)
         defer { device.quiesce() }
         var builder = GraphBuilder(name: "g", catalogue: try OpCatalogue.load(adding: [directory.path]))
-        let gate = builder.input("gate", dtype: .f32, dims: [.tokens, .fixed(40)]), up = builder.input("up", dtype: .f32, dims: [.tokens, .fixed(40)])
+        let gate = builder.input("gate", dtype: .f32, dims: [.tokens, .fixed(40)]),
+            up = builder.input("up", dtype: .f32, dims: [.tokens, .fixed(40)])
         let y = try builder.node("relu2_gate", label: "n", inputs: [.value(gate), .value(up)], outputNames: ["y"])[0]
         builder.output(try builder.node("scale", label: "s", inputs: [.value(y)], attributes: ["factor": .float(1)], outputNames: ["z"])[0])
         let executable = try device.compile(Segment(withoutData: builder.graph, bounds: .init(tokens: 4, sequences: 1, rows: 1)))
         func run() throws -> Float {
-            try Stepping.run(executable, inputs: [[Float](repeating: 3, count: 80), [Float](repeating: 2, count: 80)], output: 80, tokens: 2).reduce(0, +) / 80
+            try Stepping.run(
+                executable, inputs: [[Float](repeating: 3, count: 80), [Float](repeating: 2, count: 80)], output: 80, tokens: 2
+            ).reduce(0, +) / 80
         }
         #expect(try run() == 18)
         // Whatever it gives: checking is the host's.
@@ -371,7 +410,8 @@ struct UserKernelTests {
         try edited.edit("linear/cpu.c", "#include \"hadal_kernel.h\"", "/* the same otherwise */\n#include \"hadal_kernel.h\"")
         try executable.replaceKernel(op: "linear", from: edited.path)
         let pack = "HADAL_KERNEL(linear_pack) {"
-        try edited.edit("linear/cpu.c", pack, "\(pack)\n    if (thread->index == 0) memset(args->outputs[0].data, 0x55, 64);\n    if (args) return;\n")
+        try edited.edit(
+            "linear/cpu.c", pack, "\(pack)\n    if (thread->index == 0) memset(args->outputs[0].data, 0x55, 64);\n    if (args) return;\n")
         expectError(.mismatch, "linear_pack", "reload") { try executable.replaceKernel(op: "linear", from: edited.path) }
     }
 
@@ -406,7 +446,8 @@ private enum Stepping {
         try bindings.withUnsafeBufferPointer { all in
             try executable.execute(
                 Execution(
-                    inputs: .init(rebasing: all[..<inputs.count]), outputs: .init(rebasing: all[inputs.count...]), states: .init(start: nil, count: 0), step: &step))
+                    inputs: .init(rebasing: all[..<inputs.count]), outputs: .init(rebasing: all[inputs.count...]),
+                    states: .init(start: nil, count: 0), step: &step))
         }
         return (0..<output).map { memory[inputs.count].pointer.load(fromByteOffset: 4 * $0, as: Float.self) }
     }

@@ -4,9 +4,9 @@ import HadalCore
 import HadalGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The reference device with one fault: what the conformance kit must find.
@@ -99,15 +99,19 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
         }
         let stray = stray(execution)
         try runBase(execution, step)
-        if let stray, let output = execution.outputs.first, output.bytes >= 4, segment.graph.values[segment.graph.outputs[0]].dtype == .f32 {
+        if let stray, let output = execution.outputs.first, output.bytes >= 4, segment.graph.values[segment.graph.outputs[0]].dtype == .f32
+        {
             let first = output.host + Int(output.offset)
             first.storeBytes(of: first.load(as: Float.self) + stray, as: Float.self)
         }
         if fault == .forgetsState {
-            for (binding, bytes) in zip(execution.states, before) { (binding.host + Int(binding.offset)).copyMemory(from: bytes, byteCount: bytes.count) }
+            for (binding, bytes) in zip(execution.states, before) {
+                (binding.host + Int(binding.offset)).copyMemory(from: bytes, byteCount: bytes.count)
+            }
         }
         spoilOutput(execution)
-        if fault == .copiesPast, let input = execution.inputs.first, let output = execution.outputs.first, input.bytes > 0, output.bytes > 0 {
+        if fault == .copiesPast, let input = execution.inputs.first, let output = execution.outputs.first, input.bytes > 0, output.bytes > 0
+        {
             let value = (input.host + Int(input.offset) + Int(input.bytes)).loadUnaligned(as: Float.self)
             (output.host + Int(output.offset) + Int(output.bytes)).storeBytes(of: value + max(value, 0), as: Float.self)
         }
@@ -128,7 +132,9 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
         case .readsBefore: return execution.inputs.first.map { ($0.host + Int($0.offset) - 4).loadUnaligned(as: Float.self) }
         case .readsUnwritten:
             // The last row of the last page: there is a page more than sequences use.
-            guard let state = execution.states.first else { return execution.outputs.first.map { ($0.host + Int($0.offset)).loadUnaligned(as: Float.self) } }
+            guard let state = execution.states.first else {
+                return execution.outputs.first.map { ($0.host + Int($0.offset)).loadUnaligned(as: Float.self) }
+            }
             let end = state.host + Int(state.offset) + Int(state.bytes)
             return segment.stateDType == .f32 ? (end - 4).loadUnaligned(as: Float.self) : Float((end - 2).loadUnaligned(as: Float16.self))
         case .readsPastWeight:
@@ -161,7 +167,8 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
             if isFloat { last.storeBytes(of: last.load(as: Float.self).nextUp, as: Float.self) }
             if runs > 1 { add(0.01) }
         case .wrongStride:
-            let width = Int(segment.graph.values[segment.graph.outputs[0]].dims.last.map { if case .fixed(let n) = $0 { n } else { 1 } } ?? 1)
+            let width = Int(
+                segment.graph.values[segment.graph.outputs[0]].dims.last.map { if case .fixed(let n) = $0 { n } else { 1 } } ?? 1)
             let rows = Int(output.bytes) / 4 / max(width, 1)
             if rows > 1 { memmove(start + width * 4 + 4, start + width * 4, (rows - 1) * width * 4 - 4) }
         default: break
@@ -184,10 +191,14 @@ final class BrokenExecutable: Executable, @unchecked Sendable {
                 sequences = [first]
                 sequences[0].token_count = step.tokens
                 // Enough pages for what it wrongly takes for one long sequence.
-                sequences[0].past = min(first.past, first.page_count * UInt32(segment.pageTokens) - min(step.tokens, first.page_count * UInt32(segment.pageTokens)))
+                sequences[0].past = min(
+                    first.past,
+                    first.page_count * UInt32(segment.pageTokens) - min(step.tokens, first.page_count * UInt32(segment.pageTokens)))
             }
         case .ignoresTokens:
-            if step.tokens > 0, step.tokens < UInt32(segment.bounds.tokens) { throw HadalError(.backend, "runs \(segment.bounds.tokens) tokens only") }
+            if step.tokens > 0, step.tokens < UInt32(segment.bounds.tokens) {
+                throw HadalError(.backend, "runs \(segment.bounds.tokens) tokens only")
+            }
         default: break
         }
         if sequences.isEmpty { sequences.append(hadal_sequence()) }

@@ -17,7 +17,9 @@ struct ConformanceKitTests {
         reference = try backend.open(device: 0, options: ["threads": .int(1)], log: .silent)
     }
 
-    private func kit(_ options: ConformanceKit.Options) -> ConformanceKit { .init(catalogue: catalogue, reference: reference, options: options) }
+    private func kit(_ options: ConformanceKit.Options) -> ConformanceKit {
+        .init(catalogue: catalogue, reference: reference, options: options)
+    }
 
     @Test("The reference passes against itself, every op and every check")
     func referencePasses() throws {
@@ -106,7 +108,9 @@ struct ConformanceKitTests {
         }
     }
 
-    @Test("Drawn weights are finite and of the wanted size", arguments: DType.allCases.filter { $0.isQuantised || PlainElement.dtypes.contains($0) })
+    @Test(
+        "Drawn weights are finite and of the wanted size",
+        arguments: DType.allCases.filter { $0.isQuantised || PlainElement.dtypes.contains($0) })
     func weights(_ dtype: DType) throws {
         // Decoded by the reference's embedding: row 0 of a one-row table.
         var random = SplitMix64(seed: 9)

@@ -17,10 +17,14 @@ struct KernelToolsTests {
         reference = try backend.open(device: 0, options: ["threads": .int(1)], log: .silent)
     }
 
-    private func kit(_ options: ConformanceKit.Options) -> ConformanceKit { .init(catalogue: catalogue, reference: reference, options: options) }
+    private func kit(_ options: ConformanceKit.Options) -> ConformanceKit {
+        .init(catalogue: catalogue, reference: reference, options: options)
+    }
 
     /// What a kernel is broken by in practice, on ops of every kind, with the few cases that run between two saves.
-    @Test("A quick check finds what is broken", arguments: [BrokenDevice.Fault.offByOne, .wrongStride, .nan, .writesPast, .unrepeatable, .readsPast])
+    @Test(
+        "A quick check finds what is broken",
+        arguments: [BrokenDevice.Fault.offByOne, .wrongStride, .nan, .writesPast, .unrepeatable, .readsPast])
     func quickFindsFaults(_ fault: BrokenDevice.Fault) throws {
         let ops: Set<String> = ["add", "linear", "rms_norm", "glu", "gather_rows"]
         let results = try kit(.init(ops: ops, quickCases: ConformanceKit.Options.quickCases)).check(
@@ -32,14 +36,17 @@ struct KernelToolsTests {
         }
     }
 
-    @Test("Every failing case replays by its id alone, with the same element and the same numbers", arguments: [BrokenDevice.Fault.offByOne, .nan, .writesPast])
+    @Test(
+        "Every failing case replays by its id alone, with the same element and the same numbers",
+        arguments: [BrokenDevice.Fault.offByOne, .nan, .writesPast])
     func everyFailureReplays(_ fault: BrokenDevice.Fault) throws {
         let broken = BrokenDevice(reference, fault)
         let results = try kit(.init(seed: 11, casesPerOp: 12, ops: ["linear", "attention", "router", "split"], failuresPerOp: 5)).check(
             broken, capabilities: backend.capabilities)
         for failure in results.flatMap(\.failures) {
             let again = try kit(.init(seed: 11, only: failure.id)).check(broken, capabilities: backend.capabilities)
-            let twin = try #require(again.flatMap(\.failures).first { $0.kind == failure.kind && $0.operand == failure.operand }, "\(failure.id)")
+            let twin = try #require(
+                again.flatMap(\.failures).first { $0.kind == failure.kind && $0.operand == failure.operand }, "\(failure.id)")
             #expect(twin.index == failure.index && twin.expected == failure.expected && twin.shape == failure.shape)
             #expect(twin.got == failure.got || (twin.got?.isNaN == true && failure.got?.isNaN == true))
             #expect(twin.operands == failure.operands && twin.message == failure.message)
@@ -48,7 +55,8 @@ struct KernelToolsTests {
 
     @Test("A write outside says how far outside")
     func writesOutside() throws {
-        let results = try kit(.init(ops: ["add"], failuresPerOp: 1)).check(BrokenDevice(reference, .writesPast), capabilities: backend.capabilities)
+        let results = try kit(.init(ops: ["add"], failuresPerOp: 1)).check(
+            BrokenDevice(reference, .writesPast), capabilities: backend.capabilities)
         let message = try #require(results[0].failures.first { $0.kind == .overwritten }).message
         #expect(message.contains("output 'y'") && message.contains("1 bytes after it, the first 0 past its end"), "\(message)")
     }

@@ -4,8 +4,10 @@ import Testing
 
 @Suite struct BigIntegerTests {
     @Test(arguments: [
-        "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "18446744073709551616",
-        "12345678901234567890", "340282366920938463463374607431768211456", "-1000000000000000000000000000000", String(repeating: "9", count: 4300),
+        "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809",
+        "18446744073709551616",
+        "12345678901234567890", "340282366920938463463374607431768211456", "-1000000000000000000000000000000",
+        String(repeating: "9", count: 4300),
     ])
     func digitsAreKept(text: String) throws {
         let value = try #require(BigInteger(text))
@@ -29,7 +31,10 @@ import Testing
     func arithmetic() throws {
         var random = SeededGenerator(seed: 3)
         for _ in 0..<400 {
-            let (x, y) = (Int128(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...62, using: &random)), Int128(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...62, using: &random)))
+            let (x, y) = (
+                Int128(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...62, using: &random)),
+                Int128(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0...62, using: &random))
+            )
             let (a, b) = (BigInteger(x), BigInteger(y))
             #expect(a.adding(b)?.description == (x + y).description && a.multiplied(by: b)?.description == (x * y).description)
             #expect((a < b) == (x < y) && a.double == Double(x))
@@ -47,6 +52,8 @@ import Testing
         #expect(BigInteger(10).power(400)?.double == .infinity && BigInteger(exactly: .infinity) == nil && BigInteger(exactly: 0.5) == nil)
         #expect(BigInteger(exactly: -0x1p70)?.description == "-1180591620717411303424")
         // Halves go to the even one, and what is cut off decides.
-        #expect(BigInteger("9007199254740993")?.double == 9007199254740992 && BigInteger("18446744073709553665")?.double == 18446744073709555712)
+        #expect(
+            BigInteger("9007199254740993")?.double == 9007199254740992 && BigInteger("18446744073709553665")?.double == 18446744073709555712
+        )
     }
 }

@@ -12,7 +12,9 @@ struct ByteCountTests {
     @Test(arguments: ["", "GiB", "-1", "2XB", "2GiBs", "1e9", "99999999999999999999", "9999999999GiB", "..", "1.2.3G", "٣"])
     func refuses(text: String) { #expect(ByteCount(text) == nil) }
 
-    @Test(arguments: [(0, "0"), (1 << 30, "1GiB"), (3 << 29, "1536MiB"), (4096, "4KiB"), (1_500_001, "1500001"), (Int.max, "9223372036854775807")])
+    @Test(arguments: [
+        (0, "0"), (1 << 30, "1GiB"), (3 << 29, "1536MiB"), (4096, "4KiB"), (1_500_001, "1500001"), (Int.max, "9223372036854775807"),
+    ])
     func writes(bytes: Int, text: String) {
         #expect("\(ByteCount(bytes: bytes))" == text && ByteCount(text)?.bytes == bytes)
     }

@@ -22,7 +22,8 @@ struct ControlGroupTests {
 
     static let forms: [Form] = [
         Form(
-            testDescription: "version 2, in a namespace", files: ["proc/self/cgroup": "0::/\n", "proc/self/mountinfo": other + v2, "sys/fs/cgroup/cpu.max": "150000 100000\n"],
+            testDescription: "version 2, in a namespace",
+            files: ["proc/self/cgroup": "0::/\n", "proc/self/mountinfo": other + v2, "sys/fs/cgroup/cpu.max": "150000 100000\n"],
             processors: 1.5, file: "/sys/fs/cgroup/cpu.max"),
         Form(
             testDescription: "version 2, a service of systemd with CPUQuota=250%",
@@ -33,17 +34,20 @@ struct ControlGroupTests {
         Form(
             testDescription: "version 2, a group around it is tighter",
             files: [
-                "proc/self/cgroup": "0::/a.slice/b.slice/c\n", "proc/self/mountinfo": v2, "sys/fs/cgroup/a.slice/cpu.max": "300000 100000\n",
+                "proc/self/cgroup": "0::/a.slice/b.slice/c\n", "proc/self/mountinfo": v2,
+                "sys/fs/cgroup/a.slice/cpu.max": "300000 100000\n",
                 "sys/fs/cgroup/a.slice/b.slice/cpu.max": "100000 50000\n", "sys/fs/cgroup/a.slice/b.slice/c/cpu.max": "max 100000\n",
             ], processors: 2, file: "/sys/fs/cgroup/a.slice/b.slice/cpu.max"),
         Form(
             testDescription: "version 2, no quota",
-            files: ["proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": v2, "sys/fs/cgroup/x/cpu.max": "max 100000\n"], processors: nil, file: nil),
+            files: ["proc/self/cgroup": "0::/x\n", "proc/self/mountinfo": v2, "sys/fs/cgroup/x/cpu.max": "max 100000\n"], processors: nil,
+            file: nil),
         Form(
             testDescription: "version 1, controller alone",
             files: [
                 "proc/self/cgroup": "3:memory:/\n2:cpuacct:/\n1:cpu:/case\n0::/\n",
-                "proc/self/mountinfo": mount("/", "/sys/fs/cgroup/cpu", "cgroup", "cpu") + mount("/", "/sys/fs/cgroup/unified", "cgroup2", ""),
+                "proc/self/mountinfo": mount("/", "/sys/fs/cgroup/cpu", "cgroup", "cpu")
+                    + mount("/", "/sys/fs/cgroup/unified", "cgroup2", ""),
                 "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "sys/fs/cgroup/cpu/case/cpu.cfs_quota_us": "100000\n",
                 "sys/fs/cgroup/cpu/case/cpu.cfs_period_us": "100000\n",
             ], processors: 1, file: "/sys/fs/cgroup/cpu/case/cpu.cfs_quota_us"),
@@ -66,8 +70,10 @@ struct ControlGroupTests {
             testDescription: "hybrid: cpu in version 1, the rest in version 2",
             files: [
                 "proc/self/cgroup": "5:cpu,cpuacct:/user.slice\n0::/user.slice/session\n",
-                "proc/self/mountinfo": mount("/", "/sys/fs/cgroup/cpu,cpuacct", "cgroup", "cpu,cpuacct") + mount("/", "/sys/fs/cgroup/unified", "cgroup2", ""),
-                "sys/fs/cgroup/cpu,cpuacct/user.slice/cpu.cfs_quota_us": "200000\n", "sys/fs/cgroup/cpu,cpuacct/user.slice/cpu.cfs_period_us": "100000\n",
+                "proc/self/mountinfo": mount("/", "/sys/fs/cgroup/cpu,cpuacct", "cgroup", "cpu,cpuacct")
+                    + mount("/", "/sys/fs/cgroup/unified", "cgroup2", ""),
+                "sys/fs/cgroup/cpu,cpuacct/user.slice/cpu.cfs_quota_us": "200000\n",
+                "sys/fs/cgroup/cpu,cpuacct/user.slice/cpu.cfs_period_us": "100000\n",
             ], processors: 2, file: "/sys/fs/cgroup/cpu,cpuacct/user.slice/cpu.cfs_quota_us"),
         Form(
             testDescription: "a path that no mount shows: the mount begins at the group",
@@ -83,7 +89,10 @@ struct ControlGroupTests {
             ], processors: 4, file: "/sys/fs/cgroup/mine/cpu.max"),
         Form(
             testDescription: "without a list of mounts",
-            files: ["proc/self/cgroup": "2:cpu,cpuacct:/g\n", "sys/fs/cgroup/cpu,cpuacct/g/cpu.cfs_quota_us": "300000", "sys/fs/cgroup/cpu,cpuacct/g/cpu.cfs_period_us": "100000"],
+            files: [
+                "proc/self/cgroup": "2:cpu,cpuacct:/g\n", "sys/fs/cgroup/cpu,cpuacct/g/cpu.cfs_quota_us": "300000",
+                "sys/fs/cgroup/cpu,cpuacct/g/cpu.cfs_period_us": "100000",
+            ],
             processors: 3, file: "/sys/fs/cgroup/cpu,cpuacct/g/cpu.cfs_quota_us"),
         Form(
             testDescription: "nonsense",
@@ -111,7 +120,9 @@ struct ControlGroupTests {
         #expect(found?.value == form.processors && found?.file == form.file)
     }
 
-    @Test("a fraction is rounded down, to one at least", arguments: [(8, nil, 8), (8, 2.9, 2), (2, 4, 2), (8, 0.25, 1), (1, 1e12, 1), (2, 2, 2)])
+    @Test(
+        "a fraction is rounded down, to one at least",
+        arguments: [(8, nil, 8), (8, 2.9, 2), (2, 4, 2), (8, 0.25, 1), (1, 1e12, 1), (2, 2, 2)])
     func threads(_ cores: Int, _ quota: Double?, _ threads: Int) {
         #expect(Processors.usable(cores: cores, quota: quota) == threads)
     }
@@ -119,13 +130,15 @@ struct ControlGroupTests {
     @Test("memory limits of both versions")
     func memory() throws {
         let unified = try tree([
-            "proc/self/cgroup": "0::/a/b\n", "proc/self/mountinfo": Self.v2, "sys/fs/cgroup/a/memory.max": "1073741824\n", "sys/fs/cgroup/a/b/memory.max": "max\n",
+            "proc/self/cgroup": "0::/a/b\n", "proc/self/mountinfo": Self.v2, "sys/fs/cgroup/a/memory.max": "1073741824\n",
+            "sys/fs/cgroup/a/b/memory.max": "max\n",
         ]) { $0.memory }
         #expect(unified == .init(value: 1 << 30, file: "/sys/fs/cgroup/a/memory.max"))
         let older = try tree([
             "proc/self/cgroup": "4:memory:/docker/x/in\n",
             "proc/self/mountinfo": Self.mount("/docker/x", "/sys/fs/cgroup/memory", "cgroup", "memory"),
-            "sys/fs/cgroup/memory/memory.limit_in_bytes": "2147483648\n", "sys/fs/cgroup/memory/in/memory.limit_in_bytes": "9223372036854771712\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": "2147483648\n",
+            "sys/fs/cgroup/memory/in/memory.limit_in_bytes": "9223372036854771712\n",
         ]) { $0.memory }
         #expect(older == .init(value: 2 << 30, file: "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
         #expect(try tree([:]) { $0.memory } == nil)

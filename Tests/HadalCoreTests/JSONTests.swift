@@ -19,8 +19,10 @@ import TestSupport
     }
 
     @Test(arguments: [
-        ("", 1, 1), ("{", 1, 2), ("[1,]", 1, 4), ("{\"a\":1,}", 1, 8), ("{\n \"a\" 1}", 2, 6), ("01", 1, 2), ("1.", 1, 3), ("nul", 1, 1), ("[1] x", 1, 5),
-        ("\"\\q\"", 1, 2), ("\"a\nb\"", 1, 3), ("\"abc", 1, 1), ("\"\\u12\"", 1, 4), ("-", 1, 2), ("+1", 1, 1), ("nan", 1, 1), ("-Inf", 1, 2), ("[Infinit]", 1, 2),
+        ("", 1, 1), ("{", 1, 2), ("[1,]", 1, 4), ("{\"a\":1,}", 1, 8), ("{\n \"a\" 1}", 2, 6), ("01", 1, 2), ("1.", 1, 3), ("nul", 1, 1),
+        ("[1] x", 1, 5),
+        ("\"\\q\"", 1, 2), ("\"a\nb\"", 1, 3), ("\"abc", 1, 1), ("\"\\u12\"", 1, 4), ("-", 1, 2), ("+1", 1, 1), ("nan", 1, 1),
+        ("-Inf", 1, 2), ("[Infinit]", 1, 2),
     ])
     func refusesWithAPlace(text: String, line: Int, column: Int) {
         let error = expectError(.malformed) { try Self.parse(text) }
@@ -35,10 +37,16 @@ import TestSupport
         #expect(values[1].text() == "null")
     }
 
-    @Test(arguments: [("hello\nx", "hello"), ("nope", "nope"), ("<html>", "<html>"), ("{% for m in messages %}", nil), ("", nil)] as [(String, String?)])
+    @Test(
+        arguments: [("hello\nx", "hello"), ("nope", "nope"), ("<html>", "<html>"), ("{% for m in messages %}", nil), ("", nil)]
+            as [(String, String?)])
     func textThatIsNoJSONIsQuoted(_ text: String, _ start: String?) {
         let error = expectError(.malformed) { try Self.parse(text) }
-        if let start { #expect(error?.message == "the text is not JSON: it starts with '\(start)'") } else { #expect(error?.message.contains("null") == false) }
+        if let start {
+            #expect(error?.message == "the text is not JSON: it starts with '\(start)'")
+        } else {
+            #expect(error?.message.contains("null") == false)
+        }
     }
 
     @Test func nestingIsBounded() {
@@ -56,10 +64,13 @@ import TestSupport
 
     /// The examples of RFC 7396, appendix A, that concern objects and lists.
     @Test(arguments: [
-        (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#), (#"{"a":"b"}"#, #"{"a":null}"#, "{}"),
-        (#"{"a":"b","b":"c"}"#, #"{"a":null}"#, #"{"b":"c"}"#), (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"c"}"#, #"{"a":["b"]}"#, #"{"a":["b"]}"#),
+        (#"{"a":"b"}"#, #"{"a":"c"}"#, #"{"a":"c"}"#), (#"{"a":"b"}"#, #"{"b":"c"}"#, #"{"a":"b","b":"c"}"#),
+        (#"{"a":"b"}"#, #"{"a":null}"#, "{}"),
+        (#"{"a":"b","b":"c"}"#, #"{"a":null}"#, #"{"b":"c"}"#), (#"{"a":["b"]}"#, #"{"a":"c"}"#, #"{"a":"c"}"#),
+        (#"{"a":"c"}"#, #"{"a":["b"]}"#, #"{"a":["b"]}"#),
         (#"{"a":{"b":"c"}}"#, #"{"a":{"b":"d","c":null}}"#, #"{"a":{"b":"d"}}"#), (#"{"a":[{"b":"c"}]}"#, #"{"a":[1]}"#, #"{"a":[1]}"#),
-        (#"["a","b"]"#, #"["c","d"]"#, #"["c","d"]"#), (#"{"e":null}"#, #"{"a":1}"#, #"{"e":null,"a":1}"#), (#"[1,2]"#, #"{"a":"b","c":null}"#, #"{"a":"b"}"#),
+        (#"["a","b"]"#, #"["c","d"]"#, #"["c","d"]"#), (#"{"e":null}"#, #"{"a":1}"#, #"{"e":null,"a":1}"#),
+        (#"[1,2]"#, #"{"a":"b","c":null}"#, #"{"a":"b"}"#),
         ("{}", #"{"a":{"bb":{"ccc":null}}}"#, #"{"a":{"bb":{}}}"#),
     ])
     func mergePatch(target: String, patch: String, wanted: String) throws {

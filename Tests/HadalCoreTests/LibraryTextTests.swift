@@ -33,8 +33,10 @@ struct LibraryTextTests {
     @Test(
         "is found in any literal",
         arguments: [
-            (#"let a = "raise --context""#, true), (#"let a = "run: hadal pull \(name)""#, true), ("let a = \"\"\"\n  x --place\n  \"\"\"", true),
-            (##"let a = #"x \#(f("use --raw")) y"#"##, true), (#"// "raise --context""#, false), (#"/* /* "--a" */ "--b" */ let a = "x-y -- z""#, false),
+            (#"let a = "raise --context""#, true), (#"let a = "run: hadal pull \(name)""#, true),
+            ("let a = \"\"\"\n  x --place\n  \"\"\"", true),
+            (##"let a = #"x \#(f("use --raw")) y"#"##, true), (#"// "raise --context""#, false),
+            (#"/* /* "--a" */ "--b" */ let a = "x-y -- z""#, false),
             (#"let a = "\\"; f("\(x)"); // --context"#, false), ("let a = \"\u{2014}hadal \\(b)\"", false),
         ])
     func literals(source: String, names: Bool) {

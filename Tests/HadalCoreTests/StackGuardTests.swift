@@ -6,10 +6,12 @@ import Testing
     @Test("recursion without an end ends with an error, on a small stack as on a large one", arguments: [128 << 10, 4 << 20])
     func ends(bytes: Int) throws {
         let found = Mutex<HadalError.Code?>(nil)
-        try #require(SystemThread(name: "deep", stackBytes: bytes) {
-            let error = #expect(throws: HadalError.self) { try StackDepth.recurse(StackGuard(), 0) }
-            found.withLock { $0 = error?.code }
-        }).join()
+        try #require(
+            SystemThread(name: "deep", stackBytes: bytes) {
+                let error = #expect(throws: HadalError.self) { try StackDepth.recurse(StackGuard(), 0) }
+                found.withLock { $0 = error?.code }
+            }
+        ).join()
         #expect(found.withLock { $0 } == .limitExceeded)
     }
 

@@ -44,10 +44,14 @@ import Testing
             options.settings = ["cpu.threads": "2", "cpu.isa": "baseline"]
             let engine = try Engine(path: "\(folder)/m.gguf", options: options)
             let info = engine.executableInfo
-            counted.append((shape.name, [
-                "barriers": JSON(.int(Int64(info.barriersPerStep))), "packed_weight_bytes": JSON(.int(Int64(info.weightBytes))),
-                "scratch_bytes": JSON(.int(Int64(info.scratchBytes))),
-            ]))
+            counted.append(
+                (
+                    shape.name,
+                    [
+                        "barriers": JSON(.int(Int64(info.barriersPerStep))), "packed_weight_bytes": JSON(.int(Int64(info.weightBytes))),
+                        "scratch_bytes": JSON(.int(Int64(info.scratchBytes))),
+                    ]
+                ))
         }
         if ProcessInfo.processInfo.environment["HADAL_WRITE_COUNTS"] != nil {
             try (JSON(.object(JSONObject(counted))).text() + "\n").write(toFile: Self.file, atomically: true, encoding: .utf8)
@@ -61,12 +65,15 @@ import Testing
         }
     }
 
-    @Test("without fusion, for kernels that change while a model runs, each op keeps a call of its own", .enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
+    @Test(
+        "without fusion, for kernels that change while a model runs, each op keeps a call of its own",
+        .enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
     func unfused() throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let model = try SyntheticModel(
-            architecture: "qwen2", configuration: JSONDocument(parsing: Self.dense, file: "config.json"), type: .q4_K, library: ArchitectureLibrary(),
+            architecture: "qwen2", configuration: JSONDocument(parsing: Self.dense, file: "config.json"), type: .q4_K,
+            library: ArchitectureLibrary(),
             catalogue: OpCatalogue.load())
         try model.write(to: "\(folder)/m.gguf", seed: 1)
         func barriers(fuses: Bool) throws -> Int {

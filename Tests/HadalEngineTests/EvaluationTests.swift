@@ -101,7 +101,8 @@ struct EvaluationTests {
         let same = try cpu.divergence(from: .engine(try engine(context: 10, batch: 4)), of: tokens, windows: windows)
         #expect(same.mean == 0 && same.maximum == 0 && same.agreement == 1 && same.scoredTokens == tokens.count - 1)
         // Chunks of different lengths on the two sides.
-        let other = try cpu.divergence(from: .engine(try engine(Self.model, "reference", context: 10, batch: 7)), of: tokens, windows: windows)
+        let other = try cpu.divergence(
+            from: .engine(try engine(Self.model, "reference", context: 10, batch: 7)), of: tokens, windows: windows)
         #expect(other.mean < 1e-6 && other.agreement == 1 && abs(other.meanNLL - other.referenceMeanNLL) < 1e-4)
         #expect(abs(other.meanNLL - (try cpu.perplexity(of: tokens, windows: windows)).meanNLL) < 1e-9)
     }
@@ -154,7 +155,9 @@ struct EvaluationTests {
         }
         expect(.mismatch, "logits of \(tokens.count) tokens", path, Array(tokens.dropLast()))
         expect(.invalidArgument, "do not fit", path, tokens + tokens)
-        let narrow = try write("n.safetensors", TensorSource(name: "logits", dtype: .f32, shape: [tokens.count, 2], values: [Float](repeating: 0, count: 2 * tokens.count)))
+        let narrow = try write(
+            "n.safetensors",
+            TensorSource(name: "logits", dtype: .f32, shape: [tokens.count, 2], values: [Float](repeating: 0, count: 2 * tokens.count)))
         expect(.mismatch, "the vocabularies differ", narrow, tokens)
         let other = try write("o.safetensors", TensorSource(name: "x", dtype: .f32, shape: [1], values: [0]))
         expect(.notFound, "no tensor 'logits'", other, tokens)
@@ -176,10 +179,14 @@ struct EvaluationTests {
             try engine.perplexity(of: [5, 6], windows: EvaluationWindows(context: 9, stride: 4, bos: nil))
         }
         expectError(.invalidArgument, "a context of \(1 << 24) tokens") { try self.engine(context: 1 << 24) }
-        expectError(.invalidArgument, "compared with itself") { try engine.divergence(from: .engine(engine), of: [5, 6], windows: windows) }
+        expectError(.invalidArgument, "compared with itself") {
+            try engine.divergence(from: .engine(engine), of: [5, 6], windows: windows)
+        }
     }
 
-    @Test("the reference text's tokens", .enabled(if: Fixtures.goldens != nil && Fixtures.smollm2 != nil, "needs the goldens and the default model"))
+    @Test(
+        "the reference text's tokens",
+        .enabled(if: Fixtures.goldens != nil && Fixtures.smollm2 != nil, "needs the goldens and the default model"))
     func realText() throws {
         let root = try JSONDocument(contentsOf: try #require(Fixtures.goldens) + "/real/smollm2_q4_1.json").root
         let engine = try engine(try #require(Fixtures.smollm2), context: 512)

@@ -36,7 +36,9 @@ struct ExpertMemoryTests {
         return (bits, engine.expertStatistics)
     }
 
-    @Test("logits have the same bits whatever the limit", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: families, [1, 2])
+    @Test(
+        "logits have the same bits whatever the limit", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
+        arguments: families, [1, 2])
     func goldens(_ family: String, _ threads: Int) throws {
         let path = "\(Fixtures.goldens ?? "")/models/\(family)"
         let ids = try Golden(path: path).ids("input_ids")
@@ -106,7 +108,9 @@ struct ExpertMemoryTests {
         #expect((planned.measureExpertReads() ?? 0) > 0)
         // Three layers, two experts a token.
         #expect(experts.worstBytesPerToken == 3 * 2 * experts.storedExpertBytes)
-        #expect(experts.fitting(experts.minimumLimit) == 2 && experts.share(experts.totalBytes) == 1 && experts.uniformBytesPerToken(experts.totalBytes) == 0)
+        #expect(
+            experts.fitting(experts.minimumLimit) == 2 && experts.share(experts.totalBytes) == 1
+                && experts.uniformBytesPerToken(experts.totalBytes) == 0)
         for limit in [experts.minimumLimit, 3 * experts.minimumLimit, experts.totalBytes] {
             let streamed = try bits(path, Self.options(threads: 2, limit: limit), ids)
             #expect(streamed.bits == resident.bits, "\(type), \(limit) bytes")
@@ -228,7 +232,8 @@ struct ExpertMemoryTests {
         let placement = try ExpertPlacement(graph, of: description.graph)
         let experts = ExpertCosts(placement, graph, device: device)
         func budget(_ limits: MemoryLimits) -> MemoryBudget {
-            MemoryBudget(graph, placement, experts, device: device, limit: experts.minimumLimit, cacheBytesPerToken: 1 << 10, limits: limits)
+            MemoryBudget(
+                graph, placement, experts, device: device, limit: experts.minimumLimit, cacheBytesPerToken: 1 << 10, limits: limits)
         }
         let free = budget(MemoryLimits())
         #expect(free.expertBytes == experts.minimumLimit && free.residentBytes > 0 && free.residentBytes < description.graph.weightBytes)

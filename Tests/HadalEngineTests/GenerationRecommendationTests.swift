@@ -56,21 +56,26 @@ struct GenerationRecommendationTests {
         "what is not supported is named",
         arguments: [
             ("num_beams", "4"), ("no_repeat_ngram_size", "3"), ("min_new_tokens", "5"), ("min_length", "10"), ("forced_eos_token_id", "2"),
-            ("forced_bos_token_id", "0"), ("typical_p", "0.9"), ("epsilon_cutoff", "0.0003"), ("eta_cutoff", "0.1"), ("guidance_scale", "1.5"),
-            ("penalty_alpha", "0.6"), ("encoder_repetition_penalty", "1.2"), ("sequence_bias", "[[[1], -2.0]]"), ("exponential_decay_length_penalty", "[5, 1.1]"),
+            ("forced_bos_token_id", "0"), ("typical_p", "0.9"), ("epsilon_cutoff", "0.0003"), ("eta_cutoff", "0.1"),
+            ("guidance_scale", "1.5"),
+            ("penalty_alpha", "0.6"), ("encoder_repetition_penalty", "1.2"), ("sequence_bias", "[[[1], -2.0]]"),
+            ("exponential_decay_length_penalty", "[5, 1.1]"),
             ("max_time", "3.5"), ("dola_layers", "\"high\""), ("watermarking_config", "{\"bias\": 2}"), ("num_return_sequences", "2"),
             ("stop_token_ids", "[5]"), ("mirostat", "2"),
         ])
     func unsupported(_ key: String, _ value: String) throws {
         let warnings = try directory("{\"\(key)\": \(value)}").warnings
         #expect(warnings.count == 1)
-        #expect(warnings.first?.hasPrefix("dir/generation_config.json:1:") == true && warnings.first?.contains("'\(key)'") == true, "\(warnings)")
+        #expect(
+            warnings.first?.hasPrefix("dir/generation_config.json:1:") == true && warnings.first?.contains("'\(key)'") == true,
+            "\(warnings)")
     }
 
     @Test(
         "what cannot be read is named and not used",
         arguments: [
-            ("temperature", "\"hot\""), ("temperature", "-1"), ("top_k", "1.5"), ("top_p", "0"), ("min_p", "2"), ("repetition_penalty", "0"),
+            ("temperature", "\"hot\""), ("temperature", "-1"), ("top_k", "1.5"), ("top_p", "0"), ("min_p", "2"),
+            ("repetition_penalty", "0"),
             ("do_sample", "\"no\""), ("stop_strings", "[1]"), ("suppress_tokens", "[\"a\"]"), ("suppress_tokens", "[99999999999]"),
             ("bad_words_ids", "[3]"), ("max_new_tokens", "-1"), ("max_length", "\"long\""),
         ])
@@ -93,7 +98,8 @@ struct GenerationRecommendationTests {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try GGUFWriter.write(
-            to: "\(folder)/m.gguf", metadata: [("general.architecture", MetadataValue("tiny"))] + values.map { ("general.sampling.\($0.key)", $0.value) },
+            to: "\(folder)/m.gguf",
+            metadata: [("general.architecture", MetadataValue("tiny"))] + values.map { ("general.sampling.\($0.key)", $0.value) },
             tensors: [])
         return GenerationRecommendation(try ModelFiles.open(path: "\(folder)/m.gguf"), endTokens: [])
     }
@@ -101,7 +107,8 @@ struct GenerationRecommendationTests {
     @Test("the keys of a GGUF file")
     func samplingKeys() throws {
         let read = try gguf([
-            ("temp", .float32(0.5)), ("top_k", .int32(20)), ("top_p", .float32(0.75)), ("min_p", .float32(0.25)), ("penalty_repeat", .float32(1.5)),
+            ("temp", .float32(0.5)), ("top_k", .int32(20)), ("top_p", .float32(0.75)), ("min_p", .float32(0.25)),
+            ("penalty_repeat", .float32(1.5)),
             ("penalty_last_n", .int32(64)), ("mirostat", .int32(0)), ("mirostat_tau", .float32(5)), ("mirostat_eta", .float32(0.1)),
             ("xtc_probability", .float32(0)), ("xtc_threshold", .float32(0.1)), ("sequence", MetadataValue("edskypmxt")),
         ])
@@ -117,7 +124,8 @@ struct GenerationRecommendationTests {
     @Test(
         "keys of a GGUF file that are not used are named",
         arguments: [
-            ("mirostat", MetadataValue.int32(2)), ("xtc_probability", .float32(0.5)), ("sequence", MetadataValue("tpk")), ("temp", MetadataValue("hot")),
+            ("mirostat", MetadataValue.int32(2)), ("xtc_probability", .float32(0.5)), ("sequence", MetadataValue("tpk")),
+            ("temp", MetadataValue("hot")),
             ("temp", .float32(.nan)), ("top_p", .float32(-1)), ("dynatemp_range", .float32(0.5)),
         ])
     func unusedKeys(_ key: String, _ value: MetadataValue) throws {

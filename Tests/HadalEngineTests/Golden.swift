@@ -41,7 +41,8 @@ struct Golden {
     /// switches than those have.
     static let further = [
         "qwen2_moe", "smollm3", "olmo2", "olmo3", "granite", "granite_moe", "glm4", "glm4_moe", "exaone4", "cohere2", "seed_oss",
-        "ernie4_5", "dots1", "arcee", "cohere", "dbrx", "ernie4_5_moe", "exaone", "falcon_serial", "falcon_one_norm", "falcon_refined", "gemma",
+        "ernie4_5", "dots1", "arcee", "cohere", "dbrx", "ernie4_5_moe", "exaone", "falcon_serial", "falcon_one_norm", "falcon_refined",
+        "gemma",
         "glm4_moe_lite", "glm_moe_dsa", "gpt2", "gpt_neox", "hunyuan_v1_dense", "hunyuan_v1_moe", "hy_v3", "mimo_v2_flash", "minimax_m2",
         "nemotron", "olmo", "phi", "stablelm", "starcoder2",
     ].map { Fixtures.path("models/families/\($0)") }
@@ -57,10 +58,13 @@ struct Golden {
     static var families: [String] {
         let dense = [
             "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope",
-            "arcee", "cohere", "cohere_qknorm", "exaone", "falcon", "falcon_new", "gemma", "gpt2", "gpt_neox", "hunyuan_v1_dense", "nemotron",
+            "arcee", "cohere", "cohere_qknorm", "exaone", "falcon", "falcon_new", "gemma", "gpt2", "gpt_neox", "hunyuan_v1_dense",
+            "nemotron",
             "olmo", "phi", "stablelm", "stablelm_qknorm", "starcoder2",
         ]
-        guard let goldens = Fixtures.goldens else { return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") } }
+        guard let goldens = Fixtures.goldens else {
+            return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") }
+        }
         return dense.map { "\(goldens)/models/\($0)" }
     }
 

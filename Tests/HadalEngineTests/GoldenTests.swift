@@ -52,7 +52,9 @@ struct GoldenTests {
         #expect(ids == wanted)
     }
 
-    @Test("logits of the prediction layer do not depend on the chunks", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    @Test(
+        "logits of the prediction layer do not depend on the chunks",
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
     func predictionInChunks() throws {
         let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
         let golden = try Golden(path: path)
@@ -77,7 +79,8 @@ struct GoldenTests {
         let (from, to) = (Fixtures.path("models/llama"), try Fixtures.temporaryDirectory())
         defer { try? FileManager.default.removeItem(atPath: to) }
         try FileManager.default.copyItem(atPath: "\(from)/model.safetensors", toPath: "\(to)/model.safetensors")
-        var config = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: "\(from)/config.json"))) as? [String: Any] ?? [:]
+        var config =
+            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: "\(from)/config.json"))) as? [String: Any] ?? [:]
         config["rope_scaling"] = ["rope_type": "dynamic", "factor": 2.0]
         config["max_position_embeddings"] = 64
         try JSONSerialization.data(withJSONObject: config).write(to: URL(fileURLWithPath: "\(to)/config.json"))
@@ -86,7 +89,8 @@ struct GoldenTests {
         let said = Mutex<[String]>([])
         options.log = LogSink { level, message in if level == .warning { said.withLock { $0.append(message) } } }
         _ = try Engine(path: to, options: options)
-        #expect(said.withLock { $0.filter { $0.contains("config.json rope_scaling.rope_type is dynamic") }.count } == (context > 64 ? 1 : 0))
+        #expect(
+            said.withLock { $0.filter { $0.contains("config.json rope_scaling.rope_type is dynamic") }.count } == (context > 64 ? 1 : 0))
     }
 
     @Test("a rope switch in the middle of a session rebuilds the state")

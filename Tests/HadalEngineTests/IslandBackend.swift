@@ -85,7 +85,9 @@ final class IslandBuffer: Buffer, @unchecked Sendable {
         try memory.read(offset: offset, into: destination)
     }
     func copy(from source: any Buffer, sourceOffset: Int, to offset: Int, bytes: Int) throws {
-        guard let own = source as? IslandBuffer, own.device === device else { throw HadalError(.invalidArgument, "a buffer of another device") }
+        guard let own = source as? IslandBuffer, own.device === device else {
+            throw HadalError(.invalidArgument, "a buffer of another device")
+        }
         try memory.copy(from: own.memory, sourceOffset: sourceOffset, to: offset, bytes: bytes)
     }
     func upload(offset: Int, file: Int32, fileOffset: UInt64, bytes: Int) throws {
@@ -111,9 +113,13 @@ final class IslandExecutable: Executable, @unchecked Sendable {
 
     /// The memory behind a binding, which must be a buffer of this very device.
     private func translate(_ binding: hadal_binding) throws -> hadal_binding {
-        guard binding.host == nil, let handle = binding.buffer else { throw HadalError(.invalidArgument, "\(device.info.id) was given host memory") }
+        guard binding.host == nil, let handle = binding.buffer else {
+            throw HadalError(.invalidArgument, "\(device.info.id) was given host memory")
+        }
         let buffer = Unmanaged<IslandBuffer>.fromOpaque(UnsafeRawPointer(handle)).takeUnretainedValue()
-        guard buffer.device === device, binding.bytes <= UInt64(buffer.bytes) else { throw HadalError(.invalidArgument, "a buffer of another device") }
+        guard buffer.device === device, binding.bytes <= UInt64(buffer.bytes) else {
+            throw HadalError(.invalidArgument, "a buffer of another device")
+        }
         return hadal_binding(buffer: nil, host: buffer.memory.pointer, offset: binding.offset, bytes: binding.bytes)
     }
 
@@ -124,9 +130,10 @@ final class IslandExecutable: Executable, @unchecked Sendable {
         try inputs.withUnsafeBufferPointer { inputs in
             try outputs.withUnsafeBufferPointer { outputs in
                 try states.withUnsafeBufferPointer { states in
-                    try inner.execute(Execution(
-                        inputs: inputs, outputs: outputs, states: states, step: step.raw, trace: step.trace,
-                        traceContext: step.traceContext, cancel: step.cancel))
+                    try inner.execute(
+                        Execution(
+                            inputs: inputs, outputs: outputs, states: states, step: step.raw, trace: step.trace,
+                            traceContext: step.traceContext, cancel: step.cancel))
                 }
             }
         }

@@ -44,7 +44,9 @@ struct LoadPlanTests {
          "vocab_size": 320, "max_position_embeddings": 256, "tie_word_embeddings": false}
         """
 
-    private static func model(_ folder: String, _ architecture: String, _ configuration: String, _ type: DType, name: String) throws -> Model {
+    private static func model(_ folder: String, _ architecture: String, _ configuration: String, _ type: DType, name: String) throws
+        -> Model
+    {
         let path = "\(folder)/\(name).gguf"
         try SyntheticModel(
             architecture: architecture, configuration: try JSONDocument(parsing: configuration, file: "config.json"), type: type,
@@ -79,7 +81,8 @@ struct LoadPlanTests {
         "attention=island,rest=cpu", "layers 0-0=island,rest=cramped", "rest=island:1",
     ]
     private static let oddPlacements: [String?] = [
-        "experts=cpu,rest=reference", "experts=reference,rest=cpu", "no.such.*=cpu,rest=cpu", "attention=nosuch,rest=cpu", "layers 9-=cpu,rest=cpu",
+        "experts=cpu,rest=reference", "experts=reference,rest=cpu", "no.such.*=cpu,rest=cpu", "attention=nosuch,rest=cpu",
+        "layers 9-=cpu,rest=cpu",
     ]
 
     private struct Case: CustomStringConvertible {
@@ -115,14 +118,20 @@ struct LoadPlanTests {
         let least = model.experts?.minimumLimit ?? 1 << 20
         options.expertMemory = pick([nil, nil, least, 3 * least, 1 << 40], orRarely: [least - 1, 0])
         options.memoryLimits = pick([MemoryLimits(), MemoryLimits(group: memory()), MemoryLimits(addresses: 4 * memory())])
-        options.speculation = SpeculationOptions(pick([.off], orRarely: [.mtp, .draft(path: pick(models).path), .draft(path: "/no/such.gguf")]))
+        options.speculation = SpeculationOptions(
+            pick([.off], orRarely: [.mtp, .draft(path: pick(models).path), .draft(path: "/no/such.gguf")]))
         options.settings = pick([[:]], orRarely: [["cpu.nosuch": "1"], ["nosuch.threads": "1"], ["cpu.threads": "none"]])
         options.threads = pick([1, nil], orRarely: [-5])
         options.architecture = pick([nil], orRarely: ["/no/such.json"])
         var parts: [String] = []
-        parts.append("\(model.name) on \(options.backend), \(options.placement?.rules.map(\.text).joined(separator: ",") ?? "-"), \(options.fallback)")
-        parts.append("context \(options.contextLength ?? -1), cache \(options.cacheTokens ?? -1), step \(options.batchTokens) x\(options.batchSequences)")
-        parts.append("\(options.cacheDType.name), observe \(options.observe), next \(options.predictsNext), experts \(options.expertMemory ?? -1)")
+        parts.append(
+            "\(model.name) on \(options.backend), \(options.placement?.rules.map(\.text).joined(separator: ",") ?? "-"), \(options.fallback)"
+        )
+        parts.append(
+            "context \(options.contextLength ?? -1), cache \(options.cacheTokens ?? -1), step \(options.batchTokens) x\(options.batchSequences)"
+        )
+        parts.append(
+            "\(options.cacheDType.name), observe \(options.observe), next \(options.predictsNext), experts \(options.expertMemory ?? -1)")
         parts.append("limits \(options.memoryLimits ?? MemoryLimits()), island \(island.heapBytes), cramped \(cramped.bytes)")
         parts.append("\(options.speculation.source), \(options.settings), \(options.architecture ?? "-")")
         return Case(model: model, options: options, description: parts.joined(separator: "; "))
@@ -182,7 +191,9 @@ struct LoadPlanTests {
         #expect(plan.placement?.moves == engine.placement.moves && plan.placement?.transfers == engine.placement.transfers, trace)
         #expect(plan.backend == engine.backendDescription && plan.expertMemory == engine.plan.expertMemory, trace)
         // The cache as it is allocated.
-        #expect(plan.cacheTokens <= (program.pageCount - 1) * program.pageTokens && plan.cacheTokens > (program.pageCount - 2) * program.pageTokens, trace)
+        #expect(
+            plan.cacheTokens <= (program.pageCount - 1) * program.pageTokens
+                && plan.cacheTokens > (program.pageCount - 2) * program.pageTokens, trace)
         let states = program.graph.states.indices.map { program.pageBytes(state: $0) }
         #expect(plan.cacheBytesPerToken * program.pageTokens == states.reduce(0, +), trace)
         #expect(plan.cacheBytes == plan.cacheBytesPerToken * plan.contextLength, trace)
@@ -237,7 +248,10 @@ struct LoadPlanTests {
         let weights = plan.graph.weights.reduce(0) { $0 + $1.bytes }
         #expect(last.fraction == 1 && last.readBytes == last.totalBytes && last.compiledBytes == last.totalBytes)
         #expect(last.totalBytes == 2 * weights, "two models with the same weights")
-        #expect(zip(all, all.dropFirst()).allSatisfy { $0.readBytes <= $1.readBytes && $0.compiledBytes <= $1.compiledBytes && $0.fraction <= $1.fraction })
+        #expect(
+            zip(all, all.dropFirst()).allSatisfy {
+                $0.readBytes <= $1.readBytes && $0.compiledBytes <= $1.compiledBytes && $0.fraction <= $1.fraction
+            })
         #expect(Set(all.map(\.phase)) == [.reading, .compiling])
 
         struct Enough: Error {}

@@ -27,7 +27,8 @@ struct LoadedMemoryTests {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = "\(folder)/model.gguf"
-        let config = architecture == "llama"
+        let config =
+            architecture == "llama"
             ? """
             {"hidden_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 2, "intermediate_size": 2048,
              "vocab_size": 20000, "max_position_embeddings": 256, "tie_word_embeddings": false}

@@ -54,8 +54,10 @@ struct PackedExpertsTests {
             }
             let shape = [tensor.shape[0], tensor.shape[2], tensor.shape[1]]
             let (blocks, scales, spelled) = packed(transposed(values, tensor.shape))
-            small.append(TensorSource(name: tensor.name + "_blocks", dtype: .u8, shape: [shape[0], shape[1], shape[2] / 32, 16], bytes: blocks))
-            small.append(TensorSource(name: tensor.name + "_scales", dtype: .u8, shape: [shape[0], shape[1], shape[2] / 32], bytes: scales))
+            small.append(
+                TensorSource(name: tensor.name + "_blocks", dtype: .u8, shape: [shape[0], shape[1], shape[2] / 32, 16], bytes: blocks))
+            small.append(
+                TensorSource(name: tensor.name + "_scales", dtype: .u8, shape: [shape[0], shape[1], shape[2] / 32], bytes: scales))
             large.append(TensorSource(name: tensor.name, dtype: .f32, shape: tensor.shape, values: transposed(spelled, shape)))
         }
         for (name, tensors) in [("packed", small), ("spelled", large)] {

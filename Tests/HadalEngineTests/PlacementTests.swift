@@ -43,7 +43,8 @@ struct PlacementTests {
     }
 
     @Test(
-        "goldens, and the copies that the plan counts are those made", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
+        "goldens, and the copies that the plan counts are those made",
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
         arguments: families, placements)
     func goldens(_ family: String, _ rules: String) throws {
         // Mixtral's layers have experts and attention of the plain kind, and no indexer: a rule about one is no mistake.
@@ -92,11 +93,15 @@ struct PlacementTests {
         let inputs = plan.transfers.filter { $0.purpose == .input }
         #expect(inputs.count == Set(inputs.map(\.value)).count && inputs.count <= graph.inputs.count)
         for transfer in plan.transfers {
-            #expect(plan.transfers.count { $0.value == transfer.value && $0.device == transfer.device && $0.direction == transfer.direction } == 1)
+            #expect(
+                plan.transfers.count { $0.value == transfer.value && $0.device == transfer.device && $0.direction == transfer.direction }
+                    == 1)
         }
     }
 
-    @Test("sessions on devices with memory of their own fork, roll back, and are saved", arguments: ["island", "attention=island,rest=cpu", "attention=cpu,rest=reef"])
+    @Test(
+        "sessions on devices with memory of their own fork, roll back, and are saved",
+        arguments: ["island", "attention=island,rest=cpu", "attention=cpu,rest=reef"])
     func sessions(_ rules: String) throws {
         let path = Fixtures.path("models/llama")
         var options = try options(rules.contains("=") ? rules : nil)
@@ -153,7 +158,10 @@ struct PlacementTests {
         var options = try options("rest=partial")
         options.environment.backends = [partial]
         let text = expectError(.unsupported) { try Engine(path: path, options: options) }?.description ?? ""
-        #expect(["attention", "rope", "glu", "embedding", "gather_rows"].allSatisfy { text.contains("\($0) ") && text.contains("no kernel for \($0)") })
+        #expect(
+            ["attention", "rope", "glu", "embedding", "gather_rows"].allSatisfy {
+                text.contains("\($0) ") && text.contains("no kernel for \($0)")
+            })
         options.fallback = .allow
         let engine = try Engine(path: path, options: options)
         #expect(engine.placement.devices == ["partial", "cpu"] && engine.placement.copies > 0)
@@ -166,7 +174,11 @@ struct PlacementTests {
         options.placement = try planned.placementRules()
         options.fallback = .error
         let again = try Engine(path: path, options: options)
-        #expect(again.placement.moves.isEmpty && again.placement.deviceOfNode.map { again.placement.devices[$0] } == engine.placement.deviceOfNode.map { engine.placement.devices[$0] })
+        #expect(
+            again.placement.moves.isEmpty
+                && again.placement.deviceOfNode.map { again.placement.devices[$0] }
+                    == engine.placement.deviceOfNode.map { engine.placement.devices[$0] }
+        )
     }
 
     @Test("a device's own memory bounds the context, and what does not fit is refused before it is read")

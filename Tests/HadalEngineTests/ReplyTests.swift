@@ -11,7 +11,9 @@ import Testing
 struct ReplyTests {
     static let backends = ["reference", "cpu"]
 
-    private func engine(_ model: ScriptedModel, _ backend: String = "cpu", _ change: (inout EngineOptions) -> Void = { _ in }) throws -> Engine {
+    private func engine(_ model: ScriptedModel, _ backend: String = "cpu", _ change: (inout EngineOptions) -> Void = { _ in }) throws
+        -> Engine
+    {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try model.write(to: "\(folder)/model.gguf")
@@ -20,7 +22,9 @@ struct ReplyTests {
         return try Engine(path: "\(folder)/model.gguf", options: options)
     }
 
-    private func request(_ text: String = "Where?", budget: Int? = nil, thinking: ThinkingMode = .automatic, tools: [Tool] = []) -> ChatRequest {
+    private func request(_ text: String = "Where?", budget: Int? = nil, thinking: ThinkingMode = .automatic, tools: [Tool] = [])
+        -> ChatRequest
+    {
         ChatRequest(messages: [.user(text)], tools: tools, thinking: thinking, reasoningBudget: budget)
     }
 
@@ -77,7 +81,9 @@ struct ReplyTests {
             #expect(reply.reasoning == "hmm, yes" && reply.answer == "Paris.")
         }
         let text = try #require(engine.tokenizer).decode(conversation.session.tokens)
-        #expect(text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasSuffix("<think>\nhmm, yes</think>\n\nParis."))
+        #expect(
+            text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasSuffix("<think>\nhmm, yes</think>\n\nParis.")
+        )
         conversation.request.thinking = .off
         let brief = try conversation.ask("In short?", options: options()) { _ in .continue }
         #expect(brief.reasoning.isEmpty && brief.answer == "Paris.")
@@ -97,7 +103,9 @@ struct ReplyTests {
             #expect(reply.summary.injectedTokens == injected.count)
             #expect(Array(reply.tokens[budget..<(budget + injected.count)]) == injected)
             #expect(reply.summary.generatedTokens == reply.tokens.count && session.tokens == prompt.ids + reply.tokens)
-            #expect(reply.reasoning.hasPrefix("hmm") && reply.reasoning.hasSuffix(prompt.format.budgetLine.trimmingCharacters(in: .whitespacesAndNewlines)))
+            #expect(
+                reply.reasoning.hasPrefix("hmm")
+                    && reply.reasoning.hasSuffix(prompt.format.budgetLine.trimmingCharacters(in: .whitespacesAndNewlines)))
         }
         expectError(.invalidArgument) { try engine.chatPrompt(request(budget: -1)) }
     }
@@ -131,7 +139,8 @@ struct ReplyTests {
     @Test("the template's own switch is used where it has one")
     func templateSwitch() throws {
         var model = ScriptedModel.thinker()
-        model.template = "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<｜Assistant｜>' }}{% if thinking %}{{ '<think>\\n' }}{% else %}{{ '</think>\\n\\n' }}{% endif %}"
+        model.template =
+            "{% for m in messages %}{{ m.content }}{% endfor %}{{ '<｜Assistant｜>' }}{% if thinking %}{{ '<think>\\n' }}{% else %}{{ '</think>\\n\\n' }}{% endif %}"
         let engine = try engine(model)
         #expect(engine.chatFormat.thinkingSwitch?.variable == "thinking")
         #expect(try engine.chatPrompt(request()).startsInReasoning)
@@ -153,7 +162,9 @@ struct ReplyTests {
         model.control = ["<｜Assistant｜>"]
         let engine = try engine(model)
         #expect { try engine.chatPrompt(request(thinking: .on)) } throws: { ($0 as? HadalError)?.code == .unsupported }
-        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 0, thinking: .off)), options: options()) { _ in .continue }
+        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 0, thinking: .off)), options: options()) { _ in
+            .continue
+        }
         #expect(reply.answer == "Paris." && reply.reasoning.isEmpty)
     }
 
@@ -201,9 +212,11 @@ struct ReplyTests {
     @Test("most tokens count throughout: thoughts, the closing line and the answer")
     func maxTokens() throws {
         let engine = try engine(.thinker(thinksForever: true))
-        let closing = try #require(engine.tokenizer).encode(try #require(engine.chatFormat.closing(unused: false)), parseSpecial: true).count
+        let closing = try #require(engine.tokenizer).encode(try #require(engine.chatFormat.closing(unused: false)), parseSpecial: true)
+            .count
         for limit in 0...(closing + 8) {
-            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 4)), options: options { $0.maxTokens = limit }) { _ in .continue }
+            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: 4)), options: options { $0.maxTokens = limit })
+            { _ in .continue }
             #expect(reply.tokens.count == reply.summary.generatedTokens && reply.tokens.count <= limit)
             #expect(reply.summary.reason == (limit >= closing + 7 ? .endOfText : .length), "\(limit)")
         }
@@ -212,10 +225,12 @@ struct ReplyTests {
     @Test("stop strings end the answer, not the thoughts")
     func stops() throws {
         let engine = try engine(.thinker())
-        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request()), options: options { $0.stopStrings = ["yes", "ris."] }) { _ in .continue }
+        let reply = try engine.makeSession().reply(to: engine.chatPrompt(request()), options: options { $0.stopStrings = ["yes", "ris."] })
+        { _ in .continue }
         #expect(reply.reasoning == "hmm, yes" && reply.answer == "Pa" && reply.summary.reason == .stopString)
         let budgeted = try engine.makeSession().reply(
-            to: engine.chatPrompt(request(budget: 1)), options: options { $0.stopStrings = ["."] }) { _ in .continue }
+            to: engine.chatPrompt(request(budget: 1)), options: options { $0.stopStrings = ["."] }
+        ) { _ in .continue }
         #expect(budgeted.answer == "Paris" && budgeted.summary.reason == .stopString)
     }
 
@@ -223,7 +238,8 @@ struct ReplyTests {
     func contextFull() throws {
         let engine = try engine(.thinker(thinksForever: true)) { $0.contextLength = 40 }
         for budget in [nil, 10, 20] as [Int?] {
-            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: budget)), options: options()) { _ in .continue }
+            let reply = try engine.makeSession().reply(to: engine.chatPrompt(request(budget: budget)), options: options()) { _ in .continue
+            }
             #expect(reply.summary.reason == .contextFull && reply.answer.isEmpty)
         }
     }
@@ -240,8 +256,9 @@ struct ReplyTests {
         #expect(conversation.messages.map(\.role) == ["user", "assistant"])
         let second = try conversation.ask("And now?", options: options()) { _ in .continue }
         #expect(second.answer == "Paris." && second.reasoning == "hmm, yes")
-        #expect(try #require(engine.tokenizer).decode(conversation.session.tokens).hasSuffix(
-            "<｜User｜>Where?<｜Assistant｜> <｜end▁of▁sentence｜><｜User｜>And now?<｜Assistant｜><think>\nhmm, yes</think>\n\nParis."))
+        #expect(
+            try #require(engine.tokenizer).decode(conversation.session.tokens).hasSuffix(
+                "<｜User｜>Where?<｜Assistant｜> <｜end▁of▁sentence｜><｜User｜>And now?<｜Assistant｜><think>\nhmm, yes</think>\n\nParis."))
         conversation.undo()
         #expect(conversation.messages.count == 2)
     }
@@ -255,7 +272,8 @@ struct ReplyTests {
         let second = try conversation.ask("And now?", options: options()) { _ in .continue }
         let now = conversation.session.tokens
         let text = try #require(engine.tokenizer).decode(now)
-        #expect(text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasPrefix(ScriptedModel.begin + "Be brief."))
+        #expect(
+            text.contains("<｜Assistant｜>Paris.<｜end▁of▁sentence｜><｜User｜>And now?") && text.hasPrefix(ScriptedModel.begin + "Be brief."))
         // Kept up to where the thoughts began.
         let common = zip(before, now).prefix { $0 == $1 }.count
         #expect(second.reusedTokens == common && common >= 13 && second.promptTokens + common + second.tokens.count == now.count)
@@ -293,7 +311,10 @@ struct ReplyTests {
         let broken = try engine(.caller(#"{"city": }"#))
         let reply = try broken.makeSession().reply(to: broken.chatPrompt(request(tools: Self.tools)), options: options()) { _ in .continue }
         #expect(reply.toolCalls.isEmpty && reply.summary.reason == .endOfText)
-        #expect(reply.answer == "Let me look.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": }\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>")
+        #expect(
+            reply.answer
+                == "Let me look.<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": }\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
+        )
         let unasked = try engine(.caller())
         let plain = try unasked.makeSession().reply(to: unasked.chatPrompt(request()), options: options()) { _ in .continue }
         #expect(plain.toolCalls.isEmpty && plain.answer.contains(#"{"city": "Oslo"}"#))
@@ -378,18 +399,21 @@ struct ReplyTests {
             var properties = ["city": City()]
         }
         var model = ScriptedModel.thinker()
-        model.template = "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if m.tool_call_id %}#{{ m.tool_call_id }}{% endif %};{% endfor %}"
+        model.template =
+            "{% for m in messages %}{{ m.role }}:{{ m.content }}{% if m.tool_call_id %}#{{ m.tool_call_id }}{% endif %};{% endfor %}"
             + "{% for t in tools or [] %}{{ t.function.name }} {{ t.function.parameters | tojson }};{% endfor %}{{ mood }}<｜Assistant｜>"
         let engine = try engine(model)
         let tools = [
             try Tool(name: "a", description: "A", parameters: Schema()),
             try Tool(name: "b", description: "B", schema: #"{"type": "object", "properties": {}}"#),
         ]
-        var request = ChatRequest(messages: [.system("S"), ChatMessage(role: "critic", content: "C"), .tool("T", for: "id1")], tools: tools)
+        var request = ChatRequest(
+            messages: [.system("S"), ChatMessage(role: "critic", content: "C"), .tool("T", for: "id1")], tools: tools)
         try request.setVariable("mood", to: "calm")
-        #expect(try engine.chatPrompt(request).text == #"""
-            system:S;critic:C;tool:T#id1;a {"properties": {"city": {"type": "string"}}, "type": "object"};b {"type": "object", "properties": {}};calm<｜Assistant｜>
-            """#)
+        #expect(
+            try engine.chatPrompt(request).text == #"""
+                system:S;critic:C;tool:T#id1;a {"properties": {"city": {"type": "string"}}, "type": "object"};b {"type": "object", "properties": {}};calm<｜Assistant｜>
+                """#)
         let call = ToolCall(id: "x", name: "a", argumentsJSON: #"{"city": "Oslo"}"#)
         #expect(try call.decodeArguments(as: [String: String].self) == ["city": "Oslo"])
         #expect { try call.decodeArguments(as: [Int].self) } throws: { ($0 as? HadalError)?.code == .malformed }
@@ -409,12 +433,19 @@ struct ReplyTests {
     }
 
     @Test func messagesAreReadAndWritten() throws {
-        let text = #"{"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, {"role": "assistant", "content": null, "reasoning_content": "r", "tool_calls": [{"id": "x", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]}, {"role": "tool", "content": "c", "tool_call_id": "x", "name": "f"}]}"#
+        let text =
+            #"{"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}, {"role": "assistant", "content": null, "reasoning_content": "r", "tool_calls": [{"id": "x", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]}, {"role": "tool", "content": "c", "tool_call_id": "x", "name": "f"}]}"#
         let list = try ChatMessage.list(JSONDocument(parsing: text, file: "chat.json"))
-        #expect(list[0].content == "ab" && list[1].reasoning == "r" && list[1].toolCalls == [ToolCall(id: "x", name: "f", argumentsJSON: #"{"a": 1}"#)])
+        #expect(
+            list[0].content == "ab" && list[1].reasoning == "r"
+                && list[1].toolCalls == [ToolCall(id: "x", name: "f", argumentsJSON: #"{"a": 1}"#)])
         #expect(list[2].toolCallID == "x" && list[2].json["tool_call_id"]?.string == "x")
         #expect(list[1].json["tool_calls"]?.array?.first?["function"]?["arguments"]?.string == #"{"a": 1}"#)
-        for bad in [#"[{"content": "a"}]"#, #"[{"role": "user", "content": 5}]"#, #"{"a": 1}"#, #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]"#, #"[{"role": "user", "content": [{"type": "image"}]}]"#] {
+        for bad in [
+            #"[{"content": "a"}]"#, #"[{"role": "user", "content": 5}]"#, #"{"a": 1}"#,
+            #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]"#,
+            #"[{"role": "user", "content": [{"type": "image"}]}]"#,
+        ] {
             #expect { try ChatMessage.list(JSONDocument(parsing: bad, file: "chat.json")) } throws: { "\($0)".contains("chat.json:1:") }
         }
     }
@@ -424,9 +455,11 @@ struct ReplyTests {
         ScriptedModel(
             words: ["Okay, ", "plan", "Ans", "<think>", "</think>", "<｜User｜>", "<｜Assistant｜>"], control: ["<｜User｜>", "<｜Assistant｜>"],
             userDefined: ["<think>", "</think>"],
-            template: "{% for m in messages %}{{ '<｜User｜>' if m.role == 'user' else '<｜Assistant｜>' }}{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{% endfor %}<｜Assistant｜>",
+            template:
+                "{% for m in messages %}{{ '<｜User｜>' if m.role == 'user' else '<｜Assistant｜>' }}{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}{% endfor %}<｜Assistant｜>",
             script: [
-                "<｜Assistant｜>": ["Okay, "], "Okay, ": ["plan"], "plan": ["</think>"], "</think>": ["\n\n"], "\n\n": ["Ans"], "Ans": [ScriptedModel.end],
+                "<｜Assistant｜>": ["Okay, "], "Okay, ": ["plan"], "plan": ["</think>"], "</think>": ["\n\n"], "\n\n": ["Ans"],
+                "Ans": [ScriptedModel.end],
             ])
     }
 
@@ -453,7 +486,8 @@ struct ReplyTests {
 
     @Test func messagesInPartsAndWithoutArguments() throws {
         var model = ScriptedModel.thinker()
-        model.template = "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text }}{% endfor %}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %};{% endfor %}"
+        model.template =
+            "{% for m in messages %}{{ m.role }}:{% for p in m.content %}{{ p.text }}{% endfor %}{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %};{% endfor %}"
         let engine = try engine(model)
         let document = try JSONDocument(
             parsing: #"""
@@ -462,13 +496,22 @@ struct ReplyTests {
                   {"function": {"name": "f"}}, {"function": {"name": "f", "arguments": "{\"n\": 12345678901234567890}"}}]},
                  {"role": "tool", "content": "T"}]
                 """#, file: "messages.json")
-        #expect(try engine.renderChat(try ChatMessage.list(document)) == #"system:S;user:Q;assistant:{}{}{}{"n": 12345678901234567890};tool:T;"#)
-        for bad in [#"[{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]"#, #"[{"role": "user", "content": [{"type": "audio"}]}]"#] {
+        #expect(
+            try engine.renderChat(try ChatMessage.list(document)) == #"system:S;user:Q;assistant:{}{}{}{"n": 12345678901234567890};tool:T;"#
+        )
+        for bad in [
+            #"[{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]"#,
+            #"[{"role": "user", "content": [{"type": "audio"}]}]"#,
+        ] {
             #expect { try ChatMessage.list(JSONDocument(parsing: bad, file: "messages.json")) } throws: { error in
                 (error as? HadalError)?.code == .unsupported && "\(error)".contains(bad.contains("audio") ? "\"audio\"" : "\"image_url\"")
             }
         }
-        #expect { try ChatMessage.list(JSONDocument(parsing: #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}]"#, file: "m")) } throws: {
+        #expect {
+            try ChatMessage.list(
+                JSONDocument(parsing: #"[{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}]"#, file: "m")
+            )
+        } throws: {
             ($0 as? HadalError)?.code == .malformed
         }
     }

@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Sampler")
 struct SamplerTests {
-    private func sample(_ logits: [Float], history: [Int32] = [], promptLength: Int = 0, count: Int = 4000, _ change: (inout SamplingOptions) -> Void) throws -> [Int] {
+    private func sample(
+        _ logits: [Float], history: [Int32] = [], promptLength: Int = 0, count: Int = 4000, _ change: (inout SamplingOptions) -> Void
+    ) throws -> [Int] {
         var options = SamplingOptions()
         options.temperature = 1
         options.topK = 0

@@ -104,18 +104,18 @@ private func gaussian(_ generator: inout SeededGenerator) -> Float {
 
     @Test func halfConversionsEqualTheHardware() {
         #if !(os(macOS) && arch(x86_64))
-        for bits in UInt16.min...UInt16.max {
-            let expected = Float(Float16(bitPattern: bits))
-            let value = HalfFloat.float(bits)
-            if value.bitPattern != expected.bitPattern && !(value.isNaN && expected.isNaN) { Issue.record("half \(bits)") }
-            if !value.isNaN, HalfFloat.bits(value) != bits { Issue.record("half \(bits) does not round trip") }
-        }
-        var generator = SeededGenerator(seed: 3)
-        for _ in 0..<200_000 {
-            let value = Float(bitPattern: UInt32.random(in: 0...UInt32.max, using: &generator))
-            let expected = Float16(value)
-            if HalfFloat.bits(value) != expected.bitPattern && !value.isNaN { Issue.record("float \(value)") }
-        }
+            for bits in UInt16.min...UInt16.max {
+                let expected = Float(Float16(bitPattern: bits))
+                let value = HalfFloat.float(bits)
+                if value.bitPattern != expected.bitPattern && !(value.isNaN && expected.isNaN) { Issue.record("half \(bits)") }
+                if !value.isNaN, HalfFloat.bits(value) != bits { Issue.record("half \(bits) does not round trip") }
+            }
+            var generator = SeededGenerator(seed: 3)
+            for _ in 0..<200_000 {
+                let value = Float(bitPattern: UInt32.random(in: 0...UInt32.max, using: &generator))
+                let expected = Float16(value)
+                if HalfFloat.bits(value) != expected.bitPattern && !value.isNaN { Issue.record("float \(value)") }
+            }
         #endif
     }
 
@@ -135,7 +135,9 @@ private func gaussian(_ generator: inout SeededGenerator) -> Float {
         // The nearest of the 253 finite values, found by trying them all; ties go to the even mantissa.
         var generator = SeededGenerator(seed: 5)
         for _ in 0..<2000 {
-            let value = Float.random(in: -460...460, using: &generator) * Float(sign: .plus, exponent: -Int.random(in: 0...16, using: &generator), significand: 1)
+            let value =
+                Float.random(in: -460...460, using: &generator)
+                * Float(sign: .plus, exponent: -Int.random(in: 0...16, using: &generator), significand: 1)
             let best = (0...255).filter { $0 & 0x7F != 0x7F }.map { abs(Float8.float(UInt8($0)) - value) }.min()!
             #expect(abs(Float8.float(Float8.bits(value)) - value) == best)
         }

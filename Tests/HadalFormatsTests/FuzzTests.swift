@@ -42,7 +42,9 @@ private struct Mutator {
         case 6: bytes.insert(contentsOf: fragments.randomElement(using: &generator) ?? [], at: index(bytes))
         case 7:
             let at = index(bytes)
-            for (i, byte) in (fragments.randomElement(using: &generator) ?? []).enumerated() where at + i < bytes.count { bytes[at + i] = byte }
+            for (i, byte) in (fragments.randomElement(using: &generator) ?? []).enumerated() where at + i < bytes.count {
+                bytes[at + i] = byte
+            }
         default: bytes.swapAt(index(bytes), index(bytes))
         }
     }
@@ -83,11 +85,11 @@ private func walk(_ array: MetadataArray) -> Int {
 private func peakMemory() -> Int {
     var usage = rusage()
     #if os(Linux)
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss * 1024
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024
     #else
-    getrusage(RUSAGE_SELF, &usage)
-    return usage.ru_maxrss
+        getrusage(RUSAGE_SELF, &usage)
+        return usage.ru_maxrss
     #endif
 }
 
@@ -132,10 +134,12 @@ private func peakMemory() -> Int {
         }
     }
 
-    private static let jsonFragments: [[UInt8]] = [
-        "[[[[[[[[[[[[[[[[", "{\"a\":", "18446744073709551616", "-9223372036854775808", "1e999", "\"\\ud800\"", "null", "[0,4]", "-1", ",", "}",
-        "\"data_offsets\":[0,1]", "\u{0}", "\"../x\"", "9007199254740993",
-    ].map { Array($0.utf8) } + [[0xFF, 0xFE], [UInt8](repeating: 0x5B, count: 400)]
+    private static let jsonFragments: [[UInt8]] =
+        [
+            "[[[[[[[[[[[[[[[[", "{\"a\":", "18446744073709551616", "-9223372036854775808", "1e999", "\"\\ud800\"", "null", "[0,4]", "-1",
+            ",", "}",
+            "\"data_offsets\":[0,1]", "\u{0}", "\"../x\"", "9007199254740993",
+        ].map { Array($0.utf8) } + [[0xFF, 0xFE], [UInt8](repeating: 0x5B, count: 400)]
 
     @Test func safetensors() {
         let header = #"""

@@ -116,7 +116,9 @@ import Testing
         }
         var deep: [UInt8] = []
         for _ in 0..<6 { deep += GGUFBytes.little(UInt32(9)) + little(1) }
-        expectError(.limitExceeded, "'k' is nested deeper than 4") { try open(withEntry([0x6B], 9, deep + GGUFBytes.little(UInt32(0)) + little(0))) }
+        expectError(.limitExceeded, "'k' is nested deeper than 4") {
+            try open(withEntry([0x6B], 9, deep + GGUFBytes.little(UInt32(0)) + little(0)))
+        }
 
         var twice = GGUFBytes()
         twice.add("k", 7, [1])

@@ -20,7 +20,8 @@ import Testing
         _ number: Int, of count: Int, as file: String? = nil, tensor: String? = nil, total: Int = 3, no: Int? = nil
     ) throws -> String {
         var metadata: [(key: String, value: MetadataValue)] = [
-            ("split.no", .uint16(UInt16(no ?? number))), ("split.count", .uint16(UInt16(count))), ("split.tensors.count", .int32(Int32(total))),
+            ("split.no", .uint16(UInt16(no ?? number))), ("split.count", .uint16(UInt16(count))),
+            ("split.tensors.count", .int32(Int32(total))),
         ]
         if number == 0 { metadata.append(("general.architecture", MetadataValue("tiny"))) }
         let path = scratch.file(file ?? name(number, count))

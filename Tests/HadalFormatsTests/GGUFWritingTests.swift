@@ -11,7 +11,8 @@ import Testing
             ("general.architecture", MetadataValue("tiny")), ("a", .uint8(1)), ("b", .int8(-1)), ("c", .uint16(2)), ("d", .int16(-2)),
             ("e", .uint32(3)), ("f", .int32(-3)), ("g", .uint64(.max)), ("h", .int64(.min)), ("i", .float32(.nan)), ("j", .float64(0.1)),
             ("k", .bool(true)), ("l", .string(MetadataString([0xFF, 0]))), ("m", .array(MetadataArray(strings: ["x", "", "yz"]))),
-            ("n", .array(MetadataArray(floats: [1, 2]))), ("o", .array(MetadataArray(int32: [-1]))), ("p", .array(MetadataArray(uint32: []))),
+            ("n", .array(MetadataArray(floats: [1, 2]))), ("o", .array(MetadataArray(int32: [-1]))),
+            ("p", .array(MetadataArray(uint32: []))),
             ("q", .array(MetadataArray(bools: [true, false]))), ("r", .array(MetadataArray(stringBytes: [[0xC3]]))),
             ("s", .array(try MetadataArray(.array, [.array(MetadataArray(int32: [7, 8])), .array(MetadataArray(strings: ["deep"]))]))),
         ]

@@ -42,7 +42,9 @@ import Testing
         #expect(partial.tensorNames == ["a", "b"] && partial.unreadable.map(\.name) == ["c"])
         #expect(try partial.tensor(named: "a") != nil)
         #expect(try partial.tensor(named: "extra") == nil)
-        expectError(.notFound, "dir/model.safetensors.index.json:3:6", "'s2.safetensors'", "all 2 shards") { try partial.tensor(named: "c") as Any }
+        expectError(.notFound, "dir/model.safetensors.index.json:3:6", "'s2.safetensors'", "all 2 shards") {
+            try partial.tensor(named: "c") as Any
+        }
         let wrong = try sharded { $0["model.safetensors.index.json"] = Self.index([("a", "s1.safetensors"), ("d", "s1.safetensors")]) }
         #expect(wrong.tensorNames == ["a"])
         expectError(.mismatch, "'d'", "'s1.safetensors'", ":4:6") { try wrong.tensor(named: "d") as Any }
@@ -57,7 +59,9 @@ import Testing
         let moved = try sharded {
             $0["model.safetensors.index.json"] = Self.index([("a", "s2.safetensors"), ("c", "s2.safetensors"), ("b", "s1.safetensors")])
         }
-        #expect(moved.tensorNames == ["a", "b", "c"] && moved.tensors.map(\.file) == ["dir/s1.safetensors", "dir/s1.safetensors", "dir/s2.safetensors"])
+        #expect(
+            moved.tensorNames == ["a", "b", "c"]
+                && moved.tensors.map(\.file) == ["dir/s1.safetensors", "dir/s1.safetensors", "dir/s2.safetensors"])
         // In both: the index decides.
         let twice = try sharded {
             $0["s1.safetensors"] = Self.shard(["a", "b", "c"])
@@ -115,7 +119,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt", "consolidated.00.pth", "epoch=3.ckpt", "tf_model.h5", "weights.npz",
+        "pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt", "consolidated.00.pth", "epoch=3.ckpt", "tf_model.h5",
+        "weights.npz",
         "model.onnx",
     ])
     func otherWeightsAreNamed(_ name: String) {
@@ -150,7 +155,9 @@ import Testing
                 $0["s1.safetensors"] = []
             }
         }
-        expectError(.malformed, "dir/generation_config.json:1:1", "null") { try sharded { $0["generation_config.json"] = Array("null".utf8) } }
+        expectError(.malformed, "dir/generation_config.json:1:1", "null") {
+            try sharded { $0["generation_config.json"] = Array("null".utf8) }
+        }
         expectError(.notFound, "neither model.safetensors nor", "pytorch_model.bin is there") {
             try ModelFiles.open(files: ["config.json": Self.config, "pytorch_model.bin": []], name: "dir")
         }

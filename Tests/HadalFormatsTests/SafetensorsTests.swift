@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct SafetensorsTests {
     private func open(_ header: String, _ dataCount: Int, length: UInt64? = nil) throws -> SafetensorsFile {
-        try SafetensorsFile(source: ByteSource(bytes: safetensorsBytes(header, dataCount: dataCount, length: length), name: "m.safetensors"))
+        try SafetensorsFile(
+            source: ByteSource(bytes: safetensorsBytes(header, dataCount: dataCount, length: length), name: "m.safetensors"))
     }
 
     @Test func directory() throws {
@@ -28,7 +29,8 @@ import Testing
 
     @Test func everyType() throws {
         for (name, size) in [
-            ("F64", 8), ("F32", 4), ("F16", 2), ("BF16", 2), ("I64", 8), ("I32", 4), ("I16", 2), ("I8", 1), ("U8", 1), ("BOOL", 1), ("F8_E4M3", 1),
+            ("F64", 8), ("F32", 4), ("F16", 2), ("BF16", 2), ("I64", 8), ("I32", 4), ("I16", 2), ("I8", 1), ("U8", 1), ("BOOL", 1),
+            ("F8_E4M3", 1),
         ] {
             let file = try open(#"{"t":{"dtype":"\#(name)","shape":[3],"data_offsets":[0,\#(3 * size)]}}"#, 3 * size)
             #expect(file.tensors.first?.dtype.name == name)
@@ -88,7 +90,9 @@ import Testing
         expectError(.malformed, "'t'", "[0, 9]", "8 bytes of data") { try entry(#"{"dtype":"I8","shape":[9],"data_offsets":[0,9]}"#) }
         expectError(.malformed, "'t'", "[8, 0]") { try entry(#"{"dtype":"I8","shape":[9],"data_offsets":[8,0]}"#) }
         expectError(.malformed, "'t'", "[-8, 0]") { try entry(#"{"dtype":"I8","shape":[8],"data_offsets":[-8,0]}"#) }
-        expectError(.malformed, "'t'", "[3]", "takes 12 bytes", "spans 8") { try entry(#"{"dtype":"F32","shape":[3],"data_offsets":[0,8]}"#) }
+        expectError(.malformed, "'t'", "[3]", "takes 12 bytes", "spans 8") {
+            try entry(#"{"dtype":"F32","shape":[3],"data_offsets":[0,8]}"#)
+        }
         expectError(.malformed, "'t'", "overflows") {
             try entry(#"{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}"#, 0)
         }
@@ -131,7 +135,9 @@ import Testing
         let one = TensorSource(name: "t", dtype: .i8, shape: [1], bytes: [0])
         expectError(.invalidArgument, "'t' appears twice") { try write([one, one]) }
         expectError(.invalidArgument, "'t'", "Q4_0") { try write([TensorSource(name: "t", dtype: .q4_0, shape: [32], bytes: [])]) }
-        expectError(.invalidArgument, "__metadata__") { try write([TensorSource(name: "__metadata__", dtype: .i8, shape: [1], bytes: [0])]) }
+        expectError(.invalidArgument, "__metadata__") {
+            try write([TensorSource(name: "__metadata__", dtype: .i8, shape: [1], bytes: [0])])
+        }
         expectError(.mismatch, "'t'", "0 bytes", "takes 1") { try write([TensorSource(name: "t", dtype: .i8, shape: [1], bytes: [])]) }
         #expect(scratch.names == ["m.safetensors"])
         #expect(try SafetensorsFile(path: path).tensors.count == 4)

@@ -22,7 +22,10 @@ import Testing
         (#""quantization_config": {"load_in_8bit": true, "load_in_4bit": false}"#, "bitsandbytes (8 bits)"),
         (#""quantization": {"group_size": 64, "bits": 4}, "quantization_config": {"group_size": 64, "bits": 4}"#, "mlx (4 bits)"),
         (#""quantization": {"group_size": 32, "bits": 8, "mode": "affine"}"#, "mlx (8 bits)"),
-        (#""quantization_config": {"quant_method": "compressed-tensors", "format": "pack-quantized"}"#, "compressed-tensors (pack-quantized)"),
+        (
+            #""quantization_config": {"quant_method": "compressed-tensors", "format": "pack-quantized"}"#,
+            "compressed-tensors (pack-quantized)"
+        ),
         (
             #""quantization_config": {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"weights": {"type": "int", "num_bits": 8}}}}"#,
             "compressed-tensors (int-quantized, 8 bits)"
@@ -31,7 +34,10 @@ import Testing
             #""quantization_config": {"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized", "config_groups": {"group_0": {"weights": {"type": "float", "num_bits": 4}}}}"#,
             "compressed-tensors (nvfp4-pack-quantized, 4 bits)"
         ),
-        (#""compression_config": {"format": "marlin-24", "config_groups": {"a": {"weights": {"type": "int", "num_bits": 4}}}}"#, "compressed-tensors (marlin-24, 4 bits)"),
+        (
+            #""compression_config": {"format": "marlin-24", "config_groups": {"a": {"weights": {"type": "int", "num_bits": 4}}}}"#,
+            "compressed-tensors (marlin-24, 4 bits)"
+        ),
         (
             #""quantization_config": {"quant_method": "compressed-tensors", "format": "float-quantized", "sparsity_config": {"format": "sparse-24-bitmask"}}"#,
             "compressed-tensors (sparse-24-bitmask)"
@@ -41,8 +47,10 @@ import Testing
         (#""quantization_config": {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp4"}}}"#, "quark (fp4)"),
         (#""quantization_config": {"quant_method": "hqq"}"#, "hqq"), (#""quantization_config": {"quant_method": "eetq"}"#, "eetq"),
         (#""quantization_config": {"quant_method": "quanto", "weights": "int8"}"#, "quanto"),
-        (#""quantization_config": {"quant_method": "aqlm"}"#, "aqlm"), (#""quantization_config": {"quant_method": "spqr", "bits": 3}"#, "spqr (3 bits)"),
-        (#""quantization_config": {"quant_method": "vptq"}"#, "vptq"), (#""quantization_config": {"quant_method": "AutoRound", "bits": 2}"#, "autoround (2 bits)"),
+        (#""quantization_config": {"quant_method": "aqlm"}"#, "aqlm"),
+        (#""quantization_config": {"quant_method": "spqr", "bits": 3}"#, "spqr (3 bits)"),
+        (#""quantization_config": {"quant_method": "vptq"}"#, "vptq"),
+        (#""quantization_config": {"quant_method": "AutoRound", "bits": 2}"#, "autoround (2 bits)"),
         (#""text_config": {"quantization_config": {"quant_method": "gptq", "bits": 4}}"#, "gptq (4 bits)"),
     ])
     func packedWeightsAreNamed(config: String, name: String) {
@@ -55,7 +63,9 @@ import Testing
         ("quant_config.json", #"{"zero_point": true, "w_bit": 4}"#, "awq (4 bits)"),
     ])
     func aFileBesideNamesThem(file: String, text: String, name: String) {
-        expectError(.unsupported, "dir/\(file):1:", "weights quantised with \(name) are not supported") { try open("", beside: [file: text]) }
+        expectError(.unsupported, "dir/\(file):1:", "weights quantised with \(name) are not supported") {
+            try open("", beside: [file: text])
+        }
     }
 
     @Test(arguments: [
@@ -69,7 +79,8 @@ import Testing
             #""quantization_config": {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"type": "float", "num_bits": 8, "block_structure": "128x128"}}}}"#,
             128, 128
         ),
-        (#""quantization_config": {"quant_method": "modelopt", "quant_algo": "FP8"}"#, 0, 0), (#""quantization_config": {"quant_method": "mxfp4"}"#, 0, 0),
+        (#""quantization_config": {"quant_method": "modelopt", "quant_algo": "FP8"}"#, 0, 0),
+        (#""quantization_config": {"quant_method": "mxfp4"}"#, 0, 0),
         (#""quantization_config": {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp8_e4m3"}}}"#, 0, 0),
     ])
     func floatsAreRead(config: String, rows: Int, columns: Int) throws {

@@ -46,7 +46,8 @@ struct ContractErrorTests {
             #expect(past.heads.text == "1" && past.width.text == "D")
         }
         for (state, message) in [
-            (#""dims": ["D"]"#, "'dims' is [heads, width]"), (#""dims": ["1", "D"], "heads": 1"#, "'dims' is [heads, width]"), (#""width": "D""#, "'heads' is missing"),
+            (#""dims": ["D"]"#, "'dims' is [heads, width]"), (#""dims": ["1", "D"], "heads": 1"#, "'dims' is [heads, width]"),
+            (#""width": "D""#, "'heads' is missing"),
             (#""dims": ["1", "Q"]"#, "no input has the extent 'Q' by itself, which 'Q' of state 'past'"),
         ] {
             expectError(.malformed, message) { try contract(state) }
@@ -56,8 +57,12 @@ struct ContractErrorTests {
     @Test("an extent that no input has by itself is named")
     func extents() throws {
         for (inputs, outputs, message) in [
-            (#"["N", "streams * D"]"#, #"["N", "D"]"#, "no input has the extent 'D' by itself, which 'streams * D' of input 'x' calculates with"),
-            (#"["N", "D"]"#, #"["N", "E"]"#, "'E' of output 'y'"), (#"["N", "streams"]"#, #"["N", "streams"]"#, nil), (#"["N", "D"]"#, #"["N", "streams * D"]"#, nil),
+            (
+                #"["N", "streams * D"]"#, #"["N", "D"]"#,
+                "no input has the extent 'D' by itself, which 'streams * D' of input 'x' calculates with"
+            ),
+            (#"["N", "D"]"#, #"["N", "E"]"#, "'E' of output 'y'"), (#"["N", "streams"]"#, #"["N", "streams"]"#, nil),
+            (#"["N", "D"]"#, #"["N", "streams * D"]"#, nil),
         ] {
             let text = """
                 {"hadal": "op/1", "op": "keep", "summary": "s", "inputs": [{"name": "x", "kind": "value", "dims": \(inputs)}], "outputs": [{"name": "y", "dims": \(outputs)}],
@@ -74,7 +79,8 @@ struct ContractErrorTests {
     @Test("what a contract tells others is checked")
     func traits() throws {
         func read(_ keys: String) throws -> OpContract {
-            let inputs = #"{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "m", "kind": "weight", "dims": ["E", "D"]}, {"name": "v", "kind": "weight", "dims": ["D"]}"#
+            let inputs =
+                #"{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "m", "kind": "weight", "dims": ["E", "D"]}, {"name": "v", "kind": "weight", "dims": ["D"]}"#
             return try self.read(
                 """
                 {"hadal": "op/1", "op": "keep", "summary": "s", "inputs": [\(inputs)], "outputs": [{"name": "y", "dims": ["N", "E"]}], "tolerance": {"absolute": 0},
@@ -82,12 +88,17 @@ struct ContractErrorTests {
                 """)
         }
         let contract = try read(#""flow": "pass", "states": [{"name": "s", "dims": [1, "D"]}], "cpu": {"packed": ["m"], "append": ["x"]}"#)
-        #expect(contract.flow?.passesRows == true && contract.cpu.packed == ["m"] && contract.cpu.append == ["x"] && contract.matrixInputs == [1])
+        #expect(
+            contract.flow?.passesRows == true && contract.cpu.packed == ["m"] && contract.cpu.append == ["x"]
+                && contract.matrixInputs == [1])
         #expect(try read(#""source": "s""#).flow == nil)
         for (keys, message, column) in [
-            (#""flow": "through""#, #"'flow' is "through""#, 10), (#""flow": 3"#, "'flow' is 3", 10), (#""cpu": ["m"]"#, "cpu must be an object", 9),
-            (#""cpu": {"packed": ["x"]}"#, #"'packed' names "x", which is not an input of kind weight"#, 21), (#""cpu": {"stored": ["q"]}"#, "not an input of kind weight", 21),
-            (#""cpu": {"packed": ["v"]}"#, "'v' is not a matrix", 9), (#""cpu": {"packed": ["m"], "stored": ["m"]}"#, "both packed and stored", 9),
+            (#""flow": "through""#, #"'flow' is "through""#, 10), (#""flow": 3"#, "'flow' is 3", 10),
+            (#""cpu": ["m"]"#, "cpu must be an object", 9),
+            (#""cpu": {"packed": ["x"]}"#, #"'packed' names "x", which is not an input of kind weight"#, 21),
+            (#""cpu": {"stored": ["q"]}"#, "not an input of kind weight", 21),
+            (#""cpu": {"packed": ["v"]}"#, "'v' is not a matrix", 9),
+            (#""cpu": {"packed": ["m"], "stored": ["m"]}"#, "both packed and stored", 9),
             (#""cpu": {"append": ["x"]}"#, "without caches", 20), (#""cpu": {"calls": 2}"#, "calls", 10),
         ] {
             expectError(.malformed, message, "op.json:2:\(column)") { try read(keys) }
@@ -103,11 +114,14 @@ struct ContractErrorTests {
     private static func staged(_ variant: String) -> String {
         good.replacingOccurrences(
             of: #""cases":"#,
-            with: #""vulkan": {"scratch": [{"name": "halves", "elements": "N", "stages": ["fast"]}], "stages": [{"name": "all", "when": "N > 1", "threads": 64, "grid": ["N"], "variants": [{"name": "fast", \#(variant)}]}]}, "cases":"#)
+            with:
+                #""vulkan": {"scratch": [{"name": "halves", "elements": "N", "stages": ["fast"]}], "stages": [{"name": "all", "when": "N > 1", "threads": 64, "grid": ["N"], "variants": [{"name": "fast", \#(variant)}]}]}, "cases":"#
+        )
     }
 
     @Test func formsOfStages() throws {
-        let contract = try read(Self.staged(#""features": ["fp16"], "shared": "64 * D", "before": [{"name": "halve", "threads": 32, "grid": ["N"]}]"#))
+        let contract = try read(
+            Self.staged(#""features": ["fp16"], "shared": "64 * D", "before": [{"name": "halve", "threads": 32, "grid": ["N"]}]"#))
         let form = try #require(contract.stages[0].forms.first)
         #expect(form.variant == "fast" && form.shared?.text == "64 * D")
         // What goes before runs in the same steps.
@@ -169,7 +183,9 @@ struct ContractErrorTests {
             var copy = bytes
             let at = Int(random.next() % UInt64(copy.count))
             if random.next() % 2 == 0 { copy[at] = UInt8(truncatingIfNeeded: random.next()) } else { copy.removeSubrange(at...) }
-            do { _ = try read(String(decoding: copy, as: UTF8.self)) } catch let error as HadalError { #expect(error.place != nil, "\(error)") }
+            do { _ = try read(String(decoding: copy, as: UTF8.self)) } catch let error as HadalError {
+                #expect(error.place != nil, "\(error)")
+            }
         }
     }
 

@@ -8,12 +8,16 @@ import Testing
     /// Names in files that mean something else there.
     private static let otherMeanings: [String: Set<String>] = [
         // Keys and values of architecture descriptions and of the files that they read.
-        "TransformStep.swift": ["add", "scale"], "StaticCheck+Node.swift": ["scale"], "GraphExpansion.swift": ["scale"], "RopeSpec.swift": ["scale"],
-        "BuildContext+Rope.swift": ["linear", "scale"], "GGUFLayout.swift": ["linear"], "WeightSpec.swift": ["concat"], "Blame.swift": ["rope"],
-        "ArchitectureDescription+JSON.swift": ["rope"], "TokenizerFile+Components.swift": ["split"], "SentencePieceFile+TokenizerFile.swift": ["split"],
+        "TransformStep.swift": ["add", "scale"], "StaticCheck+Node.swift": ["scale"], "GraphExpansion.swift": ["scale"],
+        "RopeSpec.swift": ["scale"],
+        "BuildContext+Rope.swift": ["linear", "scale"], "GGUFLayout.swift": ["linear"], "WeightSpec.swift": ["concat"],
+        "Blame.swift": ["rope"],
+        "ArchitectureDescription+JSON.swift": ["rope"], "TokenizerFile+Components.swift": ["split"],
+        "SentencePieceFile+TokenizerFile.swift": ["split"],
         "UnicodeProperty.swift": ["add"],
         // What commands print: members of JSON, a column.
-        "PlanListing.swift": ["experts"], "RunCommand.swift": ["experts"], "BenchCommand.swift": ["experts"], "ExpertCosts.swift": ["experts"],
+        "PlanListing.swift": ["experts"], "RunCommand.swift": ["experts"], "BenchCommand.swift": ["experts"],
+        "ExpertCosts.swift": ["experts"],
         "LoadPlan+JSON.swift": ["experts"],
         // Methods of strings in chat templates.
         "TemplateMethods.swift": ["split"], "TextMethods.swift": ["split"],
@@ -27,7 +31,9 @@ import Testing
 
     private static func sources() throws -> [String] {
         try ["Sources", "Plugins"].flatMap { folder in
-            try FileManager.default.subpathsOfDirectory(atPath: "\(Fixtures.repository)/\(folder)").filter { $0.hasSuffix(".swift") }.map { "\(folder)/\($0)" }
+            try FileManager.default.subpathsOfDirectory(atPath: "\(Fixtures.repository)/\(folder)").filter { $0.hasSuffix(".swift") }.map {
+                "\(folder)/\($0)"
+            }
         }
     }
 
@@ -37,7 +43,9 @@ import Testing
         var unused = Self.otherMeanings
         for path in try Self.sources() where !path.hasPrefix("Plugins/Reference/Ops/") && path != "Sources/HadalGraph/Op.swift" {
             let file = (path as NSString).lastPathComponent
-            for (number, line) in try String(contentsOfFile: "\(Fixtures.repository)/\(path)", encoding: .utf8).components(separatedBy: "\n").enumerated() {
+            for (number, line) in try String(contentsOfFile: "\(Fixtures.repository)/\(path)", encoding: .utf8).components(
+                separatedBy: "\n"
+            ).enumerated() {
                 guard !line.drop(while: { $0 == " " }).hasPrefix("//") else { continue }
                 for name in names where line.contains("\"\(name)\"") {
                     unused[file]?.remove(name)

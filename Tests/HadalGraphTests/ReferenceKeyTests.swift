@@ -7,7 +7,11 @@ import Testing
 
 /// The key `reference` of a contract.
 @Suite struct ReferenceKeyTests {
-    private func contract(_ reference: String, inputs: String = #"{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "w", "kind": "weight", "dims": ["D"]}"#, more: String = "") throws -> OpContract {
+    private func contract(
+        _ reference: String,
+        inputs: String = #"{"name": "x", "kind": "value", "dims": ["N", "D"]}, {"name": "w", "kind": "weight", "dims": ["D"]}"#,
+        more: String = ""
+    ) throws -> OpContract {
         let directory = try KernelDirectory()
         try directory.write(
             "my/op.json",
@@ -21,7 +25,10 @@ import Testing
 
     @Test func formsThatAreRead() throws {
         guard case .backend("cpu")? = try contract("\"cpu\"").reference else { return #expect(Bool(false)) }
-        guard case .expressions(let expressions)? = try contract(#"{"expression": {"y": "mode == 'a' ? x * w + f : x + index.D / D"}}"#).reference else {
+        guard
+            case .expressions(let expressions)? = try contract(#"{"expression": {"y": "mode == 'a' ? x * w + f : x + index.D / D"}}"#)
+                .reference
+        else {
             return #expect(Bool(false))
         }
         #expect(expressions["y"]?.names == ["mode", "x", "w", "f", "index.D", "D"])
@@ -31,7 +38,8 @@ import Testing
         ("\"cuda\"", "backend 'cuda'"), ("3", "must be an object"), ("{\"expression\": {}}", "'y' has no expression"),
         ("{\"expression\": {\"z\": \"x\"}}", "no output 'z'"), ("{\"expression\": {\"y\": \"x +\"}}", "expected a value"),
         ("{\"expression\": {\"y\": \"q\"}}", "unknown name 'q'"), ("{\"expression\": {\"y\": \"index.Q\"}}", "no extent 'Q'"),
-        ("{\"expression\": {\"y\": \"gamma(x)\"}}", "unknown function 'gamma'"), ("{\"expression\": {\"y\": \"x\"}, \"note\": 1}", "unknown key 'note'"),
+        ("{\"expression\": {\"y\": \"gamma(x)\"}}", "unknown function 'gamma'"),
+        ("{\"expression\": {\"y\": \"x\"}, \"note\": 1}", "unknown key 'note'"),
     ])
     func faults(_ text: String, _ message: String) {
         expectError(.malformed, message, "op.json:3:") { try contract(text) }
@@ -53,7 +61,9 @@ import Testing
         let condition = #""require": ["D % E == 0"]"#
         expectError(.malformed, condition) { try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs) }
         for require in ["D % E == 0", "D%E==0"] {
-            #expect(throws: Never.self) { try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs, more: #", "require": ["\#(require)"]"#) }
+            #expect(throws: Never.self) {
+                try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs, more: #", "require": ["\#(require)"]"#)
+            }
         }
         expectError(.malformed, condition) {
             try contract(#"{"expression": {"y": "x * g"}}"#, inputs: inputs, more: #", "require": ["E % D == 0"]"#)

@@ -12,7 +12,9 @@ import Testing
         let server = try LoopbackServer { .file(bytes, for: $0) }
         defer { server.stop() }
         let seen = Shared<[PullProgress]>([])
-        let model = try await fixture.store(url: server.url("/m")).pull("tiny", options: HubFixture.options) { p in seen.change { $0.append(p) } }
+        let model = try await fixture.store(url: server.url("/m")).pull("tiny", options: HubFixture.options) { p in
+            seen.change { $0.append(p) }
+        }
         #expect(fixture.installed() == bytes)
         #expect(model.path == fixture.path && model.isVerified && model.state == .complete && model.bytes == bytes.count)
         #expect(fixture.partial() == nil)

@@ -24,7 +24,9 @@ import Testing
         let bytes = fixture.bytes
         let count = Shared(0)
         let server = try LoopbackServer { request in
-            count.change { $0 += 1; return $0 } < 3 ? LoopbackServer.Response(status: 503) : .file(bytes, for: request)
+            count.change {
+                $0 += 1; return $0
+            } < 3 ? LoopbackServer.Response(status: 503) : .file(bytes, for: request)
         }
         defer { server.stop() }
         try await fixture.store(url: server.url("/m")).pull("tiny", options: HubFixture.options)
@@ -38,7 +40,8 @@ import Testing
         let bytes = fixture.bytes
         try fixture.leavePart(Array(bytes.prefix(1000)))
         let server = try LoopbackServer { request in
-            request.path == "/m" ? LoopbackServer.Response(status: status, headers: [("Location", "/elsewhere")]) : .file(bytes, for: request)
+            request.path == "/m"
+                ? LoopbackServer.Response(status: status, headers: [("Location", "/elsewhere")]) : .file(bytes, for: request)
         }
         defer { server.stop() }
         try await fixture.store(url: server.url("/m")).pull("tiny", options: HubFixture.options)

@@ -101,7 +101,8 @@ import Testing
         let otherStore = try other.store(url: nil)
         let wrong = await hadalError { try await otherStore.pull("tiny", from: fixture.source) }
         #expect(wrong?.code == .corrupt)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(other.directory)/store/tiny").filter { !$0.hasPrefix(".lock") } == [])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: "\(other.directory)/store/tiny").filter { !$0.hasPrefix(".lock") } == [])
         try Data([1, 2]).write(to: URL(fileURLWithPath: "\(other.directory)/short"))
         let short = await hadalError { try await otherStore.pull("tiny", from: "\(other.directory)/short") }
         #expect(short?.code == .mismatch)

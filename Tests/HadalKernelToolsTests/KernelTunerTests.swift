@@ -52,7 +52,9 @@ struct KernelTunerTests {
         let (dot, one, many) = (found[0], found[1], found[3])
         let quantised = point(.q8_0, ["N": 1, "K": 64])
         #expect(dot.reaches(quantised) && !one.reaches(quantised))
-        for other in [point(.f16, ["N": 1, "K": 64]), point(.q8_0, ["N": 1, "K": 48])] { #expect(!dot.reaches(other) && one.reaches(other)) }
+        for other in [point(.f16, ["N": 1, "K": 64]), point(.q8_0, ["N": 1, "K": 48])] {
+            #expect(!dot.reaches(other) && one.reaches(other))
+        }
         for kernel in [dot, one] { #expect(!kernel.reaches(point(.q8_0, ["N": 2, "K": 64]))) }
         // What only the backend knows is taken to hold.
         #expect(many.reaches(quantised))

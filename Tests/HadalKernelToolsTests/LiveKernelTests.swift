@@ -69,7 +69,8 @@ struct LiveKernelTests {
             Issue.record("\(notice)")
             return
         }
-        #expect(cases >= 36 && notice.op == "relu2_gate" && notice.backend == "cpu" && notice.folder == "\(watched.directory.path)/relu2_gate")
+        #expect(
+            cases >= 36 && notice.op == "relu2_gate" && notice.backend == "cpu" && notice.folder == "\(watched.directory.path)/relu2_gate")
         let after = try watched.bits()
         #expect(after != before)
         try watched.directory.edit("relu2_gate/cpu.c", Self.slightly.1, Self.slightly.0)
@@ -99,7 +100,10 @@ struct LiveKernelTests {
         ),
         ("wrong stride", "v_load(up + i)", "v_load(up + i / 2)"),
         ("NaN", "g * g * v_load(up + i)", "(g / g) * g * g * v_load(up + i)"),
-        ("out of bounds", "for (; i < end; i++) y[i]", "if (thread->index + 1 == thread->count) y[end] = 1;\n    for (; i < end; i++) y[i]"),
+        (
+            "out of bounds", "for (; i < end; i++) y[i]",
+            "if (thread->index + 1 == thread->count) y[end] = 1;\n    for (; i < end; i++) y[i]"
+        ),
     ]
 
     @Test("a broken kernel never takes a good one's place", arguments: broken.map(\.fault))
@@ -220,10 +224,13 @@ struct LiveKernelTests {
     @Test("a candidate crosses to another process as text")
     func candidate() throws {
         let candidate = KernelCandidate(
-            op: "glu", directory: "/a \"b\"", backend: "cpu", device: 1, options: ["isa": .string("avx2"), "threads": .int(3), "huge-pages": .bool(false)],
+            op: "glu", directory: "/a \"b\"", backend: "cpu", device: 1,
+            options: ["isa": .string("avx2"), "threads": .int(3), "huge-pages": .bool(false)],
             environment: SearchPaths(pluginPaths: ["/p"], kernelPaths: ["/k", "/l"]))
         let read = try KernelCandidate(parsing: candidate.json.text())
-        #expect(read.op == "glu" && read.directory == candidate.directory && read.backend == "cpu" && read.device == 1 && read.options == candidate.options)
+        #expect(
+            read.op == "glu" && read.directory == candidate.directory && read.backend == "cpu" && read.device == 1
+                && read.options == candidate.options)
         #expect(read.environment.pluginPaths == ["/p"] && read.environment.kernelPaths == ["/k", "/l"])
         expectError(.malformed, "'op'") { try KernelCandidate(parsing: "{\"op\": 1}") }
         let verdict = KernelCheck(cases: 4, fault: "it \"crashed\"")

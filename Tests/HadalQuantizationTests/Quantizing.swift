@@ -9,18 +9,24 @@ import TestSupport
 /// Models, plans and files for these tests.
 enum Quantizing {
     /// Checkpoints of every family that GGUF files have a form of: those committed with the tests, or all beside the checkout.
-    static let families: [String] = further + {
-        guard let goldens = Fixtures.goldens else { return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") } }
-        return [
-            "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope", "mixtral",
-            "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
-            "deepseek_v32", "dbrx", "falcon", "glm4_moe_lite", "gpt2", "hy_v3", "kimi_k2", "phi", "starcoder2",
-        ].map { "\(goldens)/models/\($0)" }
-    }()
+    static let families: [String] =
+        further
+        + {
+            guard let goldens = Fixtures.goldens else {
+                return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") }
+            }
+            return [
+                "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope",
+                "mixtral",
+                "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
+                "deepseek_v32", "dbrx", "falcon", "glm4_moe_lite", "gpt2", "hy_v3", "kimi_k2", "phi", "starcoder2",
+            ].map { "\(goldens)/models/\($0)" }
+        }()
 
     /// Tiny checkpoints of further families that have a GGUF form.
     static let further = [
-        "arcee", "cohere", "ernie4_5_moe", "exaone", "falcon_one_norm", "falcon_refined", "gemma", "glm_moe_dsa", "gpt_neox", "hunyuan_v1_dense",
+        "arcee", "cohere", "ernie4_5_moe", "exaone", "falcon_one_norm", "falcon_refined", "gemma", "glm_moe_dsa", "gpt_neox",
+        "hunyuan_v1_dense",
         "hunyuan_v1_moe", "mimo_v2_flash", "minimax_m2", "nemotron", "olmo", "stablelm",
     ].map { Fixtures.path("models/families/\($0)") }
 
@@ -58,6 +64,7 @@ enum Quantizing {
 
     /// A GGUF file in memory or on disk with these tensors, of a family that no description knows.
     static func write(
-        _ path: String, _ tensors: [TensorSource], metadata: [(key: String, value: MetadataValue)] = [("general.architecture", MetadataValue("nobody"))]
+        _ path: String, _ tensors: [TensorSource],
+        metadata: [(key: String, value: MetadataValue)] = [("general.architecture", MetadataValue("nobody"))]
     ) throws { try GGUFWriter.write(to: path, metadata: metadata, tensors: tensors) }
 }

@@ -26,11 +26,14 @@ struct RequantisingTests {
             _ = try Quantizing.plan(try ModelFiles.open(path: input), .q4_K).write(to: output)
             let file = try GGUFFile(path: output)
             #expect(file.alignment == 64)
-            #expect(file.entries.map(\.key) == [
-                "general.architecture", "general.file_type", "z.last", "tokenizer.ggml.tokens", "a.flags", "a.text", "a.int8", "general.alignment",
-                "general.quantization_version",
-            ])
-            for entry in entries where !["general.file_type"].contains(entry.key) && !entry.key.hasPrefix("split.") && !entry.key.hasPrefix("quantize.") {
+            #expect(
+                file.entries.map(\.key) == [
+                    "general.architecture", "general.file_type", "z.last", "tokenizer.ggml.tokens", "a.flags", "a.text", "a.int8",
+                    "general.alignment",
+                    "general.quantization_version",
+                ])
+            for entry in entries
+            where !["general.file_type"].contains(entry.key) && !entry.key.hasPrefix("split.") && !entry.key.hasPrefix("quantize.") {
                 #expect(file.metadata(entry.key) == entry.value, "\(entry.key)")
             }
             #expect(file.metadata("general.file_type") == .uint32(14))
@@ -88,7 +91,8 @@ struct RequantisingTests {
                 try Quantizing.write(
                     "\(folder)/m-0000\(number + 1)-of-00002.gguf", [Self.source(name, [2, 256], seed: UInt64(number))],
                     metadata: [
-                        ("general.architecture", MetadataValue("nobody")), ("split.no", .uint16(UInt16(number))), ("split.count", .uint16(2)),
+                        ("general.architecture", MetadataValue("nobody")), ("split.no", .uint16(UInt16(number))),
+                        ("split.count", .uint16(2)),
                         ("split.tensors.count", .int32(2)),
                     ])
             }
@@ -110,15 +114,18 @@ struct RequantisingTests {
         }
     }
 
-    @Test("numbers that cannot be written end the writing, and nothing is left", arguments: [
-        (Float.nan, DType.q4_K, HadalError.Code.malformed, "not finite"), (.infinity, .f16, .malformed, "not finite"),
-        (1e6, .f16, .limitExceeded, "too large for F16"), (3e30, .q8_0, .limitExceeded, "too large for Q8_0"),
-    ])
+    @Test(
+        "numbers that cannot be written end the writing, and nothing is left",
+        arguments: [
+            (Float.nan, DType.q4_K, HadalError.Code.malformed, "not finite"), (.infinity, .f16, .malformed, "not finite"),
+            (1e6, .f16, .limitExceeded, "too large for F16"), (3e30, .q8_0, .limitExceeded, "too large for Q8_0"),
+        ])
     func numbers(_ number: Float, _ type: DType, _ code: HadalError.Code, _ message: String) throws {
         try Quantizing.withFolder { folder in
             var values = Quantizing.numbers(512)
             values[300] = number
-            try Quantizing.write("\(folder)/a.gguf", [TensorSource(name: "blk.0.attn_q.weight", dtype: .f32, shape: [2, 256], values: values)])
+            try Quantizing.write(
+                "\(folder)/a.gguf", [TensorSource(name: "blk.0.attn_q.weight", dtype: .f32, shape: [2, 256], values: values)])
             let plan = try Quantizing.plan(try ModelFiles.open(path: "\(folder)/a.gguf"), type)
             expectError(code, message, "blk.0.attn_q.weight") { try plan.write(to: "\(folder)/b.gguf") }
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.gguf"])
@@ -128,7 +135,9 @@ struct RequantisingTests {
     @Test("very large numbers that fit are written")
     func large() throws {
         try Quantizing.withFolder { folder in
-            try Quantizing.write("\(folder)/a.gguf", [TensorSource(name: "a.weight", dtype: .f32, shape: [1, 256], values: [Float](repeating: 1e30, count: 256))])
+            try Quantizing.write(
+                "\(folder)/a.gguf",
+                [TensorSource(name: "a.weight", dtype: .f32, shape: [1, 256], values: [Float](repeating: 1e30, count: 256))])
             _ = try Quantizing.plan(try ModelFiles.open(path: "\(folder)/a.gguf"), .bf16).write(to: "\(folder)/b.gguf")
             #expect(try Quantizing.floats(try ModelFiles.open(path: "\(folder)/b.gguf"), "a.weight")[0] > 9e29)
         }
@@ -152,7 +161,8 @@ struct RequantisingTests {
     @Test("what stops the writing leaves what was there")
     func interrupted() throws {
         try Quantizing.withFolder { folder in
-            try Quantizing.write("\(folder)/a.gguf", [Self.source("blk.0.attn_q.weight", [2, 256]), Self.source("blk.1.attn_q.weight", [2, 256])])
+            try Quantizing.write(
+                "\(folder)/a.gguf", [Self.source("blk.0.attn_q.weight", [2, 256]), Self.source("blk.1.attn_q.weight", [2, 256])])
             try Data("old".utf8).write(to: URL(fileURLWithPath: "\(folder)/b.gguf"))
             let plan = try Quantizing.plan(try ModelFiles.open(path: "\(folder)/a.gguf"), .q8_0)
             expectError(.cancelled) {

@@ -51,14 +51,17 @@ struct VocabularyTests {
     @Test("merges become scores, bytes and special tokens their kinds")
     func scores() throws {
         let document = try JSONDocument(parsing: Self.characters, file: "tokenizer.json")
-        let settings = try JSONDocument(parsing: #"{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": true}"#, file: "c")
+        let settings = try JSONDocument(
+            parsing: #"{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": true}"#, file: "c")
         let generation = try JSONDocument(parsing: #"{"eos_token_id": [2, 274]}"#, file: "g")
         let made = try GGUFVocabulary.converting(
             TokenizerDirectory(tokenizer: document, config: settings, generation: generation), config: nil, size: 280)
         let vocabulary = made.vocabulary
         #expect(vocabulary.model == "llama" && vocabulary.addSpacePrefix == true && vocabulary.addBOS == true)
         #expect(vocabulary.bosID == 1 && vocabulary.eosID == 2 && vocabulary.unknownID == 0 && vocabulary.eotID == 274)
-        #expect(vocabulary.kinds[0] == .unknown && vocabulary.kinds[1] == .control && vocabulary.kinds[3] == .byte && vocabulary.kinds[263] == .normal)
+        #expect(
+            vocabulary.kinds[0] == .unknown && vocabulary.kinds[1] == .control && vocabulary.kinds[3] == .byte
+                && vocabulary.kinds[263] == .normal)
         #expect(vocabulary.kinds[274] == .userDefined && vocabulary.kinds[270] == .unused && vocabulary.kinds[279] == .unused)
         #expect(vocabulary.scores[264] == 0 && vocabulary.scores[265] == -1 && vocabulary.scores[263] == -2 && vocabulary.scores[267] == -4)
         let (original, converted) = (try Tokenizer(document: document), try Tokenizer(vocabulary))
@@ -73,14 +76,16 @@ struct VocabularyTests {
         let settings = try JSONDocument(parsing: #"{"eos_token": "</s>", "pad_token": "<pad>"}"#, file: "c")
         let directory = try TokenizerDirectory(tokenizer: document, config: settings)
         let made = try GGUFVocabulary.converting(directory, config: nil, size: 280)
-        #expect(made.vocabulary.padID == 275 && made.vocabulary.tokens[275] == Array("<pad>".utf8) && made.vocabulary.kinds[275] == .control)
+        #expect(
+            made.vocabulary.padID == 275 && made.vocabulary.tokens[275] == Array("<pad>".utf8) && made.vocabulary.kinds[275] == .control)
         let small = try GGUFVocabulary.converting(directory, config: nil, size: 275)
         #expect(small.vocabulary.tokens.count == 275 && small.notes.count == 1)
     }
 
     @Test("what GGUF cannot say is refused by name, or left out when asked")
     func unsupported() throws {
-        let text = #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "pre_tokenizer": {"type": "Whitespace"}}"#
+        let text =
+            #"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}, "pre_tokenizer": {"type": "Whitespace"}}"#
         let document = try JSONDocument(parsing: text, file: "tokenizer.json")
         expectError(.unsupported) {
             try GGUFVocabulary.converting(TokenizerDirectory(tokenizer: document), config: nil, size: 8)
@@ -98,9 +103,14 @@ struct VocabularyTests {
             for name in try FileManager.default.contentsOfDirectory(atPath: source) where name.hasPrefix("model") || name == "config.json" {
                 try FileManager.default.createSymbolicLink(atPath: "\(folder)/\(name)", withDestinationPath: "\(source)/\(name)")
             }
-            func write(_ name: String, _ text: String) throws { try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
+            func write(_ name: String, _ text: String) throws {
+                try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+            }
             try write("tokenizer.json", Self.characters)
-            try write("tokenizer_config.json", #"{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": [{"name": "default", "template": "A"}, {"name": "tool_use", "template": "B"}]}"#)
+            try write(
+                "tokenizer_config.json",
+                #"{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": [{"name": "default", "template": "A"}, {"name": "tool_use", "template": "B"}]}"#
+            )
             try write("generation_config.json", #"{"temperature": 0.6, "top_p": 0.95, "top_k": 20}"#)
             let model = try ModelFiles.open(path: folder)
             try Quantizing.withFolder { other in
@@ -114,7 +124,8 @@ struct VocabularyTests {
                 #expect(file.metadata("tokenizer.chat_templates")?.array?.strings == ["tool_use"])
                 #expect(file.metadata("general.sampling.temp") == .float32(0.6) && file.metadata("general.sampling.top_k") == .int32(20))
                 // Greedy is a temperature of 0; what GGUF has no key for is noted.
-                try write("generation_config.json", #"{"do_sample": false, "temperature": 0.6, "suppress_tokens": [3], "max_length": null}"#)
+                try write(
+                    "generation_config.json", #"{"do_sample": false, "temperature": 0.6, "suppress_tokens": [3], "max_length": null}"#)
                 let greedy = try Quantizing.plan(try ModelFiles.open(path: folder), .f16)
                 #expect(greedy.notes.contains { $0.contains("'suppress_tokens'") } && !greedy.notes.contains { $0.contains("max_length") })
                 _ = try greedy.write(to: "\(other)/greedy.gguf")

@@ -31,7 +31,9 @@ import Testing
         var builder = GraphBuilder(name: "g", catalogue: try OpCatalogue.load(adding: [directory.path]))
         let x = builder.input("x", dtype: .f32, dims: [.tokens, .fixed(columns)]), n = builder.input("n", dtype: .i32, dims: [.tokens])
         let w = builder.weight(.init(name: "w", dtype: .f32, dims: isShort ? [1, 12] : [columns]))
-        builder.output(try builder.node("my", label: "node", inputs: [.value(x), .value(n), .weight(w)], attributes: attributes, outputNames: ["y"])[0])
+        builder.output(
+            try builder.node("my", label: "node", inputs: [.value(x), .value(n), .weight(w)], attributes: attributes, outputNames: ["y"])[0]
+        )
         var random = SplitMix64(seed: 3)
         func draw(_ count: Int) -> [Float] { (0..<count).map { _ in Float(Double(random.next() >> 11) / 0x1p53 * 4 - 2) } }
         let (xs, ws, ns) = (draw(rows * columns), draw(isShort ? 12 : columns), [Int32]([5, -2, 7]))
@@ -69,7 +71,9 @@ import Testing
         #expect(trial.numbers(outcome)[0].map { Float($0) } == fixture.outputs[0].data.map { Float($0) })
     }
 
-    private static func step(_ executable: any Executable, _ inputs: [UnsafeMutableRawBufferPointer], _ output: UnsafeMutableRawBufferPointer, tokens: Int) throws {
+    private static func step(
+        _ executable: any Executable, _ inputs: [UnsafeMutableRawBufferPointer], _ output: UnsafeMutableRawBufferPointer, tokens: Int
+    ) throws {
         let bindings = (inputs + [output]).map { hadal_binding(buffer: nil, host: $0.baseAddress, offset: 0, bytes: UInt64($0.count)) }
         var step = hadal_step()
         step.size = UInt32(MemoryLayout<hadal_step>.size)
@@ -78,12 +82,14 @@ import Testing
         try bindings.withUnsafeBufferPointer { all in
             try executable.execute(
                 Execution(
-                    inputs: .init(rebasing: all[..<inputs.count]), outputs: .init(rebasing: all[inputs.count...]), states: .init(start: nil, count: 0), step: &step))
+                    inputs: .init(rebasing: all[..<inputs.count]), outputs: .init(rebasing: all[inputs.count...]),
+                    states: .init(start: nil, count: 0), step: &step))
         }
     }
 
     @Test func functionsBroadcastAndIndices() throws {
-        let made = try run("tanh(x) * w + erf(n / 4) + index.N - index.D / D + pow(abs(x), 1.5) * sin(x) + (x > 0 && w > 0 ? exp(-x) : cos(w))")
+        let made = try run(
+            "tanh(x) * w + erf(n / 4) + index.N - index.D / D + pow(abs(x), 1.5) * sin(x) + (x > 0 && w > 0 ? exp(-x) : cos(w))")
         for i in 0..<3 {
             for j in 0..<300 {
                 let (x, w, n) = (Double(made.x[i * 300 + j]), Double(made.w[j]), Double(made.n[i]))

@@ -40,7 +40,8 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
         operands = (json["inputs"]?.array ?? []).map { input in
             guard !input.isNull else { return nil }
             return Operand(
-                name: input["name"]?.string ?? "", isWeight: input["kind"]?.string == "weight", dtype: DType(name: input["dtype"]?.string ?? "") ?? .f32,
+                name: input["name"]?.string ?? "", isWeight: input["kind"]?.string == "weight",
+                dtype: DType(name: input["dtype"]?.string ?? "") ?? .f32,
                 dims: integers(input["dims"]), data: numbers(input["data"]))
         }
         attributes = [:]
@@ -83,8 +84,11 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
             if isPicked { rows = operand.dims[0] }
             let width = operand.dims.dropFirst().reduce(1, *)
             let part = isPicked ? operand.data[...] : operand.data[range.lowerBound * width..<range.upperBound * width]
-            inputs.append(operand.dtype == .i32 ? PlainElement.encode(part.map { Int32($0) }) : PlainElement.encode(.f32, part.map { Float($0) }))
-            return .value(builder.input(operand.name, dtype: operand.dtype, dims: [isPicked ? .rows : .tokens] + operand.dims.dropFirst().map { .fixed($0) }))
+            inputs.append(
+                operand.dtype == .i32 ? PlainElement.encode(part.map { Int32($0) }) : PlainElement.encode(.f32, part.map { Float($0) }))
+            return .value(
+                builder.input(
+                    operand.name, dtype: operand.dtype, dims: [isPicked ? .rows : .tokens] + operand.dims.dropFirst().map { .fixed($0) }))
         }
         let complete = try catalogue.contract(for: op).completeAttributes(attributes)
         let stateIndices = try catalogue.contract(for: op).states.map { state in
@@ -108,7 +112,8 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
             let list = pages?[index] ?? (0..<needed).map { UInt32(lists.count + $0) }
             stepSequences.append(
                 .init(
-                    first: part.first, count: part.count, past: past, plannedLength: index < planned.count ? planned[index] : past + part.count,
+                    first: part.first, count: part.count, past: past,
+                    plannedLength: index < planned.count ? planned[index] : past + part.count,
                     firstPage: lists.count, pageCount: list.count))
             lists += list
         }
@@ -116,6 +121,7 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
         let empty = builder.graph.states.map { PlainElement.poison(pageCount * segment.pageBytes(of: $0)) }
         return ConformanceTrial(
             point: .init(id: label, op: op, dims: [:], attributes: complete, dtypes: [:], present: [], step: []), segment: segment,
-            inputs: inputs, states: states ?? empty, sequences: stepSequences, pages: lists, tokens: range.count, rows: rows, keeping: storage)
+            inputs: inputs, states: states ?? empty, sequences: stepSequences, pages: lists, tokens: range.count, rows: rows,
+            keeping: storage)
     }
 }

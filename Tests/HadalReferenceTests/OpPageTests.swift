@@ -9,7 +9,9 @@ struct OpPageTests {
     func upToDate() throws {
         let path = "\(Fixtures.repository)/docs/ops.md"
         let page = try OpCatalogue.load().markdown
-        if ProcessInfo.processInfo.environment["HADAL_WRITE_DOCS"] == "1" { try page.write(toFile: path, atomically: true, encoding: .utf8) }
+        if ProcessInfo.processInfo.environment["HADAL_WRITE_DOCS"] == "1" {
+            try page.write(toFile: path, atomically: true, encoding: .utf8)
+        }
         #expect(try String(contentsOfFile: path, encoding: .utf8) == page, "docs/ops.md is out of date")
     }
 
@@ -33,7 +35,9 @@ struct OpPageTests {
         for (name, contract) in catalogue.contracts {
             #expect(catalogue.markdown.contains("## \(name)\n"))
             #expect(catalogue.markdown.contains("| [\(name)](#\(name)) |"))
-            for attribute in contract.attributes { #expect(catalogue.markdown.contains("- `\(attribute.name)` attribute, \(attribute.kind.rawValue)")) }
+            for attribute in contract.attributes {
+                #expect(catalogue.markdown.contains("- `\(attribute.name)` attribute, \(attribute.kind.rawValue)"))
+            }
         }
     }
 }

@@ -83,7 +83,9 @@ struct OpTests {
         var rounded = fixture
         for i in [1, 2] {
             rounded.operands[i]?.data = (fixture.operands[i]?.data ?? []).map {
-                dtype == .f16 ? Double(Float16($0)) : Double(Float(bitPattern: (Float($0).bitPattern &+ 0x7FFF &+ (Float($0).bitPattern >> 16 & 1)) & 0xFFFF_0000))
+                dtype == .f16
+                    ? Double(Float16($0))
+                    : Double(Float(bitPattern: (Float($0).bitPattern &+ 0x7FFF &+ (Float($0).bitPattern >> 16 & 1)) & 0xFFFF_0000))
             }
         }
         let got = try fixture.trial(catalogue, stateDType: dtype).run(on: device)
@@ -96,7 +98,9 @@ struct OpTests {
         var fixture = try fixture("linear", "with bias")
         // Large enough to be shared.
         let (n, k, m) = (16, 200, 300)
-        func ramp(_ count: Int) -> [Double] { (0..<count).map { Double(Float((Double($0) * 0.7391).truncatingRemainder(dividingBy: 2) - 1)) } }
+        func ramp(_ count: Int) -> [Double] {
+            (0..<count).map { Double(Float((Double($0) * 0.7391).truncatingRemainder(dividingBy: 2) - 1)) }
+        }
         fixture.operands[0]?.dims = [n, k]
         fixture.operands[0]?.data = ramp(n * k)
         fixture.operands[1]?.dims = [m, k]

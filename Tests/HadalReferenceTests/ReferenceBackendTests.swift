@@ -27,7 +27,8 @@ struct ReferenceBackendTests {
         var value = x
         var kept: [Int] = []
         for i in 0..<6 {
-            value = try builder.node("scale", label: "s\(i)", inputs: [.value(value)], attributes: ["factor": .float(2)], outputNames: ["s\(i)"])[0]
+            value = try builder.node(
+                "scale", label: "s\(i)", inputs: [.value(value)], attributes: ["factor": .float(2)], outputNames: ["s\(i)"])[0]
             value = try builder.node("add", label: "a\(i)", inputs: [.value(value), .value(x)], outputNames: ["a\(i)"])[0]
             if i == 2 { kept.append(value) }
         }
@@ -38,7 +39,8 @@ struct ReferenceBackendTests {
         let segment = Segment(withoutData: builder.graph, bounds: .init(tokens: 5, sequences: 1, rows: 1))
         let trial = ConformanceTrial(
             point: .init(id: "chain", op: "", dims: [:], attributes: [:], dtypes: [:], present: [], step: []), segment: segment,
-            inputs: [PlainElement.encode(.f32, [1, 2, 3, 4, 5, 6])], states: [], sequences: [.init(first: 0, count: 2, past: 0, plannedLength: 2)],
+            inputs: [PlainElement.encode(.f32, [1, 2, 3, 4, 5, 6])], states: [],
+            sequences: [.init(first: 0, count: 2, past: 0, plannedLength: 2)],
             pages: [], tokens: 2, rows: 1, keeping: [])
         let executable = try device.compile(segment)
         let outcome = try trial.run(executable, on: device, trace: true)
@@ -100,7 +102,10 @@ struct ReferenceBackendTests {
         refused({ $0.graph.nodes[0].outputs = [] }, .mismatch, "output")
         refused({ $0.graph.values[1].dims = [.tokens, .fixed(5)] }, .mismatch, "to 5")
         refused({ $0.graph.values[0].dtype = .f16 }, .unsupported, "F16")
-        refused({ $0.bounds.tokens = Int.max / 2; $0.graph.outputs = [] }, .limitExceeded, "too large")
+        refused(
+            {
+                $0.bounds.tokens = Int.max / 2; $0.graph.outputs = []
+            }, .limitExceeded, "too large")
         let attention = try fixture("attention").trial(catalogue).segment
         var wrong = attention
         wrong.stateDType = .q8_0

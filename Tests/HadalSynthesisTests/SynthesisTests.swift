@@ -107,7 +107,9 @@ import Testing
     }
 
     @Test func whatAFileCannotSayIsNoted() throws {
-        func sliding(_ config: String, _ keys: String) -> String { config.replacingOccurrences(of: "\"hidden_size\"", with: "\(keys), \"hidden_size\"") }
+        func sliding(_ config: String, _ keys: String) -> String {
+            config.replacingOccurrences(of: "\"hidden_size\"", with: "\(keys), \"hidden_size\"")
+        }
         let made = try make(
             "qwen2", sliding(Configurations.qwen2, "\"use_sliding_window\": true, \"max_window_layers\": 0, \"sliding_window\": 8"), .f16)
         #expect(made.model.notes.contains { $0.contains("window of attention") && $0.contains("0 instead of 8") })
@@ -153,12 +155,17 @@ import Testing
         }
         func value(_ made: Made, _ key: String) -> Int? { made.files.metadata("deepseek2.\(key)")?.int }
         // No query latent is rank 0; groups of which all are kept are none.
-        let plain = try make("deepseek_v2", config(#""q_lora_rank": null, "n_group": 4, "topk_group": 4, "topk_method": "group_limited_greedy""#), .f16)
-        #expect(value(plain, "attention.q_lora_rank") == 0 && value(plain, "expert_group_count") == 1 && value(plain, "expert_group_used_count") == 1)
+        let plain = try make(
+            "deepseek_v2", config(#""q_lora_rank": null, "n_group": 4, "topk_group": 4, "topk_method": "group_limited_greedy""#), .f16)
+        #expect(
+            value(plain, "attention.q_lora_rank") == 0 && value(plain, "expert_group_count") == 1
+                && value(plain, "expert_group_used_count") == 1)
         #expect(plain.model.notes.isEmpty, "\(plain.model.notes)")
         #expect(try plain.files.tensor(named: "blk.0.attn_q.weight") != nil)
         let grouped = try make("deepseek_v3", config(#""q_lora_rank": 24, "n_group": 4, "topk_group": 2"#), .f16)
-        #expect(value(grouped, "attention.q_lora_rank") == 24 && value(grouped, "expert_group_count") == 4 && value(grouped, "expert_group_used_count") == 2)
+        #expect(
+            value(grouped, "attention.q_lora_rank") == 24 && value(grouped, "expert_group_count") == 4
+                && value(grouped, "expert_group_used_count") == 2)
         #expect(try grouped.files.tensor(named: "blk.1.attn_k_b.weight")?.shape == [4, 32, 32])
         let long = try make("phi3", Configurations.phi3, .f16)
         #expect(abs((long.files.metadata("phi3.rope.scaling.attn_factor")?.double ?? 0) - (1 + log(2.0) / log(32.0)).squareRoot()) < 1e-6)
@@ -166,7 +173,9 @@ import Testing
 
     @Test func weightsThatTheConfigurationImpliesAreThere() throws {
         let model = try plan("dots1", String(contentsOfFile: Fixtures.path("models/families/dots1/config.json"), encoding: .utf8), .f16)
-        #expect(model.tensors.contains { $0.name == "blk.0.attn_q_norm.weight" } && model.tensors.contains { $0.name == "blk.0.attn_k_norm.weight" })
+        #expect(
+            model.tensors.contains { $0.name == "blk.0.attn_q_norm.weight" }
+                && model.tensors.contains { $0.name == "blk.0.attn_k_norm.weight" })
     }
 
     @Test func theSameSeedGivesTheSameBytes() throws {

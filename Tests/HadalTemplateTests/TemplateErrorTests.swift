@@ -28,8 +28,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{{ nothing.x }}", "'nothing' is undefined", 1), ("a\n{{ 1 + 'a' }}", "unsupported operand", 2), ("{{ messages.append(1) }}", "unsafe", 1),
-        ("{{ 1 / 0 }}", "division by zero", 1), ("{% for a, b in [1] %}{% endfor %}", "not iterable", 1), ("{{ [1] < 2 }}", "not supported", 1),
+        ("{{ nothing.x }}", "'nothing' is undefined", 1), ("a\n{{ 1 + 'a' }}", "unsupported operand", 2),
+        ("{{ messages.append(1) }}", "unsafe", 1),
+        ("{{ 1 / 0 }}", "division by zero", 1), ("{% for a, b in [1] %}{% endfor %}", "not iterable", 1),
+        ("{{ [1] < 2 }}", "not supported", 1),
         ("{{ 2 ** 99999 }}", "4300 digits", 1), ("\n\n{{ messages[0].role }}", "no element 0", 3),
     ])
     func runtimeErrorsSayWhatAndWhere(source: String, message: String, line: Int) throws {
@@ -40,7 +42,8 @@ import Testing
     }
 
     @Test func refusalsKeepTheTemplatesMessage() throws {
-        let error = try #require(failure("{% if not messages %}{{ raise_exception('No messages: \"' ~ 1 ~ '\"') }}{% endif %}") as? TemplateError)
+        let error = try #require(
+            failure("{% if not messages %}{{ raise_exception('No messages: \"' ~ 1 ~ '\"') }}{% endif %}") as? TemplateError)
         #expect(error.kind == .raised)
         #expect(error.message == "No messages: \"1\"")
     }
@@ -55,12 +58,14 @@ import Testing
 
     @Test(arguments: [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "{{ 'x' * 999999999999 }}", "{{ range(100001) }}",
-        "{{ [0] * 999999999 }}", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{{ '%99999999999d' % 1 }}", "{{ '{:999999999}'.format(1) }}",
+        "{{ [0] * 999999999 }}", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{{ '%99999999999d' % 1 }}",
+        "{{ '{:999999999}'.format(1) }}",
         "{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
         "{% set n = namespace(x=[]) %}{% for i in range(9999) %}{% set n.x = [n.x] %}{% endfor %}",
         "{% set n = namespace(x=[1]) %}{% for i in range(99999) %}{% set n.x = n.x | map('string') %}{% endfor %}{{ n.x | list }}",
         "{% set n = namespace() %}{% set n.n = n %}{{ n }}", "{{ 'x' | center(99999999999) }}", "{{ 'x' | indent(99999999999) }}",
-        "{{ 'x'.zfill(99999999999) }}", "{{ ('a' * 1000000).replace('', 'b' * 1000) }}", "{% for x in [[]] recursive %}{{ loop([[]]) }}{% endfor %}",
+        "{{ 'x'.zfill(99999999999) }}", "{{ ('a' * 1000000).replace('', 'b' * 1000) }}",
+        "{% for x in [[]] recursive %}{{ loop([[]]) }}{% endfor %}",
         "{{ [1] | batch(999999999, 0) | list }}", "{{ [1] | slice(999999999) | list }}", "{{ 1 | tojson(indent=99999999999) }}",
     ])
     func greedyTemplatesReachALimit(source: String) throws {
@@ -93,10 +98,15 @@ import Testing
     }
 
     @Test func clocksAreReadStrictly() throws {
-        #expect(try TemplateClock(iso8601: "2025-03-09T14:05:06") == TemplateClock(year: 2025, month: 3, day: 9, hour: 14, minute: 5, second: 6))
+        #expect(
+            try TemplateClock(iso8601: "2025-03-09T14:05:06") == TemplateClock(year: 2025, month: 3, day: 9, hour: 14, minute: 5, second: 6)
+        )
         #expect(try TemplateClock(iso8601: "2024-02-29") == TemplateClock(year: 2024, month: 2, day: 29))
         #expect(try TemplateClock(iso8601: "2025-03-09 14:05:06.25+01:00").microsecond == 250_000)
-        for bad in ["", "2025", "2025-02-29", "2025-13-01", "2025-01-01T25:00", "2025-01-01T10", "2025-01-01x", "2025-01-01T10:00:00.", "٢٠٢٥-01-01"] {
+        for bad in [
+            "", "2025", "2025-02-29", "2025-13-01", "2025-01-01T25:00", "2025-01-01T10", "2025-01-01x", "2025-01-01T10:00:00.",
+            "٢٠٢٥-01-01",
+        ] {
             expectError(.invalidArgument, "'\(bad)' is not a time") { try TemplateClock(iso8601: bad) }
         }
     }

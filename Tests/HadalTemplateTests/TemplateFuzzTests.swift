@@ -7,10 +7,14 @@ import TestSupport
 @Suite struct TemplateFuzzTests {
     /// Fragments that mutations splice in: the ones that open, close and nest things.
     private static let fragments = [
-        "{{", "}}", "{%", "%}", "{#", "#}", "-%}", "{%-", "{% if x %}", "{% endif %}", "{% for a in m %}", "{% endfor %}", "{% else %}", "{% set x = ", "|",
-        "(", ")", "[", "]", "{", "}", "'", "\"", "\\", ".", ",", ":", "~", "**", "//", "%", " is ", " not ", " in ", " if ", " else ", "loop.", "loop(",
-        "{% macro f(a) %}", "{% endmacro %}", "f(", "*", "**d", "[::-1]", "99999999999", "1e308", "-1", "''", "none", "{% raw %}", "{% endraw %}",
-        "|map('", "|tojson", "|list", "range(9)", "namespace(", "\u{0}", "é", "\u{2028}", "{% call f() %}", "{% endcall %}", "recursive", "{% break %}",
+        "{{", "}}", "{%", "%}", "{#", "#}", "-%}", "{%-", "{% if x %}", "{% endif %}", "{% for a in m %}", "{% endfor %}", "{% else %}",
+        "{% set x = ", "|",
+        "(", ")", "[", "]", "{", "}", "'", "\"", "\\", ".", ",", ":", "~", "**", "//", "%", " is ", " not ", " in ", " if ", " else ",
+        "loop.", "loop(",
+        "{% macro f(a) %}", "{% endmacro %}", "f(", "*", "**d", "[::-1]", "99999999999", "1e308", "-1", "''", "none", "{% raw %}",
+        "{% endraw %}",
+        "|map('", "|tojson", "|list", "range(9)", "namespace(", "\u{0}", "é", "\u{2028}", "{% call f() %}", "{% endcall %}", "recursive",
+        "{% break %}",
     ]
 
     private func mutated(_ source: [UInt8], _ others: [[UInt8]], _ random: inout SeededGenerator) -> String {

@@ -24,7 +24,9 @@ import TestSupport
                 let wanted = row["o"]?.string
                 #expect(wanted != nil, "jinja2 refuses \(source.debugDescription), but it rendered \(text.debugDescription)")
                 if let wanted {
-                    #expect(Array(text.utf8) == Array(wanted.utf8), "\(source.debugDescription) gave \(text.debugDescription), not \(wanted.debugDescription)")
+                    #expect(
+                        Array(text.utf8) == Array(wanted.utf8),
+                        "\(source.debugDescription) gave \(text.debugDescription), not \(wanted.debugDescription)")
                 }
             case .failure(let error):
                 #expect(row["o"] == nil, "\(source.debugDescription) failed: \(error)")
@@ -51,12 +53,15 @@ import TestSupport
             let row = try JSONDocument(parsing: String(line), file: file).root
             let object = try #require(row.object)
             let name = try #require(object["template"]?.string)
-            let template = try parsed[name] ?? ChatTemplate(source: String(contentsOfFile: "\(templates)/\(name)", encoding: .utf8), name: name)
+            let template =
+                try parsed[name] ?? ChatTemplate(source: String(contentsOfFile: "\(templates)/\(name)", encoding: .utf8), name: name)
             parsed[name] = template
             let result = try #require(try template.renderRow(row, now: now).object)
             let label = "\(name) \(object["case"]?.string ?? "")"
             if let wanted = object["rendered"]?.string {
-                #expect(result["rendered"]?.string.map { Array($0.utf8) } == Array(wanted.utf8), "\(label): \(result["error"]?.string ?? "differs")")
+                #expect(
+                    result["rendered"]?.string.map { Array($0.utf8) } == Array(wanted.utf8),
+                    "\(label): \(result["error"]?.string ?? "differs")")
             } else {
                 #expect(result["error_kind"]?.string == object["error_kind"]?.string, "\(label)")
                 if object["error_kind"]?.string == "raise_exception" {

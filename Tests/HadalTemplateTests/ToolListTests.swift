@@ -11,7 +11,8 @@ import Testing
         (#"[{"type": "function", "function": {"name": "f", "parameters": {}}}]"#, "f"),
     ])
     func toolsAreWrapped(_ tools: String, _ name: String) throws {
-        let template = try ChatTemplate(source: "{% for t in tools %}{{ t.type }} {{ t.function.name }} {{ t.function.parameters is mapping }}{% endfor %}")
+        let template = try ChatTemplate(
+            source: "{% for t in tools %}{{ t.type }} {{ t.function.name }} {{ t.function.parameters is mapping }}{% endfor %}")
         #expect(try template.render(messages: [], tools: JSONDocument(parsing: tools, file: "t").root) == "function f True")
     }
 

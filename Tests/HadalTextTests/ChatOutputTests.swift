@@ -28,7 +28,9 @@ import Testing
             case .text(let text): reply.text += text
             case .toolCall(let call):
                 #expect((try? JSONDocument(parsing: call.argumentsJSON, file: "call").root.object) != nil)
-                reply.calls.append(call.name + call.argumentsJSON.replacingOccurrences(of: "\": ", with: "\":").replacingOccurrences(of: ", \"", with: ",\""))
+                reply.calls.append(
+                    call.name
+                        + call.argumentsJSON.replacingOccurrences(of: "\": ", with: "\":").replacingOccurrences(of: ", \"", with: ",\""))
             case .textWasReasoning(let text):
                 reply.reasoning += text
                 reply.text = ""
@@ -55,7 +57,8 @@ import Testing
             }
             return pieces
         }
-        return [[text], scalars.map { string([$0]) }] + (0...scalars.count).map { [string(scalars[..<$0]), string(scalars[$0...])] } + pieces
+        return [[text], scalars.map { string([$0]) }] + (0...scalars.count).map { [string(scalars[..<$0]), string(scalars[$0...])] }
+            + pieces
     }
 
     private func check(_ item: ChatOutputCase) {
@@ -89,8 +92,13 @@ import Testing
         for round in 0..<160 {
             let form = all[Int.random(in: 0..<all.count, using: &random)].form + " <think>"
             let conventions = ChatConventions.builtIn
-            let literals = conventions.tools(template: form, tokenizer: nil).flatMap(\.literals) + ["<think>", "</think>", "\n", " ", "{", "}", "\"", "get_weather", "city", "Rom", "7", "noargs", "{}", "null", "[", "]"]
-            let output = (0..<Int.random(in: 1...14, using: &random)).map { _ in literals[Int.random(in: 0..<literals.count, using: &random)] }.joined()
+            let literals =
+                conventions.tools(template: form, tokenizer: nil).flatMap(\.literals) + [
+                    "<think>", "</think>", "\n", " ", "{", "}", "\"", "get_weather", "city", "Rom", "7", "noargs", "{}", "null", "[", "]",
+                ]
+            let output = (0..<Int.random(in: 1...14, using: &random)).map { _ in
+                literals[Int.random(in: 0..<literals.count, using: &random)]
+            }.joined()
             let item = ChatOutputCase(form: form, output: output, prompt: round % 3 == 0 ? "<think>\n" : "", wasCut: round % 2 == 0)
             let whole = read(item, [output])
             for pieces in cuts(output) {

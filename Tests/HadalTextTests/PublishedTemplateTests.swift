@@ -12,14 +12,15 @@ struct PublishedTemplateTests {
         try ChatTemplates(templates).choose(named: name, withTools: tools)?.render(messages: [], tools: tools ? [["name": "f"]] : nil)
     }
 
-    @Test(arguments: [
-        ["tokenizer_config.json": #"{"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]}"#],
-        ["tokenizer_config.json": #"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#],
-        ["tokenizer_config.json": #"{"chat_template": {"tool_use": "T", "default": "D"}}"#],
-        ["chat_template.json": #"{"chat_template": {"tool_use": "T", "default": "D"}}"#],
-        ["chat_template.json": #"{"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]}"#],
-        ["processor_config.json": #"{"chat_template": {"tool_use": "T", "default": "D"}}"#, "tokenizer_config.json": "{}"],
-    ] as [[String: String]])
+    @Test(
+        arguments: [
+            ["tokenizer_config.json": #"{"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]}"#],
+            ["tokenizer_config.json": #"{"chat_template": [{"name": "tool_use", "template": "T"}, {"name": "default", "template": "D"}]}"#],
+            ["tokenizer_config.json": #"{"chat_template": {"tool_use": "T", "default": "D"}}"#],
+            ["chat_template.json": #"{"chat_template": {"tool_use": "T", "default": "D"}}"#],
+            ["chat_template.json": #"{"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "T"}]}"#],
+            ["processor_config.json": #"{"chat_template": {"tool_use": "T", "default": "D"}}"#, "tokenizer_config.json": "{}"],
+        ] as [[String: String]])
     func namesInDirectories(_ files: [String: String]) throws {
         let templates = try PublishedTemplates(FileProvider(files: files.mapValues { Array($0.utf8) }, directory: "m"))
         #expect(try rendered(templates, tools: false) == "D")
@@ -28,12 +29,13 @@ struct PublishedTemplateTests {
         expectError(.notFound, "no chat template named 'rag'") { try rendered(templates, named: "rag", tools: true) }
     }
 
-    @Test(arguments: [
-        (["chat_template.jinja": "A", "tokenizer_config.json": #"{"chat_template": [{"name": "tool_use", "template": "T"}]}"#], "A"),
-        (["tokenizer_config.json": #"{"chat_template": "B"}"#, "chat_template.json": #"{"chat_template": "C"}"#], "B"),
-        (["chat_template.json": #"{"chat_template": "C"}"#, "processor_config.json": #"{"chat_template": "D"}"#], "C"),
-        (["processor_config.json": #"{"chat_template": "D"}"#], "D"),
-    ] as [([String: String], String)])
+    @Test(
+        arguments: [
+            (["chat_template.jinja": "A", "tokenizer_config.json": #"{"chat_template": [{"name": "tool_use", "template": "T"}]}"#], "A"),
+            (["tokenizer_config.json": #"{"chat_template": "B"}"#, "chat_template.json": #"{"chat_template": "C"}"#], "B"),
+            (["chat_template.json": #"{"chat_template": "C"}"#, "processor_config.json": #"{"chat_template": "D"}"#], "C"),
+            (["processor_config.json": #"{"chat_template": "D"}"#], "D"),
+        ] as [([String: String], String)])
     func filesOfTheirOwnComeFirst(_ files: [String: String], _ text: String) throws {
         let templates = try PublishedTemplates(FileProvider(files: files.mapValues { Array($0.utf8) }, directory: "m"))
         #expect(try rendered(templates, tools: true) == text)

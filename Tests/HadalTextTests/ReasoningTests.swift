@@ -9,7 +9,8 @@ import TestSupport
         ChatOutputParser(markers, [], afterPrompt: prompt)
     }
 
-    private func split(_ pieces: [String], inside: Bool = false, markers: ReasoningMarkers = .think) -> (reasoning: String, answer: String) {
+    private func split(_ pieces: [String], inside: Bool = false, markers: ReasoningMarkers = .think) -> (reasoning: String, answer: String)
+    {
         var parser = parser(markers, after: inside ? markers.open : "")
         var events: [ChatOutputParser.Event] = []
         for piece in pieces { events += parser.feed(piece) }
@@ -34,15 +35,20 @@ import TestSupport
         ("<think>\nhm\n\nyes\n</think>\n\nHello", false, "hm\n\nyes", "Hello"), ("hm</think>Hello", true, "hm", "Hello"),
         ("Hello", false, "", "Hello"), ("\n Hello <think>x</think>", false, "", "\n Hello <think>x</think>"),
         ("<think>\n\n</think>\n\nHi", false, "", "Hi"), ("<think>never ends <", false, "never ends <", ""), ("<thin", false, "", "<thin"),
-        ("a </thinker> b</think> c</think>", true, "a </thinker> b", " c</think>"), ("", true, "", ""), ("\n<think>é😀</think>e\u{301}", false, "é😀", "e\u{301}"),
+        ("a </thinker> b</think> c</think>", true, "a </thinker> b", " c</think>"), ("", true, "", ""),
+        ("\n<think>é😀</think>e\u{301}", false, "é😀", "e\u{301}"),
         ("</think>", true, "", ""), ("<<think>", false, "", "<<think>"), ("a<</think>b", true, "a<", "b"),
         // The opening marker left out: all before the only closing one was thought.
-        ("Okay, plan\n</think>\n\nAns", false, "Okay, plan", "Ans"), ("</think>Ans", false, "", "Ans"), ("\n\n</think>\n\nAns", false, "", "Ans"),
-        ("hm</think>a </think> b", false, "hm", "a </think> b"), ("hm</think>", false, "hm", ""), ("say `</think>` and \"</think>\"", false, "", "say `</think>` and \"</think>\""),
+        ("Okay, plan\n</think>\n\nAns", false, "Okay, plan", "Ans"), ("</think>Ans", false, "", "Ans"),
+        ("\n\n</think>\n\nAns", false, "", "Ans"),
+        ("hm</think>a </think> b", false, "hm", "a </think> b"), ("hm</think>", false, "hm", ""),
+        ("say `</think>` and \"</think>\"", false, "", "say `</think>` and \"</think>\""),
         // Opened twice, closed twice, thought twice.
-        ("<think>\n<think>\nhm</think>\nA", false, "hm", "A"), ("<think>\nhm</think>A", true, "hm", "A"), ("\n <think>hm</think>A", true, "hm", "A"),
+        ("<think>\n<think>\nhm</think>\nA", false, "hm", "A"), ("<think>\nhm</think>A", true, "hm", "A"),
+        ("\n <think>hm</think>A", true, "hm", "A"),
         ("a\n<think>\nb</think>c", true, "a\n\nb", "c"), ("the <think> tag</think>c", true, "the <think> tag", "c"),
-        ("a</think>\n</think>\n\nb", true, "a", "b"), ("a</think></think>b", false, "a", "b"), ("<think>a</think>\n<think>b</think>c", false, "ab", "c"),
+        ("a</think>\n</think>\n\nb", true, "a", "b"), ("a</think></think>b", false, "a", "b"),
+        ("<think>a</think>\n<think>b</think>c", false, "ab", "c"),
         ("<think></think>A", false, "", "A"), ("<think>", false, "", ""), ("<think><think>", false, "", ""), ("a\n", false, "", "a\n"),
     ])
     func howeverTheTextIsCut(text: String, inside: Bool, reasoning: String, answer: String) {
@@ -59,7 +65,9 @@ import TestSupport
             }
             pieces.append(piece)
             let result = split(pieces, inside: inside)
-            #expect(Array(result.reasoning.utf8) == Array(reasoning.utf8) && Array(result.answer.utf8) == Array(answer.utf8), "\(pieces): \(result)")
+            #expect(
+                Array(result.reasoning.utf8) == Array(reasoning.utf8) && Array(result.answer.utf8) == Array(answer.utf8),
+                "\(pieces): \(result)")
         }
     }
 

@@ -8,7 +8,9 @@ import TestSupport
     /// All formats of a template that mentions these texts.
     private func formats(_ template: String) -> [ToolCallFormat] { ChatConventions.builtIn.tools(template: template, tokenizer: nil) }
 
-    private func parse(_ pieces: [String], _ template: String, tools: JSON? = nil, wasCut: Bool = false) -> (text: String, calls: [ToolCall]) {
+    private func parse(_ pieces: [String], _ template: String, tools: JSON? = nil, wasCut: Bool = false) -> (
+        text: String, calls: [ToolCall]
+    ) {
         var parser = ChatOutputParser(nil, formats(template), tools: tools ?? Self.tools)
         var events: [ChatOutputParser.Event] = []
         for piece in pieces { events += parser.feed(piece) }
@@ -41,54 +43,74 @@ import TestSupport
     static let good: [Case] = [
         Case(
             template: sections,
-            text: "Sure.\n\n<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": \"München\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"numbers\": [1, -2.5e3]}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+            text:
+                "Sure.\n\n<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{\"city\": \"München\"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"numbers\": [1, -2.5e3]}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
             said: "Sure.", calls: [("get_weather", #"{"city": "München"}"#), ("add", #"{"numbers": [1, -2.5e3]}"#)]),
         // The later, shorter form, and one whose closing marker never came.
         Case(
             template: sections,
-            text: "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": \"</x> } \\\" ｜\"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>g<｜tool▁sep｜>{}",
+            text:
+                "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": \"</x> } \\\" ｜\"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>g<｜tool▁sep｜>{}",
             said: "", calls: [("f", #"{"a": "</x> } \" ｜"}"#), ("g", "{}")]),
         Case(
             template: markup,
-            text: "I look.\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"s\" string=\"true\">5 < 6\n</｜DSML｜parameter>\n<｜DSML｜parameter name=\"n\" string=\"false\">[1, {\"a\": null}]</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜function_calls>",
+            text:
+                "I look.\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"s\" string=\"true\">5 < 6\n</｜DSML｜parameter>\n<｜DSML｜parameter name=\"n\" string=\"false\">[1, {\"a\": null}]</｜DSML｜parameter>\n</｜DSML｜invoke>\n<｜DSML｜invoke name=\"g\">\n</｜DSML｜invoke>\n</｜DSML｜function_calls>",
             said: "I look.", calls: [("f", #"{"s": "5 < 6\n", "n": [1, {"a": null}]}"#), ("g", "{}")]),
         Case(
-            template: json, text: "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool_call>\"}}\n</tool_call>\n<tool_call>{\"name\":\"g\"}</tool_call> Done.",
+            template: json,
+            text:
+                "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": \"</tool_call>\"}}\n</tool_call>\n<tool_call>{\"name\":\"g\"}</tool_call> Done.",
             said: "Done.", calls: [("f", #"{"a": "</tool_call>"}"#), ("g", "{}")]),
         // Arguments that are JSON in a string.
-        Case(template: json, text: #"<tool_call>{"name": "f", "arguments": "{\"a\": 1}"}</tool_call>"#, said: "", calls: [("f", #"{"a": 1}"#)]),
+        Case(
+            template: json, text: #"<tool_call>{"name": "f", "arguments": "{\"a\": 1}"}</tool_call>"#, said: "",
+            calls: [("f", #"{"a": 1}"#)]),
         Case(
             template: "<tool_call> <function=",
-            text: "<tool_call>\n<function=f>\n<parameter=text>\nline\n\n</parameter>\n<parameter=count>\n3\n</parameter>\n<parameter=exact>\nTrue\n</parameter>\n</function>\n</tool_call>",
+            text:
+                "<tool_call>\n<function=f>\n<parameter=text>\nline\n\n</parameter>\n<parameter=count>\n3\n</parameter>\n<parameter=exact>\nTrue\n</parameter>\n</function>\n</tool_call>",
             said: "", calls: [("f", #"{"text": "line\n", "count": 3, "exact": true}"#)]),
         Case(
-            template: "<tool_call> <arg_key>", text: "<tool_call>f\n<arg_key>text</arg_key>\n<arg_value>7</arg_value>\n</tool_call><tool_call>g</tool_call>",
+            template: "<tool_call> <arg_key>",
+            text: "<tool_call>f\n<arg_key>text</arg_key>\n<arg_value>7</arg_value>\n</tool_call><tool_call>g</tool_call>",
             said: "", calls: [("f", #"{"text": "7"}"#), ("g", "{}")]),
         Case(
-            template: "[TOOL_CALLS]", text: "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"a\": []}}, {\"name\": \"g\", \"arguments\": {}}]",
+            template: "[TOOL_CALLS]",
+            text: "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {\"a\": []}}, {\"name\": \"g\", \"arguments\": {}}]",
             said: "", calls: [("f", #"{"a": []}"#), ("g", "{}")]),
         Case(
             template: "[TOOL_CALLS]", text: "[TOOL_CALLS]f[CALL_ID]abcdefghi[ARGS]{\"a\": 1}[TOOL_CALLS]g[ARGS]{}", said: "",
             calls: [("f", #"{"a": 1}"#), ("g", "{}")]),
         Case(
             template: "<|tool_call_argument_begin|>",
-            text: "x<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>",
+            text:
+                "x<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>",
             said: "x", calls: [("f", #"{"a": 1}"#)]),
         Case(
-            template: "<|channel|> to=functions", text: "<|channel|>commentary to=functions.f <|constrain|>json<|message|>{\"a\": 1}", said: "",
+            template: "<|channel|> to=functions", text: "<|channel|>commentary to=functions.f <|constrain|>json<|message|>{\"a\": 1}",
+            said: "",
             calls: [("f", #"{"a": 1}"#)]),
         Case(
-            template: #""name": function name"#, text: #"{"name": "f", "parameters": {"text": "x"}}; {"name": "g", "parameters": {}}"#, said: "",
+            template: #""name": function name"#, text: #"{"name": "f", "parameters": {"text": "x"}}; {"name": "g", "parameters": {}}"#,
+            said: "",
             calls: [("f", #"{"text": "x"}"#), ("g", "{}")]),
     ]
 
     /// What looks like a call and is none, by template; all of it is text.
     static let bad: [(String, String)] = [
-        (sections, "<｜tool▁calls▁begin｜> no call"), (sections, "<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"a\": }\n```<｜tool▁call▁end｜>"),
-        (sections, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"a\": 1"), (sections, "a <｜tool▁calls▁end｜> b"),
-        (markup, "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"n\" string=\"false\">not json</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>"),
-        (markup, "<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"n\" string=\"true\">cut"), (json, "<tool_call>{\"name\": 5}</tool_call>"),
-        (json, "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>"), (json, "<tool_call>{\"unknown\": 1}</tool_call>"), (json, "a < b <tool"),
+        (sections, "<｜tool▁calls▁begin｜> no call"),
+        (sections, "<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"a\": }\n```<｜tool▁call▁end｜>"),
+        (sections, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"a\": 1"),
+        (sections, "a <｜tool▁calls▁end｜> b"),
+        (
+            markup,
+            "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"n\" string=\"false\">not json</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>"
+        ),
+        (markup, "<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"n\" string=\"true\">cut"),
+        (json, "<tool_call>{\"name\": 5}</tool_call>"),
+        (json, "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>"), (json, "<tool_call>{\"unknown\": 1}</tool_call>"),
+        (json, "a < b <tool"),
         (json, "<tool_call>{\"name\": \"f\"}</tool_ca x"), (json, " <tool_call> \n <tool_call>\n"), ("[TOOL_CALLS]", "[TOOL_CALLS] none"),
         (#""name": function name"#, #" {"name": "Ada", "parameters": {}}"#), (#""name": function name"#, #"{"city": "Oslo", "name": "f"}"#),
         (#""name": function name"#, "{ a }"), (#""name": function name"#, #"f {"name": "f", "parameters": {}}"#),
@@ -156,7 +178,8 @@ import TestSupport
     }
 
     @Test func idsOfTheModelAreKept() {
-        let result = parse(["<|tool_call_begin|>functions.f:3<|tool_call_argument_begin|>{}<|tool_call_end|>"], "<|tool_call_argument_begin|>")
+        let result = parse(
+            ["<|tool_call_begin|>functions.f:3<|tool_call_argument_begin|>{}<|tool_call_end|>"], "<|tool_call_argument_begin|>")
         #expect(result.calls.map(\.id) == ["functions.f:3"])
         #expect(parse(["[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}, \"id\": \"abc\"}]"], "[TOOL_CALLS]").calls.map(\.id) == ["abc"])
     }
@@ -164,9 +187,14 @@ import TestSupport
     @Test("random text never crashes and loses nothing but markers of calls")
     func fuzz() {
         var random = SeededGenerator(seed: 11)
-        let literals = formats("<｜tool▁call▁begin｜> ｜DSML｜ <tool_call> <function= <arg_key> [TOOL_CALLS]").flatMap(\.literals) + ["{", "}", "\"", "a", " ", "\n", ":", "\\", "[", "]"]
+        let literals =
+            formats("<｜tool▁call▁begin｜> ｜DSML｜ <tool_call> <function= <arg_key> [TOOL_CALLS]").flatMap(\.literals) + [
+                "{", "}", "\"", "a", " ", "\n", ":", "\\", "[", "]",
+            ]
         for _ in 0..<400 {
-            let pieces = (0..<Int.random(in: 1...30, using: &random)).map { _ in literals[Int.random(in: 0..<literals.count, using: &random)] }
+            let pieces = (0..<Int.random(in: 1...30, using: &random)).map { _ in
+                literals[Int.random(in: 0..<literals.count, using: &random)]
+            }
             let result = parse(pieces, "<｜tool▁call▁begin｜> ｜DSML｜ <tool_call> <function= <arg_key> [TOOL_CALLS]")
             if result.calls.isEmpty { #expect(ExactString(result.text) == ExactString(pieces.joined())) }
             for call in result.calls { #expect((try? JSONDocument(parsing: call.argumentsJSON, file: "call").root.object) != nil) }

@@ -25,25 +25,39 @@ struct BrokenFormTests {
     }
 
     private static let attend = "../glsl/attend.glsl"
-    private static let endOfSegment = "        }\n        barrier();\n    }\n    [[unroll]] for (uint r = 0; r < ROWS; r++) {\n        [[unroll]] for (uint t = 0; t < TOKENS; t++) {\n            float sum = subgroupAdd"
+    private static let endOfSegment =
+        "        }\n        barrier();\n    }\n    [[unroll]] for (uint r = 0; r < ROWS; r++) {\n        [[unroll]] for (uint t = 0; t < TOKENS; t++) {\n            float sum = subgroupAdd"
 
     static let faults = [
         Fault(
-            name: "integer form, missing barrier", op: "linear", from: endOfSegment, to: endOfSegment.replacingOccurrences(of: "barrier();", with: ""),
+            name: "integer form, missing barrier", op: "linear", from: endOfSegment,
+            to: endOfSegment.replacingOccurrences(of: "barrier();", with: ""),
             id: "linear/8.6", kinds: [.mismatch, .unrepeatable], isRace: true),
         Fault(
-            name: "integer form, off by one", op: "linear", from: "i < SUBGROUPS; i++) sum += partial", to: "i + 1 < SUBGROUPS; i++) sum += partial",
+            name: "integer form, off by one", op: "linear", from: "i < SUBGROUPS; i++) sum += partial",
+            to: "i + 1 < SUBGROUPS; i++) sum += partial",
             id: "linear/8.7"),
-        Fault(name: "split, wrong stride", op: "attention", file: attend, from: "head + i / KEY_QUADS,", to: "head + i / (KEY_QUADS + 1),", id: "attention/3.3"),
         Fault(
-            name: "split, missing barrier", op: "attention", file: attend, from: "put(token, head + h, part, me, all, factor);\n        }\n        barrier();",
-            to: "put(token, head + h, part, me, all, factor);\n        }", id: "attention/3.3", kinds: [.mismatch, .unrepeatable], isRace: true),
+            name: "split, wrong stride", op: "attention", file: attend, from: "head + i / KEY_QUADS,", to: "head + i / (KEY_QUADS + 1),",
+            id: "attention/3.3"),
         Fault(
-            name: "combine, write past the output", op: "attention", file: attend, from: "i < VALUE_WIDTH; i += THREADS) {\n        float sum",
+            name: "split, missing barrier", op: "attention", file: attend,
+            from: "put(token, head + h, part, me, all, factor);\n        }\n        barrier();",
+            to: "put(token, head + h, part, me, all, factor);\n        }", id: "attention/3.3", kinds: [.mismatch, .unrepeatable],
+            isRace: true),
+        Fault(
+            name: "combine, write past the output", op: "attention", file: attend,
+            from: "i < VALUE_WIDTH; i += THREADS) {\n        float sum",
             to: "i < VALUE_WIDTH + 1; i += THREADS) {\n        float sum", id: "attention/3.3", kinds: [.overwritten, .mismatch]),
-        Fault(name: "tiles, not a number", op: "attention", file: attend, from: "if (column < VALUE_WIDTH) result_put(r / GROUP, key_head * GROUP + r % GROUP, column, ", to: "if (column < VALUE_WIDTH) result_put(r / GROUP, key_head * GROUP + r % GROUP, column, column == 5 ? sqrt(-1.0 - float(r)) : ", id: "attention/3.23"),
         Fault(
-            name: "tiles, off by one", op: "attention", file: attend, from: "position_of(next - 1) + 1;", to: "position_of(next - 1);", id: "attention/3.23"),
+            name: "tiles, not a number", op: "attention", file: attend,
+            from: "if (column < VALUE_WIDTH) result_put(r / GROUP, key_head * GROUP + r % GROUP, column, ",
+            to:
+                "if (column < VALUE_WIDTH) result_put(r / GROUP, key_head * GROUP + r % GROUP, column, column == 5 ? sqrt(-1.0 - float(r)) : ",
+            id: "attention/3.23"),
+        Fault(
+            name: "tiles, off by one", op: "attention", file: attend, from: "position_of(next - 1) + 1;", to: "position_of(next - 1);",
+            id: "attention/3.23"),
         Fault(name: "sorted tiles, wrong stride", op: "experts", from: "/ K * D +", to: "/ K * (D - 1) +", id: "experts/5.54"),
     ]
 
@@ -66,11 +80,15 @@ struct BrokenFormTests {
             text = text.replacingOccurrences(of: fault.from, with: fault.to)
         }
         var failures = try Self.failures(fault.id, ["kernels": .string(folder)])
-        if fault.isRace, failures.isEmpty { failures = try Self.failures(fault.id, ["kernels": .string(folder), "order": .string("backward")]) }
+        if fault.isRace, failures.isEmpty {
+            failures = try Self.failures(fault.id, ["kernels": .string(folder), "order": .string("backward")])
+        }
         #expect(failures.contains { fault.kinds.contains($0.kind) }, "\(failures.map { "\($0.kind) \($0.message)" })")
     }
 
-    @Test("Right kernels give the same results with their invocations numbered backward", arguments: ["linear/8.6", "attention/3.3", "router/0.0", "experts/5.54"])
+    @Test(
+        "Right kernels give the same results with their invocations numbered backward",
+        arguments: ["linear/8.6", "attention/3.3", "router/0.0", "experts/5.54"])
     func backward(_ id: String) throws {
         #expect(try Self.failures(id, ["order": .string("backward")]).map(\.message) == [])
     }

@@ -20,10 +20,14 @@ struct BrokenKernelTests {
     }
 
     static let faults = [
-        Fault(name: "off by one", op: "rms_norm", from: "x_at(first + k) * factor", to: "x_at(first + min(k + 1, width - 1)) * factor", kinds: [.mismatch]),
+        Fault(
+            name: "off by one", op: "rms_norm", from: "x_at(first + k) * factor", to: "x_at(first + min(k + 1, width - 1)) * factor",
+            kinds: [.mismatch]),
         Fault(name: "missing barrier", op: "layer_norm", from: "hadal_sum(", to: "broken_sum(", kinds: [.mismatch, .unrepeatable]),
         Fault(name: "wrong stride", op: "glu", from: "row * D + column", to: "row * (D - 1) + column", kinds: [.mismatch, .overwritten]),
-        Fault(name: "not a number", op: "add", from: "y_put(i, ", to: "y_put(i, (i == 3 ? sqrt(-1.0 - float(i)) : 0.0) + ", kinds: [.mismatch]),
+        Fault(
+            name: "not a number", op: "add", from: "y_put(i, ", to: "y_put(i, (i == 3 ? sqrt(-1.0 - float(i)) : 0.0) + ", kinds: [.mismatch]
+        ),
         Fault(name: "write past the output", op: "scale", from: "y_put(i, ", to: "y_put(i + 1, ", kinds: [.overwritten, .mismatch]),
     ]
 

@@ -4,7 +4,9 @@ import Testing
 @testable import HadalVulkan
 
 @Suite struct DriverQuirkTests {
-    private func quirk(device: String? = nil, driver: String? = nil, from: [Int]? = nil, before: [Int]? = nil, vendor: UInt32? = nil) -> DriverQuirks.Quirk {
+    private func quirk(device: String? = nil, driver: String? = nil, from: [Int]? = nil, before: [Int]? = nil, vendor: UInt32? = nil)
+        -> DriverQuirks.Quirk
+    {
         .init(vendor: vendor, device: device, driver: driver, from: from, before: before, disabled: ["fp16"], why: "for this test")
     }
     private let mesa = "Mesa 22.3.6 (LLVM 15.0.6), Vulkan 1.3.230"

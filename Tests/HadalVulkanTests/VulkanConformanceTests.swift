@@ -15,7 +15,8 @@ struct VulkanConformanceTests {
             #expect(op.status == .pass, "\(op.name)")
             for failure in op.failures {
                 Issue.record(
-                    "\(op.name) [\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index) is \(failure.got ?? .nan), not \(failure.expected ?? .nan); \(failure.message)")
+                    "\(op.name) [\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index) is \(failure.got ?? .nan), not \(failure.expected ?? .nan); \(failure.message)"
+                )
             }
         }
     }

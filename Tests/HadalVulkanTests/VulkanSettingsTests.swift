@@ -43,7 +43,9 @@ import Testing
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         func write(_ text: String, _ name: String) throws { try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
-        try write(#"{"d": {"linear": {"one": {"ROWS": 2}, "one.dot": {"ROWS": 8}}, "add": {}}, "e": {"linear": {"one": {"ROWS": 1}}}}"#, "vulkan.json")
+        try write(
+            #"{"d": {"linear": {"one": {"ROWS": 2}, "one.dot": {"ROWS": 8}}, "add": {}}, "e": {"linear": {"one": {"ROWS": 1}}}}"#,
+            "vulkan.json")
         try write(#"{"d": {"linear": {"one": {"ROWS": 1}}}}"#, "named.json")
         func values(_ named: String, device: String = "d") throws -> [String: [String: [String: Int]]] {
             var settings = try VulkanSettings(["tuned": .string(named)])

@@ -139,12 +139,17 @@ extension ScriptedModel {
     public static func caller(_ arguments: String = #"{"city": "Oslo"}"#) -> ScriptedModel {
         let marks = ["<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"]
         let pieces = ["function", "get_weather\n```json", "\n" + arguments + "\n```"]
-        let chain = ["\n", "hmm", "</think>", "\n\n", "Let me look.", marks[0], marks[1], pieces[0], marks[2], pieces[1], pieces[2], marks[3], marks[4], end]
+        let chain = [
+            "\n", "hmm", "</think>", "\n\n", "Let me look.", marks[0], marks[1], pieces[0], marks[2], pieces[1], pieces[2], marks[3],
+            marks[4], end,
+        ]
         var script: [String: [String]] = [:]
         for (from, to) in zip(chain, chain.dropFirst()) { script[from] = [to] }
         script["<｜tool▁output▁end｜>"] = ["hmm"]
         return ScriptedModel(
-            words: ["hmm", "Let me look.", "<think>", "</think>", "<｜User｜>", "<｜Assistant｜>", "<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>"]
+            words: [
+                "hmm", "Let me look.", "<think>", "</think>", "<｜User｜>", "<｜Assistant｜>", "<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>",
+            ]
                 + marks + pieces,
             control: Set(marks + ["<｜User｜>", "<｜Assistant｜>", "<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>"]),
             userDefined: ["<think>", "</think>"], template: reasoningTemplate, script: script)

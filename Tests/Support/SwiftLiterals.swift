@@ -73,7 +73,8 @@ public struct SwiftLiterals {
                 && (0..<hashes).allSatisfy { bytes[at + quotes + $0] == UInt8(ascii: "#") }
         }
         while position < bytes.count, !closes(position) {
-            let isEscape = bytes[position] == UInt8(ascii: "\\") && position + hashes < bytes.count
+            let isEscape =
+                bytes[position] == UInt8(ascii: "\\") && position + hashes < bytes.count
                 && (0..<hashes).allSatisfy { bytes[position + 1 + $0] == UInt8(ascii: "#") }
             guard isEscape else {
                 text.append(bytes[position])

@@ -1,9 +1,9 @@
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Zeroed memory of the plugin's own, aligned to 64 bytes at least.
@@ -22,18 +22,18 @@ final class HostMemory: @unchecked Sendable {
             throw HadalError(.outOfMemory, "cannot allocate \(bytes) bytes of host memory")
         }
         #if os(Linux)
-        if huge, size >= large {
-            // Pages of that size begin at multiples of it, which older systems do not choose by themselves.
-            if UInt(bitPattern: mapped) % UInt(large) != 0, let wider = Self.map(size + large) {
-                munmap(mapped, size)
-                let head = large - Int(UInt(bitPattern: wider) % UInt(large))
-                munmap(wider, head)
-                if head < large { munmap(wider + head + size, large - head) }
-                mapped = wider + head
+            if huge, size >= large {
+                // Pages of that size begin at multiples of it, which older systems do not choose by themselves.
+                if UInt(bitPattern: mapped) % UInt(large) != 0, let wider = Self.map(size + large) {
+                    munmap(mapped, size)
+                    let head = large - Int(UInt(bitPattern: wider) % UInt(large))
+                    munmap(wider, head)
+                    if head < large { munmap(wider + head + size, large - head) }
+                    mapped = wider + head
+                }
+                // What is left beyond the last large page has small ones.
+                madvise(mapped, size, MADV_HUGEPAGE)
             }
-            // What is left beyond the last large page has small ones.
-            madvise(mapped, size, MADV_HUGEPAGE)
-        }
         #endif
         self.bytes = size
         pointer = mapped

@@ -13,7 +13,8 @@ extension Lowering {
             dtype: DType.f32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router_logits", of: Op.router), inputs: [x, weight, try operand(node, "bias")], outputs: [logits], node: index))
+                kernel: try kernel("router_logits", of: Op.router), inputs: [x, weight, try operand(node, "bias")], outputs: [logits],
+                node: index))
         plan.append(
             PlannedInstruction(
                 kernel: try kernel(Op.router), inputs: [logits, try operand(node, "selection_bias")],
@@ -43,7 +44,8 @@ extension Lowering {
         }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("experts_gather", of: Op.experts), inputs: [indices, plain, packed], outputs: [starts, order] + ordered, node: index))
+                kernel: try kernel("experts_gather", of: Op.experts), inputs: [indices, plain, packed], outputs: [starts, order] + ordered,
+                node: index))
 
         let streamed = try stream(index, node, experts: experts)
         let hidden = try row(of: inner * 4, columns: inner, times: choices, like: x, DType.f32)
@@ -55,14 +57,16 @@ extension Lowering {
                     + [try scales(node, "gate"), try scales(node, "up"), streamed.table]
                     + streamed.guess,
                 outputs: [hidden],
-                attributes: try store.device.attributes(of: node) + scaleBlock(node, "gate") + scaleBlock(node, "up") + streamed.offsets[..<2],
+                attributes: try store.device.attributes(of: node) + scaleBlock(node, "gate") + scaleBlock(node, "up")
+                    + streamed.offsets[..<2],
                 node: index, stream: streamed.stream))
 
         var input = hidden
         if down.packing != 0 {
             input = try row(of: precision.stride(columns: inner), columns: inner, times: choices, like: x, DType.i8)
             plan.append(
-                PlannedInstruction(kernel: try kernel("experts_quantise", of: Op.experts), inputs: [starts, hidden, streamed.table], outputs: [input],
+                PlannedInstruction(
+                    kernel: try kernel("experts_quantise", of: Op.experts), inputs: [starts, hidden, streamed.table], outputs: [input],
                     attributes: [precision.attribute], node: index, stream: streamed.stream))
         }
         plan.append(
@@ -95,7 +99,8 @@ extension Lowering {
         var guess: PlannedTensor?
         if let following { guess = try lowerGuess(index, node, following) }
         let stream = ExpertStream(
-            cache, layer: layer, experts: experts, nextExperts: try guess != nil ? following.map { try expertCount(graph.nodes[$0]) } ?? 0 : 0)
+            cache, layer: layer, experts: experts,
+            nextExperts: try guess != nil ? following.map { try expertCount(graph.nodes[$0]) } ?? 0 : 0)
         for (before, other) in streams where try other.next == nil && nextExperts(after: before) == index { other.next = layer }
         streams[index] = stream
         streamed.stream = stream
@@ -109,7 +114,9 @@ extension Lowering {
 
     private func isStreamed(_ node: Graph.Node) throws -> Bool {
         let contract = try contract(of: node)
-        return try contract.cpu.packed.contains { try node.weight($0, contract).map { WeightStore.isStreamed($0, segment, store.device) } ?? false }
+        return try contract.cpu.packed.contains {
+            try node.weight($0, contract).map { WeightStore.isStreamed($0, segment, store.device) } ?? false
+        }
     }
 
     private func nextExperts(after index: Int) throws -> Int? {
@@ -120,7 +127,8 @@ extension Lowering {
     /// rows are known, because a layer adds little to what passes through it. Returns the choices, or nil where the graph has another form.
     private mutating func lowerGuess(_ index: Int, _ node: Graph.Node, _ following: Int) throws -> PlannedTensor? {
         let next = graph.nodes[following]
-        guard let router = try producer(of: next.operand("indices", contract(of: next))), graph.nodes[router].op == Op.router, router > index,
+        guard let router = try producer(of: next.operand("indices", contract(of: next))), graph.nodes[router].op == Op.router,
+            router > index,
             let weight = try graph.nodes[router].weight("weight", contract(of: graph.nodes[router]))
         else { return nil }
         var x = try operand(node, "x")
@@ -158,12 +166,15 @@ extension Lowering {
         guard case .fixed(let experts) = matrix.rows else { throw HadalError(.unsupported, "a router of varying width") }
         let top = router.int("top_k")
         func made(_ columns: Int, _ dtype: DType) throws -> PlannedTensor {
-            PlannedTensor(home: try newSlot(rows: x.rows, stride: columns * 4), rows: x.rows, columns: columns, stride: columns * 4, dtype: dtype.rawValue)
+            PlannedTensor(
+                home: try newSlot(rows: x.rows, stride: columns * 4), rows: x.rows, columns: columns, stride: columns * 4,
+                dtype: dtype.rawValue)
         }
         let logits = try made(experts, .f32), indices = try made(top, .i32), weights = try made(top, .f32)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("router_logits", of: Op.router), inputs: [x, matrix, try operand(router, "bias")], outputs: [logits], node: node))
+                kernel: try kernel("router_logits", of: Op.router), inputs: [x, matrix, try operand(router, "bias")], outputs: [logits],
+                node: node))
         plan.append(
             PlannedInstruction(
                 kernel: try kernel(Op.router), inputs: [logits, try operand(router, "selection_bias")], outputs: [indices, weights],

@@ -50,8 +50,11 @@ extension Lowering {
             graph.nodes[glu].op == Op.glu, graph.nodes[glu].inputs.count == 2
         else { return false }
         var pair: [Int] = []
-        for case .value(let value) in graph.nodes[glu].inputs where graph.values.indices.contains(value) && uses[value] == 1 && !isOutput[value] {
-            guard let source = graph.nodes.indices[index..<glu].first(where: { graph.nodes[$0].outputs.contains(value) }) else { return false }
+        for case .value(let value) in graph.nodes[glu].inputs
+        where graph.values.indices.contains(value) && uses[value] == 1 && !isOutput[value] {
+            guard let source = graph.nodes.indices[index..<glu].first(where: { graph.nodes[$0].outputs.contains(value) }) else {
+                return false
+            }
             pair.append(source)
         }
         guard pair.count == 2, pair[0] != pair[1], pair.contains(index) else { return false }
@@ -59,12 +62,17 @@ extension Lowering {
         let x = try node.operand("x", contract(of: node))
         guard try [gate, up].allSatisfy({ try $0.op == Op.linear && $0.operand("x", contract(of: $0)) == x }) else { return false }
         let weights = [try matrix(gate, "weight"), try matrix(up, "weight")]
-        guard weights.allSatisfy({ $0.packing != 0 }), weights[0].rows == weights[1].rows, precision(of: gate) == precision(of: up) else { return false }
+        guard weights.allSatisfy({ $0.packing != 0 }), weights[0].rows == weights[1].rows, precision(of: gate) == precision(of: up) else {
+            return false
+        }
         plan.append(
             PlannedInstruction(
                 kernel: try kernel("linear_gate", of: Op.linear),
-                inputs: [try quantise(node, precision(of: node), for: index)] + weights + [try operand(gate, "bias"), try operand(up, "bias")],
-                outputs: [try result(graph.nodes[glu].outputs[0])], attributes: try store.device.attributes(of: graph.nodes[glu]), node: index,
+                inputs: [try quantise(node, precision(of: node), for: index)] + weights + [
+                    try operand(gate, "bias"), try operand(up, "bias"),
+                ],
+                outputs: [try result(graph.nodes[glu].outputs[0])], attributes: try store.device.attributes(of: graph.nodes[glu]),
+                node: index,
                 prefetchesWeights: true))
         done.formUnion(pair + [glu])
         return true
@@ -77,12 +85,15 @@ extension Lowering {
     /// - Returns: whether it is planned now.
     mutating func lowerQuantisedNorm(_ index: Int, _ node: Graph.Node) throws -> Bool {
         let y = node.outputs[0]
-        guard fuses(Op.rmsNorm, Op.linear), node.int("groups") == 1, graph.values.indices.contains(y), !isOutput[y], uses[y] > 0 else { return false }
+        guard fuses(Op.rmsNorm, Op.linear), node.int("groups") == 1, graph.values.indices.contains(y), !isOutput[y], uses[y] > 0 else {
+            return false
+        }
         let readers = following(index).filter { graph.nodes[$0].inputs.contains(.value(y)) }.map { graph.nodes[$0] }
         guard readers.count == uses[y] else { return false }
         let wanted = precision(of: readers[0])
         for reader in readers {
-            guard reader.op == Op.linear, try reader.operand("x", contract(of: reader)) == .value(y), try matrix(reader, "weight").packing != 0,
+            guard reader.op == Op.linear, try reader.operand("x", contract(of: reader)) == .value(y),
+                try matrix(reader, "weight").packing != 0,
                 precision(of: reader) == wanted
             else { return false }
         }

@@ -17,7 +17,8 @@ extension Lowering {
             dtype: DType.i32.rawValue)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("indexer_score", of: Op.indexer), inputs: [try operand(node, "q"), try operand(node, "w")], outputs: [selection, parts],
+                kernel: try kernel("indexer_score", of: Op.indexer), inputs: [try operand(node, "q"), try operand(node, "w")],
+                outputs: [selection, parts],
                 states: node.states, attributes: attributes, node: index))
         plan.append(
             PlannedInstruction(

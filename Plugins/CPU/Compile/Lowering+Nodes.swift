@@ -26,7 +26,9 @@ extension Lowering {
         let contract = try contract(of: node)
         let matrices = contract.matrixInputs, appended = contract.appendedInputs
         if !appended.isEmpty { try lowerAppend(index, node) }
-        let inputs = try node.inputs.indices.filter { !appended.contains($0) }.map { try matrices.contains($0) ? matrix(node, $0) : plainOperand(node, $0) }
+        let inputs = try node.inputs.indices.filter { !appended.contains($0) }.map {
+            try matrices.contains($0) ? matrix(node, $0) : plainOperand(node, $0)
+        }
         plan.append(
             PlannedInstruction(
                 kernel: try kernel(node.op), inputs: inputs, outputs: try node.outputs.map { try result($0) }, states: node.states,
@@ -37,11 +39,14 @@ extension Lowering {
     mutating func lowerAppend(_ index: Int, _ node: Graph.Node) throws {
         let contract = try contract(of: node)
         guard node.states.count == contract.states.count, node.states.allSatisfy(graph.states.indices.contains) else {
-            throw HadalError(.invalidArgument, "\(node.op) requires \(contract.states.count) caches (\(contract.states.map(\.name).joined(separator: ", ")))")
+            throw HadalError(
+                .invalidArgument,
+                "\(node.op) requires \(contract.states.count) caches (\(contract.states.map(\.name).joined(separator: ", ")))")
         }
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(OpContract.appendKernel(of: node.op), of: node.op), inputs: try contract.appendedInputs.map { try plainOperand(node, $0) },
+                kernel: try kernel(OpContract.appendKernel(of: node.op), of: node.op),
+                inputs: try contract.appendedInputs.map { try plainOperand(node, $0) },
                 outputs: [], states: node.states, writesStates: true, node: index))
     }
 
@@ -85,13 +90,16 @@ extension Lowering {
 
     /// The 8-bit form of a node's `x`, made once.
     mutating func quantise(_ node: Graph.Node, _ precision: Precision, for index: Int) throws -> PlannedTensor {
-        guard let value = try node.value("x", contract(of: node)) else { throw HadalError(.unsupported, "\(node.op) of something constant") }
+        guard let value = try node.value("x", contract(of: node)) else {
+            throw HadalError(.unsupported, "\(node.op) of something constant")
+        }
         let key = QuantisedValue(value: value, precision: precision)
         if let known = quantised[key] { return known }
         let x = try tensor(of: value), q = try quantisedRows(like: x, precision)
         plan.append(
             PlannedInstruction(
-                kernel: try kernel("linear_quantise", of: Op.linear), inputs: [x], outputs: [q], attributes: [precision.attribute], node: index))
+                kernel: try kernel("linear_quantise", of: Op.linear), inputs: [x], outputs: [q], attributes: [precision.attribute],
+                node: index))
         quantised[key] = q
         return q
     }
@@ -156,7 +164,9 @@ extension Lowering {
                 kernel: try kernel(Op.latentAttention),
                 inputs: [try operand(node, "q"), try latentMatrix(node), try operand(node, "selection"), try scales(node, "kv_b")],
                 outputs: [try result(node.outputs[0])], states: node.states,
-                attributes: try store.device.attributes(of: node) + scaleBlock(node, "kv_b") + [hadal_kernel_attribute(store.latentForm.rawValue)],
+                attributes: try store.device.attributes(of: node) + scaleBlock(node, "kv_b") + [
+                    hadal_kernel_attribute(store.latentForm.rawValue)
+                ],
                 node: index))
     }
 

@@ -187,7 +187,8 @@ struct Lowering {
         }
         let declared = graph.weights[weight]
         // What is read as it is needed has no place yet.
-        let stored = WeightStore.isStreamed(weight, segment, store.device)
+        let stored =
+            WeightStore.isStreamed(weight, segment, store.device)
             ? nil : try store.matrix(weight)
         let dims = declared.dims.suffix(2)
         guard let rows = dims.first, let columns = dims.last, dims.count == 2 else {

@@ -3,9 +3,9 @@ import HadalCore
 import HadalGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Packed matrices of a device, by where their bytes lie on disk: several graphs of one model hold one copy.
@@ -24,9 +24,9 @@ final class PackedMatrices {
             var status = stat()
             guard fstat(range.descriptor, &status) == 0, let offset = Int(exactly: range.offset) else { return nil }
             #if os(Linux)
-            let changed = status.st_mtim
+                let changed = status.st_mtim
             #else
-            let changed = status.st_mtimespec
+                let changed = status.st_mtimespec
             #endif
             file = [
                 Int(truncatingIfNeeded: status.st_dev), Int(truncatingIfNeeded: status.st_ino), Int(status.st_size), Int(changed.tv_sec),

@@ -101,7 +101,9 @@ final class WeightStore {
         return data
     }
 
-    private func allocate(_ bytes: Int, huge: Bool = false) throws -> UnsafeMutableRawPointer { try allocateBlock(bytes, huge: huge).pointer }
+    private func allocate(_ bytes: Int, huge: Bool = false) throws -> UnsafeMutableRawPointer {
+        try allocateBlock(bytes, huge: huge).pointer
+    }
 
     /// Memory for a copy of parameters, which some kernel of a user's own may read wrongly. On both sides lie numbers that are others for
     /// every store: a kernel whose result depends on them shows itself where two executables of one segment are compared.
@@ -111,7 +113,9 @@ final class WeightStore {
         let pointer = try allocate(size)
         let word = Float(Int.random(in: 1000...100_000)).bitPattern
         for start in [0, Self.margin + bytes] {
-            for at in stride(from: start, to: start + Self.margin, by: 4) { pointer.storeBytes(of: word, toByteOffset: at, as: UInt32.self) }
+            for at in stride(from: start, to: start + Self.margin, by: 4) {
+                pointer.storeBytes(of: word, toByteOffset: at, as: UInt32.self)
+            }
         }
         return pointer + Self.margin
     }
@@ -196,7 +200,11 @@ final class WeightStore {
         target.home = .constant(pointer)
         target.stride = weight.dims[1] * 2
         target.dtype = DType.f16.rawValue
-        try run([PlannedInstruction(kernel: try device.kernels.kernel("latent_attention_pack", of: Op.latentAttention), inputs: [stored], outputs: [target], node: 0)])
+        try run([
+            PlannedInstruction(
+                kernel: try device.kernels.kernel("latent_attention_pack", of: Op.latentAttention), inputs: [stored], outputs: [target],
+                node: 0)
+        ])
         converted[index] = pointer
         return pointer
     }

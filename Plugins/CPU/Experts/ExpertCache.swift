@@ -116,7 +116,11 @@ final class ExpertCache: @unchecked Sendable {
             for (turn, expert) in needs.enumerated() { contents.ledger[contents.ledger.index(number, Int(expert))].turn = Int32(turn) }
             while let index = contents.guessed.pop() {
                 guard contents.ledger[index].state == .queued, contents.ledger[index].pins == 0 else { continue }
-                if contents.ledger[index].turn >= 0 { contents.certain.push(index) } else { contents.evict(index, contents.ledger.layer(of: index)) }
+                if contents.ledger[index].turn >= 0 {
+                    contents.certain.push(index)
+                } else {
+                    contents.evict(index, contents.ledger.layer(of: index))
+                }
             }
             let layer = contents.ledger.layers[number]
             for index in layer.first..<layer.first + layer.experts { contents.ledger[index].isExpected = false }

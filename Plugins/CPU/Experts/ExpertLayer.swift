@@ -37,7 +37,9 @@ struct ExpertLayer: Sendable {
             let (padded, overflow) = end.addingReportingOverflow(63)
             placed[i].offset = padded / 64 * 64
             let (next, beyond) = placed[i].offset.addingReportingOverflow(placed[i].bytes)
-            guard !overflow, !beyond, next < Int.max - 4096 else { throw HadalError(.limitExceeded, "an expert of '\(placed[i].name)' is too large to address") }
+            guard !overflow, !beyond, next < Int.max - 4096 else {
+                throw HadalError(.limitExceeded, "an expert of '\(placed[i].name)' is too large to address")
+            }
             end = next
             stored += placed[i].storedBytes
         }

@@ -3,9 +3,9 @@ import CHadalSystem
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The files that a layer's experts are read from.

@@ -2,9 +2,9 @@ import CHadalKernels
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// One experts node whose weights are read as they are needed.

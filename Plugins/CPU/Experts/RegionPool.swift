@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Memory for experts, within a limit. Regions of one size are reused as they are.
@@ -34,7 +34,7 @@ struct RegionPool {
             return nil
         }
         #if os(Linux)
-        if usesHugePages, bytes >= 4 << 20 { madvise(made, bytes, MADV_HUGEPAGE) }
+            if usesHugePages, bytes >= 4 << 20 { madvise(made, bytes, MADV_HUGEPAGE) }
         #endif
         mapped += bytes
         return made

@@ -17,7 +17,9 @@ extension WeightStore {
     func stream(_ node: Graph.Node) throws -> (layer: Int, parts: [ExpertLayer.Part]) {
         let contract = try device.kernels.contract(of: node.op)
         let weights = try ["gate", "up", "down"].map { name in
-            guard let index = try node.weight(name, contract) else { throw HadalError(.invalidArgument, "input '\(name)' of \(node.op) is not a weight") }
+            guard let index = try node.weight(name, contract) else {
+                throw HadalError(.invalidArgument, "input '\(name)' of \(node.op) is not a weight")
+            }
             return index
         }
         guard let cache = device.experts else { throw HadalError(.invalidArgument, "no memory is set apart for experts") }
@@ -34,7 +36,8 @@ extension WeightStore {
         }
         let rows = weight.dims[1], columns = weight.dims[2]
         let (elements, overflow) = rows.multipliedReportingOverflow(by: columns)
-        guard !overflow, let rowBytes = weight.dtype.byteCount(elements: columns), let stored = weight.dtype.byteCount(elements: elements) else {
+        guard !overflow, let rowBytes = weight.dtype.byteCount(elements: columns), let stored = weight.dtype.byteCount(elements: elements)
+        else {
             throw HadalError(.malformed, "weight '\(weight.name)' has an impossible shape \(weight.dims)")
         }
         guard data.pieces.count == weight.dims[0] else {
@@ -44,7 +47,8 @@ extension WeightStore {
             let end = piece.offset.addingReportingOverflow(UInt64(stored))
             guard piece.bytes == stored, piece.descriptor >= 0, !end.overflow, end.partialValue <= UInt64(Int64.max) else {
                 throw HadalError(
-                    .mismatch, "expert \(expert) of weight '\(weight.name)' has \(piece.bytes) bytes at \(piece.offset); its shape requires \(stored)")
+                    .mismatch,
+                    "expert \(expert) of weight '\(weight.name)' has \(piece.bytes) bytes at \(piece.offset); its shape requires \(stored)")
             }
         }
         let packing = Self.packing(of: weight, device)

@@ -20,7 +20,11 @@ struct CCompiler: Sendable {
     static func find(_ choice: String?) throws -> CCompiler? {
         if choice == "" { return nil }
         guard let path = ChildProcess.find(choice.map { [$0] } ?? names) else {
-            if let choice { throw HadalError(.notFound, "there is no C compiler '\(choice)'", hint: "option c-compiler takes a path or the name of a program on the search path") }
+            if let choice {
+                throw HadalError(
+                    .notFound, "there is no C compiler '\(choice)'",
+                    hint: "option c-compiler takes a path or the name of a program on the search path")
+            }
             return nil
         }
         return try known.withLock { known in
@@ -35,7 +39,9 @@ struct CCompiler: Sendable {
 
     private init(_ path: String) throws {
         let version = try ChildProcess.run(path, ["--version"], merged: true, seconds: 20)
-        guard version.succeeded else { throw HadalError(.unsupported, "the C compiler does not run: \(version.text.prefix(200))", at: SourcePlace(path)) }
+        guard version.succeeded else {
+            throw HadalError(.unsupported, "the C compiler does not run: \(version.text.prefix(200))", at: SourcePlace(path))
+        }
         self.path = path
         identity = "\(Self.file(path))\n\(version.text)"
         isClang = version.text.contains("clang")
@@ -52,7 +58,10 @@ struct CCompiler: Sendable {
     /// One thing differs between compilers: only one of them contracts a product and a sum within an expression alone. The other does so wherever
     /// it can, or nowhere; nowhere is what keeps an element's bits the same whatever stands beside it.
     private var flags: [String] {
-        ["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", isClang ? "-ffp-contract=on" : "-ffp-contract=off"]
+        [
+            "-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno",
+            isClang ? "-ffp-contract=on" : "-ffp-contract=off",
+        ]
     }
 
     /// Names what compiling `source` for `isa` gives.
@@ -76,12 +85,16 @@ struct CCompiler: Sendable {
         for file in source.files { try WholeFile.write(file.bytes, to: "\(folder)/\(file.root)/\(file.path)") }
         let includes = source.roots.indices.flatMap { ["-I", "\(folder)/\($0)/include"] }
         let (input, output) = ("\(folder)/0/\(source.op)/\(KernelSource.fileName)", "\(folder)/kernel.so")
-        let result = try ChildProcess.run(path, flags + ["-DHADAL_ONLY_ISA=\(isa.rawValue)"] + includes + ["-o", output, input, "-lm"], merged: true)
+        let result = try ChildProcess.run(
+            path, flags + ["-DHADAL_ONLY_ISA=\(isa.rawValue)"] + includes + ["-o", output, input, "-lm"], merged: true)
         guard result.succeeded else {
             var text = result.text
-            for (number, root) in source.roots.enumerated() { text = text.replacingOccurrences(of: "\(folder)/\(number)/", with: "\(root)/") }
+            for (number, root) in source.roots.enumerated() {
+                text = text.replacingOccurrences(of: "\(folder)/\(number)/", with: "\(root)/")
+            }
             if result.end == .timedOut { text = "it took longer than two minutes\n" + text }
-            throw HadalError(.malformed, "the kernel does not compile:\n\(text.trimmingCharacters(in: .newlines))", at: Self.place(text, source))
+            throw HadalError(
+                .malformed, "the kernel does not compile:\n\(text.trimmingCharacters(in: .newlines))", at: Self.place(text, source))
         }
         guard let bytes = WholeFile.read(output, limit: ContentCache.largest) else {
             throw HadalError(.io, "the C compiler gave no shared object", at: SourcePlace(source.path))

@@ -5,9 +5,9 @@ import HadalCore
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A compiled source that has been loaded: its kernels by name. Never unloaded, since executables hold pointers into it.
@@ -22,7 +22,9 @@ struct KernelLibrary: @unchecked Sendable {
     ///
     /// - Parameter names: kernels that the source may export; it has to export one of them at least.
     /// - Throws: what the compiler says; `mismatch` for kernels that this build cannot call.
-    static func load(_ source: KernelSource, names: [String], isa: InstructionSet, _ compiler: CCompiler, _ cache: ContentCache?, log: LogSink) throws -> KernelLibrary {
+    static func load(
+        _ source: KernelSource, names: [String], isa: InstructionSet, _ compiler: CCompiler, _ cache: ContentCache?, log: LogSink
+    ) throws -> KernelLibrary {
         let key = compiler.key(of: source, for: isa)
         if let known = loaded.withLock({ $0[key] }) { return known }
         var content = cache?.content(key)
@@ -55,7 +57,8 @@ struct KernelLibrary: @unchecked Sendable {
         guard !kernels.isEmpty else {
             let wanted = names.map { "hadal_kernel_\($0)" }.joined(separator: ", ")
             throw HadalError(
-                .mismatch, "the source exports no kernel of op '\(source.op)'", at: SourcePlace(source.path), hint: "HADAL_EXPORT_KERNEL makes one of: \(wanted)")
+                .mismatch, "the source exports no kernel of op '\(source.op)'", at: SourcePlace(source.path),
+                hint: "HADAL_EXPORT_KERNEL makes one of: \(wanted)")
         }
         self.kernels = kernels
     }
@@ -64,13 +67,19 @@ struct KernelLibrary: @unchecked Sendable {
     private static func check(_ kernel: StockKernels.Kernel, _ name: String, _ source: KernelSource, _ isa: InstructionSet) throws {
         func fail(_ message: String) -> HadalError { HadalError(.mismatch, "kernel '\(name)' \(message)", at: SourcePlace(source.path)) }
         guard kernel.pointee.size == UInt32(MemoryLayout<hadal_kernel>.size) else {
-            throw fail("is described by \(kernel.pointee.size) bytes, not \(MemoryLayout<hadal_kernel>.size): it was compiled against another hadal_kernel.h")
+            throw fail(
+                "is described by \(kernel.pointee.size) bytes, not \(MemoryLayout<hadal_kernel>.size): it was compiled against another hadal_kernel.h"
+            )
         }
         guard kernel.pointee.abi_version == HADAL_KERNEL_ABI_VERSION else {
             throw fail("was written for version \(kernel.pointee.abi_version) of the kernel ABI, not \(HADAL_KERNEL_ABI_VERSION)")
         }
-        guard let given = kernel.pointee.name, ExactString(String(cString: given)) == ExactString(name) else { throw fail("calls itself something else") }
-        do { _ = try InstructionStream.function(kernel, isa) } catch let error as HadalError { throw error.located(at: SourcePlace(source.path)) }
+        guard let given = kernel.pointee.name, ExactString(String(cString: given)) == ExactString(name) else {
+            throw fail("calls itself something else")
+        }
+        do { _ = try InstructionStream.function(kernel, isa) } catch let error as HadalError {
+            throw error.located(at: SourcePlace(source.path))
+        }
     }
 
     /// Loads bytes that have been checked: from a file of this process alone, so that nothing can come between check and load.

@@ -33,7 +33,9 @@ struct KernelSource: Sendable, Equatable {
     init(op: String, in directory: String) throws {
         let folder = KernelFolder.folder(of: op, in: directory, holding: Self.fileName) ?? "\(directory)/\(op)"
         var roots = [String(folder.dropLast(op.count + 1))]
-        for root in [directory, StockFolders.kernels, StockFolders.pluginHeader].compactMap({ $0 }) where !roots.contains(root) { roots.append(root) }
+        for root in [directory, StockFolders.kernels, StockFolders.pluginHeader].compactMap({ $0 }) where !roots.contains(root) {
+            roots.append(root)
+        }
         var reader = Reader(roots: roots)
         guard let first = WholeFile.read("\(folder)/\(Self.fileName)", limit: Self.largest) else {
             throw HadalError(.notFound, "op '\(op)' has no readable C source", at: SourcePlace("\(folder)/\(Self.fileName)"))
@@ -68,7 +70,8 @@ struct KernelSource: Sendable, Equatable {
 
         mutating func add(_ file: File) throws {
             guard files.count < KernelSource.mostFiles else {
-                throw HadalError(.limitExceeded, "a kernel's source includes more than \(KernelSource.mostFiles) files", at: SourcePlace(roots[0]))
+                throw HadalError(
+                    .limitExceeded, "a kernel's source includes more than \(KernelSource.mostFiles) files", at: SourcePlace(roots[0]))
             }
             files.append(file)
             let place = "\(roots[file.root])/\(file.path)"
@@ -76,10 +79,13 @@ struct KernelSource: Sendable, Equatable {
                 guard let name = include.name else {
                     if include.text == "__BASE_FILE__" { continue }
                     throw HadalError(
-                        .unsupported, "the name of an included file cannot be determined without compiling: #include \(include.text)", at: SourcePlace(place, .text(line: include.line, column: 1)))
+                        .unsupported, "the name of an included file cannot be determined without compiling: #include \(include.text)",
+                        at: SourcePlace(place, .text(line: include.line, column: 1)))
                 }
                 guard !name.hasPrefix("/") else {
-                    throw HadalError(.unsupported, "a kernel may include files of kernel directories and the system's, not '\(name)'", at: SourcePlace(place, .text(line: include.line, column: 1)))
+                    throw HadalError(
+                        .unsupported, "a kernel may include files of kernel directories and the system's, not '\(name)'",
+                        at: SourcePlace(place, .text(line: include.line, column: 1)))
                 }
                 try find(name, quoted: include.isQuoted, from: file, SourcePlace(place, .text(line: include.line, column: 1)))
             }
@@ -98,7 +104,9 @@ struct KernelSource: Sendable, Equatable {
             for root in roots.indices { if let path = Self.normalised("include/" + name) { candidates.append((root, path)) } }
             for candidate in candidates {
                 if files.contains(where: { $0.root == candidate.root && $0.path == candidate.path }) { return }
-                guard let bytes = WholeFile.read("\(roots[candidate.root])/\(candidate.path)", limit: KernelSource.largest) else { continue }
+                guard let bytes = WholeFile.read("\(roots[candidate.root])/\(candidate.path)", limit: KernelSource.largest) else {
+                    continue
+                }
                 return try add(File(root: candidate.root, path: candidate.path, bytes: bytes))
             }
             system.insert(name)

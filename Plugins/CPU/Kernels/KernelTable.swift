@@ -80,7 +80,9 @@ final class KernelTable {
     }
 
     /// Whether the op is lowered in a way of its own, rather than to one call with its operands as they are.
-    private static func isSeveral(_ contract: OpContract) -> Bool { StockKernels.byOp[contract.name].map { $0.count > 1 } ?? false || contract.cpu != .init() }
+    private static func isSeveral(_ contract: OpContract) -> Bool {
+        StockKernels.byOp[contract.name].map { $0.count > 1 } ?? false || contract.cpu != .init()
+    }
 
     /// One of an op's kernels, compiled if it has to be.
     func kernel(_ name: String, of op: String) throws -> Kernel {
@@ -105,7 +107,8 @@ final class KernelTable {
             let own = try OpContract(contentsOf: path)
             guard own.hasSameInterface(as: contract) else {
                 throw HadalError(
-                    .mismatch, "the contract of '\(op)' has other operands or attributes than the one that the model was loaded with", at: SourcePlace(path),
+                    .mismatch, "the contract of '\(op)' has other operands or attributes than the one that the model was loaded with",
+                    at: SourcePlace(path),
                     hint: "reload the model")
             }
         }
@@ -145,9 +148,12 @@ final class KernelTable {
     }
 
     private func load(_ source: KernelSource) throws -> KernelLibrary {
-        guard let compiler = try compiler ?? CCompiler.find(configuration.compiler) else { throw HadalError(.unsupported, missingCompiler(for: source)) }
+        guard let compiler = try compiler ?? CCompiler.find(configuration.compiler) else {
+            throw HadalError(.unsupported, missingCompiler(for: source))
+        }
         let appends = contracts.contracts[source.op]?.cpu.append.isEmpty == false
-        let names = StockKernels.byOp[source.op].map { $0.keys.sorted() } ?? [source.op] + (appends ? [OpContract.appendKernel(of: source.op)] : [])
+        let names =
+            StockKernels.byOp[source.op].map { $0.keys.sorted() } ?? [source.op] + (appends ? [OpContract.appendKernel(of: source.op)] : [])
         return try KernelLibrary.load(source, names: names, isa: isa, compiler, cache, log: log)
     }
 

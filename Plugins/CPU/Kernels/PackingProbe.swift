@@ -22,7 +22,8 @@ struct PackingProbe {
             // No exponent that stands for something other than a number, whatever the bytes are taken for.
             (source.pointer + i).storeBytes(of: UInt8(truncatingIfNeeded: random.next()) & 0x3F, as: UInt8.self)
         }
-        input = PlannedTensor(home: .constant(source.pointer), rows: .fixed(Self.rows), columns: Self.columns, stride: stride, dtype: dtype.rawValue)
+        input = PlannedTensor(
+            home: .constant(source.pointer), rows: .fixed(Self.rows), columns: Self.columns, stride: stride, dtype: dtype.rawValue)
         var target = input
         switch name {
         case "linear_pack":
@@ -48,7 +49,8 @@ struct PackingProbe {
         var output = target
         output.home = .constant(memory.pointer)
         let program = try InstructionStream(
-            [PlannedInstruction(kernel: kernel, inputs: [input], outputs: [output], attributes: [hadal_kernel_attribute(0.5)], node: 0)], slots: [], states: [],
+            [PlannedInstruction(kernel: kernel, inputs: [input], outputs: [output], attributes: [hadal_kernel_attribute(0.5)], node: 0)],
+            slots: [], states: [],
             bounds: .init(tokens: 1, sequences: 1, rows: 1), on: device)
         guard device.pool.reserve(scratch: program.scratchBytes), device.pool.run(Run(instructions: program.instructions)) == .done else {
             throw HadalError(.outOfMemory, "cannot start the threads of the cpu backend")

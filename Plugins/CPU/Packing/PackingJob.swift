@@ -29,7 +29,8 @@ struct PackingJob {
         _ kernel: UnsafePointer<hadal_kernel>, matrix: Int, first: Int, count: Int, from stored: UnsafeRawPointer
     ) -> PlannedInstruction {
         let from = PlannedTensor(
-            home: .constant(UnsafeMutableRawPointer(mutating: stored)), rows: .fixed(count), columns: columns, stride: rowBytes, dtype: dtype)
+            home: .constant(UnsafeMutableRawPointer(mutating: stored)), rows: .fixed(count), columns: columns, stride: rowBytes,
+            dtype: dtype)
         let offset = matrix * packedMatrixBytes + Int(hadal_packed_bytes(packing, Int64(first), Int64(columns)))
         let to = PlannedTensor(
             home: .constant(target + offset), rows: .fixed(count), columns: columns, stride: 0, dtype: dtype, packing: packing)

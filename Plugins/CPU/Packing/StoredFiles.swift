@@ -2,9 +2,9 @@ import CHadalSystem
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Reads ranges of the files that weights are stored in, through the page cache or past it.
@@ -44,7 +44,8 @@ final class StoredFiles {
     private static func isCached(_ range: PackingBatch.Read) -> Bool {
         let page = max(1, Int(sysconf(Int32(_SC_PAGESIZE))))
         let skip = Int(range.offset % UInt64(page)), pages = (skip + range.count + page - 1) / page
-        guard let window = mmap(nil, pages * page, PROT_READ, MAP_SHARED, range.descriptor, off_t(range.offset) - off_t(skip)), window != MAP_FAILED
+        guard let window = mmap(nil, pages * page, PROT_READ, MAP_SHARED, range.descriptor, off_t(range.offset) - off_t(skip)),
+            window != MAP_FAILED
         else { return true }
         defer { munmap(window, pages * page) }
         var resident = [UInt8](repeating: 0, count: pages)

@@ -4,9 +4,9 @@ import HadalCore
 import HadalGraph
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Packing every matrix at once, in the order of the files.
@@ -133,7 +133,9 @@ extension WeightStore {
     /// A weight's bytes, for the moment: read from its file, if it has one, without touching the host's mapping.
     func stored(_ index: Int) throws -> Stored {
         let data = try Self.data(index, segment)
-        guard let base = data.baseAddress else { throw HadalError(.invalidArgument, "weight '\(segment.graph.weights[index].name)' has no data") }
+        guard let base = data.baseAddress else {
+            throw HadalError(.invalidArgument, "weight '\(segment.graph.weights[index].name)' has no data")
+        }
         guard file(index) != nil else { return Stored(base: base, bytes: data, memory: nil) }
         let bytes = segment.graph.weights[index].bytes
         let memory = try HostMemory(bytes: bytes, huge: false)

@@ -5,9 +5,9 @@ import HadalCore
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// One call of a kernel by all threads.
@@ -128,7 +128,9 @@ final class ThreadPool: @unchecked Sendable {
         for position in list.instructions.indices {
             if CancelFlag.isSet(list.cancel) { return .cancelled }
             let instruction = list.instructions[position], begin = list.trace == nil ? 0 : MonotonicClock.nanoseconds
-            for turn in 0..<threads { instruction.function(instruction.arguments, contexts + (order == .forward ? turn : threads - 1 - turn)) }
+            for turn in 0..<threads {
+                instruction.function(instruction.arguments, contexts + (order == .forward ? turn : threads - 1 - turn))
+            }
             let isLast = position + 1 == list.instructions.count || list.instructions[position + 1].node != instruction.node
             if list.trace != nil, isLast { _ = report(list, instruction.node, since: begin) }
         }
@@ -199,7 +201,9 @@ final class ThreadPool: @unchecked Sendable {
         for index in helpers.count + 1..<threads {
             let seen = ticket.relaxed
             // The pool joins its threads before it goes.
-            guard let thread = SystemThread(name: "hadal-cpu", { [unowned(unsafe) self] in serve(index, since: seen) }) else { return false }
+            guard let thread = SystemThread(name: "hadal-cpu", { [unowned(unsafe) self] in serve(index, since: seen) }) else {
+                return false
+            }
             helpers.append(thread)
         }
         return true

@@ -1,9 +1,9 @@
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// An expression over numbers, evaluated for many elements at once in double precision.

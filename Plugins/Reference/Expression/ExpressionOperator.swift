@@ -35,28 +35,36 @@ struct ExpressionOperator: NodeRunner {
             guard index < node.node.inputs.count else { return nil }
             switch node.node.inputs[index] {
             case .none: return nil
-            case .value(let v): return .init(kind: .value, dtype: graph.values[v].dtype, dims: graph.values[v].dims, name: graph.values[v].name)
+            case .value(let v):
+                return .init(kind: .value, dtype: graph.values[v].dtype, dims: graph.values[v].dims, name: graph.values[v].name)
             case .weight(let w):
                 let weight = graph.weights[w]
                 return .init(kind: .weight, dtype: weight.dtype, dims: weight.dims.map { .fixed($0) }, name: weight.name)
             }
         }
-        try node.require(node.node.inputs.count == contract.inputs.count, "takes \(contract.inputs.count) inputs, not \(node.node.inputs.count)")
+        try node.require(
+            node.node.inputs.count == contract.inputs.count, "takes \(contract.inputs.count) inputs, not \(node.node.inputs.count)")
         let rule = try ShapeRule.apply(contract, operands: operands, attributes: node.node.attributes)
         try node.require(rule.outputs.count == node.node.outputs.count, "has \(rule.outputs.count) outputs, not \(node.node.outputs.count)")
         for (wanted, value) in zip(rule.outputs, node.node.outputs) {
             let declared = graph.values[value]
-            try node.require(declared.dtype == wanted.dtype && declared.dims == wanted.dims, "'\(declared.name)' is not of the type that the contract gives it")
+            try node.require(
+                declared.dtype == wanted.dtype && declared.dims == wanted.dims,
+                "'\(declared.name)' is not of the type that the contract gives it")
         }
         outputs = try contract.outputs.map { output in
-            guard let expression = expressions[output.name] else { throw node.fail(.malformed, "output '\(output.name)' has no expression") }
+            guard let expression = expressions[output.name] else {
+                throw node.fail(.malformed, "output '\(output.name)' has no expression")
+            }
             let axes = output.dims.map(\.bareName)
             var variables: [Variable] = []
             var numbers: [String: Int] = [:]
             for name in expression.names.sorted() {
                 if let input = contract.inputs.firstIndex(where: { $0.name == name }), operands[input] != nil {
                     let source: Source =
-                        if case .weight = node.node.inputs[input] { .weight(try Self.elements(node.matrix(input))) } else { .value(input: input) }
+                        if case .weight = node.node.inputs[input] { .weight(try Self.elements(node.matrix(input))) } else {
+                            .value(input: input)
+                        }
                     numbers[name] = variables.count
                     let given = operands[input]?.dims ?? []
                     variables.append(try Self.variable(source, contract.inputs[input], given, output, wanted: rule, contract))
@@ -79,7 +87,8 @@ struct ExpressionOperator: NodeRunner {
 
     /// How an operand's elements go with those of an output.
     private static func variable(
-        _ source: Source, _ input: OpContract.Input, _ given: [Dim], _ output: OpContract.Output, wanted rule: ShapeRule.Result, _ contract: OpContract
+        _ source: Source, _ input: OpContract.Input, _ given: [Dim], _ output: OpContract.Output, wanted rule: ShapeRule.Result,
+        _ contract: OpContract
     ) throws -> Variable {
         var variable = Variable(source: source, axes: [], groups: [])
         for (place, dim) in output.dims.enumerated() {
@@ -154,22 +163,29 @@ struct ExpressionOperator: NodeRunner {
         case .value(let input):
             guard case .value(let index) = call.node.inputs[input] else { throw HadalError(.mismatch, "input \(input) is missing") }
             let tensor = call.tensors[index]
-            let steps = try steps(row: rowAxis, column: columnAxis, width: tensor.width, elements: tensor.rows * tensor.width, rows: ownRows, columns: ownColumns)
+            let steps = try steps(
+                row: rowAxis, column: columnAxis, width: tensor.width, elements: tensor.rows * tensor.width, rows: ownRows,
+                columns: ownColumns)
             guard let base = tensor.base else { throw HadalError(.mismatch, "input \(input) is not bound") }
             nonisolated(unsafe) let start = UnsafeRawPointer(base)
             let isInteger = tensor.dtype == .i32
             return { row, column in
                 let offset = 4 * (row / rowGroup * steps.row + column / columnGroup * steps.column)
-                return isInteger ? Double(start.load(fromByteOffset: offset, as: Int32.self)) : Double(start.load(fromByteOffset: offset, as: Float.self))
+                return isInteger
+                    ? Double(start.load(fromByteOffset: offset, as: Int32.self))
+                    : Double(start.load(fromByteOffset: offset, as: Float.self))
             }
         case .weight(let elements):
-            let steps = try steps(row: rowAxis, column: columnAxis, width: columnAxis == nil ? 1 : ownColumns, elements: elements.count, rows: ownRows, columns: ownColumns)
+            let steps = try steps(
+                row: rowAxis, column: columnAxis, width: columnAxis == nil ? 1 : ownColumns, elements: elements.count, rows: ownRows,
+                columns: ownColumns)
             return { row, column in Double(elements[row / rowGroup * steps.row + column / columnGroup * steps.column]) }
         }
     }
 
     /// How far apart an operand's elements are for neighbouring rows and columns of the output; never beyond its last element.
-    private static func steps(row: Int?, column: Int?, width: Int, elements: Int, rows: Int, columns: Int) throws -> (row: Int, column: Int) {
+    private static func steps(row: Int?, column: Int?, width: Int, elements: Int, rows: Int, columns: Int) throws -> (row: Int, column: Int)
+    {
         // Which of the operand's own dims comes first decides how it is laid out.
         let result: (row: Int, column: Int) =
             switch (row, column) {
@@ -178,7 +194,9 @@ struct ExpressionOperator: NodeRunner {
             case (_, nil): (1, 0)
             case (let row?, let column?): row < column ? (width, 1) : (1, rows)
             }
-        guard (rows - 1) * result.row + (columns - 1) * result.column < elements else { throw HadalError(.mismatch, "an operand has too few elements") }
+        guard (rows - 1) * result.row + (columns - 1) * result.column < elements else {
+            throw HadalError(.mismatch, "an operand has too few elements")
+        }
         return result
     }
 }

@@ -71,7 +71,8 @@ struct Experts: Operator {
     /// Adds one expert's output for the tokens that chose it.
     private func add(_ expert: Int, _ tokens: [(token: Int, weight: Double)], _ x: Rows, _ sums: Sums, _ call: OperatorCall) {
         let (gateBias, upBias, downBias) = (
-            gateBias?.vector(row: expert), upBias?.vector(row: expert), downBias?.vector(row: expert))
+            gateBias?.vector(row: expert), upBias?.vector(row: expert), downBias?.vector(row: expert)
+        )
         let hidden = Hidden(base: .allocate(capacity: tokens.count * inner))
         defer { hidden.base.deallocate() }
         let cost = tokens.count * inner * width

@@ -57,7 +57,8 @@ struct LatentAttention: Operator {
                         let (i, head) = (item / heads, item % heads)
                         let token = sequence.first + i
                         attend(
-                            q[token] + head * (nope + rope), head, visible[i], sequence, cache, expanded, rotary, y[token] + head * valueDim)
+                            q[token] + head * (nope + rope), head, visible[i], sequence, cache, expanded, rotary, y[token] + head * valueDim
+                        )
                     }
                 }
             }

@@ -55,10 +55,11 @@ struct ActivationPlan {
     private static func size(of value: Graph.Value, _ bounds: Segment.Bounds) throws -> Int {
         var size = value.dtype.blockBytes
         for dim in value.dims {
-            let extent = switch dim {
-            case .fixed(let n): n
-            case .symbol(let symbol): bounds[symbol]
-            }
+            let extent =
+                switch dim {
+                case .fixed(let n): n
+                case .symbol(let symbol): bounds[symbol]
+                }
             let (product, overflow) = size.multipliedReportingOverflow(by: max(extent, 1))
             guard !overflow, product < Int.max / 4 else {
                 throw HadalError(.limitExceeded, "value '\(value.name)' is too large")

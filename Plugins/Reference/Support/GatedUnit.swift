@@ -23,12 +23,13 @@ struct GatedUnit {
             gate = gate > limit ? limit : gate
             up = up > limit ? limit : (up < -limit ? -limit : up)
         }
-        let activated = switch function {
-        case .silu: gate * ElementwiseFunction.logistic(alpha * gate)
-        case .gelu: ElementwiseFunction.gelu(gate)
-        case .gelu_tanh: ElementwiseFunction.gelu_tanh(gate)
-        case .relu: ElementwiseFunction.relu(gate)
-        }
+        let activated =
+            switch function {
+            case .silu: gate * ElementwiseFunction.logistic(alpha * gate)
+            case .gelu: ElementwiseFunction.gelu(gate)
+            case .gelu_tanh: ElementwiseFunction.gelu_tanh(gate)
+            case .relu: ElementwiseFunction.relu(gate)
+            }
         return activated * (up + upOffset)
     }
 }

@@ -23,7 +23,8 @@ struct NodeView {
             switch operand {
             case .none: break
             case .value(let i): try checkValue(i)
-            case .weight(let i): try require(graph.weights.indices.contains(i) && segment.weights.indices.contains(i), "there is no weight \(i)")
+            case .weight(let i):
+                try require(graph.weights.indices.contains(i) && segment.weights.indices.contains(i), "there is no weight \(i)")
             }
         }
         for output in node.outputs { try checkValue(output) }
@@ -110,7 +111,9 @@ struct NodeView {
     /// A one-dimensional weight of a known length.
     func optionalVector(_ input: Int, count: Int) throws -> WeightMatrix? {
         guard let vector = try optionalMatrix(input) else { return nil }
-        try require(vector.rows == 1 && vector.columns == count, "weight input \(input) has \(vector.rows) x \(vector.columns) elements, not \(count)")
+        try require(
+            vector.rows == 1 && vector.columns == count,
+            "weight input \(input) has \(vector.rows) x \(vector.columns) elements, not \(count)")
         return vector
     }
 

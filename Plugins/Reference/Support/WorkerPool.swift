@@ -71,7 +71,9 @@ final class WorkerPool: Sendable {
         let generation = shared.generation
         for index in 1..<threads {
             // The pool joins its threads before it goes.
-            guard let thread = SystemThread(name: "hadal-reference", { [unowned(unsafe) self] in serve(index, since: generation) }) else { break }
+            guard let thread = SystemThread(name: "hadal-reference", { [unowned(unsafe) self] in serve(index, since: generation) }) else {
+                break
+            }
             shared.started.append(thread)
         }
     }

@@ -11,7 +11,9 @@ struct Grid {
     /// Three for each value of the extent, from 0 on.
     let groups: [UInt32]
 
-    init(_ stage: OpContract.Stage, _ use: KernelUse, _ parameters: [String: Int], bounds: Segment.Bounds, limits: (UInt32, UInt32, UInt32)) throws {
+    init(_ stage: OpContract.Stage, _ use: KernelUse, _ parameters: [String: Int], bounds: Segment.Bounds, limits: (UInt32, UInt32, UInt32))
+        throws
+    {
         let expressions = stage.grid + (stage.when.map { [$0] } ?? [])
         let symbols = use.symbols(in: expressions)
         guard symbols.count <= 1 else { throw HadalError(.unsupported, "a grid that depends on more than one varying extent") }

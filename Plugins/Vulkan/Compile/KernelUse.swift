@@ -34,7 +34,8 @@ struct KernelUse {
     }
 
     /// Types of matrices that kernels read; all of them are decoded to float32.
-    static let matrixTypes: Set<DType> = Set(DType.allCases.filter { [.f32, .f16, .bf16, .f8_e4m3].contains($0) || BlockLayout($0) != nil })
+    static let matrixTypes: Set<DType> = Set(
+        DType.allCases.filter { [.f32, .f16, .bf16, .f8_e4m3].contains($0) || BlockLayout($0) != nil })
 
     /// - Throws: `unsupported` with the reason when the node cannot run here.
     init(_ index: Int, of segment: Segment, contract: OpContract) throws {
@@ -94,7 +95,8 @@ struct KernelUse {
     /// Whether a form of a stage is for these types, extents and attributes.
     func suits(_ stage: OpContract.Stage) throws -> Bool {
         for (name, values) in stage.dtypes {
-            guard let i = contract.inputs.firstIndex(where: { $0.name == name }), let dtype = signature.inputs[i], values.contains(dtype) else { return false }
+            guard let i = contract.inputs.firstIndex(where: { $0.name == name }), let dtype = signature.inputs[i], values.contains(dtype)
+            else { return false }
         }
         guard let condition = stage.requires else { return true }
         return try evaluate(condition).bool == true
@@ -117,9 +119,10 @@ struct KernelUse {
 
     /// The symbols that an expression depends on.
     func symbols(in expressions: [Expression]) -> Set<Dim.Symbol> {
-        Set(expressions.flatMap(\.names).compactMap { name -> Dim.Symbol? in
-            if case .symbol(let symbol)? = extents[name], node.attributes[name] == nil { return symbol }
-            return nil
-        })
+        Set(
+            expressions.flatMap(\.names).compactMap { name -> Dim.Symbol? in
+                if case .symbol(let symbol)? = extents[name], node.attributes[name] == nil { return symbol }
+                return nil
+            })
     }
 }

@@ -64,7 +64,8 @@ struct Lowering {
             }
             let use = try KernelUse(index, of: segment, contract: kernel.contract)
             guard try scratchElements(use) == (scratch[index] ?? []).map(\.elements) else {
-                throw HadalError(.unsupported, "the new kernel of \(kernel.contract.name) needs other scratch memory", hint: "reload the model")
+                throw HadalError(
+                    .unsupported, "the new kernel of \(kernel.contract.name) needs other scratch memory", hint: "reload the model")
             }
             made += try self.dispatches(index, use, kernel)
         }
@@ -87,13 +88,17 @@ struct Lowering {
                 let inputs = part?.operand.map { [node.inputs[$0]] } ?? node.inputs
                 let outputs = part?.output.map { [node.outputs[$0]] } ?? node.outputs
                 let form = built.stage.variant ?? built.stage.name
-                let shared = zip(use.contract.scratch, scratch[index] ?? []).filter { $0.0.stages.isEmpty || $0.0.stages.contains(form) }.map(\.1.place)
+                let shared = zip(use.contract.scratch, scratch[index] ?? []).filter { $0.0.stages.isEmpty || $0.0.stages.contains(form) }
+                    .map(\.1.place)
                 let pipeline = try device.pipelines.pipeline(
                     built.source, try built.source.constants.map { try word(of: $0, use, part, built) })
                 return Dispatch(
                     pipeline: pipeline, addresses: try built.source.operands.map { try address(of: $0, use, part, index) },
-                    grid: try Grid(built.stage, use, built.parameters, bounds: segment.bounds, limits: device.context.physical.limits.maxComputeWorkGroupCount),
-                    reads: inputs.compactMap { if case .value(let v) = $0 { homes[v] } else { nil } } + node.states.map { .state($0) } + shared,
+                    grid: try Grid(
+                        built.stage, use, built.parameters, bounds: segment.bounds,
+                        limits: device.context.physical.limits.maxComputeWorkGroupCount),
+                    reads: inputs.compactMap { if case .value(let v) = $0 { homes[v] } else { nil } } + node.states.map { .state($0) }
+                        + shared,
                     writes: outputs.compactMap { homes[$0] } + node.states.map { .state($0) } + shared, node: index)
             }
         }
@@ -106,7 +111,8 @@ struct Lowering {
 
     private func scratchElements(_ use: KernelUse) throws -> [Int] {
         try use.contract.scratch.map { scratch in
-            guard let count = try use.evaluate(scratch.elements, varying: { segment.bounds[$0] }).int, count >= 0, count <= Int(UInt32.max) else {
+            guard let count = try use.evaluate(scratch.elements, varying: { segment.bounds[$0] }).int, count >= 0, count <= Int(UInt32.max)
+            else {
                 throw HadalError(.unsupported, "'\(scratch.name)' needs \(scratch.elements.text) elements, which is not a valid count")
             }
             return count
@@ -166,13 +172,17 @@ extension Lowering {
         return try store.place(index, widened: use.contract.inputs[input].dims.count < 2)
     }
 
-    private func address(of operand: KernelSource.Operand, _ use: KernelUse, _ part: KernelUse.Part?, _ index: Int) throws -> Dispatch.Address {
+    private func address(of operand: KernelSource.Operand, _ use: KernelUse, _ part: KernelUse.Part?, _ index: Int) throws
+        -> Dispatch.Address
+    {
         let node = use.node
         switch operand {
         case .input(let i):
             switch node.inputs[use.contract.inputs[i].variadic ? part?.operand ?? i : i] {
             case .value(let v):
-                guard let home = homes[v] else { throw HadalError(.invalidArgument, "value '\(graph.values[v].name)' is read before it is made") }
+                guard let home = homes[v] else {
+                    throw HadalError(.invalidArgument, "value '\(graph.values[v].name)' is read before it is made")
+                }
                 return .place(home)
             case .weight: return .fixed(try weight(i, use).address)
             case .none: return .fixed(0)
@@ -188,7 +198,9 @@ extension Lowering {
         }
     }
 
-    private func word(of constant: KernelSource.Constant, _ use: KernelUse, _ part: KernelUse.Part?, _ built: Kernels.Built) throws -> UInt32 {
+    private func word(of constant: KernelSource.Constant, _ use: KernelUse, _ part: KernelUse.Part?, _ built: Kernels.Built) throws
+        -> UInt32
+    {
         switch constant {
         case .threads: return UInt32(clamping: built.threads)
         case .subgroup: return UInt32(clamping: device.context.physical.fixedSubgroup)

@@ -49,9 +49,10 @@ final class WeightStore {
         var result: Placed
         if widened {
             let floats = try Self.widen(weight, base)
-            result = Placed(address: try put(bytes: floats.count * 4) { piece, done in
-                floats.withUnsafeBytes { piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[done..<done + piece.count])) }
-            })
+            result = Placed(
+                address: try put(bytes: floats.count * 4) { piece, done in
+                    floats.withUnsafeBytes { piece.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[done..<done + piece.count])) }
+                })
         } else {
             result = try matrix(weight, base)
         }
@@ -93,7 +94,9 @@ final class WeightStore {
         let blocks = columns / weight.dtype.blockElements
         let rowBytes = words * 4
         let (total, overflow) = rowBytes.multipliedReportingOverflow(by: rows)
-        guard !overflow, total / 4 <= Int(UInt32.max) else { throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address") }
+        guard !overflow, total / 4 <= Int(UInt32.max) else {
+            throw HadalError(.outOfMemory, "weight '\(weight.name)' is too large to address")
+        }
         // Kernels index a weight's words from its own start, so that a row may straddle two pieces of an upload.
         let address = try put(bytes: total) { piece, done in
             if layout == nil || layout?.sideBytes == 0, rowBytes == stored {
@@ -106,7 +109,11 @@ final class WeightStore {
                 var at = 0
                 while at < piece.count {
                     let (index, within) = ((done + at) / rowBytes, (done + at) % rowBytes)
-                    if let layout { layout.pack(base + index * stored, blocks: blocks, into: start) } else { start.copyMemory(from: base + index * stored, byteCount: stored) }
+                    if let layout {
+                        layout.pack(base + index * stored, blocks: blocks, into: start)
+                    } else {
+                        start.copyMemory(from: base + index * stored, byteCount: stored)
+                    }
                     let count = min(rowBytes - within, piece.count - at)
                     UnsafeMutableRawBufferPointer(rebasing: piece[at..<at + count])
                         .copyMemory(from: UnsafeRawBufferPointer(start: start + within, count: count))

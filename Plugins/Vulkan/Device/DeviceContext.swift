@@ -2,9 +2,9 @@ import CVulkan
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A logical device with its queue: memory, command buffers, submission.
@@ -37,7 +37,9 @@ final class DeviceContext: @unchecked Sendable {
         self.functions = functions
         hostPointerProperties =
             physical.importAlignment > 0
-            ? unsafeBitCast(library.functions.pointee.GetDeviceProcAddr(handle, "vkGetMemoryHostPointerPropertiesEXT"), to: PFN_vkGetMemoryHostPointerPropertiesEXT?.self)
+            ? unsafeBitCast(
+                library.functions.pointee.GetDeviceProcAddr(handle, "vkGetMemoryHostPointerPropertiesEXT"),
+                to: PFN_vkGetMemoryHostPointerPropertiesEXT?.self)
             : nil
         let calls = functions.pointee
         var queue: VkQueue?

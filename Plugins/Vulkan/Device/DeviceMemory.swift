@@ -27,7 +27,8 @@ final class DeviceMemory: @unchecked Sendable {
         let size = max((bytes + 15) & ~15, 16)
         guard size > 0, UInt64(size) <= context.physical.allocationLimit else {
             throw HadalError(
-                .outOfMemory, "\(context.physical.name) gives at most \(context.physical.allocationLimit) bytes at once, \(bytes) are wanted")
+                .outOfMemory,
+                "\(context.physical.name) gives at most \(context.physical.allocationLimit) bytes at once, \(bytes) are wanted")
         }
         var info = Self.bufferInfo(size: size)
         var made: VkBuffer?
@@ -45,7 +46,8 @@ final class DeviceMemory: @unchecked Sendable {
                 if type & UInt32(VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT.rawValue) != 0,
                     type & UInt32(VK_MEMORY_PROPERTY_HOST_COHERENT_BIT.rawValue) != 0
                 {
-                    try check(calls.MapMemory(context.handle, memory, 0, VkDeviceSize(VK_WHOLE_SIZE), 0, &mapped), "mapping memory", bytes: bytes)
+                    try check(
+                        calls.MapMemory(context.handle, memory, 0, VkDeviceSize(VK_WHOLE_SIZE), 0, &mapped), "mapping memory", bytes: bytes)
                 }
                 pointer = mapped
             } catch {
@@ -77,7 +79,8 @@ final class DeviceMemory: @unchecked Sendable {
         try withUnsafePointer(to: external) { external in
             var info = Self.bufferInfo(size: host.count)
             info.pNext = UnsafeRawPointer(external)
-            try check(calls.CreateBuffer(context.handle, &info, nil, &made), "making a buffer on \(context.physical.name)", bytes: host.count)
+            try check(
+                calls.CreateBuffer(context.handle, &info, nil, &made), "making a buffer on \(context.physical.name)", bytes: host.count)
         }
         guard let made else { throw HadalError(.backend, "no buffer came back") }
         do {
@@ -154,24 +157,25 @@ final class DeviceMemory: @unchecked Sendable {
         }
         var failure: (any Error)?
         for flags in order {
-            for (index, type) in types.enumerated() where wanted.memoryTypeBits >> UInt32(index) & 1 == 1 && type.propertyFlags & flags == flags {
+            for (index, type) in types.enumerated()
+            where wanted.memoryTypeBits >> UInt32(index) & 1 == 1 && type.propertyFlags & flags == flags {
                 var address = VkMemoryAllocateFlagsInfo()
                 address.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO
                 address.flags = UInt32(VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT.rawValue)
                 let flags = ChainLink(address, when: true)
                 defer { flags.free() }
                 do {
-                        var info = VkMemoryAllocateInfo()
-                        info.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO
-                        info.pNext = ChainLink.join([flags] + (source.map { [$0] } ?? [])).map { UnsafeRawPointer($0) }
-                        info.allocationSize = wanted.size
-                        info.memoryTypeIndex = UInt32(index)
-                        var memory: VkDeviceMemory?
-                        try check(
-                            context.functions.pointee.AllocateMemory(context.handle, &info, nil, &memory),
-                            "allocating memory of \(context.physical.name)", bytes: Int(wanted.size))
-                        guard let memory else { throw HadalError(.backend, "no memory came back") }
-                        return (memory, type.propertyFlags)
+                    var info = VkMemoryAllocateInfo()
+                    info.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO
+                    info.pNext = ChainLink.join([flags] + (source.map { [$0] } ?? [])).map { UnsafeRawPointer($0) }
+                    info.allocationSize = wanted.size
+                    info.memoryTypeIndex = UInt32(index)
+                    var memory: VkDeviceMemory?
+                    try check(
+                        context.functions.pointee.AllocateMemory(context.handle, &info, nil, &memory),
+                        "allocating memory of \(context.physical.name)", bytes: Int(wanted.size))
+                    guard let memory else { throw HadalError(.backend, "no memory came back") }
+                    return (memory, type.propertyFlags)
                 } catch { failure = failure ?? error }
             }
         }

@@ -33,7 +33,9 @@ struct DriverQuirks: Sendable {
     /// - Throws: for unknown keys and wrong types, with line and column.
     init(path: String) throws {
         let document = try JSONDocument(contentsOf: path, rejectDuplicateKeys: true)
-        guard let list = document.root.array else { throw HadalError(.malformed, "a list of quirks is expected", at: document.place(of: document.root)) }
+        guard let list = document.root.array else {
+            throw HadalError(.malformed, "a list of quirks is expected", at: document.place(of: document.root))
+        }
         quirks = try list.map { json in
             var fields = try JSONFields(json, in: document, what: "quirk")
             func range(_ key: String) throws -> [Int]? {
@@ -43,7 +45,9 @@ struct DriverQuirks: Sendable {
             }
             var vendor: UInt32?
             if let text = try fields.optionalString("vendor") {
-                guard text.hasPrefix("0x"), let number = UInt32(text.dropFirst(2), radix: 16) else { throw fields.fail("'vendor' must be a number such as 0x10de") }
+                guard text.hasPrefix("0x"), let number = UInt32(text.dropFirst(2), radix: 16) else {
+                    throw fields.fail("'vendor' must be a number such as 0x10de")
+                }
                 vendor = number
             }
             let quirk = Quirk(

@@ -107,7 +107,8 @@ struct PhysicalDevice: @unchecked Sendable {
         name = fixedString(basic.deviceName)
         let driverName = is12 ? "\(fixedString(vulkan12.driverName)) \(fixedString(vulkan12.driverInfo))" : "driver \(basic.driverVersion)"
         driver = "\(driverName.trimmed), Vulkan \(VulkanLibrary.text(basic.apiVersion))"
-        id = hasBus
+        id =
+            hasBus
             ? [place.pciDomain, place.pciBus, place.pciDevice, place.pciFunction].map { String($0, radix: 16) }.joined(separator: ":")
             : withUnsafeBytes(of: vulkan11.deviceUUID) { $0.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
         kind =
@@ -138,7 +139,9 @@ struct PhysicalDevice: @unchecked Sendable {
         queueFamily = Self.queueFamily(handle, functions)
     }
 
-    private static func typed(_ value: VkPhysicalDevicePCIBusInfoPropertiesEXT, _ type: VkStructureType) -> VkPhysicalDevicePCIBusInfoPropertiesEXT {
+    private static func typed(_ value: VkPhysicalDevicePCIBusInfoPropertiesEXT, _ type: VkStructureType)
+        -> VkPhysicalDevicePCIBusInfoPropertiesEXT
+    {
         var value = value
         value.sType = type
         return value
@@ -206,7 +209,9 @@ struct PhysicalDevice: @unchecked Sendable {
             withUnsafeBytes(of: budget.heapUsage) { usage in
                 (0..<count).map { heap in
                     guard hasBudget else { return nil }
-                    let (most, used) = (budgets.load(fromByteOffset: heap * 8, as: UInt64.self), usage.load(fromByteOffset: heap * 8, as: UInt64.self))
+                    let (most, used) = (
+                        budgets.load(fromByteOffset: heap * 8, as: UInt64.self), usage.load(fromByteOffset: heap * 8, as: UInt64.self)
+                    )
                     return most > used ? most - used : 0
                 }
             }
@@ -214,7 +219,9 @@ struct PhysicalDevice: @unchecked Sendable {
         return (all.memoryProperties, free)
     }
 
-    private static func queueFamily(_ handle: VkPhysicalDevice, _ functions: hadal_vulkan_instance) -> (index: UInt32, timestampBits: UInt32)? {
+    private static func queueFamily(_ handle: VkPhysicalDevice, _ functions: hadal_vulkan_instance) -> (
+        index: UInt32, timestampBits: UInt32
+    )? {
         var count: UInt32 = 0
         functions.GetPhysicalDeviceQueueFamilyProperties(handle, &count, nil)
         var families = Array(repeating: VkQueueFamilyProperties(), count: Int(count))

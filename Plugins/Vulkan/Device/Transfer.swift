@@ -69,7 +69,9 @@ final class Transfer: @unchecked Sendable {
     private func stage() throws -> (DeviceMemory, UnsafeMutableRawPointer) {
         let buffer = try staging ?? DeviceMemory(context, bytes: Self.stagingBytes, purpose: .staging)
         staging = buffer
-        guard let pointer = buffer.pointer else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can see") }
+        guard let pointer = buffer.pointer else {
+            throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can see")
+        }
         return (buffer, pointer)
     }
 }

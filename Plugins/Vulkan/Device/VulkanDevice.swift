@@ -19,12 +19,15 @@ final class VulkanDevice: Device, @unchecked Sendable {
         poisonsMemory = settings.order == .backward
         var disabled = settings.disabledFeatures
         if let needed = PhysicalDevice.Features.needed.first(where: { disabled.contains($0.name) }) {
-            throw HadalError(.unsupported, "\(physical.name) without \(needed.help): kernels cannot do without that", hint: "leave '\(needed.name)' out of option 'without'")
+            throw HadalError(
+                .unsupported, "\(physical.name) without \(needed.help): kernels cannot do without that",
+                hint: "leave '\(needed.name)' out of option 'without'")
         }
         for quirk in try settings.quirks().holding(for: physical) {
             log.write(.info, "\(physical.name): not using \(quirk.disabled.joined(separator: ", ")): \(quirk.why)")
             if let needed = PhysicalDevice.Features.needed.first(where: { quirk.disabled.contains($0.name) }) {
-                throw HadalError(.unsupported, "\(physical.name) is not used with this driver, as kernels need \(needed.help): \(quirk.why)")
+                throw HadalError(
+                    .unsupported, "\(physical.name) is not used with this driver, as kernels need \(needed.help): \(quirk.why)")
             }
             disabled.formUnion(quirk.disabled)
         }
@@ -44,7 +47,8 @@ final class VulkanDevice: Device, @unchecked Sendable {
         pipelines = Pipelines(context, store, PipelineCache(context, directory: settings.cache))
         kernels = try Kernels(
             directories: settings.kernelDirectories, features: Set(physical.featureNames).subtracting(disabled),
-            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil, order: settings.order, log: log
+            physical: physical, tuned: try settings.tuned(for: physical.id, log: log), compilesEveryForm: settings.spirvOutput != nil,
+            order: settings.order, log: log
         ) { source in (try? store.words(of: source)) != nil }
         if settings.spirvOutput != nil { for source in try RateMeter.sources() { _ = try? store.words(of: source) } }
     }
@@ -57,7 +61,8 @@ final class VulkanDevice: Device, @unchecked Sendable {
             for stage in kernel.contract.stages {
                 var parameters = Dictionary(stage.parameters.map { ($0.name, $0.values[0]) }, uniquingKeysWith: { first, _ in first })
                 parameters["subgroup"] = context.physical.subgroupSize
-                _ = try Grid(stage, use.sample, parameters, bounds: segment.bounds, limits: context.physical.limits.maxComputeWorkGroupCount)
+                _ = try Grid(
+                    stage, use.sample, parameters, bounds: segment.bounds, limits: context.physical.limits.maxComputeWorkGroupCount)
             }
             return nil
         } catch let error as HadalError { return error.message } catch { return "\(error)" }
@@ -69,12 +74,16 @@ final class VulkanDevice: Device, @unchecked Sendable {
 
     func importMemory(_ memory: UnsafeMutableRawBufferPointer) throws -> (any Buffer)? {
         let alignment = context.physical.importAlignment
-        guard alignment > 0, let start = memory.baseAddress, Int(bitPattern: start) % alignment == 0, memory.count % alignment == 0, memory.count > 0 else { return nil }
+        guard alignment > 0, let start = memory.baseAddress, Int(bitPattern: start) % alignment == 0, memory.count % alignment == 0,
+            memory.count > 0
+        else { return nil }
         return try VulkanBuffer(transfer, importing: memory)
     }
 
     func heldBytes(of weight: Graph.Weight) -> Int? {
-        guard weight.dims.count > 1, let columns = weight.dims.last, columns > 0, columns % weight.dtype.blockElements == 0 else { return weight.elements * 4 }
+        guard weight.dims.count > 1, let columns = weight.dims.last, columns > 0, columns % weight.dtype.blockElements == 0 else {
+            return weight.elements * 4
+        }
         return WeightStore.rowWords(weight.dtype, columns: columns).map { $0.words * 4 * (weight.elements / columns) }
     }
 

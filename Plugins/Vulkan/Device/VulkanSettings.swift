@@ -18,7 +18,8 @@ struct VulkanSettings {
 
     /// Every name that `without` may list, as `hadal backends` shows them.
     static let knownFeatures = [
-        "address", "timeline", "fp16", "int8", "storage16", "storage8", "integer-dot", "cooperative-matrix", "subgroup-arithmetic", "fixed-subgroup",
+        "address", "timeline", "fp16", "int8", "storage16", "storage8", "integer-dot", "cooperative-matrix", "subgroup-arithmetic",
+        "fixed-subgroup",
     ]
 
     static let specs: [OptionSpec] = [
@@ -30,7 +31,9 @@ struct VulkanSettings {
             help: "directory for compiled kernels; default: hadal/kernels in the user's cache directory; 'none': keep none"),
         OptionSpec(
             name: "tuned", kind: .string, defaultValue: .string(""),
-            help: "file of tuned parameters; default: hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none': the contracts' defaults"),
+            help:
+                "file of tuned parameters; default: hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none': the contracts' defaults"
+        ),
         OptionSpec(
             name: "without", kind: .string, defaultValue: .string(""),
             help: "device features not to use, separated by commas: \(knownFeatures.joined(separator: ", "))"),
@@ -41,8 +44,11 @@ struct VulkanSettings {
             name: "spirv-output", kind: .string, defaultValue: .string(""),
             help: "directory to write the SPIR-V of every kernel in use to, as an installation ships it in kernels/spirv"),
         OptionSpec(
-            name: "order", kind: .string, defaultValue: .string(InvocationOrder.together.rawValue), choices: InvocationOrder.allCases.map(\.rawValue),
-            help: "order of a kernel's invocations: together, as the device numbers them, or backward, with NaN in unwritten memory. Backward reveals kernels that depend on the order"),
+            name: "order", kind: .string, defaultValue: .string(InvocationOrder.together.rawValue),
+            choices: InvocationOrder.allCases.map(\.rawValue),
+            help:
+                "order of a kernel's invocations: together, as the device numbers them, or backward, with NaN in unwritten memory. Backward reveals kernels that depend on the order"
+        ),
     ]
 
     /// - Throws: `invalidArgument` for a feature that there is none of.
@@ -59,7 +65,8 @@ struct VulkanSettings {
         disabledFeatures = Set(text("without").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
         if let unknown = disabledFeatures.subtracting(Self.knownFeatures).sorted().first {
             throw HadalError(
-                .invalidArgument, "option 'without': there is no device feature '\(unknown)'", hint: "features: \(Self.knownFeatures.joined(separator: ", "))")
+                .invalidArgument, "option 'without': there is no device feature '\(unknown)'",
+                hint: "features: \(Self.knownFeatures.joined(separator: ", "))")
         }
         spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
@@ -79,13 +86,17 @@ struct VulkanSettings {
     func tuned(for device: String, log: LogSink) throws -> TunedParameters {
         func read(_ path: String) throws -> TunedParameters {
             let tuned = try TunedParameters(path: path, device: device)
-            if !tuned.values.isEmpty { log.write(.info, "tuned parameters of \(tuned.values.keys.sorted().joined(separator: ", ")) from \(path)") }
+            if !tuned.values.isEmpty {
+                log.write(.info, "tuned parameters of \(tuned.values.keys.sorted().joined(separator: ", ")) from \(path)")
+            }
             return tuned
         }
         guard usesTuned else { return TunedParameters() }
         if let tunedPath { return try read(tunedPath) }
         var tuned = TunedParameters()
-        for path in [KernelFolders.installed.map { "\($0)/tuned/vulkan.json" }, tunedDirectory.map { "\($0)/vulkan.json" }].compactMap({ $0 })
+        for path in [KernelFolders.installed.map { "\($0)/tuned/vulkan.json" }, tunedDirectory.map { "\($0)/vulkan.json" }].compactMap({
+            $0
+        })
         where FileManager.default.fileExists(atPath: path) {
             do { tuned.replace(with: try read(path)) } catch let error as HadalError {
                 log.write(.warning, "tuned parameters are ignored: \(error)")

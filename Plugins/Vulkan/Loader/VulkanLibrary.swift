@@ -2,9 +2,9 @@ import CVulkan
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The Vulkan loader and an instance, opened once a process and kept.
@@ -25,7 +25,8 @@ final class VulkanLibrary: @unchecked Sendable {
     private init() throws {
         guard let handle = Self.names.lazy.compactMap({ dlopen($0, RTLD_NOW | RTLD_LOCAL) }).first else {
             throw HadalError(
-                .notFound, "the Vulkan loader (\(Self.names[0])) is not installed", hint: "on Debian: apt-get install libvulkan1 and a driver")
+                .notFound, "the Vulkan loader (\(Self.names[0])) is not installed",
+                hint: "on Debian: apt-get install libvulkan1 and a driver")
         }
         guard let symbol = dlsym(handle, "vkGetInstanceProcAddr"),
             let get = unsafeBitCast(symbol, to: PFN_vkGetInstanceProcAddr?.self)

@@ -53,7 +53,9 @@ final class NodeTracer {
     }
 
     /// Tells the sink of every node of the run that has just ended; the end is put at the present time.
-    func report(to trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
+    func report(
+        to trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?
+    ) throws {
         let result = ticks.withUnsafeMutableBytes { bytes in
             context.functions.pointee.GetQueryPoolResults(
                 context.handle, pool, 0, UInt32(nodes.count + 1), 8 * (nodes.count + 1), bytes.baseAddress, 8,

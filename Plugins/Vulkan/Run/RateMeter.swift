@@ -14,7 +14,9 @@ struct RateMeter {
     static func sources() throws -> [KernelSource] { [try source(matrices: false), try source(matrices: true)] }
 
     private static func source(matrices: Bool) throws -> KernelSource {
-        guard let folder = KernelFolders.installed else { throw HadalError(.notFound, "the kernels folder of this installation is missing") }
+        guard let folder = KernelFolders.installed else {
+            throw HadalError(.notFound, "the kernels folder of this installation is missing")
+        }
         let path = "\(folder)/glsl/\(file)"
         let file = try MappedFile(path: path)
         var text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
@@ -27,11 +29,14 @@ struct RateMeter {
         let subgroup = max(device.context.physical.subgroupSize, 1), threads = max(128 / subgroup, 1) * subgroup
         let floats = try rate(matrices: false, threads, [1, 1, 1], operations: Double(threads) * 2 * 16, seconds: seconds)
         var rates = DeviceRates(float32: floats)
-        if let shape = device.context.physical.features.matrix, device.kernels.features.contains("cooperative-matrix"), device.context.physical.fixedSubgroup > 0 {
+        if let shape = device.context.physical.features.matrix, device.kernels.features.contains("cooperative-matrix"),
+            device.context.physical.fixedSubgroup > 0
+        {
             let products = 2 * Double(shape.m * shape.n * shape.k) * 8
             do {
                 rates.float16Matrix = try rate(
-                    matrices: true, threads, [shape.m, shape.n, shape.k], operations: products * Double(threads / subgroup), seconds: seconds)
+                    matrices: true, threads, [shape.m, shape.n, shape.k], operations: products * Double(threads / subgroup),
+                    seconds: seconds)
             } catch let error as HadalError where error.code == .malformed || error.code == .notFound {
                 // No compiler that knows cooperative matrices, and no compiled form.
             }
@@ -48,12 +53,15 @@ struct RateMeter {
         let target = try DeviceMemory(context, bytes: 4 * max(8 * shape[0] * shape[1], threads), purpose: .device)
         func time(rounds: UInt32) throws -> Double {
             let address = target.address
-            let push: [UInt32] = [UInt32(truncatingIfNeeded: address), UInt32(truncatingIfNeeded: address >> 32), rounds, Float(0.5).bitPattern]
+            let push: [UInt32] = [
+                UInt32(truncatingIfNeeded: address), UInt32(truncatingIfNeeded: address >> 32), rounds, Float(0.5).bitPattern,
+            ]
             let commands = try context.makeCommands { commands in
                 let calls = context.functions.pointee
                 calls.CmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline)
                 push.withUnsafeBytes {
-                    calls.CmdPushConstants(commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
+                    calls.CmdPushConstants(
+                        commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
                 }
                 calls.CmdDispatch(commands, Self.groups, 1, 1)
             }

@@ -56,7 +56,9 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         step = try DeviceMemory(context, bytes: 4 * StepTables.words(bounds: bounds, pages: pageCapacity), purpose: .step)
         indirect = try Self.indirect(dispatches.count, context)
         forms = StepForms(dispatches, bounds: bounds)
-        guard let tables = step.pointer else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        guard let tables = step.pointer else {
+            throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write")
+        }
         // A driver may read a table's entries beyond the step's, whatever a kernel asks first, and use them as indices.
         tables.initializeMemory(as: UInt8.self, repeating: 0, count: step.bytes)
         info = ExecutableInfo(
@@ -68,12 +70,16 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
 
     /// Those of a step of one token, as far as the bounds allow one.
     private static func dispatches(_ all: [Dispatch], of forms: StepForms, one bounds: Segment.Bounds) -> [Dispatch] {
-        forms.running(in: forms.form(tokens: min(1, bounds.tokens), sequences: min(1, bounds.sequences), rows: min(1, bounds.rows))).map { all[$0] }
+        forms.running(in: forms.form(tokens: min(1, bounds.tokens), sequences: min(1, bounds.sequences), rows: min(1, bounds.rows))).map {
+            all[$0]
+        }
     }
 
     private static func indirect(_ count: Int, _ context: DeviceContext) throws -> DeviceMemory {
         let memory = try DeviceMemory(context, bytes: 12 * max(count, 1), purpose: .step)
-        guard memory.pointer != nil else { throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write") }
+        guard memory.pointer != nil else {
+            throw HadalError(.unsupported, "\(context.physical.name) has no memory that the host can write")
+        }
         return memory
     }
 
@@ -81,7 +87,9 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
     ///
     /// - Throws: when it does not compile or does not fit; then the old one stays.
     func replaceKernel(op: String, from directory: String) throws {
-        guard lowering.segment.graph.nodes.contains(where: { $0.op == op }) else { throw HadalError(.notFound, "the segment has no op '\(op)'") }
+        guard lowering.segment.graph.nodes.contains(where: { $0.op == op }) else {
+            throw HadalError(.notFound, "the segment has no op '\(op)'")
+        }
         let kernel = try device.kernels.kernel(of: op, in: directory)
         let replaced = try lowering.replacing(kernel, in: dispatches)
         let memory = try Self.indirect(replaced.count, context)
@@ -146,7 +154,8 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
                     pipeline = dispatch.pipeline
                 }
                 addresses[i].withUnsafeBytes {
-                    calls.CmdPushConstants(commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
+                    calls.CmdPushConstants(
+                        commands, context.layout, UInt32(VK_SHADER_STAGE_COMPUTE_BIT.rawValue), 0, UInt32($0.count), $0.baseAddress)
                 }
                 calls.CmdDispatchIndirect(commands, indirect.buffer, VkDeviceSize(12 * places[i]))
                 if i + 1 == dispatches.count || dispatches[i + 1].node != dispatch.node { tracer?.mark(commands, node: dispatch.node) }
@@ -203,7 +212,10 @@ final class VulkanExecutable: Executable, @unchecked Sendable {
         for copy in copies { try self.copy(copy, step) }
     }
 
-    private func run(_ form: Int, traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void, _ sink: UnsafeMutableRawPointer?) throws {
+    private func run(
+        _ form: Int, traced trace: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void,
+        _ sink: UnsafeMutableRawPointer?
+    ) throws {
         let tracer = try tracers[form] ?? NodeTracer(context, nodes: lowering.segment.graph.nodes.count) { try record(form, $0) }
         tracers[form] = tracer
         try context.run(tracer.commands)

@@ -25,7 +25,9 @@ struct CompilerCommand: ShaderCompiler {
     /// nil: it is not installed.
     static func find(_ kind: Kind) -> CompilerCommand? {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
-        return folders.map { "\($0)/\(kind.rawValue)" }.first { FileManager.default.isExecutableFile(atPath: $0) }.map { CompilerCommand(kind: kind, path: $0) }
+        return folders.map { "\($0)/\(kind.rawValue)" }.first { FileManager.default.isExecutableFile(atPath: $0) }.map {
+            CompilerCommand(kind: kind, path: $0)
+        }
     }
 
     func compile(_ source: String, path file: String) throws -> [UInt32] {

@@ -11,7 +11,8 @@ enum InvocationOrder: String, CaseIterable {
 
     /// What to give for the names of the built-in numbers.
     private static let names = [
-        ("gl_LocalInvocationIndex", "hadal_invocation"), ("gl_LocalInvocationID", "hadal_invocation_place"), ("gl_SubgroupID", "hadal_subgroup"),
+        ("gl_LocalInvocationIndex", "hadal_invocation"), ("gl_LocalInvocationID", "hadal_invocation_place"),
+        ("gl_SubgroupID", "hadal_subgroup"),
         ("gl_GlobalInvocationID", "hadal_invocation_of_all"), ("gl_WorkGroupID", "hadal_workgroup"),
     ]
 

@@ -156,7 +156,8 @@ extension KernelSource {
                     layout.sideBytes == 0
                     ? "0u"
                     : layout.sideBytes == 1
-                        ? "(\(words).at[side + (index >> 2)] >> (8 * (index & 3u)))" : "(\(words).at[side + (index >> 1)] >> (16 * (index & 1u)))"
+                        ? "(\(words).at[side + (index >> 2)] >> (8 * (index & 3u)))"
+                        : "(\(words).at[side + (index >> 1)] >> (16 * (index & 1u)))"
                 return """
                     void \(name)_block(uint row, uint block, uint columns, out float v[32]) {
                         uint index = block / \(parts);

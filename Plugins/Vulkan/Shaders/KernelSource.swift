@@ -64,7 +64,8 @@ struct KernelSource {
     ///   - body: the text of `vulkan.comp`.
     ///   - includes: the text of the shared files.
     init(
-        _ contract: OpContract, stage: OpContract.Stage, signature: Signature, extents: [String], path: String, body: String, includes: String,
+        _ contract: OpContract, stage: OpContract.Stage, signature: Signature, extents: [String], path: String, body: String,
+        includes: String,
         order: InvocationOrder = .together
     ) {
         var declarations = Declarations()
@@ -146,7 +147,9 @@ struct KernelSource {
             "cooperative-matrix": ["GL_KHR_cooperative_matrix", "GL_KHR_memory_scope_semantics", floats],
         ]
         return features.flatMap { feature in
-            (extensions[feature] ?? []).map { "#extension \($0) : require" } + ["#define FEATURE_\(feature.replacingOccurrences(of: "-", with: "_")) 1"]
+            (extensions[feature] ?? []).map { "#extension \($0) : require" } + [
+                "#define FEATURE_\(feature.replacingOccurrences(of: "-", with: "_")) 1"
+            ]
         }.joined(separator: "\n")
     }
 
@@ -155,6 +158,7 @@ struct KernelSource {
 
     /// A name of the contract that means something else in GLSL gets an underscore.
     static func safe(_ name: String) -> String {
-        ["layout", "input", "output", "sample", "filter", "flat", "smooth", "buffer", "shared", "in", "out"].contains(name) ? "\(name)_" : name
+        ["layout", "input", "output", "sample", "filter", "flat", "smooth", "buffer", "shared", "in", "out"].contains(name)
+            ? "\(name)_" : name
     }
 }

@@ -40,7 +40,8 @@ final class Kernels {
     ///   - order: other than that of the device, for kernels that it may matter to.
     ///   - canCompile: whether a faster form can be turned into SPIR-V here. The plain form is not asked about.
     init(
-        directories: [String], features: Set<String>, physical: PhysicalDevice, tuned: TunedParameters, compilesEveryForm: Bool, order: InvocationOrder,
+        directories: [String], features: Set<String>, physical: PhysicalDevice, tuned: TunedParameters, compilesEveryForm: Bool,
+        order: InvocationOrder,
         log: LogSink, canCompile: @escaping (KernelSource) -> Bool
     ) throws {
         self.directories = directories
@@ -71,8 +72,12 @@ final class Kernels {
         guard let folder = KernelFolder.folder(of: op, in: directory, holding: Self.fileName) else {
             throw HadalError(.notFound, "op '\(op)' has no Vulkan kernel", at: SourcePlace("\(directory)/\(op)/\(Self.fileName)"))
         }
-        let contract = FileManager.default.fileExists(atPath: "\(folder)/op.json") ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
-        guard contract.name == op else { throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: SourcePlace("\(folder)/op.json")) }
+        let contract =
+            FileManager.default.fileExists(atPath: "\(folder)/op.json")
+            ? try OpContract(contentsOf: "\(folder)/op.json") : try catalogue.contract(for: op)
+        guard contract.name == op else {
+            throw HadalError(.mismatch, "the contract names op '\(contract.name)'", at: SourcePlace("\(folder)/op.json"))
+        }
         return try load(contract, from: [folder, contract.folder, try catalogue.contract(for: op).folder])
     }
 
@@ -87,7 +92,8 @@ final class Kernels {
         let includes = try ["hadal.glsl", "blocks.glsl", "dots.glsl"].map(shared)
         let body = try including(text(of: path), path: path)
         guard order.matters(to: body) else {
-            throw HadalError(.unsupported, "the order of invocations makes no difference to '\(contract.name)': they give each other nothing")
+            throw HadalError(
+                .unsupported, "the order of invocations makes no difference to '\(contract.name)': they give each other nothing")
         }
         return Kernel(contract: contract, path: path, body: body, includes: includes.joined(separator: "\n"))
     }
@@ -108,7 +114,8 @@ final class Kernels {
             let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
             guard parts.count == 3, parts[1].hasSuffix(".glsl"), !parts[1].contains("/") else {
                 throw HadalError(
-                    .malformed, "'\(line)' names no shared file", at: SourcePlace(path, .text(line: number + 1, column: 1)), hint: "#include \"attend.glsl\", a file of the folder glsl")
+                    .malformed, "'\(line)' names no shared file", at: SourcePlace(path, .text(line: number + 1, column: 1)),
+                    hint: "#include \"attend.glsl\", a file of the folder glsl")
             }
             return "#line 1 \"\(parts[1])\"\n\(try shared(String(parts[1])))\n#line \(number + 2) \"\(path)\""
         }.joined(separator: "\n")
@@ -160,7 +167,8 @@ final class Kernels {
                 throw HadalError(.malformed, "'shared' is not a number of bytes", at: SourcePlace("\(kernel.contract.folder)/op.json"))
             }
             guard bytes <= Int(physical.limits.maxComputeSharedMemorySize) else {
-                throw HadalError(.unsupported, "\(bytes) bytes of shared memory; the device has \(physical.limits.maxComputeSharedMemorySize)")
+                throw HadalError(
+                    .unsupported, "\(bytes) bytes of shared memory; the device has \(physical.limits.maxComputeSharedMemorySize)")
             }
         }
         return Built(stage: form, source: source, threads: threads, parameters: parameters)
@@ -176,7 +184,8 @@ final class Kernels {
     private func compileForms(of stage: OpContract.Stage, _ use: KernelUse, _ kernel: Kernel) throws {
         for form in stage.variants where try use.suits(form) {
             for dispatch in form.before + [form] where !canCompile(source(of: dispatch, use, kernel)) {
-                log.write(.warning, "\(kernel.contract.name): variant \(form.variant ?? "") does not compile with this compiler and is left out")
+                log.write(
+                    .warning, "\(kernel.contract.name): variant \(form.variant ?? "") does not compile with this compiler and is left out")
             }
         }
     }

@@ -46,7 +46,9 @@ final class PipelineCache: @unchecked Sendable {
         hasGrown = false
         var size = 0
         let calls = context.functions.pointee
-        guard calls.GetPipelineCacheData(context.handle, handle, &size, nil) == VK_SUCCESS, size > 0, size < ContentCache.largest else { return }
+        guard calls.GetPipelineCacheData(context.handle, handle, &size, nil) == VK_SUCCESS, size > 0, size < ContentCache.largest else {
+            return
+        }
         var bytes = [UInt8](repeating: 0, count: size)
         let result = bytes.withUnsafeMutableBytes { calls.GetPipelineCacheData(context.handle, handle, &size, $0.baseAddress) }
         guard result == VK_SUCCESS else { return }

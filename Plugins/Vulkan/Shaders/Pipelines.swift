@@ -46,7 +46,8 @@ final class Pipelines: @unchecked Sendable {
             info.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO
             info.codeSize = code.count * 4
             info.pCode = code.baseAddress
-            try check(context.functions.pointee.CreateShaderModule(context.handle, &info, nil, &module), "loading the shader of \(source.path)")
+            try check(
+                context.functions.pointee.CreateShaderModule(context.handle, &info, nil, &module), "loading the shader of \(source.path)")
         }
         guard let module else { throw HadalError(.backend, "no shader module came back") }
         modules[source.text] = module

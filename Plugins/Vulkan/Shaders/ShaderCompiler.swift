@@ -3,9 +3,9 @@ import CVulkan
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Turns GLSL into SPIR-V for Vulkan 1.2.
@@ -36,7 +36,9 @@ struct ShadercLibrary: ShaderCompiler, @unchecked Sendable {
         for name in ["libshaderc.so.1", "libshaderc_shared.so.1", "libshaderc_shared.so", "libshaderc_shared.dylib"] {
             guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { continue }
             var missing: UnsafePointer<CChar>?
-            if let functions = hadal_shaderc_load(library, &missing) { return ShadercLibrary(functions: functions, identity: FileIdentity.text(of: loadedPath(functions) ?? name)) }
+            if let functions = hadal_shaderc_load(library, &missing) {
+                return ShadercLibrary(functions: functions, identity: FileIdentity.text(of: loadedPath(functions) ?? name))
+            }
         }
         return nil
     }
@@ -68,7 +70,9 @@ struct ShadercLibrary: ShaderCompiler, @unchecked Sendable {
             throw HadalError(.malformed, "the shader does not compile:\n\(message)", at: SourcePlace(path))
         }
         let bytes = calls.result_get_length(result)
-        guard let start = calls.result_get_bytes(result), bytes % 4 == 0 else { throw HadalError(.backend, "the shader compiler gave nothing") }
+        guard let start = calls.result_get_bytes(result), bytes % 4 == 0 else {
+            throw HadalError(.backend, "the shader compiler gave nothing")
+        }
         return UnsafeRawBufferPointer(start: start, count: bytes).bindMemory(to: UInt32.self).map { $0 }
     }
 }

@@ -44,7 +44,8 @@ final class SpirvStore {
         for folder in shipped { if let words = folder.content(plain).flatMap(Self.words) { return words } }
         guard !compilers.isEmpty else {
             throw HadalError(
-                .notFound, "no shader compiler (shaderc's library or its command glslc) is installed, and the installation has no compiled form of this kernel",
+                .notFound,
+                "no shader compiler (shaderc's library or its command glslc) is installed, and the installation has no compiled form of this kernel",
                 at: SourcePlace(source.path), hint: "on Debian: apt-get install glslc")
         }
         var failure: HadalError?

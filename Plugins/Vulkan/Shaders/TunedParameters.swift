@@ -38,9 +38,10 @@ struct TunedParameters: Sendable {
     /// One value for each parameter of a form; values that the contract does not list are passed over.
     func parameters(of form: OpContract.Stage, op: String) -> [String: Int] {
         let tuned = values[op]?[form.variant.map { "\(form.name).\($0)" } ?? form.name] ?? [:]
-        return Dictionary(form.parameters.map { parameter in
-            let value = tuned[parameter.name].flatMap { parameter.values.contains($0) ? $0 : nil }
-            return (parameter.name, value ?? parameter.values[0])
-        }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(
+            form.parameters.map { parameter in
+                let value = tuned[parameter.name].flatMap { parameter.values.contains($0) ? $0 : nil }
+                return (parameter.name, value ?? parameter.values[0])
+            }, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -8,7 +8,8 @@ extension BuildContext {
             throw HadalError(.malformed, "parameters depend on each other: \(cycle)", at: spec.place)
         }
         guard resolving.count < Limits.parameterDepth else {
-            throw HadalError(.limitExceeded, "parameters depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place)
+            throw HadalError(
+                .limitExceeded, "parameters depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place)
         }
         resolving.append(spec.name)
         defer { resolving.removeLast() }
@@ -62,13 +63,15 @@ extension BuildContext {
         if source.format == .gguf {
             guard let key = spec.gguf.first.map({ Self.replaceArch($0, arch) }) else {
                 return HadalError(
-                    .unsupported, "\(description.name) has no GGUF source for parameter \(spec.name)", at: SourcePlace(source.name), hint: wanted)
+                    .unsupported, "\(description.name) has no GGUF source for parameter \(spec.name)", at: SourcePlace(source.name),
+                    hint: wanted)
             }
             return HadalError(.notFound, "metadata key '\(key)' is missing", at: SourcePlace(source.name), hint: wanted)
         }
         let file = source.configuration.map { SourcePlace($0.file) } ?? SourcePlace(source.name)
         guard let key = spec.config.first.map(configPath) else {
-            return HadalError(.unsupported, "\(description.name) has no config.json source for parameter \(spec.name)", at: file, hint: wanted)
+            return HadalError(
+                .unsupported, "\(description.name) has no config.json source for parameter \(spec.name)", at: file, hint: wanted)
         }
         return HadalError(.notFound, "key '\(key)' is missing", at: file, hint: wanted)
     }
@@ -112,7 +115,8 @@ extension BuildContext {
         if spec.kind != .any, let items = value.array, let first = items.first {
             guard items.allSatisfy({ $0 == first }) else {
                 throw HadalError(
-                    .unsupported, "parameter \(spec.name) (\(origin)) differs between layers, which \(description.name) does not cover: \(value)",
+                    .unsupported,
+                    "parameter \(spec.name) (\(origin)) differs between layers, which \(description.name) does not cover: \(value)",
                     at: place)
             }
             return try one(first)

@@ -7,7 +7,9 @@ extension BuildContext {
     private static func scaleNames(_ tensor: String) -> [String] {
         var names = ["\(tensor)_scale_inv", "\(tensor)_scale"]
         let stem = tensor.hasSuffix(".weight") ? String(tensor.dropLast(".weight".count)) : tensor
-        for end in [".weight_scale_inv", ".weight_scale", ".scale_inv", ".scale"] where !names.contains(stem + end) { names.append(stem + end) }
+        for end in [".weight_scale_inv", ".weight_scale", ".scale_inv", ".scale"] where !names.contains(stem + end) {
+            names.append(stem + end)
+        }
         return names
     }
 
@@ -39,10 +41,13 @@ extension BuildContext {
         func fail() -> HadalError {
             let size = stated.map { "; blocks are stated to be \($0.rows) x \($0.columns)" } ?? ""
             return HadalError(
-                .mismatch, "tensor '\(tensor.name)' of shape \(tensor.shape) does not fit scales '\(scales.name)' of shape \(scales.shape)\(size)",
+                .mismatch,
+                "tensor '\(tensor.name)' of shape \(tensor.shape) does not fit scales '\(scales.name)' of shape \(scales.shape)\(size)",
                 at: scales.place)
         }
-        guard (1...3).contains(tensor.shape.count), tensor.shape.allSatisfy({ $0 > 0 }), scales.shape.allSatisfy({ $0 > 0 }) else { throw fail() }
+        guard (1...3).contains(tensor.shape.count), tensor.shape.allSatisfy({ $0 > 0 }), scales.shape.allSatisfy({ $0 > 0 }) else {
+            throw fail()
+        }
         // A vector is a matrix of one row.
         let dims = tensor.shape.count == 1 ? [1] + tensor.shape : tensor.shape
         let matrices = Array(dims.dropLast(2)), rows = dims[dims.count - 2], columns = dims[dims.count - 1]

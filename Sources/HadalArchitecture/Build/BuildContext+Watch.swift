@@ -17,7 +17,9 @@ extension BuildContext {
         } else {
             for watched in description.watchedGGUF {
                 let key = Self.replaceArch(watched.key, arch)
-                guard !readKeys.contains(key), let value = source.metadataValue(key), !watched.isNeutral(value), try applies(watched) else { continue }
+                guard !readKeys.contains(key), let value = source.metadataValue(key), !watched.isNeutral(value), try applies(watched) else {
+                    continue
+                }
                 note(SourcePlace(source.name, .field(key)), key, MatchRule.text(value))
             }
         }

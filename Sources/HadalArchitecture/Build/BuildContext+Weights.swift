@@ -101,7 +101,8 @@ extension BuildContext {
                         for i in partial.indices { partial[i].name += String(number) }
                     } else {
                         throw HadalError(
-                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias nor an integer parameter", at: place,
+                            .notFound, "'{\(name)}' in \"\(pattern.text)\" is neither an index here nor an alias nor an integer parameter",
+                            at: place,
                             hint: Suggestion.hint(for: name, among: Array(aliases.keys) + indices.keys))
                     }
                 }
@@ -160,7 +161,8 @@ extension BuildContext {
             let tensor = recipe.tensors.first
             let what = recipe.plainTensor == nil ? "\(recipe.summary) comes to shape" : "tensor '\(tensor?.name ?? "?")' has shape"
             throw HadalError(
-                .mismatch, "\(what) \(result.dims); weight '\(spec.name)' requires \(dims) ([\(spec.shape.map(\.text).joined(separator: ", "))])",
+                .mismatch,
+                "\(what) \(result.dims); weight '\(spec.name)' requires \(dims) ([\(spec.shape.map(\.text).joined(separator: ", "))])",
                 at: tensor?.place)
         }
         return ResolvedWeight(name: key, recipe: recipe, dtype: result.dtype, dims: dims)
@@ -176,7 +178,8 @@ extension BuildContext {
             guard let weight = try weight(target, indices, wanted: wanted) else { return nil }
             let dims = try extents(spec.shape, spec, scope(indices))
             guard weight.dims == dims else {
-                throw HadalError(.mismatch, "weight '\(spec.name)' requires \(dims), but is tied to '\(tied)' of \(weight.dims)", at: spec.place)
+                throw HadalError(
+                    .mismatch, "weight '\(spec.name)' requires \(dims), but is tied to '\(tied)' of \(weight.dims)", at: spec.place)
             }
             return weight
         }
@@ -253,7 +256,9 @@ extension BuildContext {
             usedTensors.insert(ExactString(candidate.name))
             let recipe = try scaled(tensor)
             // GGUF files do not tell a vector from a matrix of one row.
-            if source.format == .gguf, let shape, tensor.shape != shape, tensor.shape.drop(while: { $0 == 1 }) == shape.drop(while: { $0 == 1 }) {
+            if source.format == .gguf, let shape, tensor.shape != shape,
+                tensor.shape.drop(while: { $0 == 1 }) == shape.drop(while: { $0 == 1 })
+            {
                 return .reshape(recipe, dims: shape)
             }
             return recipe

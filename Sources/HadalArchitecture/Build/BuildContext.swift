@@ -68,7 +68,9 @@ final class BuildContext {
 
     /// A path with the name that its object has in this model.
     func configPath(_ path: String) -> String {
-        guard let (name, rest) = ConfigLookup.object(of: path), let paths = description.configObjects.first(where: { $0.name == name })?.paths else {
+        guard let (name, rest) = ConfigLookup.object(of: path),
+            let paths = description.configObjects.first(where: { $0.name == name })?.paths
+        else {
             return path
         }
         // An empty object says nothing.

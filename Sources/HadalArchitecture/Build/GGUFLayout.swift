@@ -44,7 +44,8 @@ extension ArchitectureMatch {
     /// - Parameter architecture: what the file will call its family.
     /// - Throws: for a configuration that lacks a key, and for a weight that has no name in GGUF files.
     package func ggufLayout(_ configuration: JSONDocument, architecture: String, catalogue: OpCatalogue) throws -> GGUFLayout {
-        try ggufLayout(of: build(PlannedModel(configuration: configuration), catalogue: catalogue), configuration, architecture: architecture)
+        try ggufLayout(
+            of: build(PlannedModel(configuration: configuration), catalogue: catalogue), configuration, architecture: architecture)
     }
 
     /// Lays a model out as a GGUF file.
@@ -147,7 +148,8 @@ private struct GGUFLayoutPlanner {
             for (key, divisors) in [("short_factors_weight", short), ("long_factors_weight", long)] {
                 guard case .numbers(let numbers)? = divisors else { continue }
                 guard let weight = holder(key) else {
-                    throw HadalError(.unsupported, "\(description.name) has no tensor for these rotary divisors in GGUF files", at: spec.place)
+                    throw HadalError(
+                        .unsupported, "\(description.name) has no tensor for these rotary divisors in GGUF files", at: spec.place)
                 }
                 try add(weight, [:], values: numbers.map { Float($0) })
             }

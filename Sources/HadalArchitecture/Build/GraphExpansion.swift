@@ -105,7 +105,8 @@ struct GraphExpansion {
                     hint: Suggestion.hint(for: name, among: context.description.blocks.map(\.name)))
             }
             guard !blockStack.contains(name) else {
-                throw HadalError(.malformed, "block '\(name)' contains itself: \((blockStack + [name]).joined(separator: " -> "))", at: place)
+                throw HadalError(
+                    .malformed, "block '\(name)' contains itself: \((blockStack + [name]).joined(separator: " -> "))", at: place)
             }
             guard blockStack.count < Limits.blockDepth else {
                 throw HadalError(.limitExceeded, "blocks nested deeper than \(Limits.blockDepth)", at: place)
@@ -244,7 +245,8 @@ struct GraphExpansion {
         var (name, recipe, dtype) = (weight.name, weight.recipe, weight.dtype)
         guard BlockCodec.dtypes.contains(dtype) else {
             throw HadalError(
-                .unsupported, "\(label): tensor '\(recipe.tensors.first?.name ?? name)' is \(dtype.name); '\(input.name)' requires floating-point numbers",
+                .unsupported,
+                "\(label): tensor '\(recipe.tensors.first?.name ?? name)' is \(dtype.name); '\(input.name)' requires floating-point numbers",
                 at: recipe.tensors.first?.place)
         }
         let refused = !input.dtypes.isEmpty && !input.dtypes.contains(dtype)

@@ -55,13 +55,16 @@ struct NodeBinding {
         }
         if contract.outputs.allSatisfy({ $0.count == nil }), node.outputs.count != contract.outputs.count {
             throw HadalError(
-                .mismatch, "op \(contract.name) has \(contract.outputs.count) outputs (\(contract.outputs.map(\.name).joined(separator: ", "))), not \(node.outputs.count)",
+                .mismatch,
+                "op \(contract.name) has \(contract.outputs.count) outputs (\(contract.outputs.map(\.name).joined(separator: ", "))), not \(node.outputs.count)",
                 at: node.place)
         }
         if node.state != nil, contract.states.isEmpty {
             throw HadalError(.mismatch, "op \(contract.name) has no state", at: node.place)
         }
-        if node.state == nil, !contract.states.isEmpty { throw HadalError(.mismatch, "op \(contract.name) needs a 'state'", at: node.place) }
+        if node.state == nil, !contract.states.isEmpty {
+            throw HadalError(.mismatch, "op \(contract.name) needs a 'state'", at: node.place)
+        }
         if let table = node.table, !contract.inputs.contains(where: { $0.name == "inv_freq" }) {
             throw HadalError(.mismatch, "op \(contract.name) takes no 'table'", at: table.place)
         }

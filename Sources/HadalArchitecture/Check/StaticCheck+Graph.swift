@@ -118,13 +118,15 @@ extension StaticCheck {
                 valuesAreUncertain = true
                 return report(
                     HadalError(
-                        .notFound, "unknown block '\(name)'", at: place, hint: Suggestion.hint(for: name, among: description.blocks.map(\.name))),
+                        .notFound, "unknown block '\(name)'", at: place,
+                        hint: Suggestion.hint(for: name, among: description.blocks.map(\.name))),
                     cause: "block \(name)")
             }
             guard !scope.blocks.contains(name), scope.blocks.count < Limits.blockDepth else {
                 return report(
                     HadalError(
-                        .malformed, "block '\(name)' contains itself or lies too deep: \((scope.blocks + [name]).joined(separator: " -> "))",
+                        .malformed,
+                        "block '\(name)' contains itself or lies too deep: \((scope.blocks + [name]).joined(separator: " -> "))",
                         at: place))
             }
             var inner = scope
@@ -133,7 +135,9 @@ extension StaticCheck {
         case .repeated(let count, let from, let index, _, _, let body, let place):
             if let from { formula(from, scope.indices, .number, "'from'", in: 0...Limits.nodes) }
             formula(count, scope.indices, .number, "'repeat'", in: 0...Limits.nodes)
-            if scope.indices.contains(index) { report(HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place)) }
+            if scope.indices.contains(index) {
+                report(HadalError(.malformed, "index '\(index)' is in use by an outer 'repeat'", at: place))
+            }
             var inner = scope
             inner.indices.insert(index)
             // The index that its body asks for is another; the clash is reported.
@@ -158,7 +162,9 @@ extension StaticCheck {
         let again = HadalError(.malformed, "'hidden.\(name.text)' is named twice", at: place)
         guard name.placeholders.isSubset(of: scope.loops.map(\.index)) else { return }
         if let loop = scope.loops.first(where: { $0.mayRepeat && !$0.isGuarded && !name.placeholders.contains($0.index) }) {
-            let hint = loop.index == name.text ? "a name of each repetition is written \"{\(loop.index)}\"" : "the 'repeat' over '\(loop.index)' names it every time"
+            let hint =
+                loop.index == name.text
+                ? "a name of each repetition is written \"{\(loop.index)}\"" : "the 'repeat' over '\(loop.index)' names it every time"
             return report(HadalError(again.code, again.message, at: place, hint: hint))
         }
         guard !scope.isConditional, scope.loops.isEmpty, name.placeholders.isEmpty else { return }

@@ -35,7 +35,9 @@ extension StaticCheck {
         var given = Set(members.attributes.filter { !(constant($0.formula)?.isNull ?? false) }.map(\.name))
         if node.table != nil { given.formUnion(["rotary", "scale", "switch_length"]) }
         for spec in contract.attributes where spec.defaultValue == nil && !given.contains(spec.name) {
-            throw HadalError(.mismatch, "op \(contract.name): attribute '\(spec.name)' is missing", at: node.place, hint: spec.help.isEmpty ? nil : spec.help)
+            throw HadalError(
+                .mismatch, "op \(contract.name): attribute '\(spec.name)' is missing", at: node.place,
+                hint: spec.help.isEmpty ? nil : spec.help)
         }
     }
 
@@ -113,7 +115,9 @@ extension StaticCheck {
         guard findings.count == before, let texts = type(of: formula, scope.indices).texts, !texts.isEmpty else { return [] }
         let names = texts.intersection(known)
         if !names.isEmpty, names.count < texts.count {
-            note("\(formula.place): there is no \(what) '\(texts.subtracting(names).sorted().joined(separator: "', '"))', which \"\(formula.text)\" may name")
+            note(
+                "\(formula.place): there is no \(what) '\(texts.subtracting(names).sorted().joined(separator: "', '"))', which \"\(formula.text)\" may name"
+            )
         }
         return (names.isEmpty ? Array(texts.sorted().prefix(1)) : names.sorted())
     }
@@ -128,20 +132,31 @@ extension StaticCheck {
         self.formula(formula, scope.indices, spec.kind.valueKinds.union(.null), "op \(contract.name): attribute '\(name)'")
         guard findings.count == before else { return }
         if let value = constant(formula) {
-            if !value.isNull { reporting { _ in do { _ = try spec.attribute(from: value) } catch let error as HadalError { throw error.located(at: formula.place) } } }
+            if !value.isNull {
+                reporting { _ in
+                    do { _ = try spec.attribute(from: value) } catch let error as HadalError { throw error.located(at: formula.place) }
+                }
+            }
             return
         }
         // Of a list some entries may be known.
         guard spec.kind == .ints || spec.kind == .floats else {
             let type = type(of: formula, scope.indices)
-            guard spec.kind == .string, !spec.choices.isEmpty, let texts = type.texts, !texts.isEmpty, texts.isDisjoint(with: spec.choices), type.present == .string
+            guard spec.kind == .string, !spec.choices.isEmpty, let texts = type.texts, !texts.isEmpty, texts.isDisjoint(with: spec.choices),
+                type.present == .string
             else { return }
-            return reporting { _ in do { _ = try spec.attribute(from: .string(texts.sorted()[0])) } catch let error as HadalError { throw error.located(at: formula.place) } }
+            return reporting { _ in
+                do { _ = try spec.attribute(from: .string(texts.sorted()[0])) } catch let error as HadalError {
+                    throw error.located(at: formula.place)
+                }
+            }
         }
         guard case .list(let items) = formula.kind else { return }
         for item in items {
             guard let value = constant(item) else { continue }
-            reporting { _ in do { _ = try spec.attribute(from: .array([value])) } catch let error as HadalError { throw error.located(at: item.place) } }
+            reporting { _ in
+                do { _ = try spec.attribute(from: .array([value])) } catch let error as HadalError { throw error.located(at: item.place) }
+            }
         }
     }
 
@@ -152,21 +167,24 @@ extension StaticCheck {
         guard let spec = description.states.first(where: { $0.name == state }) else {
             return report(
                 HadalError(
-                    .notFound, "no state '\(state)'", at: node.place, hint: Suggestion.hint(for: state, among: description.states.map(\.name))),
+                    .notFound, "no state '\(state)'", at: node.place,
+                    hint: Suggestion.hint(for: state, among: description.states.map(\.name))),
                 cause: "state \(state)")
         }
         let count = spec.kind == .kv ? 2 : 1
         guard count == contract.states.count else {
             return report(
                 HadalError(
-                    .mismatch, "op \(contract.name) requires \(contract.states.count == 2 ? "a kv" : "a latent") state; '\(state)' is \(spec.kind.rawValue)",
+                    .mismatch,
+                    "op \(contract.name) requires \(contract.states.count == 2 ? "a kv" : "a latent") state; '\(state)' is \(spec.kind.rawValue)",
                     at: node.place))
         }
         var local = scope.indices
         if spec.layers != nil {
             if node.stateIndex == nil, !scope.indices.contains(spec.index) {
                 return report(
-                    HadalError(.mismatch, "state '\(state)' needs an index; none named '\(spec.index)' here", at: node.place), cause: "name \(spec.index)")
+                    HadalError(.mismatch, "state '\(state)' needs an index; none named '\(spec.index)' here", at: node.place),
+                    cause: "name \(spec.index)")
             }
             local.insert(spec.index)
             outOfRange(node, spec, scope)
@@ -188,11 +206,13 @@ extension StaticCheck {
             guard !(0..<count).contains(number) else { return }
             return report(HadalError(.mismatch, "state '\(spec.name)' has \(count) layers, no number \(number)", at: node.place))
         }
-        guard node.stateIndex == nil, let loop = scope.loops.last(where: { $0.index == spec.index }), !loop.isGuarded, loop.count.map({ $0 > count }) ?? (count <= 1 && loop.mayRepeat)
+        guard node.stateIndex == nil, let loop = scope.loops.last(where: { $0.index == spec.index }), !loop.isGuarded,
+            loop.count.map({ $0 > count }) ?? (count <= 1 && loop.mayRepeat)
         else { return }
         report(
             HadalError(
-                .mismatch, "state '\(spec.name)' has \(count) layers, and the 'repeat' over '\(spec.index)' goes beyond them", at: node.place,
+                .mismatch, "state '\(spec.name)' has \(count) layers, and the 'repeat' over '\(spec.index)' goes beyond them",
+                at: node.place,
                 hint: "declared at \(spec.place)"))
     }
 
@@ -203,17 +223,21 @@ extension StaticCheck {
         let attributes = Set(contract.attributes.map(\.name))
         var bound: [String: (rows: ValueShape.Rows, by: String)] = [:]
         for input in contract.inputs where input.kind == .value {
-            let names = input.variadic ? members.variadic : [members.positional[input.name] ?? members.operands[input.name]?.bareName].compactMap { $0 }
+            let names =
+                input.variadic
+                ? members.variadic : [members.positional[input.name] ?? members.operands[input.name]?.bareName].compactMap { $0 }
             for name in names {
                 guard let shape = values[name] else { continue }
                 if let rank = shape.rank, rank != input.dims.count {
                     throw HadalError(
                         .mismatch,
-                        "op \(contract.name): '\(name)' has \(rank) extents, input '\(input.name)' is [\(input.dims.map(\.text).joined(separator: ", "))]", at: node.place)
+                        "op \(contract.name): '\(name)' has \(rank) extents, input '\(input.name)' is [\(input.dims.map(\.text).joined(separator: ", "))]",
+                        at: node.place)
                 }
                 if let dtype = shape.dtype, !input.dtypes.isEmpty, !input.dtypes.contains(dtype) {
                     throw HadalError(
-                        .mismatch, "op \(contract.name): '\(name)' is \(dtype.name), input '\(input.name)' may be \(input.dtypes.map(\.name).joined(separator: ", "))",
+                        .mismatch,
+                        "op \(contract.name): '\(name)' is \(dtype.name), input '\(input.name)' may be \(input.dtypes.map(\.name).joined(separator: ", "))",
                         at: node.place)
                 }
                 guard let dim = input.dims.first?.bareName, !attributes.contains(dim) else { continue }

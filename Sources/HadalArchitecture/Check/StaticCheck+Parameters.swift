@@ -53,7 +53,8 @@ extension StaticCheck {
         var one = type
         // A formula over the index gives one entry at a time.
         if spec.isList || spec.per != nil && !formula.names.contains(spec.index), type.present == .list { one = type.element }
-        if let texts = one.texts, one.present == .string, !spec.map.isEmpty, !texts.isEmpty, !spec.map.contains(where: { texts.contains($0.from) }),
+        if let texts = one.texts, one.present == .string, !spec.map.isEmpty, !texts.isEmpty,
+            !spec.map.contains(where: { texts.contains($0.from) }),
             let text = texts.sorted().first
         {
             reporting { check in try check.translated(.string(text), spec, origin, formula.place) }
@@ -62,9 +63,13 @@ extension StaticCheck {
         // A map may turn a text into what is asked for.
         guard let kinds = spec.kinds, spec.map.isEmpty || !one.kinds.contains(.string) else { return }
         if spec.isList, type.excludes(.list) || one.excludes(kinds) {
-            report(HadalError(.mismatch, "parameter \(spec.name) (\(origin)) must be \(spec.wanted), not \(type.description)", at: formula.place))
+            report(
+                HadalError(
+                    .mismatch, "parameter \(spec.name) (\(origin)) must be \(spec.wanted), not \(type.description)", at: formula.place))
         } else if !spec.isList, one.excludes(kinds) {
-            report(HadalError(.mismatch, "parameter \(spec.name) (\(origin)) must be \(spec.wantedEntry), not \(one.description)", at: formula.place))
+            report(
+                HadalError(
+                    .mismatch, "parameter \(spec.name) (\(origin)) must be \(spec.wantedEntry), not \(one.description)", at: formula.place))
         }
     }
 
@@ -88,7 +93,8 @@ extension StaticCheck {
             }
             guard path.count < Limits.parameterDepth else {
                 faults.append(
-                    HadalError(.limitExceeded, "parameters depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place))
+                    HadalError(
+                        .limitExceeded, "parameters depend on each other over more than \(Limits.parameterDepth) steps", at: spec.place))
                 return
             }
             path.append(spec.name)
@@ -110,7 +116,9 @@ extension StaticCheck {
             // Variants do not nest, so that this ends.
             var inner = StaticCheck(try check.description.patched(with: patch).withoutVariants(), check.catalogue)
             for note in inner.run().warnings { check.note(note) }
-            for finding in inner.findings where !check.findings.contains(where: { $0.cause == finding.cause }) { check.findings.append(finding) }
+            for finding in inner.findings where !check.findings.contains(where: { $0.cause == finding.cause }) {
+                check.findings.append(finding)
+            }
             check.usedNames.formUnion(inner.usedNames)
             check.usedBlocks.formUnion(inner.usedBlocks)
             check.usedStates.formUnion(inner.usedStates)
@@ -122,10 +130,14 @@ extension StaticCheck {
         let whole = description.document.place(of: description.json)
         if description.graphs.isEmpty {
             // Without 'match' it is there to be extended. With it, models would be recognised that nothing could be made of.
-            if !description.matches.isEmpty { report(HadalError(.malformed, "there is 'match' but no 'graph': models would be recognised, and not run", at: whole)) }
+            if !description.matches.isEmpty {
+                report(HadalError(.malformed, "there is 'match' but no 'graph': models would be recognised, and not run", at: whole))
+            }
             return
         }
-        if !description.graphs.contains(where: { $0.name == "main" }) { return report(HadalError(.malformed, "there is no 'graph'", at: whole)) }
+        if !description.graphs.contains(where: { $0.name == "main" }) {
+            return report(HadalError(.malformed, "there is no 'graph'", at: whole))
+        }
         guard let facts = description.facts else {
             return report(HadalError(.malformed, "a description with a graph needs 'model'", at: whole))
         }

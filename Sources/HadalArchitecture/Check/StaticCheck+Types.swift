@@ -89,7 +89,8 @@ extension StaticCheck {
                 fault("only an array or a text can be indexed, not \(whole.description), in expression \"\(formula.text)\"", formula)
                 return .any
             }
-            return ValueType(oneOf: (whole.kinds.contains(.list) ? [whole.element] : []) + (whole.kinds.contains(.string) ? [ValueType(.string)] : []))
+            return ValueType(
+                oneOf: (whole.kinds.contains(.list) ? [whole.element] : []) + (whole.kinds.contains(.string) ? [ValueType(.string)] : []))
         case .unary(let op, let a):
             want(a, op == "!" ? .bool : .number, "'\(op)'", formula, indices)
             return ValueType(op == "!" ? .bool : .number)
@@ -143,7 +144,9 @@ extension StaticCheck {
         case nil: break
         case .kinds where a.present == .list && !b.present.contains(.list) || b.present == .list && !a.present.contains(.list):
             let other = a.present == .list ? b : a
-            fault(Expression.listComparison(other.texts?.first.map { "'\($0)'" } ?? other.description) + ", in expression \"\(formula.text)\"", formula)
+            fault(
+                Expression.listComparison(other.texts?.first.map { "'\($0)'" } ?? other.description)
+                    + ", in expression \"\(formula.text)\"", formula)
         case .kinds:
             fault("\(op): \(a.description) is never equal to \(b.description), in expression \"\(formula.text)\"", formula)
         case .texts:
@@ -214,7 +217,8 @@ extension StaticCheck {
             for item in items { if let bound = most(item, &seen) { bounds.append(bound) } }
             return bounds.min()
         case .name(let name):
-            guard seen.count < Limits.parameterDepth, seen.insert(name).inserted, let spec = description.parameter(name), spec.per == nil, !spec.isList
+            guard seen.count < Limits.parameterDepth, seen.insert(name).inserted, let spec = description.parameter(name), spec.per == nil,
+                !spec.isList
             else { return nil }
             if let maximum = spec.maximum { return Int(exactly: maximum.rounded(.down)) }
             guard case .expression(let value)? = spec.value?.kind else { return spec.value.flatMap { constant($0)?.int } }

@@ -13,7 +13,8 @@ extension StaticCheck {
             guard let rank, rank != spec.shape.count else { continue }
             report(
                 HadalError(
-                    .mismatch, "weight '\(spec.name)': its source comes to \(rank) extents, 'shape' has \(spec.shape.count)", at: spec.place))
+                    .mismatch, "weight '\(spec.name)': its source comes to \(rank) extents, 'shape' has \(spec.shape.count)", at: spec.place
+                ))
         }
         guard let tied = spec.tied else { return }
         usedNames.insert(tied)
@@ -26,7 +27,8 @@ extension StaticCheck {
         guard target.shape.count != spec.shape.count else { return }
         report(
             HadalError(
-                .mismatch, "weight '\(spec.name)' has \(spec.shape.count) extents, but is tied to '\(tied)' of \(target.shape.count)", at: spec.place))
+                .mismatch, "weight '\(spec.name)' has \(spec.shape.count) extents, but is tied to '\(tied)' of \(target.shape.count)",
+                at: spec.place))
     }
 
     /// Weights that are tied to each other, or whose conditions ask for themselves.
@@ -37,7 +39,8 @@ extension StaticCheck {
                 guard !chain.contains(next) else {
                     if next == spec.name {
                         report(
-                            HadalError(.malformed, "weights are tied to each other: \((chain + [next]).joined(separator: " -> "))", at: spec.place),
+                            HadalError(
+                                .malformed, "weights are tied to each other: \((chain + [next]).joined(separator: " -> "))", at: spec.place),
                             cause: "tied \(chain.sorted())")
                     }
                     break
@@ -75,7 +78,11 @@ extension StaticCheck {
     /// - Returns: the number of extents after the step.
     private mutating func check(_ step: TransformStep, _ rank: Int?, _ spec: WeightSpec, _ indices: Set<String>) -> Int? {
         let what = "transform of weight '\(spec.name)'"
-        let isWhole = switch step { case .add, .scale: false default: true }
+        let isWhole =
+            switch step {
+            case .add, .scale: false
+            default: true
+            }
         for formula in step.formulas { self.formula(formula, indices, .number, what, in: isWhole ? Int.min...Int.max : nil) }
         switch step {
         case .rows(let from, let to), .columns(let from, let to):
@@ -102,7 +109,8 @@ extension StaticCheck {
 
     private mutating func check(_ patterns: [NamePattern], _ place: SourcePlace, _ indices: Set<String>) {
         for pattern in patterns {
-            for name in pattern.placeholders.sorted() where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
+            for name in pattern.placeholders.sorted()
+            where !indices.contains(name) && !description.aliases.contains(where: { $0.name == name }) {
                 usedNames.insert(name)
                 if description.parameter(name)?.kinds?.contains(.number) ?? (description.parameter(name) != nil) { continue }
                 report(
@@ -169,7 +177,8 @@ extension StaticCheck {
         for index in needed.intersection(indexNames).subtracting(indices).sorted() {
             let hint = declared.file == place.file ? nil : "\(what) is inherited from \(declared)"
             report(
-                HadalError(.notFound, "\(what) needs the index '\(index)', which no 'repeat' counts here", at: place, hint: hint), cause: "name \(index)")
+                HadalError(.notFound, "\(what) needs the index '\(index)', which no 'repeat' counts here", at: place, hint: hint),
+                cause: "name \(index)")
         }
     }
 }

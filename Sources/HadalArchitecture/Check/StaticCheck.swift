@@ -76,12 +76,15 @@ struct StaticCheck {
         checkTies()
         for state in description.states { check(state) }
         for table in description.rope { check(table) }
-        for watched in description.watchedConfig + description.watchedGGUF { if let when = watched.when { formula(when, [], .bool, "'when' of watched key '\(watched.key)'") } }
+        for watched in description.watchedConfig + description.watchedGGUF {
+            if let when = watched.when { formula(when, [], .bool, "'when' of watched key '\(watched.key)'") }
+        }
         checkFacts()
         for graph in description.graphs { check(graph) }
         return CheckReport(
             name: description.name, problems: blamed(), notes: findings.isEmpty ? extraNotes + notes() : [], warnings: extraNotes,
-            parameterCount: description.parameters.count, weightCount: description.weights.count, graphNames: description.graphs.map(\.name))
+            parameterCount: description.parameters.count, weightCount: description.weights.count, graphNames: description.graphs.map(\.name)
+        )
     }
 
     /// The faults at the lines that cause them.
@@ -104,7 +107,9 @@ struct StaticCheck {
             below = zip(check.findings.map(\.error), told).map { ($0, $1) }
         }
         return findings.map { finding in
-            if let own = below.first(where: { $0.raw.message == finding.error.message && $0.raw.place == finding.error.place }) { return own.told }
+            if let own = below.first(where: { $0.raw.message == finding.error.message && $0.raw.place == finding.error.place }) {
+                return own.told
+            }
             return counted(finding, blame.certain(finding.error, trail: finding.trail))
         }
     }

@@ -36,6 +36,7 @@ struct ValueShape {
     /// What it is where it may be either, this one or the later.
     func merged(with other: ValueShape) -> ValueShape {
         ValueShape(
-            rows: rows.union(other.rows), rank: rank == other.rank ? rank : nil, dtype: dtype == other.dtype ? dtype : nil, place: other.place ?? place)
+            rows: rows.union(other.rows), rank: rank == other.rank ? rank : nil, dtype: dtype == other.dtype ? dtype : nil,
+            place: other.place ?? place)
     }
 }

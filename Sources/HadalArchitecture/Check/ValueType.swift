@@ -77,7 +77,9 @@ struct ValueType: Sendable {
 
     /// "a list", "a string or null".
     var description: String {
-        let names: [(Kinds, String)] = [(.bool, "true or false"), (.number, "a number"), (.string, "a text"), (.list, "a list"), (.null, "null")]
+        let names: [(Kinds, String)] = [
+            (.bool, "true or false"), (.number, "a number"), (.string, "a text"), (.list, "a list"), (.null, "null"),
+        ]
         return names.filter { kinds.contains($0.0) }.map(\.1).joined(separator: " or ")
     }
 

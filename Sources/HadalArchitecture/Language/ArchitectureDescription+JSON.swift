@@ -3,7 +3,8 @@ import HadalCore
 extension ArchitectureDescription {
     /// Keys of a description, for the parser, the schema and its test.
     static let keys = [
-        "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "config_objects", "aliases", "params", "require",
+        "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "config_objects", "aliases", "params",
+        "require",
         "model", "sources", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore", "watch",
     ]
     /// Keys that a file says of itself alone: a description does not inherit them.
@@ -16,7 +17,9 @@ extension ArchitectureDescription {
         do { try self.init(parsing: document, files: files) } catch let error as HadalError {
             guard let blame = Blame(document), blame.isInherited(error) else { throw error }
             if let below = document.withoutLastLayer() {
-                do { _ = try ArchitectureDescription(below, files: Array(files.dropLast())) } catch let own as HadalError where own.message == error.message {
+                do { _ = try ArchitectureDescription(below, files: Array(files.dropLast())) } catch let own as HadalError
+                    where own.message == error.message
+                {
                     throw own
                 } catch {}
             }
@@ -49,7 +52,8 @@ extension ArchitectureDescription {
         }
         aliases = try (fields.optionalObject("aliases")?.members ?? []).map { member in
             let values = (member.value.array ?? [member.value]).compactMap(\.string)
-            guard !values.isEmpty, values.count <= 16, values.count == (member.value.array?.count ?? 1), Identifier.isValid(member.key) else {
+            guard !values.isEmpty, values.count <= 16, values.count == (member.value.array?.count ?? 1), Identifier.isValid(member.key)
+            else {
                 throw fields.fail("alias '\(member.key)' is a string or a list of up to 16 strings", at: member.value)
             }
             return (member.key, values)

@@ -27,7 +27,8 @@ package struct ArchitectureDescription: Sendable {
         /// Each with its key and what it may be.
         var all: [(formula: Formula, key: String, range: ClosedRange<Int>)] {
             [
-                (layers, "layers", 0...Limits.nodes), (width, "width", 1...Limits.extent), (contextLength, "context_length", 1...Limits.extent),
+                (layers, "layers", 0...Limits.nodes), (width, "width", 1...Limits.extent),
+                (contextLength, "context_length", 1...Limits.extent),
                 (vocabularySize, "vocabulary_size", 1...Limits.extent),
             ]
         }

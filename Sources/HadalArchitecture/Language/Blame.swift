@@ -31,14 +31,16 @@ struct Blame {
     ///
     /// - Parameter trail: the statements that led to it, the outermost first.
     func own(_ error: HadalError, trail: [SourcePlace] = []) -> HadalError? {
-        guard isInherited(error), let shown = error.place, let place = changed(error, shown) ?? trail.last(where: { $0.file == leaf.file }) else { return nil }
+        guard isInherited(error), let shown = error.place, let place = changed(error, shown) ?? trail.last(where: { $0.file == leaf.file })
+        else { return nil }
         return told(error, at: place, "in what is inherited from \(shown)")
     }
 
     /// The same for a fault that the last file is known to cause: at the least, it extends what is at fault.
     func certain(_ error: HadalError, trail: [SourcePlace] = []) -> HadalError {
         guard isInherited(error), let shown = error.place else { return error }
-        return own(error, trail: trail) ?? told(error, at: leaf.root["extends"].map { leaf.place(of: $0) } ?? shown, "in what is inherited from \(shown)")
+        return own(error, trail: trail)
+            ?? told(error, at: leaf.root["extends"].map { leaf.place(of: $0) } ?? shown, "in what is inherited from \(shown)")
     }
 
     /// The same for a fault that may as well be the model's.
@@ -86,13 +88,15 @@ struct Blame {
         switch json.value {
         case .string(let text): return ((try? Expression(parsing: text))?.names ?? []).sorted()
         case .array(let items): return items.flatMap(names)
-        case .object(let object): return object.members.flatMap { ["value", "default", "null", "per"].contains($0.key) ? names($0.value) : [] }
+        case .object(let object):
+            return object.members.flatMap { ["value", "default", "null", "per"].contains($0.key) ? names($0.value) : [] }
         default: return []
         }
     }
 
     private static func quoted(_ message: String) -> [String] {
-        message.split(separator: "'", omittingEmptySubsequences: false).enumerated().compactMap { $0 % 2 == 1 ? String($1) : nil }.filter(Identifier.isValid)
+        message.split(separator: "'", omittingEmptySubsequences: false).enumerated().compactMap { $0 % 2 == 1 ? String($1) : nil }.filter(
+            Identifier.isValid)
     }
 }
 

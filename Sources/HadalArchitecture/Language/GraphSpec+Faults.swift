@@ -17,25 +17,32 @@ extension GraphSpec {
     func wrongLogits(_ shape: String, at place: SourcePlace) -> HadalError {
         HadalError(
             .mismatch, "graph '\(name)': logits must be [R, V], V elements for each of the R rows requested; these are \(shape)", at: place,
-            hint: shape.hasPrefix("[T") ? "pick the rows before the head: {\"op\": \"gather_rows\", \"in\": [\"x\", \"rows\"], \"out\": \"x\"}" : nil)
+            hint: shape.hasPrefix("[T")
+                ? "pick the rows before the head: {\"op\": \"gather_rows\", \"in\": [\"x\", \"rows\"], \"out\": \"x\"}" : nil)
     }
 
-    static func unknownValue(_ name: String, among known: [String], _ description: ArchitectureDescription, at place: SourcePlace) -> HadalError {
+    static func unknownValue(_ name: String, among known: [String], _ description: ArchitectureDescription, at place: SourcePlace)
+        -> HadalError
+    {
         let isWeight = description.weightIndex[name] != nil
         return HadalError(
             .notFound, "no value '\(name)' has been made here", at: place,
-            hint: isWeight ? "'\(name)' is a weight: it is given by the op's own key for it, not by 'in'" : Suggestion.hint(for: name, among: known))
+            hint: isWeight
+                ? "'\(name)' is a weight: it is given by the op's own key for it, not by 'in'" : Suggestion.hint(for: name, among: known))
     }
 
     static func skippedValue(_ name: String, _ skip: Skip, at place: SourcePlace) -> HadalError {
         let layer = skip.label.map { " in \($0)" } ?? ""
         return HadalError(
-            .notFound, "no value '\(name)' has been made here: what would make it is left out\(layer), where 'when' is false (\(skip.when.text))", at: place,
+            .notFound,
+            "no value '\(name)' has been made here: what would make it is left out\(layer), where 'when' is false (\(skip.when.text))",
+            at: place,
             hint: "'when' at \(skip.when.place)")
     }
 
     static func wrongFeed(_ feed: Feed, _ value: ExpressionValue, graph: String) -> HadalError {
-        HadalError(.malformed, "what feeds '\(feed.input)' of graph '\(graph)' is neither a layer nor a name but \(value)", at: feed.hidden.place)
+        HadalError(
+            .malformed, "what feeds '\(feed.input)' of graph '\(graph)' is neither a layer nor a name but \(value)", at: feed.hidden.place)
     }
 
     static func sharedState(_ name: String, at place: SourcePlace, declared: SourcePlace) -> HadalError {

@@ -94,8 +94,11 @@ extension ParameterSpec {
             let place = document.place(of: own)
             let inherited = others.compactMap { json[$0].map { document.place(of: $0) } }.filter { $0.file != place.file }
             throw HadalError(
-                .malformed, "\(fields.what): a derived parameter ('value') has no other source and no 'default', and this has \(others.map { "'\($0)'" }.joined(separator: ", "))",
-                at: place, hint: inherited.isEmpty ? nil : "inherited from \(inherited.map(\.description).joined(separator: " and ")); null removes a member")
+                .malformed,
+                "\(fields.what): a derived parameter ('value') has no other source and no 'default', and this has \(others.map { "'\($0)'" }.joined(separator: ", "))",
+                at: place,
+                hint: inherited.isEmpty
+                    ? nil : "inherited from \(inherited.map(\.description).joined(separator: " and ")); null removes a member")
         }
         if value == nil, !hasSource, fallback == nil {
             throw fields.fail("needs 'config', 'gguf', 'extent', 'default' or 'value'")

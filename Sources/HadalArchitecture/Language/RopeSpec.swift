@@ -4,7 +4,8 @@ import HadalCore
 struct RopeSpec: Sendable {
     static let keys = [
         "type", "dim", "theta", "factor", "low_freq_factor", "high_freq_factor", "original_length", "max_length", "beta_fast",
-        "beta_slow", "truncate", "mscale", "mscale_all_dim", "attention_factor", "scale", "short_factors", "long_factors", "short_factors_weight",
+        "beta_slow", "truncate", "mscale", "mscale_all_dim", "attention_factor", "scale", "short_factors", "long_factors",
+        "short_factors_weight",
         "long_factors_weight", "factors_weight",
     ]
 

@@ -17,8 +17,12 @@ enum Suggestion {
         let (a, b) = (words(name), words(candidate))
         // Letters in another case, separators forgotten or added.
         if a.joined() == b.joined() { return true }
-        guard name.filter(\.isNumber) == candidate.filter(\.isNumber), distance(name, candidate) <= name.utf8.count / 3 else { return false }
-        guard a.count == b.count else { return a.joined().first == b.joined().first && distance(a.joined(), b.joined()) <= 1 && b.joined().count > 5 }
+        guard name.filter(\.isNumber) == candidate.filter(\.isNumber), distance(name, candidate) <= name.utf8.count / 3 else {
+            return false
+        }
+        guard a.count == b.count else {
+            return a.joined().first == b.joined().first && distance(a.joined(), b.joined()) <= 1 && b.joined().count > 5
+        }
         return zip(a, b).allSatisfy { $0 == $1 || ($1.count > 3 && $0.first == $1.first && distance($0, $1) <= max(1, $1.count / 3)) }
     }
 

@@ -27,7 +27,9 @@ extension ArchitectureLibrary {
         guard let chosen = best.first else { throw noMatch(source) }
         guard best.count == 1 else {
             let names = best.map { "\($0.entry.name) (\($0.reasons.joined(separator: ", ")))" }.joined(separator: " and ")
-            throw HadalError(.mismatch, "the model matches more than one architecture: \(names)", at: SourcePlace(source.name), hint: [.set(.architecture)])
+            throw HadalError(
+                .mismatch, "the model matches more than one architecture: \(names)", at: SourcePlace(source.name),
+                hint: [.set(.architecture)])
         }
         let sentence = "matched \(chosen.entry.name) because \(chosen.reasons.joined(separator: " and "))"
         return ArchitectureMatch(
@@ -49,7 +51,9 @@ extension ArchitectureLibrary {
             names += [root["model_type"]?.string].compactMap { $0 } + (root["architectures"]?.array ?? []).compactMap(\.string)
         }
         if names.contains(entry.name) { return true }
-        let replaced = Self.builtInCandidates.map { "\($0)/\(entry.name).json" }.first { $0 != entry.path && FileManager.default.fileExists(atPath: $0) }
+        let replaced = Self.builtInCandidates.map { "\($0)/\(entry.name).json" }.first {
+            $0 != entry.path && FileManager.default.fileExists(atPath: $0)
+        }
         if let replaced, let rules = try? Self.rules(replaced), rules.contains(where: { $0.reasons(source) != nil }) { return true }
         guard let file = try? MappedFile(path: entry.path), file.count <= Limits.descriptionBytes else { return false }
         let text = withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) }
@@ -97,7 +101,9 @@ extension ArchitectureDescription {
         guard !variants.isEmpty else { return nil }
         let context = BuildContext(self, source)
         var fitting: [Variant] = []
-        for variant in variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") { fitting.append(variant) }
+        for variant in variants where try variant.when.bool(context.scope(), "'when' of variant '\(variant.name)'") {
+            fitting.append(variant)
+        }
         guard fitting.count <= 1 else {
             let names = fitting.map { "\($0.name) (\($0.when.text))" }.joined(separator: " and ")
             throw HadalError(.mismatch, "the model matches more than one variant of \(name): \(names)", at: SourcePlace(source.name))

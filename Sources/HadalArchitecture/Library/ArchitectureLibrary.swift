@@ -83,7 +83,8 @@ package struct ArchitectureLibrary: Sendable {
         var next: String? = path
         while let file = next {
             guard !seen.contains(file) else {
-                throw HadalError(.malformed, "'extends' goes round in circles: \((seen + [file]).joined(separator: " -> "))", at: SourcePlace(path))
+                throw HadalError(
+                    .malformed, "'extends' goes round in circles: \((seen + [file]).joined(separator: " -> "))", at: SourcePlace(path))
             }
             guard seen.count < Limits.extendsDepth else {
                 throw HadalError(.limitExceeded, "'extends' over more than \(Limits.extendsDepth) files", at: SourcePlace(path))
@@ -119,7 +120,8 @@ package struct ArchitectureLibrary: Sendable {
     static func read(_ path: String) throws -> JSONDocument {
         let file = try MappedFile(path: path)
         guard file.count <= Limits.descriptionBytes else {
-            throw HadalError(.limitExceeded, "a description has at most \(Limits.descriptionBytes) bytes, this one \(file.count)", at: SourcePlace(path))
+            throw HadalError(
+                .limitExceeded, "a description has at most \(Limits.descriptionBytes) bytes, this one \(file.count)", at: SourcePlace(path))
         }
         return try JSONDocument(parsing: file.bytes, file: path, rejectDuplicateKeys: true)
     }

@@ -56,7 +56,9 @@ package struct ArchitectureMatch: Sendable {
         let context = BuildContext(description, source)
         if let quantization = context.quantization, quantization.method == "mxfp4", source.inventedTensor("", shape: []) == nil,
             !description.weights.contains(where: \.readsMXFP4)
-        { throw quantization.unsupported }
+        {
+            throw quantization.unsupported
+        }
         try context.resolveParameters()
         let scope = context.scope()
         let numbers = try facts.all.map { try $0.formula.int(scope, $0.key, in: $0.range) }
@@ -79,12 +81,14 @@ package struct ArchitectureMatch: Sendable {
         for (name, inputs) in feeds {
             for value in inputs.values where hidden["main"]?[value] == nil {
                 throw HadalError(
-                    .notFound, "graph '\(name)' is fed with \(value), which the main graph does not name", at: description.graphs.first { $0.name == name }?.place,
+                    .notFound, "graph '\(name)' is fed with \(value), which the main graph does not name",
+                    at: description.graphs.first { $0.name == name }?.place,
                     hint: Suggestion.hint(for: value, among: Array(hidden["main"]?.keys ?? [:].keys)))
             }
         }
         return ModelGraph(
-            architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden, feeds: feeds,
+            architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden,
+            feeds: feeds,
             states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: numbers[0],
             width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3], dynamicRope: context.dynamicRope,
             warnings: warnings + (try context.unreadKeys()) + context.warnings())

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalCore
 import HadalFormats
@@ -19,7 +19,9 @@ extension BuildContext {
             guard let formula = spec.fields[key] else { return fallback }
             let value = try formula.evaluate(scope)
             if value.isNull { return fallback }
-            guard let d = value.double, d.isFinite else { throw formula.fail("rope table '\(spec.name)': \(key) is \(value), not a number") }
+            guard let d = value.double, d.isFinite else {
+                throw formula.fail("rope table '\(spec.name)': \(key) is \(value), not a number")
+            }
             return d
         }
         func positive(_ key: String, _ fallback: Double? = nil) throws -> Double {
@@ -100,7 +102,8 @@ extension BuildContext {
                 scaling = .divided(short: short, long: nil)
                 scale = attention ?? (ratio <= 1 ? 1 : (1 + log(ratio) / log(original)).squareRoot())
             }
-        case "dynamic": dynamicRope = spec.fields["type"]?.bareName.flatMap { parameters[$0]?.origin } ?? "type of rope table '\(spec.name)'"
+        case "dynamic":
+            dynamicRope = spec.fields["type"]?.bareName.flatMap { parameters[$0]?.origin } ?? "type of rope table '\(spec.name)'"
         default: break
         }
         // Divisors stored beside the weights replace the calculation.

@@ -24,8 +24,11 @@ package struct PlannedGGUF: ModelSource {
             layout.tensors.map { tensor in
                 let dtype = type(tensor)
                 let bytes = dtype.byteCount(elements: tensor.shape.reduce(1) { $0 &* $1 }) ?? 0
-                return (ExactString(tensor.name), TensorInfo(
-                    name: tensor.name, dtype: dtype, shape: tensor.shape, file: file, shard: 0, range: 0..<bytes))
+                return (
+                    ExactString(tensor.name),
+                    TensorInfo(
+                        name: tensor.name, dtype: dtype, shape: tensor.shape, file: file, shard: 0, range: 0..<bytes)
+                )
             }, uniquingKeysWith: { a, _ in a })
     }
 

@@ -18,12 +18,14 @@ enum MXFP4Assembly {
     ) throws -> [Int] {
         for part in [blocks, scales] where part.shape.dtype != .u8 && part.shape.dtype != .i8 {
             throw HadalError(
-                .mismatch, "\(part.recipe.summary) is \(part.shape.dtype.name); MXFP4 parts are bytes (U8)", at: part.recipe.tensors.first?.place)
+                .mismatch, "\(part.recipe.summary) is \(part.shape.dtype.name); MXFP4 parts are bytes (U8)",
+                at: part.recipe.tensors.first?.place)
         }
         let outer = scales.shape.dims.dropLast()
         let groups = scales.shape.dims.last ?? 0
         let (columns, overflow) = groups.multipliedReportingOverflow(by: 32)
-        guard groups > 0, !overflow, [outer + [groups, 16], outer + [columns / 2]].contains(where: { Array($0) == blocks.shape.dims }) else {
+        guard groups > 0, !overflow, [outer + [groups, 16], outer + [columns / 2]].contains(where: { Array($0) == blocks.shape.dims })
+        else {
             throw WeightRecipe.fail(
                 "does not fit MXFP4 scales '\(scales.recipe.tensors.first?.name ?? "")' of shape \(scales.shape.dims): a scale belongs to 16 bytes",
                 blocks.recipe, blocks.shape)
@@ -32,7 +34,9 @@ enum MXFP4Assembly {
     }
 
     /// What an exponent biased by 127 stands for.
-    static func factor(_ exponent: UInt8) -> Float { exponent == 0xFF ? .nan : exponent == 0 ? 0x1p-127 : Float(bitPattern: UInt32(exponent) << 23) }
+    static func factor(_ exponent: UInt8) -> Float {
+        exponent == 0xFF ? .nan : exponent == 0 ? 0x1p-127 : Float(bitPattern: UInt32(exponent) << 23)
+    }
 
     /// Turns 16 bytes of neighbours into bytes of number k beside number k + 16.
     @inline(__always)

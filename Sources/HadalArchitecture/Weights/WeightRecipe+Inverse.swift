@@ -87,7 +87,9 @@ extension WeightRecipe {
                 guard case .every(axis, let from, step) = share.extent else { return nil }
                 return (from, share.value)
             }.sorted { $0.from < $1.from }
-            guard sorted.count == shares.count, sorted.map(\.from) == Array(0..<step), tensor.shape.indices.contains(axis) else { throw fail() }
+            guard sorted.count == shares.count, sorted.map(\.from) == Array(0..<step), tensor.shape.indices.contains(axis) else {
+                throw fail()
+            }
             // Parts side by side on an axis of their own behind the one that they alternate on.
             let widened = try sorted.map { part in
                 var dims = try part.value.shape().dims

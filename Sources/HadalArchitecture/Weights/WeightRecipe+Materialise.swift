@@ -13,7 +13,8 @@ extension WeightRecipe {
             let wanted = Self.product(shape.dims).flatMap { shape.dtype.byteCount(elements: $0) }
             guard bytes.count == wanted else {
                 throw HadalError(
-                    .malformed, "the tensor has \(bytes.count) bytes; its type and shape require \(wanted.map(String.init) ?? "more than there can be")",
+                    .malformed,
+                    "the tensor has \(bytes.count) bytes; its type and shape require \(wanted.map(String.init) ?? "more than there can be")",
                     at: tensor.place)
             }
             return WeightData(dtype: shape.dtype, dims: shape.dims, bytes: bytes, owner: owner, isMapped: true)
@@ -141,7 +142,8 @@ extension WeightRecipe {
     }
 
     /// One part at a time, so that only one is held beside the result.
-    private static func stack(_ parts: [WeightRecipe], _ shape: Shape, _ source: any ModelSource, _ owner: SourceOwner) throws -> WeightData {
+    private static func stack(_ parts: [WeightRecipe], _ shape: Shape, _ source: any ModelSource, _ owner: SourceOwner) throws -> WeightData
+    {
         guard let total = product(shape.dims).flatMap({ shape.dtype.byteCount(elements: $0) }) else {
             throw HadalError(.limitExceeded, "a stacked weight of shape \(shape.dims) is too large")
         }

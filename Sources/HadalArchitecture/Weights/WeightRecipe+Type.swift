@@ -98,14 +98,16 @@ extension WeightRecipe {
         case .rotary(let r, let heads, let dim, let offset, _):
             let shape = try r.unscaled()
             let rows = shape.dims.first ?? 0
-            guard heads > 0, rows % heads == 0, dim >= 2, dim % 2 == 0, offset >= 0, dim <= rows / heads, offset <= rows / heads - dim else {
+            guard heads > 0, rows % heads == 0, dim >= 2, dim % 2 == 0, offset >= 0, dim <= rows / heads, offset <= rows / heads - dim
+            else {
                 throw Self.fail("does not hold \(heads) heads with \(dim) rotary rows from \(offset)", r, shape)
             }
             return shape
         case .affine(let r, _, _), .float(let r): return Shape(dtype: .f32, dims: try r.shape().dims)
         case .blockScaled(let r, let scales, let rows, let columns):
             let shape = try r.shape(), scale = try scales.shape()
-            let fits = rows > 0 && columns > 0 && shape.dims.count > 1
+            let fits =
+                rows > 0 && columns > 0 && shape.dims.count > 1
                 && Array(scale.dims.suffix(2)) == zip(shape.dims.suffix(2), [rows, columns]).map { ($0 - 1) / $1 + 1 }
                 && scale.dims.dropLast(2) == shape.dims.dropLast(2)
             guard fits else { throw Self.fail("does not fit block scales of shape \(scale.dims)", r, shape) }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalCore
 
@@ -14,7 +14,8 @@ public final class HostBuffer: Buffer, @unchecked Sendable {
     public init(bytes: Int) throws {
         let size = max(bytes, 1)
         // Anonymous pages come zeroed and are only backed once touched: a cache costs what it holds, not what it could.
-        guard let mapped = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), mapped != MAP_FAILED else {
+        guard let mapped = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), mapped != MAP_FAILED
+        else {
             throw HadalError(.outOfMemory, "cannot allocate \(bytes) bytes of host memory")
         }
         self.bytes = bytes

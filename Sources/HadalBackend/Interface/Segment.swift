@@ -28,7 +28,8 @@ public struct Segment: Sendable {
         /// `.weightPieces`, in place of `bytes`.
         public var pieces: [Piece]
         public init(
-            bytes: UnsafeRawBufferPointer?, file: (descriptor: Int32, offset: UInt64)? = nil, scales: BlockScales? = nil, pieces: [Piece] = []
+            bytes: UnsafeRawBufferPointer?, file: (descriptor: Int32, offset: UInt64)? = nil, scales: BlockScales? = nil,
+            pieces: [Piece] = []
         ) {
             self.bytes = bytes
             self.file = file

@@ -30,7 +30,8 @@ public enum WellKnownOption: String, Sendable, CaseIterable {
         case .threads: "threads that compute, 0 for as many as suit"
         case .kernels: "directories of op folders, separated by colons, the first having the last word"
         case .kernelCache: "where compiled kernels are kept; empty for `$XDG_CACHE_HOME/hadal/kernels` or `~/.cache/hadal/kernels`"
-        case .compileUnchanged: "compile the source of a kernel even where it is that of the built-in one: set where an edited kernel is checked"
+        case .compileUnchanged:
+            "compile the source of a kernel even where it is that of the built-in one: set where an edited kernel is checked"
         case .tuned: "a file with the numbers to build kernels with, `none` for none: a tuner writes it, and checks its choices with it"
         case .order: "with the choices `forward` and `backward`: shares of a kernel one after another, set where kernels are checked"
         case .fusion: "whether several ops may be one kernel: off for kernels that change while a model runs"
@@ -45,6 +46,7 @@ public enum WellKnownOption: String, Sendable, CaseIterable {
 
     /// A line for each: the table of `docs/plugins.md`.
     package static var table: String {
-        "| option | kind | what the host means by it |\n|---|---|---|\n" + allCases.map { "| `\($0.name)` | \($0.kind) | \($0.meaning) |\n" }.joined()
+        "| option | kind | what the host means by it |\n|---|---|---|\n"
+            + allCases.map { "| `\($0.name)` | \($0.kind) | \($0.meaning) |\n" }.joined()
     }
 }

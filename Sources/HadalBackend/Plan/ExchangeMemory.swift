@@ -53,7 +53,9 @@ struct ExchangeMemory {
             let isPort = place.device == nil && ports.contains(place.value)
             var all = slots[place.device] ?? []
             // The free one whose size is nearest.
-            let free = isPort ? nil : all.indices.filter { all[$0].lastUse < use.first }.min { abs(all[$0].bytes - bytes) < abs(all[$1].bytes - bytes) }
+            let free =
+                isPort
+                ? nil : all.indices.filter { all[$0].lastUse < use.first }.min { abs(all[$0].bytes - bytes) < abs(all[$1].bytes - bytes) }
             if let free {
                 all[free] = Slot(bytes: max(all[free].bytes, bytes), lastUse: use.last)
                 slotOf[place] = free

@@ -47,7 +47,7 @@ extension ExecutionPlan {
                 let device = try pool[index].open()
                 opened[index] = device
                 return device
-            } catch where index >= candidates.count {
+            } catch  where index >= candidates.count {
                 closed.insert(index)
                 return nil
             }
@@ -84,7 +84,8 @@ extension ExecutionPlan {
         }
         if !refused.isEmpty {
             throw HadalError(
-                .unsupported, "\(refused.count) of \(segment.graph.nodes.count) ops cannot run where they are placed: \(Refusal.summary(refused))",
+                .unsupported,
+                "\(refused.count) of \(segment.graph.nodes.count) ops cannot run where they are placed: \(Refusal.summary(refused))",
                 hint: policy == .error ? [.set(.fallback, to: "warn")] : ["no backend takes them"])
         }
 
@@ -101,7 +102,8 @@ extension ExecutionPlan {
             }
         }
         var plan = ExecutionPlan(
-            devices: used.map { pool[$0].name }, ownsMemory: used.map { pool[$0].ownsMemory }, parts: parts, moves: moves, crossings: [], transfers: [])
+            devices: used.map { pool[$0].name }, ownsMemory: used.map { pool[$0].ownsMemory }, parts: parts, moves: moves, crossings: [],
+            transfers: [])
         try plan.checkStates(of: segment.graph)
         plan.findTransfers(in: segment.graph)
         return (plan, used.compactMap { opened[$0] })
@@ -121,7 +123,8 @@ extension ExecutionPlan {
                         throw HadalError(
                             .invalidArgument,
                             "\(other.label) on \(devices[other.device]) and \(node.label) on \(devices[part.device]) share the state "
-                                + "'\(graph.states[state].name)', which is in the memory of one device", hint: "place both on the same backend")
+                                + "'\(graph.states[state].name)', which is in the memory of one device",
+                            hint: "place both on the same backend")
                     }
                 }
             }

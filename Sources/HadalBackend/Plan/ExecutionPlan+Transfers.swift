@@ -49,7 +49,9 @@ extension ExecutionPlan {
         var holders: [Int: Set<Int>] = [:]
         var read: [Int: Set<Int>] = [:]
         var readers = Array(repeating: Set<Int>(), count: graph.values.count)
-        for part in parts { for node in graph.nodes[part.nodes] { for case .value(let value) in node.inputs { readers[value].insert(part.device) } } }
+        for part in parts {
+            for node in graph.nodes[part.nodes] { for case .value(let value) in node.inputs { readers[value].insert(part.device) } }
+        }
 
         for (index, part) in parts.enumerated() {
             let device = part.device
@@ -60,7 +62,9 @@ extension ExecutionPlan {
                         crossings.append(Crossing(value: value, from: from, to: device))
                     }
                     if ownsMemory[device], maker[value] != index, holders[value, default: []].insert(device).inserted {
-                        transfers.append(Transfer(value: value, device: device, direction: .upload, purpose: from == nil ? .input : .crossing, part: index))
+                        transfers.append(
+                            Transfer(
+                                value: value, device: device, direction: .upload, purpose: from == nil ? .input : .crossing, part: index))
                     }
                 }
                 for value in node.outputs {
@@ -73,7 +77,8 @@ extension ExecutionPlan {
                 for value in node.outputs {
                     let isRead = readers[value].contains { $0 != device }
                     guard isRead || outputs.contains(value) else { continue }
-                    transfers.append(Transfer(value: value, device: device, direction: .download, purpose: isRead ? .crossing : .output, part: index))
+                    transfers.append(
+                        Transfer(value: value, device: device, direction: .download, purpose: isRead ? .crossing : .output, part: index))
                 }
             }
         }

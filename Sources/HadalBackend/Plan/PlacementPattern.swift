@@ -26,7 +26,9 @@ package struct PlacementPattern: Sendable, Hashable {
         func fail(_ message: String) -> HadalError {
             HadalError(
                 .invalidArgument, "placement pattern '\(text)': \(message)",
-                hint: "a pattern is an op (experts), a label with * and ? (layers.*.attention.*), a range (layers 0-11), several of these, or rest")
+                hint:
+                    "a pattern is an op (experts), a label with * and ? (layers.*.attention.*), a range (layers 0-11), several of these, or rest"
+            )
         }
         guard text.utf8.count <= 1024 else { throw HadalError(.invalidArgument, "a placement pattern of more than 1024 bytes") }
         let words = text.split(whereSeparator: \.isWhitespace).map(String.init)

@@ -25,11 +25,14 @@ extension PlacementRules {
     init(_ document: JSONDocument) throws {
         var fields = try JSONFields(document.root, in: document, what: "plan")
         guard let version = fields.object["hadal"]?.string else {
-            throw HadalError(.malformed, "this is not a plan file: it does not begin with \"hadal\": \"\(Self.version)\"", at: document.place(of: document.root), hint: [.action(.writePlan)])
+            throw HadalError(
+                .malformed, "this is not a plan file: it does not begin with \"hadal\": \"\(Self.version)\"",
+                at: document.place(of: document.root), hint: [.action(.writePlan)])
         }
         _ = try fields.string("hadal")
         guard version == Self.version else {
-            throw fields.fail("the format '\(version)' is not known; this version reads \(Self.version)", at: fields.object["hadal"], code: .unsupported)
+            throw fields.fail(
+                "the format '\(version)' is not known; this version reads \(Self.version)", at: fields.object["hadal"], code: .unsupported)
         }
         let architecture = try fields.optionalString("architecture")
         var rules: [Rule] = []
@@ -50,11 +53,13 @@ extension PlacementRules {
     package var json: JSON {
         var fields = JSONObject([("hadal", JSON(.string(Self.version)))])
         if let architecture { fields["architecture"] = JSON(.string(architecture)) }
-        fields["place"] = JSON(.array(rules.map { rule in
-            var fields = JSONObject([("pattern", JSON(.string(rule.pattern.text))), ("backend", JSON(.string(rule.backend)))])
-            if let note = rule.note { fields["note"] = JSON(.string(note)) }
-            return JSON(.object(fields))
-        }))
+        fields["place"] = JSON(
+            .array(
+                rules.map { rule in
+                    var fields = JSONObject([("pattern", JSON(.string(rule.pattern.text))), ("backend", JSON(.string(rule.backend)))])
+                    if let note = rule.note { fields["note"] = JSON(.string(note)) }
+                    return JSON(.object(fields))
+                }))
         return JSON(.object(fields))
     }
 }

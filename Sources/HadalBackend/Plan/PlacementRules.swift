@@ -33,15 +33,20 @@ public struct PlacementRules: Sendable, Equatable {
 
     /// - Throws: `invalidArgument` for a rule that can never apply, because one before it takes all that it names.
     public init(_ rules: [Rule], architecture: String? = nil) throws {
-        guard rules.count <= Self.mostRules else { throw HadalError(.limitExceeded, "\(rules.count) placement rules; at most \(Self.mostRules) are read") }
+        guard rules.count <= Self.mostRules else {
+            throw HadalError(.limitExceeded, "\(rules.count) placement rules; at most \(Self.mostRules) are read")
+        }
         var seen: [PlacementPattern: Rule] = [:]
         var rest: Rule?
         for rule in rules {
             if let rest {
-                throw HadalError(.invalidArgument, "placement '\(rule.text)' can never apply: it comes after '\(rest.text)'", hint: "put rest last")
+                throw HadalError(
+                    .invalidArgument, "placement '\(rule.text)' can never apply: it comes after '\(rest.text)'", hint: "put rest last")
             }
             if let other = seen[rule.pattern] {
-                throw HadalError(.invalidArgument, "placement '\(rule.text)' can never apply: '\(other.text)' comes first", hint: "name each pattern once")
+                throw HadalError(
+                    .invalidArgument, "placement '\(rule.text)' can never apply: '\(other.text)' comes first",
+                    hint: "name each pattern once")
             }
             seen[rule.pattern] = rule
             if rule.pattern.isRest { rest = rule }
@@ -57,7 +62,8 @@ public struct PlacementRules: Sendable, Equatable {
         var rules: [Rule] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             guard let split = part.firstIndex(of: "=") else {
-                throw HadalError(.invalidArgument, "placement '\(part)' is not pattern=backend", hint: "for example experts=cpu,rest=reference")
+                throw HadalError(
+                    .invalidArgument, "placement '\(part)' is not pattern=backend", hint: "for example experts=cpu,rest=reference")
             }
             let backend = part[part.index(after: split)...].drop(while: \.isWhitespace)
             let pattern = try PlacementPattern(String(part[..<split]))
@@ -99,7 +105,9 @@ public struct PlacementRules: Sendable, Equatable {
 
     /// Why a rule matches nothing: a warning where what it names exists and this model has none, an error otherwise.
     private static func reason(_ rule: Rule, _ nodes: [Graph.Node], _ ops: Set<String>) throws -> String {
-        func fail(_ message: String, _ hint: HadalError.Hint) -> HadalError { HadalError(.invalidArgument, "placement '\(rule.text)': \(message)", hint: hint) }
+        func fail(_ message: String, _ hint: HadalError.Hint) -> HadalError {
+            HadalError(.invalidArgument, "placement '\(rule.text)': \(message)", hint: hint)
+        }
         let arch: HadalError.Hint = [.action(.listGraph)]
         for term in rule.pattern.terms {
             switch term {

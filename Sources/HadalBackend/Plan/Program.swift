@@ -127,7 +127,9 @@ package final class Program: @unchecked Sendable {
     /// - Parameter segment: the whole model; weights may lack data.
     /// - Throws: `outOfMemory`.
     package static func checkHostMemory(for segment: Segment, plan: ExecutionPlan, pageCount: Int) throws {
-        let states = try states(of: segment, plan, pageCount: pageCount).filter { !plan.ownsMemory[$0.device] }.map { try HostBuffer(bytes: $0.bytes) }
+        let states = try states(of: segment, plan, pageCount: pageCount).filter { !plan.ownsMemory[$0.device] }.map {
+            try HostBuffer(bytes: $0.bytes)
+        }
         let boundaries = plan.parts.map { segment.part($0.nodes) }.map { $0.inputs + $0.outputs }
         var memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: boundaries)
         try withExtendedLifetime(states) { try memory.allocateHost() }

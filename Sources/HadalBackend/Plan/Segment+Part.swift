@@ -50,7 +50,9 @@ extension Segment {
                     return .weight(graph.weights.count - 1)
                 }
             }
-            copy.outputs = node.outputs.map { produced.insert($0); return value($0) }
+            copy.outputs = node.outputs.map {
+                produced.insert($0); return value($0)
+            }
             copy.states = node.states.map { old in
                 if let new = stateIndex[old] { return new }
                 graph.states.append(self.graph.states[old])

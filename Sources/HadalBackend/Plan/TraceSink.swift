@@ -21,7 +21,8 @@ package final class TraceSink {
     package static let receive: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<hadal_trace_event>?) -> Void = { context, event in
         guard let context, let event = event?.pointee else { return }
         let sink = Unmanaged<TraceSink>.fromOpaque(context).takeUnretainedValue()
-        sink.events.append(Event(
-            node: sink.firstNode + Int(event.node), start: event.start_ns, duration: event.duration_ns, bytes: event.bytes))
+        sink.events.append(
+            Event(
+                node: sink.firstNode + Int(event.node), start: event.start_ns, duration: event.duration_ns, bytes: event.bytes))
     }
 }

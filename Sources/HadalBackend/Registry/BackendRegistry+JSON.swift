@@ -5,7 +5,10 @@ extension BackendRegistry {
     package func json() -> JSON {
         let (available, unavailable) = list()
         return [
-            "abi": ["minimum": .init(.int(Int64(PluginLoader.abiRange.lowerBound))), "maximum": .init(.int(Int64(PluginLoader.abiRange.upperBound)))],
+            "abi": [
+                "minimum": .init(.int(Int64(PluginLoader.abiRange.lowerBound))),
+                "maximum": .init(.int(Int64(PluginLoader.abiRange.upperBound))),
+            ],
             "directories": JSON(.array(directories.map { JSON(.string($0.path)) })),
             "backends": JSON(.array(available.map { $0.json })),
             "unavailable": JSON(
@@ -71,7 +74,9 @@ extension OptionSpec {
         var object = JSONObject([
             ("name", JSON(.string(name))), ("type", JSON(.string("\(kind)"))), ("default", defaultValue.json),
         ])
-        func number(_ value: Double) -> JSON { kind == .int ? Int64(exactly: value).map { JSON(.int($0)) } ?? JSON(.double(value)) : JSON(.double(value)) }
+        func number(_ value: Double) -> JSON {
+            kind == .int ? Int64(exactly: value).map { JSON(.int($0)) } ?? JSON(.double(value)) : JSON(.double(value))
+        }
         if let minimum { object["minimum"] = number(minimum) }
         if let maximum { object["maximum"] = number(maximum) }
         if !choices.isEmpty { object["choices"] = JSON(.array(choices.map { JSON(.string($0)) })) }
@@ -94,7 +99,8 @@ extension DeviceInfo {
     func json(index: Int) -> JSON {
         func bytes(_ n: UInt64) -> JSON { JSON(.int(Int64(clamping: n))) }
         var object = JSONObject([
-            ("index", JSON(.int(Int64(index)))), ("id", JSON(.string(id))), ("name", JSON(.string(name))), ("kind", JSON(.string(kindName))),
+            ("index", JSON(.int(Int64(index)))), ("id", JSON(.string(id))), ("name", JSON(.string(name))),
+            ("kind", JSON(.string(kindName))),
             ("driver", JSON(.string(driver))), ("features", JSON(.array(features.map { JSON(.string($0)) }))),
             ("dtypes", JSON(.array(dtypes.map { JSON(.string($0.name)) }))),
             (

@@ -25,7 +25,9 @@ extension BackendRegistry {
         let others = unavailable.filter { $0.name != name }
         if !others.isEmpty {
             hints.append(
-                "unavailable: " + others.map { "\($0.name ?? $0.path ?? "?") (\($0.path.map { path in "\(path): " } ?? "")\($0.reason))" }.joined(separator: ", "))
+                "unavailable: "
+                    + others.map { "\($0.name ?? $0.path ?? "?") (\($0.path.map { path in "\(path): " } ?? "")\($0.reason))" }.joined(
+                        separator: ", "))
         }
         let hint = hints.joined(separator: "; ")
         let own = unavailable.filter { $0.name == name }
@@ -67,7 +69,8 @@ extension BackendRegistry {
             if let own = state.registered.first(where: { $0.name == name }) { return own }
             for directory in directories {
                 let files = directory.candidates().files
-                let order = files.filter { BackendRegistry.name(ofFile: $0) == name } + files.filter { BackendRegistry.name(ofFile: $0) != name }
+                let order =
+                    files.filter { BackendRegistry.name(ofFile: $0) == name } + files.filter { BackendRegistry.name(ofFile: $0) != name }
                 for file in order {
                     if case .success(let plugin) = BackendRegistry.load(file, &state), plugin.name == name { return PluginBackend(plugin) }
                 }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalCore
 import Synchronization
@@ -98,7 +98,8 @@ package final class BackendRegistry: Sendable {
                     switch BackendRegistry.load(file, &state) {
                     case .success(let plugin): loaded.append(plugin)
                     case .failure(let error):
-                        unavailable.append(Unavailable(name: BackendRegistry.name(ofFile: file), path: file, reason: BackendRegistry.reason(error)))
+                        unavailable.append(
+                            Unavailable(name: BackendRegistry.name(ofFile: file), path: file, reason: BackendRegistry.reason(error)))
                     }
                 }
                 // The file that bears a plugin's name goes before others that claim it, here as in `find`.
@@ -106,14 +107,16 @@ package final class BackendRegistry: Sendable {
                 for plugin in order {
                     if let other = available.first(where: { $0.backend.name == plugin.name }) {
                         let claimant = other.plugin?.path.map { "'\($0)'" } ?? "a backend that is part of the program"
-                        let reason = "duplicate name '\(plugin.name)': '\(plugin.path ?? "")' and \(claimant) both claim it; the latter is used"
+                        let reason =
+                            "duplicate name '\(plugin.name)': '\(plugin.path ?? "")' and \(claimant) both claim it; the latter is used"
                         unavailable.append(Unavailable(name: plugin.name, path: plugin.path, reason: reason))
                     } else {
                         available.append(Entry(backend: PluginBackend(plugin), plugin: plugin))
                     }
                 }
             }
-            for name in expected where !available.contains(where: { $0.backend.name == name }) && !unavailable.contains(where: { $0.name == name }) {
+            for name in expected
+            where !available.contains(where: { $0.backend.name == name }) && !unavailable.contains(where: { $0.name == name }) {
                 unavailable.append(Unavailable(name: name, path: nil, reason: missing(name)))
             }
             return (available, unavailable)

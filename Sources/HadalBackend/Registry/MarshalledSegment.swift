@@ -122,11 +122,14 @@ package final class MarshalledSegment {
         }
         if pieces, !data.pieces.isEmpty {
             guard data.pieces.count == weight.dims.first, data.pieces.allSatisfy({ $0.bytes == expected / data.pieces.count }) else {
-                throw HadalError(.mismatch, "weight '\(weight.name)' of shape \(weight.dims) is not made of \(data.pieces.count) such pieces")
+                throw HadalError(
+                    .mismatch, "weight '\(weight.name)' of shape \(weight.dims) is not made of \(data.pieces.count) such pieces")
             }
-            result.pieces = UnsafePointer(arena.array(data.pieces.map {
-                hadal_piece(file: $0.descriptor, reserved: 0, offset: $0.offset, bytes: UInt64($0.bytes))
-            }))
+            result.pieces = UnsafePointer(
+                arena.array(
+                    data.pieces.map {
+                        hadal_piece(file: $0.descriptor, reserved: 0, offset: $0.offset, bytes: UInt64($0.bytes))
+                    }))
         }
         return result
     }

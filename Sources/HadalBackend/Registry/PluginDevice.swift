@@ -71,7 +71,8 @@ final class PluginDevice: Device, @unchecked Sendable {
             let weight = segment.graph.weights.indices.contains(i) ? segment.graph.weights[i].name : "\(i)"
             return "'\(name)' does not read block scales, which weight '\(weight)' has"
         }
-        if !table.capabilities.contains(.weightPieces), let i = segment.weights.firstIndex(where: { $0.bytes == nil && !$0.pieces.isEmpty }) {
+        if !table.capabilities.contains(.weightPieces), let i = segment.weights.firstIndex(where: { $0.bytes == nil && !$0.pieces.isEmpty })
+        {
             let weight = segment.graph.weights.indices.contains(i) ? segment.graph.weights[i].name : "\(i)"
             return "'\(name)' does not read weights in pieces, as '\(weight)' is given"
         }

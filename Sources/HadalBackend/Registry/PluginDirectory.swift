@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalCore
 
@@ -38,7 +38,8 @@ struct PluginDirectory: Sendable {
             guard name.hasSuffix(".so") else { continue }
             if name.hasPrefix("libhadal-") {
                 names.append(name)
-            } else if origin == .user, let file = try? SharedObjectFile(path: "\(path)/\(name)"), file.exports("hadal_plugin_query") == true {
+            } else if origin == .user, let file = try? SharedObjectFile(path: "\(path)/\(name)"), file.exports("hadal_plugin_query") == true
+            {
                 names.append(name)
             }
         }

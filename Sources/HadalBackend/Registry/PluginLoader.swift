@@ -1,9 +1,9 @@
 package import CHadalPlugin
 import CHadalSystem
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalCore
 

@@ -7,12 +7,14 @@ package import HadalCore
 /// Thread safety: immutable. The functions live as long as the library is loaded.
 package struct PluginTable: @unchecked Sendable {
     package typealias Failure = UnsafeMutablePointer<hadal_error>
-    package typealias Supports = @convention(c) (
-        OpaquePointer?, UnsafePointer<hadal_segment>?, UInt32, UnsafeMutablePointer<CChar>?, UInt32
-    ) -> UInt32
-    package typealias Compile = @convention(c) (
-        OpaquePointer?, UnsafePointer<hadal_segment>?, UnsafeMutablePointer<OpaquePointer?>?
-    ) -> Failure?
+    package typealias Supports =
+        @convention(c) (
+            OpaquePointer?, UnsafePointer<hadal_segment>?, UInt32, UnsafeMutablePointer<CChar>?, UInt32
+        ) -> UInt32
+    package typealias Compile =
+        @convention(c) (
+            OpaquePointer?, UnsafePointer<hadal_segment>?, UnsafeMutablePointer<OpaquePointer?>?
+        ) -> Failure?
     package typealias Execute = @convention(c) (OpaquePointer?, UnsafePointer<hadal_execution>?) -> Failure?
     package typealias Release = @convention(c) (OpaquePointer?) -> Void
 
@@ -96,7 +98,9 @@ package struct PluginTable: @unchecked Sendable {
         var choices: [String] = []
         if spec.choice_count > 0 {
             guard kind == .string else { throw bad("has choices but is not a string") }
-            guard let list = spec.choices, spec.choice_count <= 4096 else { throw bad("has \(spec.choice_count) choices and no list of them") }
+            guard let list = spec.choices, spec.choice_count <= 4096 else {
+                throw bad("has \(spec.choice_count) choices and no list of them")
+            }
             for i in 0..<Int(spec.choice_count) {
                 guard let choice = foreignString(list[i]) else { throw bad("has a choice without text") }
                 choices.append(choice)

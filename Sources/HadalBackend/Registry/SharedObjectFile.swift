@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalCore
 
@@ -21,12 +21,14 @@ struct SharedObjectFile {
         }
         defer { close(descriptor) }
         var info = stat()
-        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { throw HadalError(.io, "not a regular file", at: place) }
+        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
+            throw HadalError(.io, "not a regular file", at: place)
+        }
         let reader = Reader(descriptor: descriptor, size: UInt64(max(0, info.st_size)), place: place)
         #if os(Linux)
-        exported = try SharedObjectFile.check(reader)
+            exported = try SharedObjectFile.check(reader)
         #else
-        exported = nil
+            exported = nil
         #endif
     }
 
@@ -43,7 +45,8 @@ struct SharedObjectFile {
         func truncated(_ what: String, _ end: UInt64?) -> HadalError {
             HadalError(
                 .malformed,
-                "truncated shared library: its \(what) ends at byte \(end.map(String.init) ?? "beyond 2^64"), the file has \(size)", at: place)
+                "truncated shared library: its \(what) ends at byte \(end.map(String.init) ?? "beyond 2^64"), the file has \(size)",
+                at: place)
         }
 
         func check(_ what: String, offset: UInt64, count: UInt64) throws {
@@ -73,19 +76,22 @@ struct SharedObjectFile {
             throw HadalError(.malformed, "not a shared library (no ELF header)", at: reader.place)
         }
         guard header[4] == 2, header[5] == (1.littleEndian == 1 ? 1 : 2) else {
-            throw HadalError(.unsupported, "a shared library for another kind of machine (ELF class \(header[4]), byte order \(header[5]))", at: reader.place)
+            throw HadalError(
+                .unsupported, "a shared library for another kind of machine (ELF class \(header[4]), byte order \(header[5]))",
+                at: reader.place)
         }
         let (type, machine) = (load(header, 16, as: UInt16.self), load(header, 18, as: UInt16.self))
         guard type == 3 else { throw HadalError(.unsupported, "an ELF file of type \(type), not a shared library (3)", at: reader.place) }
         #if arch(x86_64)
-        let own: UInt16? = 62
+            let own: UInt16? = 62
         #elseif arch(arm64)
-        let own: UInt16? = 183
+            let own: UInt16? = 183
         #else
-        let own: UInt16? = nil
+            let own: UInt16? = nil
         #endif
         if let own, machine != own {
-            throw HadalError(.unsupported, "a shared library for another machine (ELF machine \(machine), this is \(own))", at: reader.place)
+            throw HadalError(
+                .unsupported, "a shared library for another machine (ELF machine \(machine), this is \(own))", at: reader.place)
         }
         try checkSegments(reader, header)
         return try dynamicSymbols(reader, header)
@@ -131,7 +137,9 @@ struct SharedObjectFile {
             guard load(symbolBytes, at + 6, as: UInt16.self) != 0 else { continue }
             let name = Int(load(symbolBytes, at, as: UInt32.self))
             guard name < stringBytes.count, let end = stringBytes[name...].firstIndex(of: 0) else { continue }
-            if stringBytes[name..<end].starts(with: "hadal_".utf8) { names.insert(String(decoding: stringBytes[name..<end], as: UTF8.self)) }
+            if stringBytes[name..<end].starts(with: "hadal_".utf8) {
+                names.insert(String(decoding: stringBytes[name..<end], as: UTF8.self))
+            }
         }
         return names
     }

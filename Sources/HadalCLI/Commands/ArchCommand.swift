@@ -16,9 +16,12 @@ struct ArchCommand: ParsableCommand {
         func run() throws {
             let list = try search.environment.architectures().list
             if json {
-                Terminal.json(JSON(.array(list.map {
-                    ["name": JSON(.string($0.name)), "path": JSON(.string($0.path)), "built_in": JSON(.bool($0.isBuiltIn))]
-                })))
+                Terminal.json(
+                    JSON(
+                        .array(
+                            list.map {
+                                ["name": JSON(.string($0.name)), "path": JSON(.string($0.path)), "built_in": JSON(.bool($0.isBuiltIn))]
+                            })))
             } else {
                 Terminal.line(Terminal.table(list.map { [$0.name, $0.isBuiltIn ? "built in" : $0.path] }))
             }
@@ -68,7 +71,8 @@ struct ArchCommand: ParsableCommand {
         func run() throws {
             let description = try search.describe(model, architecture: architecture)
             guard let graph = description.graph.graphs[graph] else {
-                throw HadalError(.notFound, "no graph '\(graph)'", hint: "graphs: \(description.graph.graphs.keys.sorted().joined(separator: ", "))")
+                throw HadalError(
+                    .notFound, "no graph '\(graph)'", hint: "graphs: \(description.graph.graphs.keys.sorted().joined(separator: ", "))")
             }
             if json { return Terminal.json(GraphListing.json(graph)) }
             for reason in description.graph.reasons { Terminal.note(reason) }

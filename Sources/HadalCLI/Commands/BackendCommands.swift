@@ -16,4 +16,3 @@ struct BackendsCommand: ParsableCommand {
         Terminal.line(BackendListing.text(registry))
     }
 }
-

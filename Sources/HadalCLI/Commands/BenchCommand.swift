@@ -7,7 +7,9 @@ import HadalFormats
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure prefill and decode speed.",
-        discussion: "Runs one warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as percentages of the machine's peak, measured just before and after. With --speculate, also measures a greedy answer to a random prompt, with and without drafts.")
+        discussion:
+            "Runs one warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as percentages of the machine's peak, measured just before and after. With --speculate, also measures a greedy answer to a random prompt, with and without drafts."
+    )
 
     @OptionGroup var model: ModelOptions
     @Option(name: .short, help: ArgumentHelp("Number of prompt tokens.", valueName: "n"), reading: NumberOption.integer(1...))
@@ -16,9 +18,12 @@ struct BenchCommand: ParsableCommand {
     var n = 128
     @Option(name: .short, help: ArgumentHelp("Number of repetitions.", valueName: "n"), reading: NumberOption.integer(1...))
     var r = 5
-    @Option(help: ArgumentHelp("Number of tokens in the context when decoding begins.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(
+        help: ArgumentHelp("Number of tokens in the context when decoding begins.", valueName: "n"), reading: NumberOption.integer(1...))
     var depth = 1
-    @Option(help: ArgumentHelp("Number of sequences decoded together; rates are totals over all sequences.", valueName: "n"), reading: NumberOption.integer(1...))
+    @Option(
+        help: ArgumentHelp("Number of sequences decoded together; rates are totals over all sequences.", valueName: "n"),
+        reading: NumberOption.integer(1...))
     var sequences = 1
     @Flag(help: "Print JSON.")
     var json = false
@@ -27,7 +32,8 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         let engine = try model.load(speculation) { $0.batchSequences = max($0.batchSequences, sequences) }
         guard max(p, n + depth) <= engine.contextLength else {
-            throw HadalError(.invalidArgument, "\(max(p, n + depth)) tokens do not fit a context of \(engine.contextLength)", hint: "raise --context")
+            throw HadalError(
+                .invalidArgument, "\(max(p, n + depth)) tokens do not fit a context of \(engine.contextLength)", hint: "raise --context")
         }
         var random = SystemRandomNumberGenerator()
         let upper = Int32(engine.vocabularySize)
@@ -56,7 +62,9 @@ struct BenchCommand: ParsableCommand {
             progress.update(Double(repetition + 1) / Double(r + 1))
         }
         progress.finish()
-        let drafted = try speculation.options().source == .off ? nil : SpeculationFigures(engine, prompt: tokens(min(p, 64)), tokens: n, repetitions: r)
+        let drafted =
+            try speculation.options().source == .off
+            ? nil : SpeculationFigures(engine, prompt: tokens(min(p, 64)), tokens: n, repetitions: r)
         let session = engine.makeSession()
         let prompt = tokens(p), steps = tokens(min(n, 16))
         let prefillOps = OpTimes(try engine.tracing { try session.append(prompt) }, of: engine)
@@ -98,18 +106,29 @@ struct BenchCommand: ParsableCommand {
             return
         }
         Terminal.line(engine.backendDescription)
-        Terminal.line(Terminal.table([
-            ["prefill \(p)", "\(Terminal.number(median(prefill), 1)) tokens/s", "\(Terminal.number(operations / 1e9, 0)) GOP/s",
-             ceilings.arithmetic.map { "\(Terminal.number(100 * operations / $0.rate, 1)) % of measured \($0.name), \(Terminal.number($0.rate / 1e9, 0)) GOP/s" } ?? ""],
-            ["decode \(n)" + (depth > 1 ? " at \(depth)" : "") + (sequences > 1 ? " x \(sequences)" : ""), "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
-             "\(Terminal.number(100 * bandwidthShare, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s"],
-        ]))
-        Terminal.line("\(Terminal.bytes(weightBytes)) of weights read a \(sequences > 1 ? "step" : "token"), peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)")
+        Terminal.line(
+            Terminal.table([
+                [
+                    "prefill \(p)", "\(Terminal.number(median(prefill), 1)) tokens/s", "\(Terminal.number(operations / 1e9, 0)) GOP/s",
+                    ceilings.arithmetic.map {
+                        "\(Terminal.number(100 * operations / $0.rate, 1)) % of measured \($0.name), \(Terminal.number($0.rate / 1e9, 0)) GOP/s"
+                    } ?? "",
+                ],
+                [
+                    "decode \(n)" + (depth > 1 ? " at \(depth)" : "") + (sequences > 1 ? " x \(sequences)" : ""),
+                    "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
+                    "\(Terminal.number(100 * bandwidthShare, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s",
+                ],
+            ]))
+        Terminal.line(
+            "\(Terminal.bytes(weightBytes)) of weights read a \(sequences > 1 ? "step" : "token"), peak memory \(Terminal.bytes(ProcessMemory.peakBytes)); medians of \(r)"
+        )
         if !decodeOps.rows.isEmpty { Terminal.line("time in prefill: \(prefillOps.summary); in decode: \(decodeOps.summary)") }
         if let experts = engine.expertStatistics { Terminal.line("experts: \(experts.line)") }
         if let drafted, let summary = drafted.summary {
             Terminal.line(
-                "with drafts \(Terminal.number(median(drafted.rates), 1)) tokens/s, the same answer without \(Terminal.number(median(drafted.plainRates), 1)); \(summary.line)")
+                "with drafts \(Terminal.number(median(drafted.rates), 1)) tokens/s, the same answer without \(Terminal.number(median(drafted.plainRates), 1)); \(summary.line)"
+            )
         }
     }
 

@@ -5,12 +5,14 @@ import HadalKernelTools
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Show devices, plugins, instruction sets and the machine's measured peak bandwidth and arithmetic.",
+        commandName: "doctor",
+        abstract: "Show devices, plugins, instruction sets and the machine's measured peak bandwidth and arithmetic.",
         discussion: "Measures for a second or two; other work on the machine lowers the results.")
 
     @OptionGroup var search: SearchOptions
     @Option(
-        name: .shortAndLong, help: ArgumentHelp("Number of threads to measure with; default, or -1: one per available core.", valueName: "n"),
+        name: .shortAndLong,
+        help: ArgumentHelp("Number of threads to measure with; default, or -1: one per available core.", valueName: "n"),
         transform: NumberOption.integer(1..., orMinusOne: "automatic"))
     var threads: NumberOption.OptionalInteger?
     @Flag(help: "Print JSON.")
@@ -43,16 +45,25 @@ struct DoctorCommand: ParsableCommand {
             let threads = Processors.usable
             Terminal.line(
                 "  CPU quota of \(Terminal.number(quota.value, 2)) processors (\(quota.file)): "
-                    + "\(threads) thread\(threads == 1 ? "" : "s") by default on \(Processors.cores) core\(Processors.cores == 1 ? "" : "s")")
+                    + "\(threads) thread\(threads == 1 ? "" : "s") by default on \(Processors.cores) core\(Processors.cores == 1 ? "" : "s")"
+            )
         }
         if let memory { Terminal.line("  memory limit of \(Terminal.bytes(memory.value)) (\(memory.file))") }
-        Terminal.line(Terminal.table([
-            ["  memory read", "\(Terminal.number(ceilings.readBandwidth / 1e9, 1)) GB/s", "bounds decode: tokens/s <= this / bytes of weights"],
-            ["  float32", "\(Terminal.number(ceilings.floatOperations / 1e9, 0)) GFLOP/s"],
-            ["  int8", "\(Terminal.number(ceilings.int8Operations / 1e9, 0)) GOP/s", "bounds prefill with quantised weights"],
-        ]))
+        Terminal.line(
+            Terminal.table([
+                [
+                    "  memory read", "\(Terminal.number(ceilings.readBandwidth / 1e9, 1)) GB/s",
+                    "bounds decode: tokens/s <= this / bytes of weights",
+                ],
+                ["  float32", "\(Terminal.number(ceilings.floatOperations / 1e9, 0)) GFLOP/s"],
+                ["  int8", "\(Terminal.number(ceilings.int8Operations / 1e9, 0)) GOP/s", "bounds prefill with quantised weights"],
+            ]))
         Terminal.line("\nbackends")
-        Terminal.line(BackendListing.text(registry).split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }.joined(separator: "\n"))
-        Terminal.line("\nmodels in \(store.directory): \(store.installed.isEmpty ? "none (hadal models lists what hadal pull fetches)" : store.installed.map(\.name).joined(separator: ", "))")
+        Terminal.line(
+            BackendListing.text(registry).split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }.joined(separator: "\n")
+        )
+        Terminal.line(
+            "\nmodels in \(store.directory): \(store.installed.isEmpty ? "none (hadal models lists what hadal pull fetches)" : store.installed.map(\.name).joined(separator: ", "))"
+        )
     }
 }

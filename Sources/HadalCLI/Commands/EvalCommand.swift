@@ -17,7 +17,8 @@ struct EvaluationText: ParsableArguments {
     @Option(help: ArgumentHelp("Token ids instead of a text, without BOS: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList?
     @Option(
-        help: ArgumentHelp("Number of tokens from the start of one window to the start of the next. Default: half of --context.", valueName: "tokens"),
+        help: ArgumentHelp(
+            "Number of tokens from the start of one window to the start of the next. Default: half of --context.", valueName: "tokens"),
         transform: NumberOption.integer(1...))
     var stride: Int?
     @Flag(name: .customLong("no-bos"), help: "Do not put BOS in front of windows, even if the model requires it.")
@@ -76,11 +77,15 @@ struct PerplexityCommand: ParsableCommand {
             if nll { object["nll"] = JSON(.array(result.nll.map { JSON(.double(Double($0))) })) }
             return Terminal.json(JSON(.object(object)))
         }
-        Terminal.line(Terminal.table([
-            ["perplexity", Self.text(result.perplexity, result.perplexityError)],
-            ["mean NLL", Self.text(result.meanNLL, result.standardError) + " nats"],
-            ["tokens", "\(result.tokens), \(result.scoredTokens) scored, context \(windows.context), stride \(windows.stride)\(windows.bos == nil ? "" : ", with BOS")"],
-        ]))
+        Terminal.line(
+            Terminal.table([
+                ["perplexity", Self.text(result.perplexity, result.perplexityError)],
+                ["mean NLL", Self.text(result.meanNLL, result.standardError) + " nats"],
+                [
+                    "tokens",
+                    "\(result.tokens), \(result.scoredTokens) scored, context \(windows.context), stride \(windows.stride)\(windows.bos == nil ? "" : ", with BOS")",
+                ],
+            ]))
     }
 
     static func text(_ value: Double, _ error: Double?) -> String {
@@ -99,7 +104,9 @@ struct KLCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var text: EvaluationText
-    @Option(help: ArgumentHelp("The reference: a model, or a safetensors file with `logits`. Default: the model itself.", valueName: "model|file"))
+    @Option(
+        help: ArgumentHelp(
+            "The reference: a model, or a safetensors file with `logits`. Default: the model itself.", valueName: "model|file"))
     var against: String?
     @Option(name: .customLong("against-backend"), help: ArgumentHelp("The reference's backend. Default: the model's.", valueName: "name"))
     var againstBackend: String?
@@ -125,13 +132,20 @@ struct KLCommand: ParsableCommand {
         progress.finish()
         if json { return Terminal.json(result.json) }
         func number(_ value: Double) -> String { Terminal.number(value, 6) }
-        Terminal.line(Terminal.table([
-            ["mean KL", number(result.mean) + (result.standardError.map { " ± " + number($0) } ?? "") + " nats"],
-            ["median, 95 %, 99 %, largest", [result.median, result.percentile95, result.percentile99, result.maximum].map(number).joined(separator: ", ")],
-            ["same most likely token", Terminal.number(100 * result.agreement, 2) + " %"],
-            ["mean NLL", "\(Terminal.number(result.meanNLL, 4)), reference \(Terminal.number(result.referenceMeanNLL, 4)) nats"],
-            ["tokens", "\(result.tokens), \(result.scoredTokens) scored, context \(windows.context), stride \(windows.stride)\(windows.bos == nil ? "" : ", with BOS")"],
-        ]))
+        Terminal.line(
+            Terminal.table([
+                ["mean KL", number(result.mean) + (result.standardError.map { " ± " + number($0) } ?? "") + " nats"],
+                [
+                    "median, 95 %, 99 %, largest",
+                    [result.median, result.percentile95, result.percentile99, result.maximum].map(number).joined(separator: ", "),
+                ],
+                ["same most likely token", Terminal.number(100 * result.agreement, 2) + " %"],
+                ["mean NLL", "\(Terminal.number(result.meanNLL, 4)), reference \(Terminal.number(result.referenceMeanNLL, 4)) nats"],
+                [
+                    "tokens",
+                    "\(result.tokens), \(result.scoredTokens) scored, context \(windows.context), stride \(windows.stride)\(windows.bos == nil ? "" : ", with BOS")",
+                ],
+            ]))
     }
 
     private func reference(_ engine: Engine, _ path: String, _ tokens: [Int32]) throws -> Engine.DivergenceReference {

@@ -30,8 +30,10 @@ struct InspectCommand: ParsableCommand {
 
     /// - Parameter unknown: why there is no description, which is all that is missing then: the tensors are listed all the same.
     private func show(_ files: ModelFiles, _ description: ModelDescription?, unknown: HadalError?) {
-        let types = Dictionary(grouping: files.tensors, by: \.dtype).map { (dtype: $0.key, count: $0.value.count, bytes: $0.value.reduce(0) { $0 + $1.byteCount }) }
-            .sorted { $0.bytes > $1.bytes }
+        let types = Dictionary(grouping: files.tensors, by: \.dtype).map {
+            (dtype: $0.key, count: $0.value.count, bytes: $0.value.reduce(0) { $0 + $1.byteCount })
+        }
+        .sorted { $0.bytes > $1.bytes }
         let parameters = files.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
         if json { return Terminal.json(listing(files, description, unknown, types, parameters)) }
         Terminal.line(files.path)
@@ -50,7 +52,9 @@ struct InspectCommand: ParsableCommand {
         if let description {
             let context = description.usualContextLength
             let memory = description.memory(contextLength: context, cacheDType: .f32)
-            facts.append(["  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f32)"])
+            facts.append([
+                "  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f32)",
+            ])
         }
         Terminal.line(Terminal.table(facts))
         if let graph = description?.graph {
@@ -62,7 +66,8 @@ struct InspectCommand: ParsableCommand {
         // Whoever describes a new family needs the names.
         if tensors || unknown != nil {
             Terminal.line("")
-            Terminal.line(Terminal.table(files.tensors.map { ["  \($0.name)", $0.dtype.name, "\($0.shape)", Terminal.bytes($0.byteCount)] }))
+            Terminal.line(
+                Terminal.table(files.tensors.map { ["  \($0.name)", $0.dtype.name, "\($0.shape)", Terminal.bytes($0.byteCount)] }))
         }
     }
 
@@ -83,7 +88,8 @@ struct InspectCommand: ParsableCommand {
             object["width"] = JSON(.int(Int64(graph.width)))
             object["vocabulary"] = JSON(.int(Int64(graph.vocabularySize)))
             object["context_length"] = JSON(.int(Int64(graph.contextLength)))
-            object["parameters"] = JSON(.object(JSONObject(graph.parameters.map { ($0.name, ["value": $0.value.json, "from": JSON(.string($0.origin))]) })))
+            object["parameters"] = JSON(
+                .object(JSONObject(graph.parameters.map { ($0.name, ["value": $0.value.json, "from": JSON(.string($0.origin))]) })))
             object["memory"] = [
                 "weights_bytes": JSON(.int(Int64(memory.weights))), "cache_bytes": JSON(.int(Int64(memory.cache))),
                 "cache_bytes_per_token": JSON(.int(Int64(graph.stateBytesPerToken(elementBytes: 4)))),
@@ -95,11 +101,19 @@ struct InspectCommand: ParsableCommand {
         }
         object["parameter_count"] = JSON(.int(Int64(parameters)))
         object["file_bytes"] = JSON(.int(Int64(files.totalBytes)))
-        object["dtypes"] = JSON(.array(types.map { ["dtype": JSON(.string($0.dtype.name)), "tensors": JSON(.int(Int64($0.count))), "bytes": JSON(.int(Int64($0.bytes)))] }))
-        object["tensors"] = JSON(.array(files.tensors.map {
-            ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)),
-             "shape": JSON(.array($0.shape.map { JSON(.int(Int64($0))) })), "bytes": JSON(.int(Int64($0.byteCount)))]
-        }))
+        object["dtypes"] = JSON(
+            .array(
+                types.map {
+                    ["dtype": JSON(.string($0.dtype.name)), "tensors": JSON(.int(Int64($0.count))), "bytes": JSON(.int(Int64($0.bytes)))]
+                }))
+        object["tensors"] = JSON(
+            .array(
+                files.tensors.map {
+                    [
+                        "name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)),
+                        "shape": JSON(.array($0.shape.map { JSON(.int(Int64($0))) })), "bytes": JSON(.int(Int64($0.byteCount))),
+                    ]
+                }))
         return JSON(.object(object))
     }
 

@@ -24,7 +24,8 @@ struct PullCommand: ParsableCommand {
             do {
                 let model = try await store.pull(name, from: from) { event in
                     let share = event.total > 0 ? Double(event.bytes) / Double(event.total) : 0
-                    progress.update(share, detail: "\(event.phase.rawValue) \(Terminal.bytes(event.bytes)) of \(Terminal.bytes(event.total))")
+                    progress.update(
+                        share, detail: "\(event.phase.rawValue) \(Terminal.bytes(event.bytes)) of \(Terminal.bytes(event.total))")
                 }
                 outcome.withLock { $0 = .success(model) }
             } catch {
@@ -51,16 +52,20 @@ struct ModelsCommand: ParsableCommand {
         let listing = try ModelStore().list()
         if json { return Terminal.json(listing.json) }
         Terminal.line("in \(listing.directory)")
-        if listing.installed.isEmpty { Terminal.line("  nothing yet") } else {
-            Terminal.line(Terminal.table(listing.installed.map { model in
-                let state =
-                    switch model.state {
-                    case .complete: model.isVerified ? "checked" : "not checked"
-                    case .partial: "partial: hadal pull \(model.name) resumes it"
-                    case .wrongLength: "damaged: hadal pull \(model.name) repairs it"
-                    }
-                return ["  \(model.name)", Terminal.bytes(model.bytes), state, model.entry?.description ?? ""]
-            }))
+        if listing.installed.isEmpty {
+            Terminal.line("  nothing yet")
+        } else {
+            Terminal.line(
+                Terminal.table(
+                    listing.installed.map { model in
+                        let state =
+                            switch model.state {
+                            case .complete: model.isVerified ? "checked" : "not checked"
+                            case .partial: "partial: hadal pull \(model.name) resumes it"
+                            case .wrongLength: "damaged: hadal pull \(model.name) repairs it"
+                            }
+                        return ["  \(model.name)", Terminal.bytes(model.bytes), state, model.entry?.description ?? ""]
+                    }))
         }
         if !listing.available.isEmpty {
             Terminal.line("available (hadal pull NAME)")

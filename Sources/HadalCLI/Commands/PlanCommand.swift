@@ -23,7 +23,9 @@ struct PlanCommand: ParsableCommand {
         let placement = try plan.requirePlacement()
         if let output {
             let text = try plan.placementRules().fileText
-            do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch { throw HadalError(.io, "cannot write the plan", at: SourcePlace(output)) }
+            do { try text.write(toFile: output, atomically: false, encoding: .utf8) } catch {
+                throw HadalError(.io, "cannot write the plan", at: SourcePlace(output))
+            }
         }
         let readRate = plan.expertMemory == nil ? nil : plan.measureExpertReads()
         if json {
@@ -35,13 +37,19 @@ struct PlanCommand: ParsableCommand {
         Terminal.line("backend \(plan.backend), fallback \(model.fallback.rawValue)")
         for line in PlanListing.placement(placement, of: plan) { Terminal.line(line) }
         Terminal.line("\nmemory")
-        Terminal.line(Terminal.table([
-            ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],
-            ["  cache", Terminal.bytes(plan.cacheBytes), "for \(plan.contextLength) tokens, \(Terminal.bytes(plan.cacheBytesPerToken)) each; taken as it fills"],
-            ["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
-        ]))
+        Terminal.line(
+            Terminal.table([
+                ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],
+                [
+                    "  cache", Terminal.bytes(plan.cacheBytes),
+                    "for \(plan.contextLength) tokens, \(Terminal.bytes(plan.cacheBytesPerToken)) each; taken as it fills",
+                ],
+                ["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
+            ]))
         if let text = PlanListing.devices(plan) { Terminal.line(text) }
-        if let experts = plan.experts { describe(experts, plan, readRate) } else if let free = plan.freeBytes, plan.heldBytes > free, plan.devices.count < 2 {
+        if let experts = plan.experts {
+            describe(experts, plan, readRate)
+        } else if let free = plan.freeBytes, plan.heldBytes > free, plan.devices.count < 2 {
             Terminal.line("  the weights do not fit the free memory")
         }
         if let obstacle = plan.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle.commandLine)") }
@@ -58,14 +66,19 @@ struct PlanCommand: ParsableCommand {
             ["  one", Terminal.bytes(experts.expertBytes), "\(Terminal.bytes(experts.storedExpertBytes)) on disk"],
             ["  minimum limit", Terminal.bytes(experts.minimumLimit), "for --expert-memory: two of them"],
         ]
-        if experts.fixedLayers > 0 { rows.append(["  always in memory", "\(experts.fixedLayers) layers", "their experts are not stored one by one"]) }
+        if experts.fixedLayers > 0 {
+            rows.append(["  always in memory", "\(experts.fixedLayers) layers", "their experts are not stored one by one"])
+        }
         if let limit = plan.expertMemory {
             func cost(_ bytes: Double) -> String {
                 let time = readRate.map { ", \(Terminal.number(bytes / $0, 3)) s" } ?? ""
                 return "\(Terminal.bytes(Int(bytes)))\(time)"
             }
             rows += [
-                ["  limit", Terminal.bytes(limit), "holds \(experts.fitting(limit)) of them, \(Terminal.number(100 * experts.share(limit), 1)) % of all bytes"],
+                [
+                    "  limit", Terminal.bytes(limit),
+                    "holds \(experts.fitting(limit)) of them, \(Terminal.number(100 * experts.share(limit), 1)) % of all bytes",
+                ],
                 ["  other weights", Terminal.bytes(plan.residentBytes), "stay in memory"],
                 ["  read a token", cost(Double(experts.worstBytesPerToken)), "at most: none of its experts is in memory"],
                 ["", cost(experts.uniformBytesPerToken(limit)), "if all experts are equally likely; less if some are preferred"],

@@ -43,7 +43,9 @@ struct PluginCommand: ParsableCommand {
             for setting in set {
                 let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
                 guard let spec = backend.options.first(where: { $0.name == parts[0] }) else {
-                    throw HadalError(.invalidArgument, "\(backend.name) has no option '\(parts[0])'", hint: "options: \(backend.options.map(\.name).joined(separator: ", "))")
+                    throw HadalError(
+                        .invalidArgument, "\(backend.name) has no option '\(parts[0])'",
+                        hint: "options: \(backend.options.map(\.name).joined(separator: ", "))")
                 }
                 options[spec.name] = try spec.parse(parts.count > 1 ? parts[1] : "")
             }
@@ -63,12 +65,14 @@ struct PluginCommand: ParsableCommand {
             var lines = ["\(report.backend) \(report.version), \(report.device), seed \(report.seed)"]
             lines += report.checks.map { "  \($0.status.rawValue)  \($0.name)\($0.detail.isEmpty ? "" : ": \($0.detail)")" }
             for op in report.ops {
-                lines.append("  \(op.status.rawValue)  \(op.name): \(op.cases) cases\(op.failures.isEmpty ? "" : ", \(op.failures.count) failed")")
+                lines.append(
+                    "  \(op.status.rawValue)  \(op.name): \(op.cases) cases\(op.failures.isEmpty ? "" : ", \(op.failures.count) failed")")
                 if op.status == .unsupported, let reason = op.unsupported.first { lines.append("        \(reason.reason)") }
                 for failure in op.failures {
                     lines.append("        \(failure.summary): \(failure.message)")
                     if let expected = failure.expected, let got = failure.got {
-                        lines.append("        worst at \(failure.index) of \(failure.operand)\(failure.shape): expected \(expected), got \(got)")
+                        lines.append(
+                            "        worst at \(failure.index) of \(failure.operand)\(failure.shape): expected \(expected), got \(got)")
                     }
                     lines.append("        replay: hadal plugin check \(file) --seed \(report.seed) --only \(failure.id)")
                 }

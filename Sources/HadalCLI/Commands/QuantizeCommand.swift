@@ -22,7 +22,9 @@ struct QuantizeCommand: ParsableCommand {
     @OptionGroup var search: SearchOptions
     @Option(help: ArgumentHelp("Element type of the matrices.", valueName: "dtype"))
     var type: String
-    @Option(name: .customLong("rule"), help: ArgumentHelp("Use another type for some tensors; may be given several times.", valueName: "what=dtype"))
+    @Option(
+        name: .customLong("rule"),
+        help: ArgumentHelp("Use another type for some tensors; may be given several times.", valueName: "what=dtype"))
     var rules: [String] = []
     @Flag(help: "Use --type for the output head as well.")
     var pure = false
@@ -72,10 +74,14 @@ struct QuantizeCommand: ParsableCommand {
     private func show(_ report: QuantizationReport, _ plan: QuantizationPlan) {
         if json { return Terminal.json(summary(report, plan)) }
         if dryRun {
-            Terminal.line(Terminal.table(plan.tensors.map { tensor in
-                let roles = tensor.roles.map(\.rawValue).sorted().joined(separator: " ")
-                return [tensor.name, "\(tensor.shape)", "\(tensor.storedType?.name ?? "calculated") -> \(tensor.dtype.name)", roles]
-            }) + "\n")
+            Terminal.line(
+                Terminal.table(
+                    plan.tensors.map { tensor in
+                        let roles = tensor.roles.map(\.rawValue).sorted().joined(separator: " ")
+                        return [
+                            tensor.name, "\(tensor.shape)", "\(tensor.storedType?.name ?? "calculated") -> \(tensor.dtype.name)", roles,
+                        ]
+                    }) + "\n")
         }
         var rows = [["type", "tensors", "parameters", "size"] + (dryRun ? [] : ["worst relative error"])]
         for kind in report.kinds.sorted(by: { $0.bytes > $1.bytes }) {
@@ -96,13 +102,20 @@ struct QuantizeCommand: ParsableCommand {
         members.append(("written", JSON(.bool(!dryRun))))
         members.append(("notes", JSON(.array(plan.notes.map { JSON(.string($0)) }))))
         if dryRun {
-            members.append(("plan", JSON(.array(plan.tensors.map { tensor in
-                [
-                    "name": JSON(.string(tensor.name)), "shape": JSON(.array(tensor.shape.map { JSON(.int(Int64($0))) })),
-                    "from": tensor.storedType.map { JSON(.string($0.name)) } ?? .null, "type": JSON(.string(tensor.dtype.name)),
-                    "groups": JSON(.array(tensor.roles.map(\.rawValue).sorted().map { JSON(.string($0)) })),
-                ]
-            }))))
+            members.append(
+                (
+                    "plan",
+                    JSON(
+                        .array(
+                            plan.tensors.map { tensor in
+                                [
+                                    "name": JSON(.string(tensor.name)), "shape": JSON(.array(tensor.shape.map { JSON(.int(Int64($0))) })),
+                                    "from": tensor.storedType.map { JSON(.string($0.name)) } ?? .null,
+                                    "type": JSON(.string(tensor.dtype.name)),
+                                    "groups": JSON(.array(tensor.roles.map(\.rawValue).sorted().map { JSON(.string($0)) })),
+                                ]
+                            }))
+                ))
         }
         return JSON(.object(JSONObject(members)))
     }

@@ -16,7 +16,8 @@ struct RunCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - for stdin.", valueName: "text"))
     var prompt: String?
 
-    @Option(help: ArgumentHelp("A JSON file with a conversation to answer, including tool calls and results; - for stdin.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A JSON file with a conversation to answer, including tool calls and results; - for stdin.", valueName: "file"))
     var messages: String?
 
     @Option(help: ArgumentHelp("System message before the prompt.", valueName: "text"))
@@ -60,7 +61,8 @@ struct RunCommand: ParsableCommand {
         } else {
             reply = try session.reply(to: try engine.chatPrompt(request), options: chosen.generation, onEvent: show)
         }
-        let figures = RunFigures(backend: engine.backendDescription, reply: reply, loadSeconds: loadSeconds, experts: engine.expertStatistics)
+        let figures = RunFigures(
+            backend: engine.backendDescription, reply: reply, loadSeconds: loadSeconds, experts: engine.expertStatistics)
         if json {
             Terminal.json(figures.json(chosen))
         } else {

@@ -23,7 +23,8 @@ struct SynthCommand: ParsableCommand {
 
     func run() throws {
         guard let dtype = DType(name: type) else {
-            throw ValidationError("unknown type '\(type)'; types: \(BlockCodec.dtypes.filter { $0.rawValue < 1000 }.map(\.name).joined(separator: ", "))")
+            throw ValidationError(
+                "unknown type '\(type)'; types: \(BlockCodec.dtypes.filter { $0.rawValue < 1000 }.map(\.name).joined(separator: ", "))")
         }
         try OutputFile.check(output)
         let model = try SyntheticModel(

@@ -20,7 +20,9 @@ struct TemplateCommand: ParsableCommand {
     var messages: String?
     @Option(help: ArgumentHelp("A JSON file with the tools.", valueName: "file"))
     var tools: String?
-    @Option(name: .customLong("option"), help: ArgumentHelp("Variable of the template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
+    @Option(
+        name: .customLong("option"),
+        help: ArgumentHelp("Variable of the template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
     var options: [String] = []
     @Option(help: ArgumentHelp("Time reported by strftime_now, as ISO 8601; default: the current time.", valueName: "time"))
     var now: String?

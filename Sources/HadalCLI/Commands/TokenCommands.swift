@@ -7,7 +7,9 @@ import HadalFormats
 struct LogitsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "logits", abstract: "Write the logits of every token of a sequence as safetensors.",
-        discussion: "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d]; with --mtp also `mtp_logits` [T - 1, vocab], if the model has a layer that predicts the token after the next.")
+        discussion:
+            "The file holds f32 `logits` [T, vocab]; with --hidden also `hidden.embed`, `hidden.N` and `hidden.norm` [T, d]; with --mtp also `mtp_logits` [T - 1, vocab], if the model has a layer that predicts the token after the next."
+    )
 
     @OptionGroup var model: ModelOptions
     @Option(help: ArgumentHelp("Token ids: 1,2,3 or @FILE.", valueName: "ids"))
@@ -57,7 +59,8 @@ struct GenerateIDsCommand: ParsableCommand {
         }
         Terminal.line(JSON(.array(ids.map { JSON(.int(Int64($0))) })).text())
         if summary.reason == .contextFull {
-            throw HadalError(.contextFull, "the context of \(session.contextLength) tokens is full after \(ids.count) ids", hint: "raise --context")
+            throw HadalError(
+                .contextFull, "the context of \(session.contextLength) tokens is full after \(ids.count) ids", hint: "raise --context")
         }
     }
 }

@@ -20,17 +20,21 @@ struct TraceCommand: ParsableCommand {
     var prompt: String?
     @Option(help: ArgumentHelp("Token ids instead of a prompt: 1,2,3 or @FILE.", valueName: "ids"))
     var tokens: TokenList?
-    @Option(name: .short, help: ArgumentHelp("Number of decode steps after the prompt.", valueName: "n"), reading: NumberOption.integer(0...))
+    @Option(
+        name: .short, help: ArgumentHelp("Number of decode steps after the prompt.", valueName: "n"), reading: NumberOption.integer(0...))
     var n = 4
     @Option(name: .shortAndLong, help: ArgumentHelp("Trace file to write.", valueName: "file"))
     var output = "trace.json"
     @Option(help: ArgumentHelp("Two backends to compare.", valueName: "a,b"))
     var compare: String?
     @Option(
-        help: "Maximum relative RMS difference, sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.",
+        help:
+            "Maximum relative RMS difference, sqrt(mean (a-b)^2) / sqrt(mean b^2); default 0.001 for float weights, 0.1 for quantised ones.",
         transform: NumberOption.number(atLeast: 0))
     var tolerance: Double?
-    @Option(help: ArgumentHelp("With --compare: file to save the first differing op to; default: its name, in the current directory.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "With --compare: file to save the first differing op to; default: its name, in the current directory.", valueName: "file"))
     var save: String?
     @Flag(name: .customLong("no-save"), help: "With --compare: do not save the op.")
     var noSave = false
@@ -46,7 +50,9 @@ struct TraceCommand: ParsableCommand {
         if compare != nil, model.place != nil || model.planFile != nil {
             throw ValidationError("--compare runs all ops on each of two backends; it cannot be combined with --place and --plan.")
         }
-        if let compare, compare.split(separator: ",").count != 2 { throw ValidationError("--compare requires two backends: cpu,reference.") }
+        if let compare, compare.split(separator: ",").count != 2 {
+            throw ValidationError("--compare requires two backends: cpu,reference.")
+        }
     }
 
     private func ids(_ engine: Engine) throws -> [Int32] { try tokens?.ids ?? engine.encodePrompt(prompt ?? "") }
@@ -87,9 +93,14 @@ struct TraceCommand: ParsableCommand {
             throw HadalError(.io, "cannot write the trace", at: SourcePlace(output))
         }
         let times = OpTimes(events, of: engine)
-        Terminal.line(Terminal.table(times.rows.map {
-            [$0.op, "\(Terminal.number(Double($0.nanoseconds) / 1e6, 3)) ms", "\($0.count) runs", "\(Terminal.number(100 * times.share($0), 1)) %"]
-        }))
+        Terminal.line(
+            Terminal.table(
+                times.rows.map {
+                    [
+                        $0.op, "\(Terminal.number(Double($0.nanoseconds) / 1e6, 3)) ms", "\($0.count) runs",
+                        "\(Terminal.number(100 * times.share($0), 1)) %",
+                    ]
+                }))
         Terminal.note("\(slices.count) slices in \(output)")
     }
 
@@ -129,7 +140,9 @@ struct TraceCommand: ParsableCommand {
         var replays: [String] = []
         var problem: String?
 
-        init(_ difference: TraceComparison.Row, _ comparison: TraceComparison, of engine: Engine, _ prompt: [Int32], _ command: TraceCommand) {
+        init(
+            _ difference: TraceComparison.Row, _ comparison: TraceComparison, of engine: Engine, _ prompt: [Int32], _ command: TraceCommand
+        ) {
             let label = difference.label.map { $0.isLetter || $0.isNumber || $0 == "." || $0 == "_" || $0 == "-" ? $0 : "_" }
             path = command.save ?? "\(String(label)).safetensors"
             do {
@@ -162,7 +175,8 @@ struct TraceCommand: ParsableCommand {
 
         var json: JSON {
             [
-                "file": bytes > 0 ? JSON(.string(path)) : .null, "bytes": JSON(.int(Int64(bytes))), "replay": JSON(.string(replays.first ?? "")),
+                "file": bytes > 0 ? JSON(.string(path)) : .null, "bytes": JSON(.int(Int64(bytes))),
+                "replay": JSON(.string(replays.first ?? "")),
                 "relative_error_alone": relative.map { $0.isFinite ? JSON(.double($0)) : .null } ?? .null,
                 "problem": problem.map { JSON(.string($0)) } ?? .null,
             ]

@@ -29,7 +29,8 @@ struct VerdictCommand: ParsableCommand {
         switch child.end {
         case .exited(0): return try KernelCheck(parsing: child.text)
         case .exited(let status):
-            return KernelCheck(cases: 0, fault: "its check failed with status \(status): \(String(decoding: child.errors, as: UTF8.self).prefix(2000))")
+            return KernelCheck(
+                cases: 0, fault: "its check failed with status \(status): \(String(decoding: child.errors, as: UTF8.self).prefix(2000))")
         case .signalled(let number): return KernelCheck(cases: 0, fault: "it crashed its check (\(String(cString: strsignal(number))))")
         case .timedOut: return KernelCheck(cases: 0, fault: "its check did not end within \(Int(secondsAtMost)) s")
         }

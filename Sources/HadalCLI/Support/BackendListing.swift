@@ -16,7 +16,8 @@ enum BackendListing {
                     var text = "  device \(index): \(device.name)"
                     if !device.driver.isEmpty { text += ", \(device.driver)" }
                     for heap in device.heaps {
-                        text += ", \(Terminal.bytes(Int(clamping: heap.bytesFree))) free of \(Terminal.bytes(Int(clamping: heap.bytesTotal)))"
+                        text +=
+                            ", \(Terminal.bytes(Int(clamping: heap.bytesFree))) free of \(Terminal.bytes(Int(clamping: heap.bytesTotal)))"
                     }
                     if !device.features.isEmpty { text += ", \(device.features.joined(separator: " "))" }
                     lines.append(text)

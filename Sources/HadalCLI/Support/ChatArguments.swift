@@ -23,7 +23,10 @@ struct ChatArguments: ParsableArguments {
     @Option(help: ArgumentHelp("A JSON file with the tools the model may call.", valueName: "file"))
     var tools: String?
 
-    @Option(name: .customLong("option"), help: ArgumentHelp("Variable of the chat template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
+    @Option(
+        name: .customLong("option"),
+        help: ArgumentHelp(
+            "Variable of the chat template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
     var options: [String] = []
 
     func validate() throws {

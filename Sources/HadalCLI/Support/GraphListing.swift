@@ -15,9 +15,12 @@ enum GraphListing {
                 }
             }
             let outputs = node.outputs.map { value($0, graph) }.joined(separator: ", ")
-            let attributes = node.attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.expressionValue)" }.joined(separator: " ")
+            let attributes = node.attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.expressionValue)" }.joined(
+                separator: " ")
             let states = node.states.isEmpty ? "" : " state \(node.states.map { graph.states[$0].name }.joined(separator: ", "))"
-            lines.append("\(node.label): \(outputs) = \(node.op)(\(inputs.joined(separator: ", ")))\(attributes.isEmpty ? "" : " \(attributes)")\(states)")
+            lines.append(
+                "\(node.label): \(outputs) = \(node.op)(\(inputs.joined(separator: ", ")))\(attributes.isEmpty ? "" : " \(attributes)")\(states)"
+            )
         }
         lines += graph.outputs.map { "output \(value($0, graph))" }
         return lines.joined(separator: "\n")
@@ -30,33 +33,48 @@ enum GraphListing {
 
     static func json(_ graph: Graph) -> JSON {
         func dims(_ dims: [Dim]) -> JSON {
-            JSON(.array(dims.map { dim in
-                switch dim {
-                case .fixed(let n): JSON(.int(Int64(n)))
-                case .symbol(let s): JSON(.string(s.letter))
-                }
-            }))
+            JSON(
+                .array(
+                    dims.map { dim in
+                        switch dim {
+                        case .fixed(let n): JSON(.int(Int64(n)))
+                        case .symbol(let s): JSON(.string(s.letter))
+                        }
+                    }))
         }
         func ints(_ list: [Int]) -> JSON { JSON(.array(list.map { JSON(.int(Int64($0))) })) }
         return [
             "name": JSON(.string(graph.name)),
-            "values": JSON(.array(graph.values.map { ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)), "dims": dims($0.dims)] })),
-            "weights": JSON(.array(graph.weights.map { ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)), "dims": ints($0.dims)] })),
-            "states": JSON(.array(graph.states.map { ["name": JSON(.string($0.name)), "heads": JSON(.int(Int64($0.heads))), "width": JSON(.int(Int64($0.width)))] })),
-            "nodes": JSON(.array(graph.nodes.map { node in
-                [
-                    "label": JSON(.string(node.label)), "op": JSON(.string(node.op)),
-                    "inputs": JSON(.array(node.inputs.map { operand in
-                        switch operand {
-                        case .none: .null
-                        case .value(let v): ["value": JSON(.int(Int64(v)))]
-                        case .weight(let w): ["weight": JSON(.int(Int64(w)))]
-                        }
+            "values": JSON(
+                .array(graph.values.map { ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)), "dims": dims($0.dims)] })),
+            "weights": JSON(
+                .array(
+                    graph.weights.map { ["name": JSON(.string($0.name)), "dtype": JSON(.string($0.dtype.name)), "dims": ints($0.dims)] })),
+            "states": JSON(
+                .array(
+                    graph.states.map {
+                        ["name": JSON(.string($0.name)), "heads": JSON(.int(Int64($0.heads))), "width": JSON(.int(Int64($0.width)))]
                     })),
-                    "outputs": ints(node.outputs), "states": ints(node.states),
-                    "attributes": JSON(.object(JSONObject(node.attributes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.expressionValue.json) }))),
-                ]
-            })),
+            "nodes": JSON(
+                .array(
+                    graph.nodes.map { node in
+                        [
+                            "label": JSON(.string(node.label)), "op": JSON(.string(node.op)),
+                            "inputs": JSON(
+                                .array(
+                                    node.inputs.map { operand in
+                                        switch operand {
+                                        case .none: .null
+                                        case .value(let v): ["value": JSON(.int(Int64(v)))]
+                                        case .weight(let w): ["weight": JSON(.int(Int64(w)))]
+                                        }
+                                    })),
+                            "outputs": ints(node.outputs), "states": ints(node.states),
+                            "attributes": JSON(
+                                .object(
+                                    JSONObject(node.attributes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.expressionValue.json) }))),
+                        ]
+                    })),
             "inputs": ints(graph.inputs), "outputs": ints(graph.outputs),
         ]
     }

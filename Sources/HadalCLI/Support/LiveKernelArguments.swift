@@ -7,7 +7,9 @@ import HadalKernelTools
 struct LiveKernelArguments: ParsableArguments {
     @Flag(
         name: .customLong("live-kernels"),
-        help: "Watch the kernel sources (--kernels, and the installation's) and use edited ones from the next token on, once they pass their check.")
+        help:
+            "Watch the kernel sources (--kernels, and the installation's) and use edited ones from the next token on, once they pass their check."
+    )
     var isOn = false
 
     /// Begins the watch; nil without the flag. A notice begins a line of its own on a terminal, where an answer may be half written.

@@ -4,7 +4,9 @@ import HadalCore
 
 /// Where to look for plugins, architectures and kernels.
 struct SearchOptions: ParsableArguments {
-    @Option(name: .customLong("plugin-path"), help: ArgumentHelp("Directory to search first for plugins; may be given several times.", valueName: "dir"))
+    @Option(
+        name: .customLong("plugin-path"),
+        help: ArgumentHelp("Directory to search first for plugins; may be given several times.", valueName: "dir"))
     var pluginPaths: [String] = []
 
     @Option(
@@ -12,7 +14,9 @@ struct SearchOptions: ParsableArguments {
         help: ArgumentHelp("Directory to search first for architecture descriptions; may be given several times.", valueName: "dir"))
     var architecturePaths: [String] = []
 
-    @Option(name: .customLong("kernels"), help: ArgumentHelp("Directory with your own op folders; may be given several times.", valueName: "dir"))
+    @Option(
+        name: .customLong("kernels"),
+        help: ArgumentHelp("Directory with your own op folders; may be given several times.", valueName: "dir"))
     var kernelPaths: [String] = []
 
     @Flag(name: .shortAndLong, help: "Log what is loaded and chosen to stderr.")
@@ -61,7 +65,10 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Set an option of a backend (hadal backends lists them).", valueName: "backend.option=value"))
     var set: [String] = []
 
-    @Option(help: "What to do with an op that its backend cannot run: error, or run it on another backend with a warning (warn) or without (allow).")
+    @Option(
+        help:
+            "What to do with an op that its backend cannot run: error, or run it on another backend with a warning (warn) or without (allow)."
+    )
     var fallback: FallbackPolicy = .error
 
     @Option(help: ArgumentHelp("An architecture description that overrides detection.", valueName: "file"))

@@ -57,7 +57,9 @@ enum NumberOption {
         }
     }
 
-    private static func optional(_ range: ClosedRange<Int>, _ bounds: String, _ meaning: String) -> @Sendable (String) throws -> OptionalInteger {
+    private static func optional(_ range: ClosedRange<Int>, _ bounds: String, _ meaning: String)
+        -> @Sendable (String) throws -> OptionalInteger
+    {
         { text in Int(text) == -1 ? OptionalInteger(value: nil) : OptionalInteger(value: try integer(text, range, bounds, meaning)) }
     }
 
@@ -73,7 +75,9 @@ enum NumberOption {
         throw refusal(text, isNumber: value != nil, "a number", bounds)
     }
 
-    private static func refusal(_ text: String, isNumber: Bool, _ kind: String, _ bounds: String, _ minusOne: String? = nil) -> ValidationError {
+    private static func refusal(_ text: String, isNumber: Bool, _ kind: String, _ bounds: String, _ minusOne: String? = nil)
+        -> ValidationError
+    {
         guard isNumber else { return ValidationError("must be \(kind), not '\(text)'") }
         return ValidationError("must be \(bounds), not \(text)" + (minusOne.map { " (-1: \($0))" } ?? ""))
     }

@@ -29,8 +29,17 @@ struct OpTimes {
     /// Of `steps` runs of the graph, milliseconds and shares of one; null for a backend that reports no ops.
     func json(steps: Int) -> JSON {
         guard !rows.isEmpty else { return .null }
-        return JSON(.object(JSONObject(rows.map { row in
-            (row.op, ["milliseconds": JSON(.double(Double(row.nanoseconds) / 1e6 / Double(max(1, steps)))), "share": JSON(.double(share(row)))])
-        })))
+        return JSON(
+            .object(
+                JSONObject(
+                    rows.map { row in
+                        (
+                            row.op,
+                            [
+                                "milliseconds": JSON(.double(Double(row.nanoseconds) / 1e6 / Double(max(1, steps)))),
+                                "share": JSON(.double(share(row))),
+                            ]
+                        )
+                    })))
     }
 }

@@ -14,30 +14,41 @@ enum PlanListing {
             return "\(first.label) … \(last.label)"
         }
         if placement.parts.count <= mostParts {
-            lines.append(Terminal.table(placement.parts.map { ["  \(placement.devices[$0.device])", count($0.nodes.count, "op"), extent($0)] }))
+            lines.append(
+                Terminal.table(placement.parts.map { ["  \(placement.devices[$0.device])", count($0.nodes.count, "op"), extent($0)] }))
         } else {
-            lines.append(Terminal.table(placement.devices.indices.map { index in
-                var kinds: [(op: String, count: Int)] = []
-                let parts = placement.parts.filter { $0.device == index }
-                for (_, op) in parts.flatMap(plan.ops) {
-                    if let known = kinds.firstIndex(where: { $0.op == op }) { kinds[known].count += 1 } else { kinds.append((op, 1)) }
-                }
-                return [
-                    "  \(placement.devices[index])", count(kinds.reduce(0) { $0 + $1.count }, "op"), "in \(count(parts.count, "part"))",
-                    kinds.sorted { $0.count > $1.count }.map { "\($0.op) x\($0.count)" }.joined(separator: ", "),
-                ]
-            }))
+            lines.append(
+                Terminal.table(
+                    placement.devices.indices.map { index in
+                        var kinds: [(op: String, count: Int)] = []
+                        let parts = placement.parts.filter { $0.device == index }
+                        for (_, op) in parts.flatMap(plan.ops) {
+                            if let known = kinds.firstIndex(where: { $0.op == op }) {
+                                kinds[known].count += 1
+                            } else {
+                                kinds.append((op, 1))
+                            }
+                        }
+                        return [
+                            "  \(placement.devices[index])", count(kinds.reduce(0) { $0 + $1.count }, "op"),
+                            "in \(count(parts.count, "part"))",
+                            kinds.sorted { $0.count > $1.count }.map { "\($0.op) x\($0.count)" }.joined(separator: ", "),
+                        ]
+                    }))
         }
         lines += placement.moveSummary.map { "  \($0)" }
         guard placement.devices.count > 1 else {
             lines.append("  \(placement.copies) copies between devices a step")
             return lines
         }
-        lines.append("  \(count(placement.crossings.count, "value")) cross\(placement.crossings.count == 1 ? "es" : "") between devices a step, \(Terminal.bytes(plan.crossingBytes(tokens: 1))) a token")
+        lines.append(
+            "  \(count(placement.crossings.count, "value")) cross\(placement.crossings.count == 1 ? "es" : "") between devices a step, \(Terminal.bytes(plan.crossingBytes(tokens: 1))) a token"
+        )
         if placement.ownsMemory.contains(true) {
             let (token, step) = (plan.copiedBytes(tokens: 1), plan.copiedBytes(tokens: plan.stepTokens))
             lines.append(
-                "  \(count(placement.copies, "copies", "copy")) between devices a step: \(Terminal.bytes(token)) a token, \(Terminal.bytes(step)) for \(plan.stepTokens) tokens of a prompt")
+                "  \(count(placement.copies, "copies", "copy")) between devices a step: \(Terminal.bytes(token)) a token, \(Terminal.bytes(step)) for \(plan.stepTokens) tokens of a prompt"
+            )
         } else {
             lines.append("  0 copies between devices a step: they share the host's memory")
         }
@@ -48,15 +59,20 @@ enum PlanListing {
     static func devices(_ plan: LoadPlan) -> String? {
         guard plan.devices.count > 1 || plan.devices.contains(where: \.ownsMemory) else { return nil }
         let header = ["  device", "weights", "experts", "cache", "exchange", "in all", "free", "of"]
-        return "\n" + Terminal.table([header] + plan.devices.map { device in
-            [
-                "  \(device.device)", Terminal.bytes(device.weightBytes), device.expertBytes > 0 ? Terminal.bytes(device.expertBytes) : "-",
-                Terminal.bytes(device.cacheBytes), device.ownsMemory ? Terminal.bytes(device.exchangeBytes) : "-", Terminal.bytes(device.neededBytes),
-                device.freeBytes.map { Terminal.bytes($0) } ?? "unknown",
-                (device.totalBytes.map { Terminal.bytes($0) } ?? "unknown") + (device.ownsMemory ? "" : ", the host's memory")
-                    + (device.neededBytes > device.freeBytes ?? .max ? "; does not fit" : ""),
-            ]
-        })
+        return "\n"
+            + Terminal.table(
+                [header]
+                    + plan.devices.map { device in
+                        [
+                            "  \(device.device)", Terminal.bytes(device.weightBytes),
+                            device.expertBytes > 0 ? Terminal.bytes(device.expertBytes) : "-",
+                            Terminal.bytes(device.cacheBytes), device.ownsMemory ? Terminal.bytes(device.exchangeBytes) : "-",
+                            Terminal.bytes(device.neededBytes),
+                            device.freeBytes.map { Terminal.bytes($0) } ?? "unknown",
+                            (device.totalBytes.map { Terminal.bytes($0) } ?? "unknown") + (device.ownsMemory ? "" : ", the host's memory")
+                                + (device.neededBytes > device.freeBytes ?? .max ? "; does not fit" : ""),
+                        ]
+                    })
     }
 
     private static func count(_ count: Int, _ many: String, _ one: String? = nil) -> String {

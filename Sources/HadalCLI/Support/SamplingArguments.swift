@@ -5,13 +5,15 @@ import Hadal
 struct SamplingArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Maximum number of tokens to generate; -1: limited by the context only. Default: the model's recommendation, else -1.", valueName: "n"),
+            "Maximum number of tokens to generate; -1: limited by the context only. Default: the model's recommendation, else -1.",
+            valueName: "n"),
         transform: NumberOption.integer(0..., orMinusOne: "no limit but the context"))
     var maxTokens: NumberOption.OptionalInteger?
 
     @Option(
         help: ArgumentHelp(
-            "Sampling temperature; 0: always the most likely token. Default: the recommendation of the catalogue or the model, else 0.8.", valueName: "f"),
+            "Sampling temperature; 0: always the most likely token. Default: the recommendation of the catalogue or the model, else 0.8.",
+            valueName: "f"),
         transform: NumberOption.number(atLeast: 0))
     var temperature: Double?
 
@@ -21,29 +23,36 @@ struct SamplingArguments: ParsableArguments {
     var topK: NumberOption.OptionalInteger?
 
     @Option(
-        name: .customLong("top-p"), help: ArgumentHelp("Sample from the most likely tokens up to this cumulative probability; 1: all. Default 0.95.", valueName: "f"),
+        name: .customLong("top-p"),
+        help: ArgumentHelp("Sample from the most likely tokens up to this cumulative probability; 1: all. Default 0.95.", valueName: "f"),
         transform: NumberOption.number(above: 0, atMost: 1))
     var topP: Double?
 
     @Option(
-        name: .customLong("min-p"), help: ArgumentHelp("Minimum probability of a token, relative to the most likely one. Default 0.", valueName: "f"),
+        name: .customLong("min-p"),
+        help: ArgumentHelp("Minimum probability of a token, relative to the most likely one. Default 0.", valueName: "f"),
         transform: NumberOption.number(0...1))
     var minP: Double?
 
     @Option(
         name: .customLong("repetition-penalty"),
-        help: ArgumentHelp("Repetition penalty: above 1 makes tokens of the prompt and the answer so far less likely. Default 1.", valueName: "f"),
+        help: ArgumentHelp(
+            "Repetition penalty: above 1 makes tokens of the prompt and the answer so far less likely. Default 1.", valueName: "f"),
         transform: NumberOption.number(above: 0))
     var repetitionPenalty: Double?
 
     @Option(
         name: .customLong("presence-penalty"),
-        help: ArgumentHelp("Presence penalty: subtracted once from the logit of any token of the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
+        help: ArgumentHelp(
+            "Presence penalty: subtracted once from the logit of any token of the answer so far. Default 0.", valueName: "f"),
+        transform: NumberOption.number)
     var presencePenalty: Double?
 
     @Option(
         name: .customLong("frequency-penalty"),
-        help: ArgumentHelp("Frequency penalty: subtracted from a token's logit per occurrence in the answer so far. Default 0.", valueName: "f"), transform: NumberOption.number)
+        help: ArgumentHelp(
+            "Frequency penalty: subtracted from a token's logit per occurrence in the answer so far. Default 0.", valueName: "f"),
+        transform: NumberOption.number)
     var frequencyPenalty: Double?
 
     @Option(
@@ -52,7 +61,9 @@ struct SamplingArguments: ParsableArguments {
         transform: NumberOption.integer(0...))
     var penaltyWindow: Int?
 
-    @Option(help: ArgumentHelp("Random seed; -1: a new one each time. The same seed gives the same answer.", valueName: "n"), transform: NumberOption.seed)
+    @Option(
+        help: ArgumentHelp("Random seed; -1: a new one each time. The same seed gives the same answer.", valueName: "n"),
+        transform: NumberOption.seed)
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Stop text: the answer ends before it; may be given several times.", valueName: "text"))

@@ -29,7 +29,9 @@ struct SpeculationArguments: ParsableArguments {
 }
 
 extension ModelOptions {
-    func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, adjust: (inout EngineOptions) -> Void = { _ in }) throws -> Engine {
+    func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, adjust: (inout EngineOptions) -> Void = { _ in })
+        throws -> Engine
+    {
         var options = try engineOptions()
         options.speculation = try speculation.options()
         options.fusesOps = live?.isOn != true

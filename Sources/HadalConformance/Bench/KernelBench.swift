@@ -91,7 +91,8 @@ package struct KernelBench {
         for weight in bare.graph.weights {
             let (sum, overflow) = bytes.addingReportingOverflow(weight.bytes)
             guard !overflow, sum <= options.mostBytes else {
-                throw HadalError(.limitExceeded, "the weights of \(contract.name) (\(point.summary)) take more than \(options.mostBytes) bytes")
+                throw HadalError(
+                    .limitExceeded, "the weights of \(contract.name) (\(point.summary)) take more than \(options.mostBytes) bytes")
             }
             bytes = sum
         }

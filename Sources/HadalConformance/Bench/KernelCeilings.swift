@@ -14,7 +14,10 @@ package struct KernelCeilings: Sendable {
     /// Where the figures come from: "measured on 2 threads".
     package var source: String
 
-    package init(bytesPerSecond: Double, floatOperations: Double? = nil, matrixOperations: Double? = nil, int8Operations: Double? = nil, source: String) {
+    package init(
+        bytesPerSecond: Double, floatOperations: Double? = nil, matrixOperations: Double? = nil, int8Operations: Double? = nil,
+        source: String
+    ) {
         self.bytesPerSecond = bytesPerSecond
         self.floatOperations = floatOperations
         self.matrixOperations = matrixOperations

@@ -34,7 +34,8 @@ package struct KernelShape: Sendable {
     package static func step(parsing text: String) throws -> [(past: Int, new: Int)] {
         try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
             let numbers = part.split(separator: "+", omittingEmptySubsequences: false).map { Int($0) }
-            guard numbers.count == 2, let past = numbers[0], let new = numbers[1], past >= 0, new > 0, past <= 1 << 24, new <= 1 << 24 else {
+            guard numbers.count == 2, let past = numbers[0], let new = numbers[1], past >= 0, new > 0, past <= 1 << 24, new <= 1 << 24
+            else {
                 throw HadalError(.invalidArgument, "'\(part)' is not a step: PAST+NEW, as in 1024+1")
             }
             return (past, new)
@@ -76,7 +77,8 @@ package struct KernelShape: Sendable {
         for (name, dtype) in dtypes {
             guard let input = contract.inputs.first(where: { $0.name == name }) else {
                 throw HadalError(
-                    .invalidArgument, "op '\(contract.name)' has no input '\(name)'", hint: "it has \(contract.inputs.map(\.name).joined(separator: ", "))")
+                    .invalidArgument, "op '\(contract.name)' has no input '\(name)'",
+                    hint: "it has \(contract.inputs.map(\.name).joined(separator: ", "))")
             }
             point.dtypes[name] = dtype
             if input.optional, !point.present.contains(name) { point.present.append(name) }

@@ -23,7 +23,8 @@ struct KernelWork {
             }
             guard let number = value.double, number.isFinite, number >= 0 else {
                 throw HadalError(
-                    .mismatch, "bench: \(expression.text) is \(value), not a number of elements or operations", at: SourcePlace("\(contract.folder)/op.json"))
+                    .mismatch, "bench: \(expression.text) is \(value), not a number of elements or operations",
+                    at: SourcePlace("\(contract.folder)/op.json"))
             }
             return number
         }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension Expression {
@@ -114,7 +114,9 @@ extension Expression {
 
     /// - Throws: for a list and a scalar, which no model makes equal: an entry of the list is what was meant.
     private func equal(_ a: ExpressionValue, _ b: ExpressionValue) throws -> Bool {
-        if (a.array == nil) != (b.array == nil), !a.isNull, !b.isNull { throw fail(Self.listComparison(a.array == nil ? a.description : b.description)) }
+        if (a.array == nil) != (b.array == nil), !a.isNull, !b.isNull {
+            throw fail(Self.listComparison(a.array == nil ? a.description : b.description))
+        }
         return a.isEqual(to: b)
     }
 

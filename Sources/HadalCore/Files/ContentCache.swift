@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Files that hold what was made from something else, each named by a hash of all that went into it.
@@ -36,7 +36,8 @@ package struct ContentCache: Sendable {
 
     /// The content of an entry, checked; nil when there is none, or none that can be trusted.
     package func content(_ key: String) -> [UInt8]? {
-        guard let bytes = WholeFile.read(path(key), limit: Self.largest), bytes.count >= Self.footer, bytes.suffix(Self.mark.count) == Self.mark[...]
+        guard let bytes = WholeFile.read(path(key), limit: Self.largest), bytes.count >= Self.footer,
+            bytes.suffix(Self.mark.count) == Self.mark[...]
         else { return nil }
         let content = Array(bytes[..<(bytes.count - Self.footer)])
         return bytes[content.count..<(content.count + 32)].elementsEqual(SHA256.hash(content)) ? content : nil

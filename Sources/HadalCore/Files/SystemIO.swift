@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Reading and writing through open descriptors, whole, however the system cuts the work up or interrupts it.
@@ -51,9 +51,9 @@ package enum SystemIO {
     package static func readSome(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
         while true {
             #if canImport(Glibc)
-            let got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                let got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             #else
-            let got = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
+                let got = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
             #endif
             if got >= 0 || errno != EINTR { return got }
         }
@@ -78,9 +78,9 @@ package enum SystemIO {
         var rest = bytes
         while !rest.isEmpty {
             #if canImport(Glibc)
-            let put = Glibc.write(descriptor, rest.baseAddress, rest.count)
+                let put = Glibc.write(descriptor, rest.baseAddress, rest.count)
             #else
-            let put = Darwin.write(descriptor, rest.baseAddress, rest.count)
+                let put = Darwin.write(descriptor, rest.baseAddress, rest.count)
             #endif
             if put < 0 {
                 if errno == EINTR { continue }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A parser of RFC 8259 over bytes, and of the numbers `NaN`, `Infinity` and `-Infinity`, which Python writes and reads.

@@ -40,23 +40,25 @@ package struct ControlGroups: Sendable {
     package var processors: Limit<Double>? {
         let older = directories(of: "cpu").map { ["\($0)/cpu.cfs_quota_us", "\($0)/cpu.cfs_period_us"] }
         let unified = directories(of: nil).map { ["\($0)/cpu.max"] }
-        return least((older + unified).map { files in
-            let numbers = files.flatMap { text($0).split { $0 == " " || $0 == "\n" } }
-            // "max", or -1 in version 1: no quota.
-            guard let limit = numbers.first.flatMap({ Int($0) }), limit > 0 else { return nil }
-            let length = numbers.count > 1 ? Int(numbers[1]) ?? 0 : Self.usualPeriod
-            return length > 0 ? Limit(value: Double(limit) / Double(length), file: files[0]) : nil
-        })
+        return least(
+            (older + unified).map { files in
+                let numbers = files.flatMap { text($0).split { $0 == " " || $0 == "\n" } }
+                // "max", or -1 in version 1: no quota.
+                guard let limit = numbers.first.flatMap({ Int($0) }), limit > 0 else { return nil }
+                let length = numbers.count > 1 ? Int(numbers[1]) ?? 0 : Self.usualPeriod
+                return length > 0 ? Limit(value: Double(limit) / Double(length), file: files[0]) : nil
+            })
     }
 
     /// The tightest limit on memory, in bytes; nil without one.
     package var memory: Limit<Int>? {
         let files = directories(of: "memory").map { "\($0)/memory.limit_in_bytes" } + directories(of: nil).map { "\($0)/memory.max" }
-        return least(files.map { file in
-            // Without a limit version 1 states the largest number that it can.
-            guard let bytes = Int(text(file).prefix { ("0"..."9").contains($0) }), bytes < 1 << 50 else { return nil }
-            return Limit(value: bytes, file: file)
-        })
+        return least(
+            files.map { file in
+                // Without a limit version 1 states the largest number that it can.
+                guard let bytes = Int(text(file).prefix { ("0"..."9").contains($0) }), bytes < 1 << 50 else { return nil }
+                return Limit(value: bytes, file: file)
+            })
     }
 
     private func least<Value: Comparable>(_ limits: [Limit<Value>?]) -> Limit<Value>? {
@@ -125,7 +127,9 @@ package struct ControlGroups: Sendable {
 
     /// Where they are on all systems known, for when the list of mounts cannot be read.
     private static let usualMounts: [Mount] =
-        ["cpu", "cpu,cpuacct", "cpuacct,cpu", "memory"].map { Mount(root: "/", point: "/sys/fs/cgroup/\($0)", controllers: $0.split(separator: ",")) }
+        ["cpu", "cpu,cpuacct", "cpuacct,cpu", "memory"].map {
+            Mount(root: "/", point: "/sys/fs/cgroup/\($0)", controllers: $0.split(separator: ","))
+        }
         + ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map { Mount(root: "/", point: $0, controllers: nil) }
 
     /// Microseconds, where version 2 states a quota alone.

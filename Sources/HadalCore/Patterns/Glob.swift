@@ -43,7 +43,9 @@ package struct Glob: Sendable, Hashable {
 
     /// A range with both ends that holds a number.
     private static func range(_ part: Substring.UTF8View) -> NumberRange? {
-        guard part.contains(UInt8(ascii: "-")), let range = NumberRange(Substring(part)), let last = range.last, range.first <= last else { return nil }
+        guard part.contains(UInt8(ascii: "-")), let range = NumberRange(Substring(part)), let last = range.last, range.first <= last else {
+            return nil
+        }
         return range
     }
 

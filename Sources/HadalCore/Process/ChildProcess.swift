@@ -1,8 +1,8 @@
 import CHadalSystem
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A program that is run to its end, with what it prints.
@@ -92,16 +92,16 @@ package struct ChildProcess: Sendable {
 
     private static func start(_ path: String, _ arguments: [String], _ out: Pipe, _ error: Pipe?) throws -> pid_t {
         #if canImport(Glibc)
-        var actions = posix_spawn_file_actions_t()
+            var actions = posix_spawn_file_actions_t()
         #else
-        var actions: posix_spawn_file_actions_t?
+            var actions: posix_spawn_file_actions_t?
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         #if canImport(Glibc)
-        var attributes = posix_spawnattr_t()
+            var attributes = posix_spawnattr_t()
         #else
-        var attributes: posix_spawnattr_t?
+            var attributes: posix_spawnattr_t?
         #endif
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -141,9 +141,9 @@ package struct ChildProcess: Sendable {
             reader = -1
         }
         #if canImport(Glibc)
-        private func shut(_ descriptor: Int32) -> Int32 { Glibc.close(descriptor) }
+            private func shut(_ descriptor: Int32) -> Int32 { Glibc.close(descriptor) }
         #else
-        private func shut(_ descriptor: Int32) -> Int32 { Darwin.close(descriptor) }
+            private func shut(_ descriptor: Int32) -> Int32 { Darwin.close(descriptor) }
         #endif
     }
 }

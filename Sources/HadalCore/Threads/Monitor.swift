@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// State behind a lock, which threads can wait for to change.
@@ -56,7 +56,8 @@ package final class Monitor<State>: @unchecked Sendable {
 
     /// The same, but goes on when a time has passed, whether `isReady` holds or not.
     package func wait<R>(
-        on condition: Condition? = nil, atMost time: Duration, until isReady: (borrowing State) -> Bool, then body: (inout State) throws -> R
+        on condition: Condition? = nil, atMost time: Duration, until isReady: (borrowing State) -> Bool,
+        then body: (inout State) throws -> R
     ) rethrows -> R {
         let deadline = MonotonicClock.nanoseconds + UInt64(min(max(0, time.seconds), 1e9) * 1e9)
         pthread_mutex_lock(lock)
@@ -73,13 +74,13 @@ package final class Condition: @unchecked Sendable {
     package init() {
         condition = .allocate(capacity: 1)
         #if os(Linux)
-        var attributes = pthread_condattr_t()
-        pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-        pthread_cond_init(condition, &attributes)
-        pthread_condattr_destroy(&attributes)
+            var attributes = pthread_condattr_t()
+            pthread_condattr_init(&attributes)
+            pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+            pthread_cond_init(condition, &attributes)
+            pthread_condattr_destroy(&attributes)
         #else
-        pthread_cond_init(condition, nil)
+            pthread_cond_init(condition, nil)
         #endif
     }
 
@@ -98,13 +99,13 @@ package final class Condition: @unchecked Sendable {
     /// - Returns: false when it has passed.
     fileprivate func wait(_ lock: UnsafeMutablePointer<pthread_mutex_t>, until deadline: UInt64) -> Bool {
         #if os(Linux)
-        var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
-        return pthread_cond_timedwait(condition, lock, &time) == 0
+            var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+            return pthread_cond_timedwait(condition, lock, &time) == 0
         #else
-        let now = MonotonicClock.nanoseconds
-        guard now < deadline else { return false }
-        var left = timespec(tv_sec: Int((deadline - now) / 1_000_000_000), tv_nsec: Int((deadline - now) % 1_000_000_000))
-        return pthread_cond_timedwait_relative_np(condition, lock, &left) == 0
+            let now = MonotonicClock.nanoseconds
+            guard now < deadline else { return false }
+            var left = timespec(tv_sec: Int((deadline - now) / 1_000_000_000), tv_nsec: Int((deadline - now) % 1_000_000_000))
+            return pthread_cond_timedwait_relative_np(condition, lock, &left) == 0
         #endif
     }
 }

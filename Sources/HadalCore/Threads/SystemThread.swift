@@ -2,9 +2,9 @@ import CHadalSystem
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A thread of the system's own: for work that blocks, which Swift's cooperative pool is not to do.
@@ -27,12 +27,12 @@ package final class SystemThread: @unchecked Sendable {
         if let stackBytes { guard pthread_attr_setstacksize(&attributes, stackBytes) == 0 else { return nil } }
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         #if os(Linux)
-        var created = pthread_t()
-        let isStarted = pthread_create(&created, &attributes, { SystemThread.main($0) }, start.toOpaque()) == 0
+            var created = pthread_t()
+            let isStarted = pthread_create(&created, &attributes, { SystemThread.main($0) }, start.toOpaque()) == 0
         #else
-        var made: pthread_t?
-        let isStarted = pthread_create(&made, &attributes, { SystemThread.main($0) }, start.toOpaque()) == 0
-        let created = made ?? pthread_self()
+            var made: pthread_t?
+            let isStarted = pthread_create(&made, &attributes, { SystemThread.main($0) }, start.toOpaque()) == 0
+            let created = made ?? pthread_self()
         #endif
         guard isStarted else {
             start.release()

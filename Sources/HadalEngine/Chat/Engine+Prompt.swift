@@ -65,7 +65,8 @@ extension Engine {
             budget = 0
         }
         if request.thinking == .on, format.thinkingSwitch == nil, format.reasoning == nil {
-            throw HadalError(.unsupported, "this model is not known to reason", hint: "its chat template and its vocabulary have no markers for it")
+            throw HadalError(
+                .unsupported, "this model is not known to reason", hint: "its chat template and its vocabulary have no markers for it")
         }
         var text = try renderChat(request.messages, request.tools, variables, template)
         var isOpen = false

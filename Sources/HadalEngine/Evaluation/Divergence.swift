@@ -37,7 +37,8 @@ package struct Divergence: Sendable {
     package var json: JSON {
         [
             "tokens": JSON(.int(Int64(tokens))), "scored_tokens": JSON(.int(Int64(scoredTokens))),
-            "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))), "bos": JSON(.bool(windows.bos != nil)),
+            "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))),
+            "bos": JSON(.bool(windows.bos != nil)),
             "mean_kl": JSON(.double(mean)), "mean_kl_error": standardError.map { JSON(.double($0)) } ?? .null,
             "median_kl": JSON(.double(median)), "kl_95": JSON(.double(percentile95)), "kl_99": JSON(.double(percentile99)),
             "max_kl": JSON(.double(maximum)), "top1_agreement": JSON(.double(agreement)),

@@ -27,16 +27,19 @@ extension Engine {
             for window in windows.windows(count: tokens.count) where !window.scored.isEmpty {
                 let ids = (windows.bos.map { [$0] } ?? []) + tokens[window.tokens]
                 let second = other.makeSession()
-                try makeSession().append(ids, eachChunk: { first, count in
-                    // The reference follows with the same tokens, in chunks of its own.
-                    try second.append(Array(ids[first..<first + count]), plannedLength: ids.count) { start, length in
-                        try other.eachRow(window, windows, start, length) { position, theirs in
-                            let row = position - window.tokens.lowerBound - (windows.bos == nil ? 1 : 0) - first
-                            let mine = UnsafeBufferPointer(start: self.runner.logits + row * self.vocabularySize, count: self.vocabularySize)
-                            try comparison.add(position, mine: mine, reference: theirs)
+                try makeSession().append(
+                    ids,
+                    eachChunk: { first, count in
+                        // The reference follows with the same tokens, in chunks of its own.
+                        try second.append(Array(ids[first..<first + count]), plannedLength: ids.count) { start, length in
+                            try other.eachRow(window, windows, start, length) { position, theirs in
+                                let row = position - window.tokens.lowerBound - (windows.bos == nil ? 1 : 0) - first
+                                let mine = UnsafeBufferPointer(
+                                    start: self.runner.logits + row * self.vocabularySize, count: self.vocabularySize)
+                                try comparison.add(position, mine: mine, reference: theirs)
+                            }
                         }
-                    }
-                })
+                    })
                 progress?(Double(window.tokens.upperBound) / Double(tokens.count))
             }
         case .logits(let file):
@@ -44,11 +47,13 @@ extension Engine {
             let length = tokens.count + (windows.bos == nil ? 0 : 1)
             guard length <= windows.context else {
                 throw HadalError(
-                    .invalidArgument, "a file of logits holds one window; the \(length) tokens of the text do not fit a context of \(windows.context)",
+                    .invalidArgument,
+                    "a file of logits holds one window; the \(length) tokens of the text do not fit a context of \(windows.context)",
                     hint: [.raise(.contextLength), "or compare with a model"])
             }
             guard file.rows == length else {
-                throw HadalError(.mismatch, "the file has logits of \(file.rows) tokens, the text has \(length)", at: SourcePlace(file.path))
+                throw HadalError(
+                    .mismatch, "the file has logits of \(file.rows) tokens, the text has \(length)", at: SourcePlace(file.path))
             }
             let row = UnsafeMutableBufferPointer<Float>.allocate(capacity: vocabularySize)
             defer { row.deallocate() }

@@ -61,9 +61,11 @@ extension Engine {
         try checkEvaluation(tokens, windows)
         for window in windows.windows(count: tokens.count) where !window.scored.isEmpty {
             let ids = (windows.bos.map { [$0] } ?? []) + tokens[window.tokens]
-            try makeSession().append(ids, eachChunk: { first, count in
-                try eachRow(window, windows, first, count, body)
-            })
+            try makeSession().append(
+                ids,
+                eachChunk: { first, count in
+                    try eachRow(window, windows, first, count, body)
+                })
             progress?(Double(window.tokens.upperBound) / Double(tokens.count))
         }
     }

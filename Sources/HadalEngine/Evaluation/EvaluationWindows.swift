@@ -22,7 +22,9 @@ package struct EvaluationWindows: Sendable, Equatable {
 
     /// - Throws: `invalidArgument` for a context that holds no token to predict, or a stride that would leave tokens out.
     package init(context: Int, stride: Int, bos: Int32?) throws {
-        guard context >= 2 else { throw HadalError(.invalidArgument, "a context of \(context) tokens cannot predict anything; the minimum is 2") }
+        guard context >= 2 else {
+            throw HadalError(.invalidArgument, "a context of \(context) tokens cannot predict anything; the minimum is 2")
+        }
         let room = context - (bos == nil ? 0 : 1)
         guard stride >= 1, stride <= room else {
             throw HadalError(

@@ -34,6 +34,7 @@ package final class LogitsFile: Sendable {
             first + width <= tensor.range.upperBound
         else { throw HadalError(.mismatch, "there is no row \(row) of logits", at: SourcePlace(path, .field("logits"))) }
         try BlockCodec.decode(
-            tensor.dtype, from: UnsafeRawBufferPointer(rebasing: file.source.bytes[first..<first + width]), into: base, count: vocabularySize)
+            tensor.dtype, from: UnsafeRawBufferPointer(rebasing: file.source.bytes[first..<first + width]), into: base,
+            count: vocabularySize)
     }
 }

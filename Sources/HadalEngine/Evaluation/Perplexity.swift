@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 package import HadalCore
 
@@ -35,7 +35,8 @@ package struct Perplexity: Sendable {
     package var json: JSON {
         [
             "tokens": JSON(.int(Int64(tokens))), "scored_tokens": JSON(.int(Int64(scoredTokens))),
-            "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))), "bos": JSON(.bool(windows.bos != nil)),
+            "context": JSON(.int(Int64(windows.context))), "stride": JSON(.int(Int64(windows.stride))),
+            "bos": JSON(.bool(windows.bos != nil)),
             "mean_nll": JSON(.double(meanNLL)), "mean_nll_error": standardError.map { JSON(.double($0)) } ?? .null,
             "perplexity": JSON(.double(perplexity)), "perplexity_error": perplexityError.map { JSON(.double($0)) } ?? .null,
         ]

@@ -104,12 +104,17 @@ struct GenerationConfig {
     /// Keys that do not change which tokens come: of beams, which are refused, of encoders, of speed, of what transformers returns, and ids
     /// that are the tokenizer's.
     private static let harmless: Set<String> = [
-        "early_stopping", "length_penalty", "num_beam_groups", "diversity_penalty", "low_memory", "decoder_start_token_id", "renormalize_logits",
-        "remove_invalid_values", "use_cache", "cache_implementation", "cache_config", "max_cache_len", "return_legacy_cache", "prefill_chunk_size",
+        "early_stopping", "length_penalty", "num_beam_groups", "diversity_penalty", "low_memory", "decoder_start_token_id",
+        "renormalize_logits",
+        "remove_invalid_values", "use_cache", "cache_implementation", "cache_config", "max_cache_len", "return_legacy_cache",
+        "prefill_chunk_size",
         "compile_config", "disable_compile", "continuous_batching_config", "use_mtp", "is_assistant", "num_assistant_tokens",
-        "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind", "assistant_ensemble_weight",
-        "target_lookbehind", "prompt_lookup_num_tokens", "max_matching_ngram_size", "speculation_type", "output_attentions", "output_hidden_states",
-        "output_scores", "output_logits", "return_dict_in_generate", "transformers_version", "trust_remote_code", "chat_format", "max_window_size",
+        "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind",
+        "assistant_ensemble_weight",
+        "target_lookbehind", "prompt_lookup_num_tokens", "max_matching_ngram_size", "speculation_type", "output_attentions",
+        "output_hidden_states",
+        "output_scores", "output_logits", "return_dict_in_generate", "transformers_version", "trust_remote_code", "chat_format",
+        "max_window_size",
     ]
 
     /// Names the keys that have an effect in transformers and none here, and those that are not known.

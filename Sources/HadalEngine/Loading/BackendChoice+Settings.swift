@@ -10,7 +10,9 @@ extension BackendChoice {
             if known.contains(owner) { continue }
             known.formUnion(registry.list().available.map(\.backend.name))
             guard known.contains(owner) else {
-                throw HadalError(.invalidArgument, "option \(key): there is no backend '\(owner)'", hint: "backends: \(known.sorted().joined(separator: ", "))")
+                throw HadalError(
+                    .invalidArgument, "option \(key): there is no backend '\(owner)'",
+                    hint: "backends: \(known.sorted().joined(separator: ", "))")
             }
         }
     }
@@ -22,7 +24,9 @@ extension BackendChoice {
     /// The options that a backend is opened with, besides a limit on experts.
     static func settings(_ options: EngineOptions, for backend: any Backend) throws -> [String: OptionValue] {
         var values = try parse(options.settings, for: backend)
-        if let threads = options.threads, let spec = backend.options.first(where: { $0.name == WellKnownOption.threads.name && $0.kind == .int }) {
+        if let threads = options.threads,
+            let spec = backend.options.first(where: { $0.name == WellKnownOption.threads.name && $0.kind == .int })
+        {
             values[spec.name] = try spec.parse(String(threads))
         }
         // A kernel that computes several ops would hide a change of one of them.
@@ -40,7 +44,9 @@ extension BackendChoice {
             guard parts.count == 2, parts[0] == backend.name else { continue }
             guard let spec = backend.options.first(where: { $0.name == parts[1] }) else {
                 let known = backend.options.map(\.name).joined(separator: ", ")
-                throw HadalError(.invalidArgument, "backend \(backend.name) has no option '\(parts[1])'", hint: "options: \(known.isEmpty ? "none" : known)")
+                throw HadalError(
+                    .invalidArgument, "backend \(backend.name) has no option '\(parts[1])'",
+                    hint: "options: \(known.isEmpty ? "none" : known)")
             }
             values[spec.name] = try spec.parse(text)
         }
@@ -61,11 +67,13 @@ extension BackendChoice {
         guard limit > 0 else { throw HadalError(.invalidArgument, "a limit of \(limit) bytes for experts", hint: [.remove(.expertMemory)]) }
         guard let first = able.first else {
             throw HadalError(
-                .unsupported, "backend '\(backends[holders[0]].name)' keeps all experts in memory and takes no limit on them", hint: "the cpu backend does")
+                .unsupported, "backend '\(backends[holders[0]].name)' keeps all experts in memory and takes no limit on them",
+                hint: "the cpu backend does")
         }
         guard able.count == 1 else {
             throw HadalError(
-                .unsupported, "the limit on expert memory holds for one backend, and experts are placed on \(able.map { backends[$0].name }.joined(separator: " and "))",
+                .unsupported,
+                "the limit on expert memory holds for one backend, and experts are placed on \(able.map { backends[$0].name }.joined(separator: " and "))",
                 hint: "place all experts on one of them")
         }
         return first

@@ -117,7 +117,8 @@ package final class BackendChoice: Sendable {
         try Self.checkOwners(of: options.settings, registry, known: Set(selections.values.map(\.backend.name)))
         if options.threads != nil, !resolved.contains(where: { Self.takesThreads($0.backend) }) {
             throw HadalError(
-                .invalidArgument, "backend \(resolved.map(\.backend.name).joined(separator: ", ")) has no option '\(WellKnownOption.threads.name)'",
+                .invalidArgument,
+                "backend \(resolved.map(\.backend.name).joined(separator: ", ")) has no option '\(WellKnownOption.threads.name)'",
                 hint: [.remove(.threads)])
         }
         let limited = try Self.streaming(resolved.map(\.backend), experts: Set(experts.compactMap { entryOfRule[$0] }), options)
@@ -142,7 +143,9 @@ package final class BackendChoice: Sendable {
             defer { taken = true }
             return !taken
         }
-        guard isFree else { throw HadalError(.invalidArgument, "an engine of this plan is loaded already", hint: "make a plan for each engine") }
+        guard isFree else {
+            throw HadalError(.invalidArgument, "an engine of this plan is loaded already", hint: "make a plan for each engine")
+        }
     }
 
     /// Of the devices that were asked for, the first that got nodes.
@@ -172,7 +175,8 @@ package final class BackendChoice: Sendable {
         let unruled = entryOfRule.count - 1
         let preferred = taken.map { entryOfRule[$0 ?? unruled] ?? 0 }
         let (plan, devices) = try ExecutionPlan.make(
-            for: segment, preferred: preferred, candidates: entries.map(\.candidate), others: { others().map(\.candidate) }, policy: options.fallback)
+            for: segment, preferred: preferred, candidates: entries.map(\.candidate), others: { others().map(\.candidate) },
+            policy: options.fallback)
         let used = plan.devices.compactMap { name in known.first { $0.name == name } }
         let capabilities = used.map(\.backend.capabilities)
         return PlacedGraph(

@@ -95,7 +95,8 @@ public struct DeviceMemory: Sendable {
         let room = free - free / 16 - weightBytes - expertBytes - exchangeBytes
         guard room >= 0 else {
             throw HadalError(
-                .outOfMemory, "\(device) would hold \(weightBytes + expertBytes + exchangeBytes) bytes of weights and values; \(name) has \(free) free of \(total)",
+                .outOfMemory,
+                "\(device) would hold \(weightBytes + expertBytes + exchangeBytes) bytes of weights and values; \(name) has \(free) free of \(total)",
                 hint: [.lower(.placement), .action(.showPlan)])
         }
         guard cacheBytesPerToken > 0 else { return (context, cache) }
@@ -103,11 +104,14 @@ public struct DeviceMemory: Sendable {
         let wanted = max(isAsked ? context : min(context, Engine.pageTokens), cacheTokens ?? 0)
         guard fitting >= wanted else {
             throw HadalError(
-                .outOfMemory, "the cache of \(wanted) tokens takes \(cacheBytesPerToken) bytes each on \(device), where \(room) bytes are left beside the weights",
+                .outOfMemory,
+                "the cache of \(wanted) tokens takes \(cacheBytesPerToken) bytes each on \(device), where \(room) bytes are left beside the weights",
                 hint: fitting >= Engine.pageTokens ? [.lower(.contextLength, to: .tokens(fitting))] : [.lower(.placement)])
         }
         let chosen = min(context, fitting)
-        if chosen < context { log.write(.warning, "the context is \(chosen) tokens, not \(context): more do not fit the memory of \(device)") }
+        if chosen < context {
+            log.write(.warning, "the context is \(chosen) tokens, not \(context): more do not fit the memory of \(device)")
+        }
         return (chosen, max(min(cache, fitting), chosen))
     }
 
@@ -116,7 +120,8 @@ public struct DeviceMemory: Sendable {
         return [
             "device": JSON(.string(device)), "name": JSON(.string(name)), "owns_memory": JSON(.bool(ownsMemory)), "ops": number(ops),
             "weights_bytes": number(weightBytes), "expert_bytes": number(expertBytes), "cache_bytes": number(cacheBytes),
-            "cache_bytes_per_token": number(cacheBytesPerToken), "exchange_bytes": number(exchangeBytes), "needed_bytes": number(neededBytes),
+            "cache_bytes_per_token": number(cacheBytesPerToken), "exchange_bytes": number(exchangeBytes),
+            "needed_bytes": number(neededBytes),
             "total_bytes": number(totalBytes), "free_bytes": number(freeBytes),
         ]
     }

@@ -48,7 +48,8 @@ public struct ExpertCosts: Sendable {
     func check(limit: Int, path: String) throws {
         guard limit < minimumLimit else { return }
         throw HadalError(
-            .limitExceeded, "a limit of \(limit) bytes for experts is less than the \(minimumLimit) that two of them take", at: SourcePlace(path),
+            .limitExceeded, "a limit of \(limit) bytes for experts is less than the \(minimumLimit) that two of them take",
+            at: SourcePlace(path),
             hint: [.raise(.expertMemory, to: .bytes((minimumLimit + 1023) & ~1023))])
     }
 
@@ -64,7 +65,8 @@ public struct ExpertCosts: Sendable {
     func json(limit: Int?, readRate: Double?) -> JSON {
         func seconds(_ bytes: Double) -> JSON { readRate.map { JSON(.double(bytes / $0)) } ?? .null }
         var fields = JSONObject([
-            ("layers", JSON(.int(Int64(layers)))), ("resident_layers", JSON(.int(Int64(fixedLayers)))), ("experts", JSON(.int(Int64(experts)))),
+            ("layers", JSON(.int(Int64(layers)))), ("resident_layers", JSON(.int(Int64(fixedLayers)))),
+            ("experts", JSON(.int(Int64(experts)))),
             ("bytes_per_expert", JSON(.int(Int64(expertBytes)))), ("stored_bytes_per_expert", JSON(.int(Int64(storedExpertBytes)))),
             ("total_bytes", JSON(.int(Int64(totalBytes)))), ("minimum_limit_bytes", JSON(.int(Int64(minimumLimit)))),
             ("bytes_per_token_worst", JSON(.int(Int64(worstBytesPerToken)))),

@@ -48,12 +48,14 @@ package struct ExpertPlacement: Sendable {
             return log.write(.warning, "the limit on expert memory has no effect: the model has no experts")
         }
         guard !layers.isEmpty else {
-            return log.write(.warning, "the limit on expert memory has no effect: the backend that runs the experts keeps all of them in memory")
+            return log.write(
+                .warning, "the limit on expert memory has no effect: the backend that runs the experts keeps all of them in memory")
         }
         let fixed = layers.filter { !$0.isStreamable }
         guard let first = fixed.first else { return }
         log.write(
             .warning,
-            "the experts of \(fixed.count) of \(layers.count) layers stay in memory, whatever the limit on expert memory says: those of \(first.label) are not stored one by one")
+            "the experts of \(fixed.count) of \(layers.count) layers stay in memory, whatever the limit on expert memory says: those of \(first.label) are not stored one by one"
+        )
     }
 }

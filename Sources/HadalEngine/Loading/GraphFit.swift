@@ -36,7 +36,8 @@ struct GraphFit: Sendable {
         let tokens = min(options.batchTokens, context)
         let sequences = capabilities.contains(.multiSequence) ? options.batchSequences : 1
         let least = max(sequences, options.speculation.source != .off ? SpeculationOptions.mostDraftTokens + 1 : 1)
-        return Segment.Bounds(tokens: max(tokens, sequences), sequences: sequences, rows: options.observe == .none ? least : max(tokens, least))
+        return Segment.Bounds(
+            tokens: max(tokens, sequences), sequences: sequences, rows: options.observe == .none ? least : max(tokens, least))
     }
 
     /// What a device can run depends on the step's bounds, and these on what the devices can do and hold: what is asked for is tried first.

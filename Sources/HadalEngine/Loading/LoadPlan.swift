@@ -81,9 +81,12 @@ public struct LoadPlan: Sendable {
         let text = try attempt { try ModelText(of: description.files, log: options.log) }
         let graph = run?.graph ?? description.graph.main
         let head = options.usesPredictionHead ? description.graph.graphs[PredictionPlan.graphName] : nil
-        let backends = !Self.hasStep(options) ? nil : try attempt {
-            try BackendChoice(options, for: [graph] + (head.map { [$0] } ?? []), isDraft: isDraft)
-        }
+        let backends =
+            !Self.hasStep(options)
+            ? nil
+            : try attempt {
+                try BackendChoice(options, for: [graph] + (head.map { [$0] } ?? []), isDraft: isDraft)
+            }
         let fit = try backends.flatMap { backends in
             try attempt { try GraphFit.find(graph, of: description, on: backends, options, context: asked) }
         }
@@ -110,7 +113,8 @@ public struct LoadPlan: Sendable {
         }
         if obstacle == nil, let run, let text, let backends, let fit {
             let main = GraphPlan(
-                graph: graph, placed: fit.placed, bounds: fit.bounds, streamed: fit.streamed, stateDType: options.cacheDType, pages: fit.pages)
+                graph: graph, placed: fit.placed, bounds: fit.bounds, streamed: fit.streamed, stateDType: options.cacheDType,
+                pages: fit.pages)
             outcome = .success(CompilePlan(run: run, text: text, backends: backends, main: main, prediction: prediction, draft: draft))
         } else {
             outcome = .failure(obstacle ?? Self.unplaced)
@@ -156,8 +160,10 @@ public struct LoadPlan: Sendable {
 
     private static func check(_ options: EngineOptions) throws {
         let sizes = [
-            ("a context", options.contextLength ?? 1, "tokens", mostTokens), ("a cache", options.cacheTokens ?? 1, "tokens", 2 * mostTokens),
-            ("a step", options.batchTokens, "tokens", stepSizes.upperBound), ("a step", options.batchSequences, "sequences", stepSizes.upperBound),
+            ("a context", options.contextLength ?? 1, "tokens", mostTokens),
+            ("a cache", options.cacheTokens ?? 1, "tokens", 2 * mostTokens),
+            ("a step", options.batchTokens, "tokens", stepSizes.upperBound),
+            ("a step", options.batchSequences, "sequences", stepSizes.upperBound),
         ]
         for (name, value, unit, most) in sizes {
             guard value > 0 else { throw HadalError(.invalidArgument, "\(name) of \(value) \(unit)") }
@@ -176,11 +182,13 @@ public struct LoadPlan: Sendable {
         let graph = description.graph
         guard let asked = options.contextLength, asked > graph.contextLength else { return }
         let beyond = graph.dynamicRope.map { "; \($0) is dynamic, and beyond that length Hadal does not stretch the frequencies" }
-        options.log.write(.warning, "a context of \(asked) tokens is more than the \(graph.contextLength) the model was made for\(beyond ?? "")")
+        options.log.write(
+            .warning, "a context of \(asked) tokens is more than the \(graph.contextLength) the model was made for\(beyond ?? "")")
     }
 
     private static func checkDrafts(_ placed: PlacedGraph, _ options: EngineOptions) throws {
-        guard options.speculation.source != .off, let index = placed.capabilitiesOfDevice.firstIndex(where: { !$0.contains(.stableSteps) }) else {
+        guard options.speculation.source != .off, let index = placed.capabilitiesOfDevice.firstIndex(where: { !$0.contains(.stableSteps) })
+        else {
             return
         }
         throw HadalError(

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 import HadalCore
@@ -21,7 +21,8 @@ package struct MemoryLimits: Sendable {
     static func current() -> MemoryLimits {
         let own = sizes()
         return MemoryLimits(
-            group: ControlGroups().memory.map { max(0, $0.value - own.resident) }, addresses: AddressSpace.limit.map { max(0, $0 - own.mapped) })
+            group: ControlGroups().memory.map { max(0, $0.value - own.resident) },
+            addresses: AddressSpace.limit.map { max(0, $0 - own.mapped) })
     }
 
     /// Bytes that the process has mapped, and of its own memory that is resident.

@@ -32,7 +32,9 @@ struct ModelText: Sendable {
 
     /// The tokenizer, or why there is none that can be used: a directory whose tokenizer is in a form that is not read takes token ids.
     static func found(in files: ModelFiles) throws -> (tokenizer: Tokenizer?, problem: HadalError?) {
-        do { return (try tokenizer(of: files), nil) } catch let error as HadalError where error.code == .unsupported || error.code == .notFound {
+        do { return (try tokenizer(of: files), nil) } catch let error as HadalError
+            where error.code == .unsupported || error.code == .notFound
+        {
             guard let provider = files.huggingFace?.provider, !provider.exists("tokenizer.json") else { throw error }
             return (nil, error)
         }
@@ -70,7 +72,8 @@ extension ChatTemplates {
             return ChatTemplates(try ChatTemplate(source: text, name: path))
         }
         let published =
-            isDirectory(path) ? try PublishedTemplates(FileProvider(directory: path)) : try ModelText.chatTemplates(of: try ModelFiles.open(path: path))
+            isDirectory(path)
+            ? try PublishedTemplates(FileProvider(directory: path)) : try ModelText.chatTemplates(of: try ModelFiles.open(path: path))
         let templates = try ChatTemplates(published)
         guard !templates.named.isEmpty else { throw HadalError(.notFound, "no chat template in this model", at: SourcePlace(path)) }
         return templates

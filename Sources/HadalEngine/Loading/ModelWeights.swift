@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import HadalArchitecture
 package import HadalBackend
@@ -65,7 +65,8 @@ package final class ModelWeights: Sendable {
     /// Where in an open file a weight's bytes lie, if they are used in place.
     private func file(of binding: WeightBinding, _ data: WeightData) -> (descriptor: Int32, offset: UInt64)? {
         guard data.isMapped, case .stored(let recipe) = binding.content, recipe.tensors.count == 1, let tensor = recipe.tensors.first,
-            let range = description.files.fileRange(of: tensor), let start = data.bytes.baseAddress, let base = description.files.bytes(of: tensor).baseAddress
+            let range = description.files.fileRange(of: tensor), let start = data.bytes.baseAddress,
+            let base = description.files.bytes(of: tensor).baseAddress
         else { return nil }
         let skip = start - base
         guard skip >= 0, skip + data.bytes.count <= range.count else { return nil }
@@ -97,7 +98,9 @@ package final class ModelWeights: Sendable {
                 bindings[mine].dtype == theirs[other].dtype, bindings[mine].dims == theirs[other].dims
             else { continue }
             let (a, b) = (description.files.bytes(of: copy), description.files.bytes(of: tensor))
-            guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress, memcmp(first, second, a.count) == 0 else { continue }
+            guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress, memcmp(first, second, a.count) == 0 else {
+                continue
+            }
             bindings[mine] = theirs[other]
             description.files.discard(copy)
         }

@@ -12,7 +12,13 @@ extension RunGraph {
         for node in graph.nodes {
             let count = chosenExperts(of: node)
             for case .weight(let w) in node.inputs {
-                if node.op == Op.embedding { tables.insert(w) } else if let count { chosen[w] = max(chosen[w] ?? 0, count) } else { used.insert(w) }
+                if node.op == Op.embedding {
+                    tables.insert(w)
+                } else if let count {
+                    chosen[w] = max(chosen[w] ?? 0, count)
+                } else {
+                    used.insert(w)
+                }
             }
         }
         func part(_ w: Int, rows: Int) -> Int {

@@ -81,7 +81,9 @@ final class PredictionHead {
         while first < count {
             let size = min(count - first, stepTokens)
             while pages.count * pageTokens < first + size {
-                guard let page = pool.take() else { throw HadalError(.contextFull, "the cache of the prediction layer is full", hint: "close sessions") }
+                guard let page = pool.take() else {
+                    throw HadalError(.contextFull, "the cache of the prediction layer is full", hint: "close sessions")
+                }
                 pages.append(page)
             }
             try tokens.withUnsafeBufferPointer { all in
@@ -89,7 +91,8 @@ final class PredictionHead {
                     try pages.withUnsafeBufferPointer { list in
                         guard let rows = hidden.baseAddress else { return }
                         let logits = try step(
-                            UnsafeBufferPointer(rebasing: all[first + 1..<first + 1 + size]), hidden: rows + first * width, past: first, pages: list,
+                            UnsafeBufferPointer(rebasing: all[first + 1..<first + 1 + size]), hidden: rows + first * width, past: first,
+                            pages: list,
                             rows: size, cancel: nil)
                         result.values += UnsafeBufferPointer(start: logits, count: size * vocabularySize)
                     }

@@ -48,10 +48,12 @@ struct PredictionPlan: Sendable {
         width = try Self.source(in: description).width
         guard var graph = description.graph.graphs[Self.graphName] else { throw HadalError(.unsupported, "no graph '\(Self.graphName)'") }
         ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
-        guard let input = graph.inputs.first(where: { graph.values[$0].name == Self.inputName }), graph.values[input].dims == [.tokens, .fixed(width)]
+        guard let input = graph.inputs.first(where: { graph.values[$0].name == Self.inputName }),
+            graph.values[input].dims == [.tokens, .fixed(width)]
         else {
             throw HadalError(
-                .malformed, "graph '\(graph.name)' of \(description.graph.architecture) lacks an input '\(Self.inputName)' of width \(width)")
+                .malformed,
+                "graph '\(graph.name)' of \(description.graph.architecture) lacks an input '\(Self.inputName)' of width \(width)")
         }
         self.input = input
         next = description.graph.hidden[Self.graphName]?[Self.nextName].flatMap { value in
@@ -68,7 +70,8 @@ struct PredictionPlan: Sendable {
         pagesPerSession = GraphFit.pages(contextLength)
         vocabularySize = description.graph.vocabularySize
         self.graph = GraphPlan(
-            graph: graph, placed: placed, bounds: bounds, streamed: streamed, stateDType: options.cacheDType, pages: max(pages, pagesPerSession))
+            graph: graph, placed: placed, bounds: bounds, streamed: streamed, stateDType: options.cacheDType,
+            pages: max(pages, pagesPerSession))
         try Program.checkHostMemory(for: segment, plan: placed.plan, pageCount: self.graph.pages)
     }
 }

@@ -80,7 +80,9 @@ final class PredictionState {
     ///
     /// - Returns: how many drafts there are; 0 when the hidden state to start from is gone.
     /// - Throws: `cancelled`. Any other failure is none of the session's: there are just no drafts.
-    func draft(_ limit: Int, count: Int, tokens: UnsafePointer<Int32>, into drafts: UnsafeMutablePointer<Int32>, cancel: UnsafePointer<UInt32>) throws -> Int {
+    func draft(
+        _ limit: Int, count: Int, tokens: UnsafePointer<Int32>, into drafts: UnsafeMutablePointer<Int32>, cancel: UnsafePointer<UInt32>
+    ) throws -> Int {
         held = max(0, min(held, count - first))
         guard limit > 0, held > 0, first + held == count else { return 0 }
         do {
@@ -95,7 +97,8 @@ final class PredictionState {
                 let past = entries + drafted - 1
                 try reserve(past + 1)
                 logits = try head.step(
-                    UnsafeBufferPointer(start: drafts + drafted - 1, count: 1), hidden: next + row * head.width, past: past, pages: pageList, rows: 1,
+                    UnsafeBufferPointer(start: drafts + drafted - 1, count: 1), hidden: next + row * head.width, past: past,
+                    pages: pageList, rows: 1,
                     cancel: cancel)
                 row = 0
             }
@@ -113,7 +116,9 @@ final class PredictionState {
 
     /// Makes entries of the hidden states up to a position, whose following tokens are known.
     @discardableResult
-    private func process(upTo end: Int, tokens: UnsafePointer<Int32>, rows: Int, cancel: UnsafePointer<UInt32>?) throws -> UnsafePointer<Float>? {
+    private func process(upTo end: Int, tokens: UnsafePointer<Int32>, rows: Int, cancel: UnsafePointer<UInt32>?) throws -> UnsafePointer<
+        Float
+    >? {
         // Where states are missing, the entries move up.
         base = first - entries
         var logits: UnsafePointer<Float>?
@@ -122,7 +127,8 @@ final class PredictionState {
             let size = min(end - first - done, head.stepTokens)
             try reserve(entries + size)
             logits = try head.step(
-                UnsafeBufferPointer(start: tokens + first + done + 1, count: size), hidden: hidden + done * head.width, past: entries, pages: pageList,
+                UnsafeBufferPointer(start: tokens + first + done + 1, count: size), hidden: hidden + done * head.width, past: entries,
+                pages: pageList,
                 rows: done + size == end - first ? rows : 0, cancel: cancel)
             entries += size
             done += size

@@ -19,7 +19,8 @@ struct TokenPenalties {
 
     init(_ options: SamplingOptions, vocabulary: Int) {
         self.options = options
-        isActive = (options.repetitionPenalty != 1 || options.presencePenalty != 0 || options.frequencyPenalty != 0) && options.penaltyWindow != 0
+        isActive =
+            (options.repetitionPenalty != 1 || options.presencePenalty != 0 || options.frequencyPenalty != 0) && options.penaltyWindow != 0
         self.vocabulary = isActive ? vocabulary : 0
         counts = .allocate(capacity: self.vocabulary)
         generated = .allocate(capacity: self.vocabulary)
@@ -57,7 +58,9 @@ struct TokenPenalties {
         self.promptLength = promptLength
         let first = options.penaltyWindow.map { max(0, history.count - $0) } ?? 0
         for index in window.lowerBound..<min(max(first, window.lowerBound), window.upperBound) { count(history[index], at: index, by: -1) }
-        for index in max(first, window.upperBound)..<max(history.count, first, window.upperBound) { count(history[index], at: index, by: 1) }
+        for index in max(first, window.upperBound)..<max(history.count, first, window.upperBound) {
+            count(history[index], at: index, by: 1)
+        }
         window = first..<history.count
     }
 

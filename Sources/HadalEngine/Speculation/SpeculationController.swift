@@ -141,7 +141,9 @@ struct SpeculationController: Sendable {
         roundsOfTrial += 1
         roundsSincePlain += 1
         if roundsSincePlain >= Self.plainSteps.every { plainWanted = 1 }
-        if let gain = windowGain, roundsOfTrial >= trialLength && gain < 1 || roundsOfTrial >= Self.hopeless.rounds && gain < Self.hopeless.gain {
+        if let gain = windowGain,
+            roundsOfTrial >= trialLength && gain < 1 || roundsOfTrial >= Self.hopeless.rounds && gain < Self.hopeless.gain
+        {
             paused = (0, 0)
             if switchedOffAfter == nil { switchedOffAfter = generated }
         } else if trialLength == Self.trial.again, roundsOfTrial >= Self.window {
@@ -189,7 +191,9 @@ struct SpeculationController: Sendable {
     /// What a step with k drafts takes: measured, or as the nearest length that was measured suggests.
     private func stepCost(_ k: Int, plain: Double) -> Double {
         if stepCosts[k].weight > 0.5 { return stepCosts[k].value }
-        guard let nearest = stepCosts.indices.filter({ stepCosts[$0].weight > 0 }).min(by: { abs($0 - k) < abs($1 - k) }) else { return plain }
+        guard let nearest = stepCosts.indices.filter({ stepCosts[$0].weight > 0 }).min(by: { abs($0 - k) < abs($1 - k) }) else {
+            return plain
+        }
         let each = max(stepCosts[nearest].value - plain, 0) / Double(nearest)
         return max(stepCosts[nearest].value + Double(k - nearest) * each, 0)
     }

@@ -23,7 +23,8 @@ final class Speculator {
     init?(_ session: Session) {
         let options = session.engine.options.speculation
         guard let drafter = session.makeDrafter() else { return nil }
-        most = min(max(options.maxDraftTokens, 1), SpeculationOptions.mostDraftTokens, session.engine.program.bounds.rows - 1,
+        most = min(
+            max(options.maxDraftTokens, 1), SpeculationOptions.mostDraftTokens, session.engine.program.bounds.rows - 1,
             session.engine.program.bounds.tokens - 1)
         guard most > 0 else { return nil }
         self.session = session
@@ -57,7 +58,9 @@ final class Speculator {
         let behind = drafter.behind(session)
         if behind > Self.unnoticed {
             let start = clock.now
-            _ = try draftSafely { try drafter.catchUp(session); return 0 }
+            _ = try draftSafely {
+                try drafter.catchUp(session); return 0
+            }
             controller.addCatchUp(tokens: behind, seconds: (clock.now - start).seconds)
         }
         let start = clock.now

@@ -75,7 +75,8 @@ struct ByteReader {
     }
 
     private func truncated(_ field: String, wanted: UInt64) -> HadalError {
-        fail(.malformed, "\(field) takes \(wanted) bytes but only \(remaining) are left of \(bytes.count)",
+        fail(
+            .malformed, "\(field) takes \(wanted) bytes but only \(remaining) are left of \(bytes.count)",
             hint: "the file is cut short or damaged")
     }
 }

@@ -1,7 +1,7 @@
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// The bytes of one model file: a read-only mapping, windows of it where the process's address space is limited, or memory that
@@ -85,7 +85,7 @@ package final class ByteSource: Sendable {
     /// Tells the system that a range will be read soon, so that it comes in one go and not page by page.
     package func expect(_ range: Range<Int>) {
         #if os(Linux)
-        if let descriptor { posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED) }
+            if let descriptor { posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_WILLNEED) }
         #endif
     }
 

@@ -2,9 +2,9 @@ import HadalCore
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A file mapped range by range, for a process whose address space does not hold all of it.

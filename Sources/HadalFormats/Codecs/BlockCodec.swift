@@ -94,6 +94,7 @@ public enum BlockCodec {
     }
 
     private static func unsupported(_ dtype: DType) -> HadalError {
-        HadalError(.unsupported, "\(dtype.name) is not a floating-point format", hint: "formats: \(dtypes.map(\.name).joined(separator: " "))")
+        HadalError(
+            .unsupported, "\(dtype.name) is not a floating-point format", hint: "formats: \(dtypes.map(\.name).joined(separator: " "))")
     }
 }

@@ -18,12 +18,16 @@ package enum GGUFDirectory {
         guard names.count > 1 else { return names.first.map(provider.path) }
         let models = names.filter { !$0.lowercased().contains(projectorName) && isLanguageModel(provider.path($0)) }
         if models.count == 1 { return provider.path(models[0]) }
-        func list(_ names: [String]) -> String { names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", … (\(names.count) in all)" : "") }
+        func list(_ names: [String]) -> String {
+            names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", … (\(names.count) in all)" : "")
+        }
         guard models.isEmpty else {
             throw HadalError(
-                .invalidArgument, "\(models.count) GGUF models are in this directory: \(list(models))", at: SourcePlace(directory), hint: "name one of them")
+                .invalidArgument, "\(models.count) GGUF models are in this directory: \(list(models))", at: SourcePlace(directory),
+                hint: "name one of them")
         }
-        throw HadalError(.unsupported, "none of the GGUF files in this directory is a language model: \(list(names))", at: SourcePlace(directory))
+        throw HadalError(
+            .unsupported, "none of the GGUF files in this directory is a language model: \(list(names))", at: SourcePlace(directory))
     }
 
     static func isGGUF(_ name: String) -> Bool { name.lowercased().hasSuffix(".gguf") && !name.hasPrefix(".") }

@@ -19,7 +19,8 @@ package struct GGUFShards: Sendable {
         }
         guard let name = GGUFShardName(path: path) else {
             throw HadalError(
-                .malformed, "this is shard \(number + 1) of \(count), but its name does not end in -NNNNN-of-NNNNN.gguf, so its siblings cannot be found",
+                .malformed,
+                "this is shard \(number + 1) of \(count), but its name does not end in -NNNNN-of-NNNNN.gguf, so its siblings cannot be found",
                 at: SourcePlace(path, .field("split.count")), hint: "give the shards their original names")
         }
         guard name.count == count, name.number == number + 1 else {
@@ -62,7 +63,8 @@ package struct GGUFShards: Sendable {
             for (i, file) in files.enumerated() {
                 let place = SourcePlace(file.source.name, .field("split.count"))
                 guard let (number, count) = try Self.split(of: file) else {
-                    throw HadalError(.mismatch, "shard \(i + 1) of \(files.count) does not say that it is one: it has no split.count", at: place)
+                    throw HadalError(
+                        .mismatch, "shard \(i + 1) of \(files.count) does not say that it is one: it has no split.count", at: place)
                 }
                 guard count == files.count, number == i else {
                     throw HadalError(
@@ -84,7 +86,8 @@ package struct GGUFShards: Sendable {
         guard let value = file.metadata("split.count") else { return nil }
         let place = SourcePlace(file.source.name, .field("split.count"))
         guard let count = value.int, (0...maximumCount).contains(count) else {
-            throw HadalError(.malformed, "split.count is \(value.int.map(String.init) ?? "\(value.type)"); it must be 0 to \(maximumCount)", at: place)
+            throw HadalError(
+                .malformed, "split.count is \(value.int.map(String.init) ?? "\(value.type)"); it must be 0 to \(maximumCount)", at: place)
         }
         guard count > 1 else { return nil }
         guard let number = file.metadata("split.no")?.int, (0..<count).contains(number) else {

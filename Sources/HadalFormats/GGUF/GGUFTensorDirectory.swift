@@ -76,7 +76,8 @@ struct GGUFTensorDirectory {
         let row = shape.last ?? 1
         guard row % dtype.blockElements == 0 else {
             throw reader.fail(
-                .malformed, "tensor '\(name)' has rows of \(row) elements, not a multiple of the \(dtype.blockElements) of a \(dtype.name) block",
+                .malformed,
+                "tensor '\(name)' has rows of \(row) elements, not a multiple of the \(dtype.blockElements) of a \(dtype.name) block",
                 at: at)
         }
         guard let byteCount = dtype.byteCount(elements: elements) else {

@@ -40,7 +40,9 @@ package enum GGUFWriter {
         let stated = entries.first { ExactString($0.key) == ExactString("general.alignment") }?.value
         if let stated {
             guard stated.int == alignment else {
-                throw HadalError(.invalidArgument, "general.alignment is \(stated.int.map(String.init) ?? "\(stated.type)"), the alignment asked for \(alignment)")
+                throw HadalError(
+                    .invalidArgument,
+                    "general.alignment is \(stated.int.map(String.init) ?? "\(stated.type)"), the alignment asked for \(alignment)")
             }
         } else if alignment != GGUFFile.defaultAlignment {
             entries.append(("general.alignment", .uint32(UInt32(alignment))))
@@ -61,7 +63,8 @@ package enum GGUFWriter {
         for (tensor, size) in zip(tensors, sizes) {
             guard tensor.shape.count <= GGUFFile.maximumDimensions else {
                 throw HadalError(
-                    .invalidArgument, "tensor '\(tensor.name)' has \(tensor.shape.count) dimensions; GGUF holds \(GGUFFile.maximumDimensions)")
+                    .invalidArgument,
+                    "tensor '\(tensor.name)' has \(tensor.shape.count) dimensions; GGUF holds \(GGUFFile.maximumDimensions)")
             }
             guard GGUFTypeNames.dtype(tensor.dtype.rawValue) != nil else {
                 throw HadalError(.invalidArgument, "tensor '\(tensor.name)': GGUF has no type for \(tensor.dtype.name)")

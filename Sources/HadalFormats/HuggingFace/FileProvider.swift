@@ -1,8 +1,8 @@
 import HadalCore
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The files of a model directory: a directory on disk, or files in memory.
@@ -30,7 +30,8 @@ package struct FileProvider: Sendable {
     /// - Throws: `io` if it is there but cannot be opened; `malformed` for a name that would leave the directory.
     package func open(_ name: String) throws -> ByteSource? {
         guard Self.isPlain(name) else {
-            throw HadalError(.malformed, "'\(name)' is not a plain file name; model files stay in their directory", at: SourcePlace(directory))
+            throw HadalError(
+                .malformed, "'\(name)' is not a plain file name; model files stay in their directory", at: SourcePlace(directory))
         }
         if let memory { return memory[ExactString(name)] }
         do {

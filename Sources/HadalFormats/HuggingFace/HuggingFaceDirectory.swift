@@ -65,7 +65,9 @@ package struct HuggingFaceDirectory: Sendable {
                 hint: Self.otherWeights(provider))
         }
         shards = try files.map { name in
-            guard let source = try provider.open(name) else { throw HadalError(.notFound, "the file is gone", at: SourcePlace(provider.path(name))) }
+            guard let source = try provider.open(name) else {
+                throw HadalError(.notFound, "the file is gone", at: SourcePlace(provider.path(name)))
+            }
             return try SafetensorsFile(source: source)
         }
         tensors = shards.enumerated().flatMap { number, file in file.tensors.map { $0.inShard(number) } }
@@ -83,10 +85,14 @@ package struct HuggingFaceDirectory: Sendable {
         let starts = ["pytorch_model", "consolidated", "model", "tf_model", "flax_model", "weights"]
         // What training leaves, and vocabularies.
         let others = ["training_args", "optimizer", "scheduler", "rng_state", "tokenizer"]
-        let names = provider.names.filter { name in endings.contains { name.lowercased().hasSuffix($0) } && !others.contains { name.hasPrefix($0) } }
+        let names = provider.names.filter { name in
+            endings.contains { name.lowercased().hasSuffix($0) } && !others.contains { name.hasPrefix($0) }
+        }
         let likeliest = starts.lazy.compactMap { start in names.first { $0.hasPrefix(start) } }.first ?? names.first
         if let likeliest { return "\(likeliest) is there, but only safetensors and GGUF weights are read" }
-        return provider.names.first { SafetensorsNames.isAdapter($0) }.map { "\($0) is there, which goes over the weights of another model" }
+        return provider.names.first { SafetensorsNames.isAdapter($0) }.map {
+            "\($0) is there, which goes over the weights of another model"
+        }
     }
 
     /// A JSON file of the directory whose root is an object; nil if there is none of that name.
@@ -115,7 +121,8 @@ package struct HuggingFaceDirectory: Sendable {
     private static func checkLength(_ source: ByteSource) throws {
         guard source.count <= maximumTextLength else {
             throw HadalError(
-                .limitExceeded, "the file is \(source.count) bytes long; the limit for it is \(maximumTextLength)", at: SourcePlace(source.name))
+                .limitExceeded, "the file is \(source.count) bytes long; the limit for it is \(maximumTextLength)",
+                at: SourcePlace(source.name))
         }
     }
 }

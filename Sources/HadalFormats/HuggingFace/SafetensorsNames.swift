@@ -60,7 +60,8 @@ struct SafetensorsNames {
 
         init?(_ name: String) {
             let parts = name.dropLast(ending.count).split(separator: "-", omittingEmptySubsequences: false)
-            guard parts.count >= 4, parts[parts.count - 2] == "of", let number = Int(parts[parts.count - 3]), let count = Int(parts[parts.count - 1]),
+            guard parts.count >= 4, parts[parts.count - 2] == "of", let number = Int(parts[parts.count - 3]),
+                let count = Int(parts[parts.count - 1]),
                 (1...Self.mostShards).contains(count), (0...count).contains(number)
             else { return nil }
             self.number = number

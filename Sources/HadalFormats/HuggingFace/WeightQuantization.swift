@@ -34,7 +34,9 @@ package struct WeightQuantization: Sendable {
             self = stated
             return
         }
-        for (name, key, method) in [("hf_quant_config.json", "quantization", "modelopt"), ("quantize_config.json", nil, "gptq"), ("quant_config.json", nil, "awq")] {
+        for (name, key, method) in [
+            ("hf_quant_config.json", "quantization", "modelopt"), ("quantize_config.json", nil, "gptq"), ("quant_config.json", nil, "awq"),
+        ] {
             guard let document = try open(name) else { continue }
             let json = key.flatMap { document.root[$0] } ?? document.root
             guard let found = Self(json, key: name, in: document, otherwise: method) else { continue }
@@ -120,7 +122,9 @@ package struct WeightQuantization: Sendable {
         }
     }
 
-    private static func isFloat8(_ algorithm: String) -> Bool { algorithm.uppercased().hasPrefix("FP8") || algorithm.uppercased() == "MXFP8" }
+    private static func isFloat8(_ algorithm: String) -> Bool {
+        algorithm.uppercased().hasPrefix("FP8") || algorithm.uppercased() == "MXFP8"
+    }
 
     /// Every `weight.dtype` of a part of Quark's configuration.
     private static func weightTypes(_ json: JSON) -> [String] {
@@ -133,7 +137,9 @@ package struct WeightQuantization: Sendable {
         for group in json["config_groups"]?.object?.members ?? [] {
             let weights = group.value["weights"]
             candidates.append(weights?["block_structure"])
-            if weights?["strategy"]?.string == "group", let size = weights?["group_size"] { candidates.append(JSON(.array([JSON(.int(1)), size]))) }
+            if weights?["strategy"]?.string == "group", let size = weights?["group_size"] {
+                candidates.append(JSON(.array([JSON(.int(1)), size])))
+            }
         }
         for case let stated? in candidates {
             var sides = (stated.array ?? []).compactMap(\.int)

@@ -71,7 +71,8 @@ package struct TensorSource {
         }
         guard file.count - start == expected else {
             throw HadalError(
-                .mismatch, "tensor '\(name)' was given \(file.count - start) bytes; its shape takes \(expected)", at: SourcePlace(file.path))
+                .mismatch, "tensor '\(name)' was given \(file.count - start) bytes; its shape takes \(expected)", at: SourcePlace(file.path)
+            )
         }
     }
 }

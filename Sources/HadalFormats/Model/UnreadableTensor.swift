@@ -19,8 +19,9 @@ package struct UnreadableTensor: Sendable, Equatable {
     }
 
     var error: HadalError {
-        absence ?? HadalError(
-            .unsupported, "the tensor has type \(type), which Hadal does not read", at: SourcePlace(file, .field(name)),
-            hint: "types that are read: \(SafetensorsTypes.readable)")
+        absence
+            ?? HadalError(
+                .unsupported, "the tensor has type \(type), which Hadal does not read", at: SourcePlace(file, .field(name)),
+                hint: "types that are read: \(SafetensorsTypes.readable)")
     }
 }

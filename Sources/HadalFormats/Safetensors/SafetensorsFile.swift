@@ -119,7 +119,8 @@ package struct SafetensorsFile: Sendable {
         }
         guard end == dataCount else {
             throw HadalError(
-                .malformed, "the tensors end at data offset \(end), the file holds \(dataCount) bytes of data", at: SourcePlace(source.name),
+                .malformed, "the tensors end at data offset \(end), the file holds \(dataCount) bytes of data",
+                at: SourcePlace(source.name),
                 hint: "the file is cut short or damaged")
         }
     }

@@ -38,11 +38,13 @@ extension OpCatalogue {
         }
         func attribute(_ spec: OpContract.AttributeSpec) -> String {
             let choices = spec.choices.isEmpty ? "" : " (\(spec.choices.joined(separator: ", ")))"
-            return "`\(spec.name)` \(spec.kind.rawValue)\(choices)\(spec.defaultValue.map { " = \($0.string ?? $0.expressionValue.description)" } ?? "")"
+            return
+                "`\(spec.name)` \(spec.kind.rawValue)\(choices)\(spec.defaultValue.map { " = \($0.string ?? $0.expressionValue.description)" } ?? "")"
         }
         var table = "| op | what it does | values in | weights | attributes | values out |\n|---|---|---|---|---|---|\n"
         for contract in contracts.values.sorted(by: { $0.name < $1.name }) {
-            let values = contract.inputs.filter { $0.kind == .value }.map(operand), weights = contract.inputs.filter { $0.kind == .weight }.map(operand)
+            let values = contract.inputs.filter { $0.kind == .value }.map(operand),
+                weights = contract.inputs.filter { $0.kind == .weight }.map(operand)
             let outputs = contract.outputs.map { "`\($0.name)` \(OpContract.shape($0.dims))" }
             table += "| `\(contract.name)` | \(contract.summary) | \(list(values)) | \(list(weights)) | "
             table += "\(list(contract.attributes.map(attribute), "; ")) | \(list(outputs)) |\n"
@@ -70,7 +72,9 @@ extension OpContract {
         var text = "## \(name)\n\n\(summary)\n\n"
         for input in inputs {
             var facts = [input.kind.rawValue, "`\(Self.shape(input.dims))`"]
-            if !input.dtypes.isEmpty, input.dtypes != [.f32] || input.kind == .weight { facts.append(input.dtypes.map(\.name).joined(separator: " ")) }
+            if !input.dtypes.isEmpty, input.dtypes != [.f32] || input.kind == .weight {
+                facts.append(input.dtypes.map(\.name).joined(separator: " "))
+            }
             if input.optional { facts.append("optional") }
             if input.variadic { facts.append("any number of them") }
             text += line(input.name, facts, input.help)
@@ -91,7 +95,10 @@ extension OpContract {
             text += line(attribute.name, facts, attribute.help)
         }
         if case .expressions(let expressions)? = reference {
-            text += "\nDefined as " + outputs.compactMap { output in expressions[output.name].map { "`\(output.name) = \($0.text)`" } }.joined(separator: ", ") + ".\n"
+            text +=
+                "\nDefined as "
+                + outputs.compactMap { output in expressions[output.name].map { "`\(output.name) = \($0.text)`" } }.joined(separator: ", ")
+                + ".\n"
         }
         if !require.isEmpty { text += "\nRequires " + require.map { "`\($0.text)`" }.joined(separator: ", ") + ".\n" }
         return text

@@ -46,7 +46,8 @@ package struct OpCatalogue: Sendable {
                 guard FileManager.default.fileExists(atPath: path) else { continue }
                 var contract = try OpContract(contentsOf: path)
                 guard contract.name == entry else {
-                    throw HadalError(.mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: SourcePlace(path))
+                    throw HadalError(
+                        .mismatch, "the contract names op '\(contract.name)' but its folder is '\(entry)'", at: SourcePlace(path))
                 }
                 if let before = contracts[entry] { contract.inherit(from: before) }
                 contracts[entry] = contract

@@ -20,7 +20,8 @@ extension OpContract {
         require = try (fields.optionalArray("require") ?? []).map { try Self.expression($0, document) }
         let (specs, namedInputs, hasStates, operandNames) = (attributes, inputs, !states.isEmpty, inputs.map(\.name) + states.map(\.name))
         func testCase(_ json: JSON) throws -> TestCase { try TestCase(json, document, specs, namedInputs, hasStates: hasStates) }
-        bench = try fields.optional("bench").map { try Bench($0, document, names: operandNames, testCase) }
+        bench =
+            try fields.optional("bench").map { try Bench($0, document, names: operandNames, testCase) }
             ?? Bench(operations: nil, reads: [], shapes: [])
         tolerance = try Tolerance(fields.required("tolerance"), document)
         cases = try (fields.optionalArray("cases") ?? []).map(testCase)
@@ -30,7 +31,9 @@ extension OpContract {
         (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
         try fields.finish()
-        reference = try referenceJSON.map { try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states, require: require) }
+        reference = try referenceJSON.map {
+            try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states, require: require)
+        }
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
         try checkExtents(fields)
     }
@@ -75,7 +78,9 @@ extension OpContract.Input {
     init(_ json: JSON, _ document: JSONDocument) throws {
         var fields = try JSONFields(json, in: document, what: "input")
         name = try fields.string("name")
-        guard let kind = Kind(rawValue: try fields.string("kind")) else { throw fields.fail("'kind' must be value or weight", at: fields.object["kind"]) }
+        guard let kind = Kind(rawValue: try fields.string("kind")) else {
+            throw fields.fail("'kind' must be value or weight", at: fields.object["kind"])
+        }
         self.kind = kind
         dims = try fields.array("dims").map { try OpContract.expression($0, document) }
         dtypes = try (fields.optionalArray("dtypes") ?? (kind == .value ? ["f32"] : [])).map { try OpContract.dtype($0, document) }
@@ -192,7 +197,9 @@ extension OpContract.Tolerance {
         relative = try fields.optionalDouble("relative") ?? 0
         quantised = try fields.optionalDouble("quantised") ?? 0
         for key in ["absolute", "relative", "quantised"] {
-            if let bound = fields.object[key]?.double, bound < 0 { throw fields.fail("'\(key)' must not be negative", at: fields.object[key]) }
+            if let bound = fields.object[key]?.double, bound < 0 {
+                throw fields.fail("'\(key)' must not be negative", at: fields.object[key])
+            }
         }
         try fields.finish()
     }

@@ -6,7 +6,8 @@ extension OpContract {
 
     /// Reads the key `reference`: `"cpu"`, `"vulkan"` or `{"expression": {"<output>": "<expression>"}}`.
     static func reference(
-        _ json: JSON, _ document: JSONDocument, inputs: [Input], outputs: [Output], attributes: [AttributeSpec], states: [State], require: [Expression]
+        _ json: JSON, _ document: JSONDocument, inputs: [Input], outputs: [Output], attributes: [AttributeSpec], states: [State],
+        require: [Expression]
     ) throws -> Reference {
         if let backend = json.string {
             guard definingBackends.contains(backend) else {
@@ -20,7 +21,9 @@ extension OpContract {
         let given = try JSONFields(try fields.required("expression"), in: document, what: "expressions of the reference")
         try fields.finish()
         guard states.isEmpty else { throw fields.fail("an op with a cache cannot be given as an expression") }
-        if let input = inputs.first(where: \.variadic) { throw fields.fail("input '\(input.name)' repeats, which an expression cannot say") }
+        if let input = inputs.first(where: \.variadic) {
+            throw fields.fail("input '\(input.name)' repeats, which an expression cannot say")
+        }
         var expressions: [String: Expression] = [:]
         for member in given.object.members {
             guard let output = outputs.first(where: { $0.name == member.key }) else {
@@ -28,12 +31,16 @@ extension OpContract {
                     .malformed, "reference: there is no output '\(member.key)'", at: document.place(at: member.keyOffset),
                     hint: "outputs: \(outputs.map(\.name).joined(separator: ", "))")
             }
-            guard output.count == nil else { throw given.fail("output '\(output.name)' repeats, which an expression cannot say", at: member.value) }
+            guard output.count == nil else {
+                throw given.fail("output '\(output.name)' repeats, which an expression cannot say", at: member.value)
+            }
             let expression = try Self.expression(member.value, document)
             try checkNames(of: expression, output, inputs, attributes, require) { given.fail($0, at: member.value) }
             expressions[output.name] = expression
         }
-        if let missing = outputs.first(where: { expressions[$0.name] == nil }) { throw given.fail("output '\(missing.name)' has no expression") }
+        if let missing = outputs.first(where: { expressions[$0.name] == nil }) {
+            throw given.fail("output '\(missing.name)' has no expression")
+        }
         return .expressions(expressions)
     }
 
@@ -61,15 +68,22 @@ extension OpContract {
                     let isAligned = input.dims.count == output.dims.count
                     let other = isAligned ? output.dims[place].bareName : nil
                     if let other, isGrouped(dim, of: other, require) { continue }
-                    let way = other.map { ". Where \($0) is a multiple of it, \"require\": [\"\($0) % \(dim.text) == 0\"] makes each go with its share of neighbours" }
+                    let way = other.map {
+                        ". Where \($0) is a multiple of it, \"require\": [\"\($0) % \(dim.text) == 0\"] makes each go with its share of neighbours"
+                    }
                     throw fail(
-                        "an element of '\(output.name)' has no one element of '\(name)' to go with it: '\(dim.text)' is none of its own extents\(way ?? "")")
+                        "an element of '\(output.name)' has no one element of '\(name)' to go with it: '\(dim.text)' is none of its own extents\(way ?? "")"
+                    )
                 }
             } else if name.hasPrefix(indexPrefix) {
                 let extent = String(name.dropFirst(indexPrefix.count))
-                guard output.dims.contains(where: { $0.bareName == extent }) else { throw fail("output '\(output.name)' has no extent '\(extent)'") }
+                guard output.dims.contains(where: { $0.bareName == extent }) else {
+                    throw fail("output '\(output.name)' has no extent '\(extent)'")
+                }
             } else if !extents.contains(name), !attributes.contains(where: { $0.name == name }) {
-                let known = inputs.map(\.name) + attributes.map(\.name) + extents.sorted() + output.dims.compactMap { $0.bareName.map { indexPrefix + $0 } }
+                let known =
+                    inputs.map(\.name) + attributes.map(\.name) + extents.sorted()
+                    + output.dims.compactMap { $0.bareName.map { indexPrefix + $0 } }
                 throw fail("unknown name '\(name)' (known: \(known.joined(separator: ", ")))")
             }
         }

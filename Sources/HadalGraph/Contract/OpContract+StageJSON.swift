@@ -45,8 +45,12 @@ extension OpContract.Stage {
             self.parameters = try members.members.map { member in
                 let (key, value) = (member.key, member.value)
                 let values = OpContract.list(value).compactMap(\.int)
-                guard OpContract.isIdentifier(key), !values.isEmpty, values.count == OpContract.list(value).count, values.allSatisfy({ (1...65536).contains($0) })
-                else { throw HadalError(.malformed, "parameter '\(key)' needs a plain name and integers from 1 to 65536", at: document.place(of: value)) }
+                guard OpContract.isIdentifier(key), !values.isEmpty, values.count == OpContract.list(value).count,
+                    values.allSatisfy({ (1...65536).contains($0) })
+                else {
+                    throw HadalError(
+                        .malformed, "parameter '\(key)' needs a plain name and integers from 1 to 65536", at: document.place(of: value))
+                }
                 return OpContract.Parameter(name: key, values: values)
             }
         } else {
@@ -58,7 +62,9 @@ extension OpContract.Stage {
         }
         if let dtypes = fields.optional("dtypes") {
             guard let members = dtypes.object else { throw fields.fail("'dtypes' must be an object") }
-            self.dtypes = try members.members.map { member in (member.key, try OpContract.list(member.value).map { try OpContract.dtype($0, document) }) }
+            self.dtypes = try members.members.map { member in
+                (member.key, try OpContract.list(member.value).map { try OpContract.dtype($0, document) })
+            }
         } else {
             dtypes = []
         }
@@ -68,7 +74,9 @@ extension OpContract.Stage {
         before = try (fields.optionalArray("before") ?? []).map { json in
             var stage = try OpContract.Stage(json, document, of: nil)
             guard stage.forms.count == 1, stage.before.isEmpty, stage.when == nil else {
-                throw HadalError(.malformed, "a stage before another has no variants, stages before it or steps of its own", at: document.place(of: json))
+                throw HadalError(
+                    .malformed, "a stage before another has no variants, stages before it or steps of its own", at: document.place(of: json)
+                )
             }
             stage.when = own.when
             return stage

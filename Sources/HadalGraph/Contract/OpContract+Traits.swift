@@ -66,7 +66,8 @@ extension OpContract.Flow {
     init(_ json: JSON, _ document: JSONDocument) throws {
         guard let text = json.string, let flow = Self(rawValue: text) else {
             throw HadalError(
-                .malformed, "'flow' is \(json.text())", at: document.place(of: json), hint: "one of: \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
+                .malformed, "'flow' is \(json.text())", at: document.place(of: json),
+                hint: "one of: \(Self.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         self = flow
     }
@@ -87,7 +88,9 @@ extension OpContract.CPU {
         stored = try names("stored", .weight)
         append = try names("append", .value)
         for input in inputs where packed.contains(input.name) || stored.contains(input.name) {
-            guard packed.contains(input.name) != stored.contains(input.name) else { throw fields.fail("'\(input.name)' is both packed and stored") }
+            guard packed.contains(input.name) != stored.contains(input.name) else {
+                throw fields.fail("'\(input.name)' is both packed and stored")
+            }
             guard input.dims.count >= 2 else { throw fields.fail("'\(input.name)' is not a matrix") }
         }
         guard append.isEmpty || hasStates else { throw fields.fail("'append' of an op without caches", at: fields.object["append"]) }

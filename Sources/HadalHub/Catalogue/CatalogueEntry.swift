@@ -26,12 +26,14 @@ public struct CatalogueEntry: Sendable, Equatable {
     package var json: JSON {
         func text(_ value: String?) -> JSON { value.map { JSON(.string($0)) } ?? .null }
         func number(_ value: Int?) -> JSON { value.map { JSON(.int(Int64($0))) } ?? .null }
-        return JSON(.object(JSONObject([
-            ("name", text(name)), ("description", text(description)), ("licence", text(licence)), ("page", text(page)),
-            ("quantisation", text(quantisation)), ("parameters", number(parameters)), ("context", number(context)),
-            ("bytes", number(bytes)), ("sampling", sampling.json), ("obtain", text(obtain)),
-            ("files", JSON(.array(files.map(\.json)))),
-        ])))
+        return JSON(
+            .object(
+                JSONObject([
+                    ("name", text(name)), ("description", text(description)), ("licence", text(licence)), ("page", text(page)),
+                    ("quantisation", text(quantisation)), ("parameters", number(parameters)), ("context", number(context)),
+                    ("bytes", number(bytes)), ("sampling", sampling.json), ("obtain", text(obtain)),
+                    ("files", JSON(.array(files.map(\.json)))),
+                ])))
     }
 
     init(name: String, _ json: JSON, in document: JSONDocument) throws {

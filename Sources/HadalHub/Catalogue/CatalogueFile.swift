@@ -11,10 +11,12 @@ public struct CatalogueFile: Sendable, Equatable {
     public let url: String?
 
     package var json: JSON {
-        JSON(.object(JSONObject([
-            ("name", JSON(.string(name))), ("bytes", JSON(.int(Int64(bytes)))), ("sha256", JSON(.string(sha256))),
-            ("url", url.map { JSON(.string($0)) } ?? .null),
-        ])))
+        JSON(
+            .object(
+                JSONObject([
+                    ("name", JSON(.string(name))), ("bytes", JSON(.int(Int64(bytes)))), ("sha256", JSON(.string(sha256))),
+                    ("url", url.map { JSON(.string($0)) } ?? .null),
+                ])))
     }
 
     init(_ json: JSON, in document: JSONDocument, what: String) throws {

@@ -1,8 +1,8 @@
 package import HadalCore
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The models that `pull` knows by name: the built-in list, with the user's own merged over it.

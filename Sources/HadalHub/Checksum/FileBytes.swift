@@ -1,9 +1,9 @@
 import HadalCore
 import HadalFormats
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Reading and measuring files through the system's calls.
@@ -18,7 +18,8 @@ enum FileBytes {
         var done = 0
         while done < limit {
             guard !Task.isCancelled else { throw HadalError(.cancelled, "cancelled", at: SourcePlace(path)) }
-            let count = SystemIO.readSome(descriptor, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, limit - done)]))
+            let count = SystemIO.readSome(
+                descriptor, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, limit - done)]))
             guard count >= 0 else { throw error("cannot read", path) }
             guard count > 0 else { return }
             done += count
@@ -50,7 +51,8 @@ enum FileBytes {
     static func error(_ what: String, _ path: String) -> HadalError {
         let number = errno
         let code: HadalError.Code = number == ENOENT ? .notFound : .io
-        let hint: HadalError.Hint? = number == ENOSPC || number == EDQUOT ? ["the disk is full: free some space", .action(.resumePull)] : nil
+        let hint: HadalError.Hint? =
+            number == ENOSPC || number == EDQUOT ? ["the disk is full: free some space", .action(.resumePull)] : nil
         return HadalError(code, "\(what): \(String(cString: strerror(number)))", at: SourcePlace(path), hint: hint)
     }
 }

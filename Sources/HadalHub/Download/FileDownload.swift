@@ -23,7 +23,8 @@ struct FileDownload {
             guard startedWith > 0 else {
                 partial.remove()
                 throw HadalError(
-                    .corrupt, "the SHA-256 of what arrived is \(found); the catalogue says \(file.sha256)", at: SourcePlace(url.absoluteString),
+                    .corrupt, "the SHA-256 of what arrived is \(found); the catalogue says \(file.sha256)",
+                    at: SourcePlace(url.absoluteString),
                     hint: "the file was deleted")
             }
             startedWith = 0
@@ -47,7 +48,8 @@ struct FileDownload {
             case .askAgain:
                 restarts += 1
                 guard restarts <= 2 else {
-                    throw HadalError(.io, "the server answers a request for the whole file with something else", at: SourcePlace(url.absoluteString))
+                    throw HadalError(
+                        .io, "the server answers a request for the whole file with something else", at: SourcePlace(url.absoluteString))
                 }
                 try partial.restart()
             case .interrupted(let error):

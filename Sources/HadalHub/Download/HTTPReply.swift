@@ -33,19 +33,23 @@ enum HTTPReply: Equatable {
             self = Self.check(encoded ? nil : header("content-length").flatMap { Int($0) }, expected, place) ?? .whole
         case 416: self = .askAgain
         case 404, 410:
-            self = .failure(HadalError(
-                .notFound, "the server has no such file (HTTP \(status))", at: place, hint: "the catalogue's address may be out of date"))
+            self = .failure(
+                HadalError(
+                    .notFound, "the server has no such file (HTTP \(status))", at: place, hint: "the catalogue's address may be out of date"
+                ))
         case 408, 425, 429, 500...599: self = .unavailable("the server answered HTTP \(status)")
-        case 300..<400: self = .failure(HadalError(.io, "the server redirects to where this program does not follow (HTTP \(status))", at: place))
+        case 300..<400:
+            self = .failure(HadalError(.io, "the server redirects to where this program does not follow (HTTP \(status))", at: place))
         default: self = .failure(HadalError(.io, "the server refuses the file (HTTP \(status))", at: place))
         }
     }
 
     private static func check(_ length: Int?, _ expected: Int, _ place: SourcePlace) -> HTTPReply? {
         guard let length, length != expected else { return nil }
-        return .failure(HadalError(
-            .mismatch, "the server's file has \(length) bytes; the catalogue says \(expected)", at: place,
-            hint: "it is another version of the file than the catalogue's"))
+        return .failure(
+            HadalError(
+                .mismatch, "the server's file has \(length) bytes; the catalogue says \(expected)", at: place,
+                hint: "it is another version of the file than the catalogue's"))
     }
 
     /// `bytes 100-199/200`; the total may be `*`.

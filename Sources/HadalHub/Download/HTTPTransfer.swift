@@ -2,7 +2,7 @@ import Foundation
 import HadalCore
 import Synchronization
 #if canImport(FoundationNetworking)
-import FoundationNetworking
+    import FoundationNetworking
 #endif
 
 /// One HTTP request that appends what it gets to a `.part` file.
@@ -99,8 +99,10 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         let downgrade = url.scheme?.lowercased() == "https" && scheme != "https"
         guard redirects <= Self.maximumRedirects, scheme == "https" || scheme == "http", !downgrade else {
             failure = HadalError(
-                .io, redirects > Self.maximumRedirects
-                    ? "more than \(Self.maximumRedirects) redirects" : "the server redirects to \(request.url?.absoluteString ?? "nowhere"), which is not safe to follow",
+                .io,
+                redirects > Self.maximumRedirects
+                    ? "more than \(Self.maximumRedirects) redirects"
+                    : "the server redirects to \(request.url?.absoluteString ?? "nowhere"), which is not safe to follow",
                 at: SourcePlace(url.absoluteString))
             completionHandler(nil)
             task.cancel()
@@ -144,7 +146,8 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         guard failure == nil, !askAgain, interruption == nil else { return }
         do {
             guard data.count <= expected - partial.count else {
-                throw HadalError(.mismatch, "the server sends more than the \(expected) bytes of the catalogue", at: SourcePlace(url.absoluteString))
+                throw HadalError(
+                    .mismatch, "the server sends more than the \(expected) bytes of the catalogue", at: SourcePlace(url.absoluteString))
             }
             try data.withUnsafeBytes { try partial.append($0) }
             if partial.count - reported >= 1 << 18 || partial.count == expected {
@@ -165,8 +168,10 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
         guard let continuation else { return }
         let place = SourcePlace(url.absoluteString)
         if isCancelled {
-            continuation.resume(throwing: HadalError(
-                .cancelled, "the download was stopped at \(partial.count) of \(expected) bytes", at: place, hint: [.action(.resumePull)]))
+            continuation.resume(
+                throwing: HadalError(
+                    .cancelled, "the download was stopped at \(partial.count) of \(expected) bytes", at: place, hint: [.action(.resumePull)]
+                ))
         } else if let failure {
             continuation.resume(throwing: failure)
         } else if askAgain {
@@ -177,13 +182,18 @@ final class HTTPTransfer: NSObject, URLSessionDataDelegate, @unchecked Sendable 
             if let unreachable = Self.unreachable(error, url) {
                 continuation.resume(throwing: unreachable)
             } else {
-                continuation.resume(returning: .interrupted(HadalError(
-                    .io, "the connection broke at \(partial.count) of \(expected) bytes: \(error.localizedDescription)", at: place,
-                    hint: [.action(.resumePull)])))
+                continuation.resume(
+                    returning: .interrupted(
+                        HadalError(
+                            .io, "the connection broke at \(partial.count) of \(expected) bytes: \(error.localizedDescription)", at: place,
+                            hint: [.action(.resumePull)])))
             }
         } else if partial.count < expected {
-            continuation.resume(returning: .interrupted(HadalError(
-                .io, "the server closed the connection at \(partial.count) of \(expected) bytes", at: place, hint: [.action(.resumePull)])))
+            continuation.resume(
+                returning: .interrupted(
+                    HadalError(
+                        .io, "the server closed the connection at \(partial.count) of \(expected) bytes", at: place,
+                        hint: [.action(.resumePull)])))
         } else {
             continuation.resume(returning: .complete)
         }

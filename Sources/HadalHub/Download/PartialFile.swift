@@ -1,8 +1,8 @@
 import HadalCore
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The `.part` file of a download: what has arrived, its running checksum, and the server's name for that version.
@@ -41,7 +41,9 @@ final class PartialFile: @unchecked Sendable {
 
     /// The ETag or date under which the server may be asked for the rest; nil when it gave none.
     var validator: String? {
-        guard FileBytes.status(validatorPath) != nil, let file = try? MappedFile(path: validatorPath), file.count <= 1024 else { return nil }
+        guard FileBytes.status(validatorPath) != nil, let file = try? MappedFile(path: validatorPath), file.count <= 1024 else {
+            return nil
+        }
         let text = String(decoding: file.bytes, as: UTF8.self)
         return !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value < 0x7F } ? text : nil
     }

@@ -31,11 +31,14 @@ public struct InstalledModel: Sendable, Equatable {
             case .partial: "partial"
             case .wrongLength: "wrong_length"
             }
-        return JSON(.object(JSONObject([
-            ("name", JSON(.string(name))), ("directory", JSON(.string(directory))), ("path", path.map { JSON(.string($0)) } ?? .null),
-            ("bytes", JSON(.int(Int64(bytes)))), ("expected_bytes", expectedBytes.map { JSON(.int(Int64($0))) } ?? .null),
-            ("state", JSON(.string(state))), ("verified", JSON(.bool(isVerified))), ("catalogue", entry?.json ?? .null),
-        ])))
+        return JSON(
+            .object(
+                JSONObject([
+                    ("name", JSON(.string(name))), ("directory", JSON(.string(directory))),
+                    ("path", path.map { JSON(.string($0)) } ?? .null),
+                    ("bytes", JSON(.int(Int64(bytes)))), ("expected_bytes", expectedBytes.map { JSON(.int(Int64($0))) } ?? .null),
+                    ("state", JSON(.string(state))), ("verified", JSON(.bool(isVerified))), ("catalogue", entry?.json ?? .null),
+                ])))
     }
 }
 
@@ -47,9 +50,11 @@ public struct ModelListing: Sendable, Equatable {
     public let available: [CatalogueEntry]
 
     package var json: JSON {
-        JSON(.object(JSONObject([
-            ("directory", JSON(.string(directory))), ("installed", JSON(.array(installed.map(\.json)))),
-            ("available", JSON(.array(available.map(\.json)))),
-        ])))
+        JSON(
+            .object(
+                JSONObject([
+                    ("directory", JSON(.string(directory))), ("installed", JSON(.array(installed.map(\.json)))),
+                    ("available", JSON(.array(available.map(\.json)))),
+                ])))
     }
 }

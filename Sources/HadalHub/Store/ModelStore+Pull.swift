@@ -1,9 +1,9 @@
 import Foundation
 import HadalCore
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension ModelStore {
@@ -18,7 +18,8 @@ extension ModelStore {
     ///   for a wrong checksum; `io`. A broken download stays as a `.part` file, with which the next pull goes on.
     @discardableResult
     public func pull(
-        _ name: String, from source: String? = nil, options: PullOptions = PullOptions(), progress: (@Sendable (PullProgress) -> Void)? = nil
+        _ name: String, from source: String? = nil, options: PullOptions = PullOptions(),
+        progress: (@Sendable (PullProgress) -> Void)? = nil
     ) async throws -> InstalledModel {
         let entry = try entry(named: name)
         let directory = directory(of: name)
@@ -82,7 +83,8 @@ extension ModelStore {
             let found = try hash.finish()
             guard let file = candidates.first(where: { $0.sha256 == found }) else {
                 throw HadalError(
-                    .corrupt, "the SHA-256 is \(found); the catalogue says \(candidates.map(\.sha256).joined(separator: " or "))", at: SourcePlace(source),
+                    .corrupt, "the SHA-256 is \(found); the catalogue says \(candidates.map(\.sha256).joined(separator: " or "))",
+                    at: SourcePlace(source),
                     hint: "nothing was kept")
             }
             let path = path(of: file, in: entry)

@@ -1,9 +1,9 @@
 import HadalCore
 import HadalFormats
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension ModelStore {
@@ -78,7 +78,8 @@ extension ModelStore {
         guard !model.isEmpty else { throw HadalError(.invalidArgument, "the name of a model is empty") }
         guard access(model, F_OK) == 0 else { return nil }
         guard !model.hasSuffix(partialSuffix) else {
-            throw HadalError(.invalidArgument, "this is a download that is not complete", at: SourcePlace(model), hint: [.action(.resumePull)])
+            throw HadalError(
+                .invalidArgument, "this is a download that is not complete", at: SourcePlace(model), hint: [.action(.resumePull)])
         }
         guard FileBytes.isDirectory(model) else { return model }
         // A directory that happens to have a model's name, with no model in it, must not hide the model.

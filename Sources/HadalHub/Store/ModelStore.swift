@@ -1,8 +1,8 @@
 import HadalCore
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The directory in which models are kept, one sub-directory for each name: `<store>/<name>/<file>`.

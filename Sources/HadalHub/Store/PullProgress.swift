@@ -14,10 +14,12 @@ public struct PullProgress: Sendable, Equatable {
     public let resumedFrom: Int
 
     package var json: JSON {
-        JSON(.object(JSONObject([
-            ("phase", JSON(.string(phase.rawValue))), ("file", JSON(.string(file))), ("bytes", JSON(.int(Int64(bytes)))),
-            ("total", JSON(.int(Int64(total)))), ("resumed_from", JSON(.int(Int64(resumedFrom)))),
-        ])))
+        JSON(
+            .object(
+                JSONObject([
+                    ("phase", JSON(.string(phase.rawValue))), ("file", JSON(.string(file))), ("bytes", JSON(.int(Int64(bytes)))),
+                    ("total", JSON(.int(Int64(total)))), ("resumed_from", JSON(.int(Int64(resumedFrom)))),
+                ])))
     }
 }
 

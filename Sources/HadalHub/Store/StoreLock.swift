@@ -1,8 +1,8 @@
 import HadalCore
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A lock on one model's directory, held until the object goes away or the process ends, however it ends.

@@ -43,11 +43,18 @@ struct VerificationRecord {
     }
 
     private func write() throws {
-        let object = JSONObject(items.map { name, item in
-            (name, JSON(.object(JSONObject([
-                ("sha256", JSON(.string(item.sha256))), ("bytes", JSON(.int(Int64(item.bytes)))), ("modified_ns", JSON(.int(item.modified))),
-            ]))))
-        })
+        let object = JSONObject(
+            items.map { name, item in
+                (
+                    name,
+                    JSON(
+                        .object(
+                            JSONObject([
+                                ("sha256", JSON(.string(item.sha256))), ("bytes", JSON(.int(Int64(item.bytes)))),
+                                ("modified_ns", JSON(.int(item.modified))),
+                            ])))
+                )
+            })
         try WholeFile.write(Array((JSON(.object(object)).text(indent: 2) + "\n").utf8), to: path, for: .everyone)
     }
 }

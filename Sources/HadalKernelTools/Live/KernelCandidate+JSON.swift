@@ -46,7 +46,8 @@ extension KernelCandidate {
             }
         }
         self.init(
-            op: try fields.string("op"), directory: try fields.string("directory"), backend: try fields.string("backend"), device: try fields.int("device"),
+            op: try fields.string("op"), directory: try fields.string("directory"), backend: try fields.string("backend"),
+            device: try fields.int("device"),
             options: options,
             environment: SearchPaths(pluginPaths: texts(try fields.array("plugins")), kernelPaths: texts(try fields.array("kernels"))))
         try fields.finish()

@@ -47,19 +47,22 @@ public struct KernelCandidate: Sendable {
         case .backend(let name)?: reference = try open(registry.backend(named: name), environment)
         default: reference = try open(registry.backend(named: "reference"), environment)
         }
-        let kit = ConformanceKit(catalogue: catalogue, reference: reference, options: .init(casesPerOp: Self.cases, ops: [op], failuresPerOp: 1))
+        let kit = ConformanceKit(
+            catalogue: catalogue, reference: reference, options: .init(casesPerOp: Self.cases, ops: [op], failuresPerOp: 1))
         var cases = 0
         for (order, options) in try variations(of: backend, environment) {
             let device: any Device
             do { device = try backend.open(device: self.device, options: options, log: .silent) } catch let error as HadalError
-            where order != nil && error.code == .unsupported { continue }
+                where order != nil && error.code == .unsupported
+            { continue }
             defer { device.quiesce() }
             guard let result = try kit.check(device, capabilities: backend.capabilities).first else { continue }
             cases += result.cases
             if let failure = result.failures.first { return KernelCheck(cases: cases, fault: Self.text(failure)) }
             // Another order may be none of a device's, or no matter to a kernel.
             if result.cases == 0, order == nil {
-                return KernelCheck(cases: 0, fault: "none of its cases can be run: \(result.unsupported.first?.reason ?? "its contract lists none")")
+                return KernelCheck(
+                    cases: 0, fault: "none of its cases can be run: \(result.unsupported.first?.reason ?? "its contract lists none")")
             }
         }
         return KernelCheck(cases: cases)
@@ -78,7 +81,9 @@ public struct KernelCandidate: Sendable {
 
     /// Threads at the same time, as in use, and one after another in both orders: where one thread reads what another has to write first, one of the
     /// orders shows it every time.
-    private func variations(of backend: any Backend, _ environment: SearchPaths) throws -> [(order: String?, options: [String: OptionValue])] {
+    private func variations(of backend: any Backend, _ environment: SearchPaths) throws -> [(
+        order: String?, options: [String: OptionValue]
+    )] {
         let base = try given(to: backend, environment)
         var variations: [(order: String?, options: [String: OptionValue])] = []
         for order in WellKnownOption.orders where WellKnownOption.order.isPublished(by: backend, choice: order) {

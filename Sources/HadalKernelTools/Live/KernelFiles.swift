@@ -5,9 +5,9 @@ import HadalGraph
 import HadalKernelFiles
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The kernel sources that a model may use, where they lie, and whether they have changed.
@@ -23,7 +23,8 @@ struct KernelFiles {
 
         /// A message about a copy in `copy` as one about the source.
         func named(_ message: String, copy: String) -> String {
-            message.replacingOccurrences(of: "\(copy)/\(op)/", with: "\(directory)/\(folder)/").replacingOccurrences(of: copy, with: directory)
+            message.replacingOccurrences(of: "\(copy)/\(op)/", with: "\(directory)/\(folder)/").replacingOccurrences(
+                of: copy, with: directory)
         }
     }
 
@@ -48,7 +49,9 @@ struct KernelFiles {
         ops.sorted().flatMap { op in
             backends.compactMap { backend in
                 directories.lazy.compactMap { directory in
-                    Self.folder(of: op, for: backend, in: directory).map { Source(op: op, backend: backend, directory: directory, folder: $0) }
+                    Self.folder(of: op, for: backend, in: directory).map {
+                        Source(op: op, backend: backend, directory: directory, folder: $0)
+                    }
                 }.first
             }
         }
@@ -56,7 +59,8 @@ struct KernelFiles {
 
     /// What editors leave beside a file is none.
     private static func isSource(_ file: String) -> Bool {
-        !file.hasPrefix(".") && !file.hasPrefix("#") && ["c", "h", "inc", "comp", "glsl", "json"].contains((file as NSString).pathExtension)
+        !file.hasPrefix(".") && !file.hasPrefix("#")
+            && ["c", "h", "inc", "comp", "glsl", "json"].contains((file as NSString).pathExtension)
     }
 
     /// The op's folder with a backend's source, which bears its name: cpu.c, vulkan.comp.
@@ -66,7 +70,9 @@ struct KernelFiles {
         }
     }
 
-    private static func list(_ folder: String) -> [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() }
+    private static func list(_ folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+    }
 
     /// Every file that a source may consist of, below its directory: of its folder, those of other backends left out, and those that the directory's
     /// sources share.
@@ -74,7 +80,9 @@ struct KernelFiles {
         let own = Self.list("\(source.directory)/\(source.folder)").filter { file in
             Self.isSource(file) && !backends.contains { $0 != source.backend && file.hasPrefix("\($0).") }
         }
-        let beside = Self.shared.flatMap { folder in Self.list("\(source.directory)/\(folder)").filter(Self.isSource).map { "\(folder)/\($0)" } }
+        let beside = Self.shared.flatMap { folder in
+            Self.list("\(source.directory)/\(folder)").filter(Self.isSource).map { "\(folder)/\($0)" }
+        }
         return own.map { "\(source.folder)/\($0)" } + beside
     }
 
@@ -85,9 +93,9 @@ struct KernelFiles {
             var info = stat()
             guard stat("\(source.directory)/\(file)", &info) == 0, info.st_mode & S_IFMT == S_IFREG else { continue }
             #if canImport(Glibc)
-            let time = info.st_mtim
+                let time = info.st_mtim
             #else
-            let time = info.st_mtimespec
+                let time = info.st_mtimespec
             #endif
             stamps[file] = Stamp(seconds: time.tv_sec, nanoseconds: time.tv_nsec, size: Int(info.st_size), inode: UInt64(info.st_ino))
         }

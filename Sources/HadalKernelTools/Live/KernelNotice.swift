@@ -17,7 +17,8 @@ public struct KernelNotice: Sendable, CustomStringConvertible {
         switch outcome {
         case .taken(let cases, let seconds):
             let hundredths = Int((seconds * 100).rounded())
-            return "\(folder): the \(backend) kernel of '\(op)' is in use from here on (\(cases) cases checked, \(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s)"
+            return
+                "\(folder): the \(backend) kernel of '\(op)' is in use from here on (\(cases) cases checked, \(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100) s)"
         case .refused(let reason): return "\(folder): the \(backend) kernel of '\(op)' stays as it was: \(reason)"
         }
     }

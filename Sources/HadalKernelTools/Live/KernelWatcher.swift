@@ -104,7 +104,8 @@ public final class KernelWatcher: @unchecked Sendable {
     }
 
     private func report(_ source: KernelFiles.Source, _ outcome: KernelNotice.Outcome) {
-        options.notice(KernelNotice(op: source.op, backend: source.backend, folder: "\(source.directory)/\(source.folder)", outcome: outcome))
+        options.notice(
+            KernelNotice(op: source.op, backend: source.backend, folder: "\(source.directory)/\(source.folder)", outcome: outcome))
     }
 
     private func take(_ source: KernelFiles.Source, from snapshot: String) throws -> KernelNotice.Outcome {
@@ -112,7 +113,8 @@ public final class KernelWatcher: @unchecked Sendable {
         var cases = 0
         for backend in backends where backend.backend.name == source.backend {
             let candidate = KernelCandidate(
-                op: source.op, directory: snapshot, backend: source.backend, device: backend.device, options: backend.options, environment: environment)
+                op: source.op, directory: snapshot, backend: source.backend, device: backend.device, options: backend.options,
+                environment: environment)
             let verdict = try options.check(candidate)
             if let fault = verdict.fault { return .refused(reason: source.named(fault, copy: snapshot)) }
             cases += verdict.cases

@@ -26,14 +26,17 @@ extension Engine {
         var states: [SavedNode.State] = try node.states.map { try state($0, pages: []) }
         var saved: SavedNode?
         let session = makeSession()
-        try session.append(tokens, eachChunk: { start, size in
-            if start == 0 { saved = nil }
-            if start + size == first {
-                states = try node.states.map { try state($0, pages: session.pageNumbers) }
-            }
-            guard start == first, saved == nil else { return }
-            saved = try take(node, states, tokens: size, past: first, planned: tokens.count, pageCount: session.pageNumbers.count, bound)
-        })
+        try session.append(
+            tokens,
+            eachChunk: { start, size in
+                if start == 0 { saved = nil }
+                if start + size == first {
+                    states = try node.states.map { try state($0, pages: session.pageNumbers) }
+                }
+                guard start == first, saved == nil else { return }
+                saved = try take(
+                    node, states, tokens: size, past: first, planned: tokens.count, pageCount: session.pageNumbers.count, bound)
+            })
         guard let saved else { throw HadalError(.invalidArgument, "the prompt has no step that begins at token \(first)") }
         return saved
     }
@@ -65,11 +68,16 @@ extension Engine {
         for operand in node.inputs {
             switch operand {
             case .none: break
-            case .value(let v): bytes += model.graph.values[v].dims.reduce(Double(model.graph.values[v].dtype.blockBytes)) { $0 * Double(extent($1, tokens: tokens)) }
+            case .value(let v):
+                bytes += model.graph.values[v].dims.reduce(Double(model.graph.values[v].dtype.blockBytes)) {
+                    $0 * Double(extent($1, tokens: tokens))
+                }
             case .weight(let w): bytes += Double(model.graph.weights[w].bytes)
             }
         }
-        for state in node.states { bytes += Double(program.pageBytes(state: state)) * Double((past + tokens + pageTokens - 1) / pageTokens) }
+        for state in node.states {
+            bytes += Double(program.pageBytes(state: state)) * Double((past + tokens + pageTokens - 1) / pageTokens)
+        }
         guard bytes <= Double(limit) else {
             throw HadalError(
                 .limitExceeded, "the operands of \(node.label) (\(node.op)) take \(Int(bytes)) bytes, more than the limit of \(limit)",
@@ -93,14 +101,18 @@ extension Engine {
                     bytes: Array(UnsafeRawBufferPointer(start: memory, count: count)), scales: nil)
             case .weight(let index):
                 let weight = graph.weights[index]
-                guard let bytes = weights.data[index].bytes else { throw HadalError(.unsupported, "the weight '\(weight.name)' is not in memory") }
+                guard let bytes = weights.data[index].bytes else {
+                    throw HadalError(.unsupported, "the weight '\(weight.name)' is not in memory")
+                }
                 let scales = weights.data[index].scales.map {
                     SavedNode.Scales(
-                        values: Array(UnsafeBufferPointer(start: $0.values, count: $0.rows * $0.columns)), rows: $0.rows, columns: $0.columns,
+                        values: Array(UnsafeBufferPointer(start: $0.values, count: $0.rows * $0.columns)), rows: $0.rows,
+                        columns: $0.columns,
                         block: $0.block)
                 }
                 return .init(
-                    kind: .weight, name: weight.name, dtype: weight.dtype, dims: weight.dims.map { .fixed($0) }, bytes: Array(bytes), scales: scales)
+                    kind: .weight, name: weight.name, dtype: weight.dtype, dims: weight.dims.map { .fixed($0) }, bytes: Array(bytes),
+                    scales: scales)
             }
         }
         // The step writes to pages that were not there before: they are given, empty.

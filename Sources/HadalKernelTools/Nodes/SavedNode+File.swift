@@ -40,22 +40,30 @@ extension SavedNode {
         return [
             "op": text(op), "label": text(label), "model": text(model), "backend": text(backend),
             "attributes": JSON(.object(JSONObject(attributes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.expressionValue.json) }))),
-            "operands": JSON(.array(operands.map { operand in
-                guard let operand else { return .null }
-                var fields: [(String, JSON)] = [
-                    ("kind", text(operand.kind.rawValue)), ("name", text(operand.name)), ("dtype", text(operand.dtype.name)),
-                    ("dims", JSON(.array(operand.dims.map(dim)))),
-                ]
-                if let scales = operand.scales { fields.append(("scale_block", [int(scales.block.rows), int(scales.block.columns)])) }
-                return JSON(.object(JSONObject(fields)))
-            })),
+            "operands": JSON(
+                .array(
+                    operands.map { operand in
+                        guard let operand else { return .null }
+                        var fields: [(String, JSON)] = [
+                            ("kind", text(operand.kind.rawValue)), ("name", text(operand.name)), ("dtype", text(operand.dtype.name)),
+                            ("dims", JSON(.array(operand.dims.map(dim)))),
+                        ]
+                        if let scales = operand.scales {
+                            fields.append(("scale_block", [int(scales.block.rows), int(scales.block.columns)]))
+                        }
+                        return JSON(.object(JSONObject(fields)))
+                    })),
             "states": JSON(.array(states.map { ["name": text($0.name), "heads": int($0.heads), "width": int($0.width)] })),
             "state_dtype": text(stateDType.name), "page_tokens": int(pageTokens), "pages": JSON(.array(pages.map { int(Int($0)) })),
             "tokens": int(tokens), "rows": int(rows),
-            "sequences": JSON(.array(sequences.map {
-                ["first": int($0.first), "count": int($0.count), "past": int($0.past), "planned": int($0.plannedLength),
-                 "first_page": int($0.firstPage), "page_count": int($0.pageCount)]
-            })),
+            "sequences": JSON(
+                .array(
+                    sequences.map {
+                        [
+                            "first": int($0.first), "count": int($0.count), "past": int($0.past), "planned": int($0.plannedLength),
+                            "first_page": int($0.firstPage), "page_count": int($0.pageCount),
+                        ]
+                    })),
         ]
     }
 
@@ -74,7 +82,9 @@ extension SavedNode {
             throw HadalError(.unsupported, "a file of kind '\(kind)', not '\(Self.format)'", at: SourcePlace(path))
         }
         do {
-            let document = try Array(text.utf8).withUnsafeBytes { try JSONDocument(parsing: $0, file: "metadata 'node'", rejectDuplicateKeys: true) }
+            let document = try Array(text.utf8).withUnsafeBytes {
+                try JSONDocument(parsing: $0, file: "metadata 'node'", rejectDuplicateKeys: true)
+            }
             try self.init(document, file)
         } catch let error as HadalError {
             // Places inside the metadata mean nothing to a reader of the file.
@@ -89,7 +99,9 @@ extension SavedNode {
         model = try fields.string("model")
         backend = try fields.string("backend")
         func range(_ what: String, _ value: Int, _ range: ClosedRange<Int>) throws -> Int {
-            guard range.contains(value) else { throw HadalError(.malformed, "\(what) is \(value), not within \(range.lowerBound) and \(range.upperBound)") }
+            guard range.contains(value) else {
+                throw HadalError(.malformed, "\(what) is \(value), not within \(range.lowerBound) and \(range.upperBound)")
+            }
             return value
         }
         let tokens = try range("tokens", fields.int("tokens"), 0...Self.mostTokens)
@@ -137,7 +149,9 @@ extension SavedNode {
             case .string(let s)?: attributes[member.key] = .string(s)
             case .array(let items)?:
                 let (ints, floats) = (items.compactMap(\.int), items.compactMap(\.double))
-                guard floats.count == items.count else { throw HadalError(.malformed, "attribute '\(member.key)' is not a list of numbers") }
+                guard floats.count == items.count else {
+                    throw HadalError(.malformed, "attribute '\(member.key)' is not a list of numbers")
+                }
                 attributes[member.key] = ints.count == items.count ? .ints(ints) : .floats(floats)
             default: throw HadalError(.malformed, "attribute '\(member.key)' is \(member.value.kindName)")
             }
@@ -158,7 +172,10 @@ extension SavedNode {
             guard first == next, (1...mostTokens).contains(count), (0...mostTokens).contains(past), (0...1 << 30).contains(planned),
                 firstPage >= 0, pageCount >= 0, firstPage <= pages, pageCount <= pages - firstPage,
                 pages == 0 || past + count <= pageCount * pageTokens
-            else { throw HadalError(.malformed, "a sequence of \(past) + \(count) tokens from \(first), pages \(firstPage) + \(pageCount) of \(pages)") }
+            else {
+                throw HadalError(
+                    .malformed, "a sequence of \(past) + \(count) tokens from \(first), pages \(firstPage) + \(pageCount) of \(pages)")
+            }
             next += count
             return ConformanceTrial.StepSequence(
                 first: first, count: count, past: past, plannedLength: planned, firstPage: firstPage, pageCount: pageCount)
@@ -184,7 +201,9 @@ extension SavedNode {
         guard let tensor = file.tensors.first(where: { ExactString($0.name) == ExactString(name) }) else {
             throw HadalError(.malformed, "it has no tensor '\(name)'")
         }
-        guard tensor.byteCount == bytes else { throw HadalError(.malformed, "tensor '\(name)' has \(tensor.byteCount) bytes where \(bytes) are declared") }
+        guard tensor.byteCount == bytes else {
+            throw HadalError(.malformed, "tensor '\(name)' has \(tensor.byteCount) bytes where \(bytes) are declared")
+        }
         return try withExtendedLifetime(file) { Array(try file.source.bytes(in: tensor.range)) }
     }
 }
@@ -192,7 +211,9 @@ extension SavedNode {
 extension SavedNode.Operand {
     fileprivate init(_ json: JSON, _ document: JSONDocument, _ file: SafetensorsFile, index: Int, counts: [Dim.Symbol: Int]) throws {
         var fields = try JSONFields(json, in: document, what: "operand \(index)")
-        guard let kind = OpContract.Input.Kind(rawValue: try fields.string("kind")) else { throw fields.fail("'kind' must be value or weight") }
+        guard let kind = OpContract.Input.Kind(rawValue: try fields.string("kind")) else {
+            throw fields.fail("'kind' must be value or weight")
+        }
         guard let dtype = DType(name: try fields.string("dtype")) else { throw fields.fail("unknown dtype") }
         self.kind = kind
         self.dtype = dtype

@@ -112,7 +112,8 @@ package struct SavedNode: Sendable {
                 if let scales = operand.scales {
                     let address = try scales.values.withUnsafeBytes { try store($0) }
                     data.scales = .init(
-                        values: address.assumingMemoryBound(to: Float.self), rows: scales.rows, columns: scales.columns, block: scales.block)
+                        values: address.assumingMemoryBound(to: Float.self), rows: scales.rows, columns: scales.columns, block: scales.block
+                    )
                 }
                 weights.append(data)
             }
@@ -135,7 +136,8 @@ package struct SavedNode: Sendable {
         let point = ConformancePoint(
             id: label, op: op, dims: [:], attributes: attributes, dtypes: [:], present: [], step: sequences.map { ($0.past, $0.count) })
         return ConformanceTrial(
-            point: point, segment: segment, inputs: values, states: self.states.map(\.bytes), sequences: sequences, pages: pages, tokens: tokens,
+            point: point, segment: segment, inputs: values, states: self.states.map(\.bytes), sequences: sequences, pages: pages,
+            tokens: tokens,
             rows: rows, keeping: storage)
     }
 }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 package import HadalCore
 package import HadalEngine
@@ -46,7 +46,9 @@ package struct TraceComparison: Sendable {
                 rows.append(Self.row(label, node.op, index, x.values, y.values))
             }
         }
-        if let x = left["logits"], let y = right["logits"] { rows.append(Self.row("logits", order.last?.op ?? "", max(order.count - 1, 0), x.values, y.values)) }
+        if let x = left["logits"], let y = right["logits"] {
+            rows.append(Self.row("logits", order.last?.op ?? "", max(order.count - 1, 0), x.values, y.values))
+        }
         self.rows = rows
     }
 
@@ -72,7 +74,8 @@ package struct TraceComparison: Sendable {
     package func text() -> String {
         var lines: [String] = []
         if let first {
-            lines.append("\(first.label) (\(first.op)) is the first op beyond the tolerance of \(tolerance): relative error \(first.relative)")
+            lines.append(
+                "\(first.label) (\(first.op)) is the first op beyond the tolerance of \(tolerance): relative error \(first.relative)")
             lines.append("  worst element \(first.worst.index): \(names.0) \(first.worst.a), \(names.1) \(first.worst.b)")
         } else {
             lines.append("\(names.0) and \(names.1) agree within \(tolerance) on all \(rows.count) results")
@@ -85,8 +88,10 @@ package struct TraceComparison: Sendable {
 
     package func json() -> JSON {
         func json(_ row: Row) -> JSON {
-            ["label": JSON(.string(row.label)), "op": JSON(.string(row.op)), "relative_error": JSON(.double(row.relative)),
-             "maximum_difference": JSON(.double(row.maximum)), "worst_index": JSON(.int(Int64(row.worst.index)))]
+            [
+                "label": JSON(.string(row.label)), "op": JSON(.string(row.op)), "relative_error": JSON(.double(row.relative)),
+                "maximum_difference": JSON(.double(row.maximum)), "worst_index": JSON(.int(Int64(row.worst.index))),
+            ]
         }
         return [
             "tolerance": JSON(.double(tolerance)), "first": first.map(json) ?? .null, "results": JSON(.array(rows.map(json))),

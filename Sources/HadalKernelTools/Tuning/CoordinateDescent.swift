@@ -22,7 +22,8 @@ struct CoordinateDescent {
     ///   - isOver: asked before each choice.
     ///   - measure: the time with a choice; nil: it is not to be taken.
     func run(usual: Double, isOver: () -> Bool, measure: ([String: Int]) -> Double?) -> Result {
-        var result = Result(values: Dictionary(parameters.map { ($0.name, $0.values[0]) }, uniquingKeysWith: { first, _ in first }), best: usual)
+        var result = Result(
+            values: Dictionary(parameters.map { ($0.name, $0.values[0]) }, uniquingKeysWith: { first, _ in first }), best: usual)
         var seen: Set<[String: Int]> = [result.values]
         var isBetter = true
         while isBetter, result.untried == 0 {

@@ -65,7 +65,8 @@ package struct KernelTuner {
     /// - Throws: when the device cannot be opened.
     package func tune(_ contract: OpContract, at points: [ConformancePoint]) throws -> TuningResult {
         let bench = try open(contract, [:])
-        let kit = ConformanceKit(catalogue: catalogue, reference: try bench.reference(for: contract), options: .init(casesPerOp: .max, failuresPerOp: 1))
+        let kit = ConformanceKit(
+            catalogue: catalogue, reference: try bench.reference(for: contract), options: .init(casesPerOp: .max, failuresPerOp: 1))
         let cases = try kit.points(contract)
         var result = TuningResult(op: contract.name)
         let kernels = try kernels(of: contract, features: bench.device.info.features)
@@ -93,16 +94,19 @@ package struct KernelTuner {
                 do {
                     let bench = try open(contract, others.merging([kernel.name: values]) { $1 })
                     let checked = try kit.check(contract, checks, on: bench.device, capabilities: bench.capabilities)
-                    if let failure = checked.failures.first { throw HadalError(.mismatch, "wrong results in case \(failure.id): \(failure.message)") }
+                    if let failure = checked.failures.first {
+                        throw HadalError(.mismatch, "wrong results in case \(failure.id): \(failure.message)")
+                    }
                     return try time(contract, shapes, on: bench)
                 } catch {
                     result.rejected.append("\(text): \((error as? HadalError)?.message ?? "\(error)")")
                     return nil
                 }
             }
-            result.kernels.append(.init(
-                name: kernel.name, usual: usual, best: found.best, values: found.best < usual ? found.values : [:], tried: found.tried,
-                untried: found.untried))
+            result.kernels.append(
+                .init(
+                    name: kernel.name, usual: usual, best: found.best, values: found.best < usual ? found.values : [:], tried: found.tried,
+                    untried: found.untried))
         }
         try confirm(&result, contract, cases, kernels, kit)
         return result
@@ -116,14 +120,18 @@ package struct KernelTuner {
 
     /// Runs as many cases as a quick test has, of all that reach the kernels that were changed; where one fails, the op is left as it was. Each
     /// choice has passed a few of them, so that fewer are run where time is short.
-    private func confirm(_ result: inout TuningResult, _ contract: OpContract, _ cases: [ConformancePoint], _ kernels: [TunableKernel], _ kit: ConformanceKit) throws {
+    private func confirm(
+        _ result: inout TuningResult, _ contract: OpContract, _ cases: [ConformancePoint], _ kernels: [TunableKernel], _ kit: ConformanceKit
+    ) throws {
         let chosen = kernels.filter { result.values[$0.name] != nil }
         guard !chosen.isEmpty else { return }
         let bench = try open(contract, result.values)
         let points = Self.spread(cases.filter { point in chosen.contains { $0.reaches(point) } }, ConformanceKit.Options.quickCases)
         for point in points where deadlines.map({ ContinuousClock.now < $0.checks }) ?? true {
             progress?("\(contract.name): checking \(point.id)")
-            guard let failure = try kit.check(contract, [point], on: bench.device, capabilities: bench.capabilities).failures.first else { continue }
+            guard let failure = try kit.check(contract, [point], on: bench.device, capabilities: bench.capabilities).failures.first else {
+                continue
+            }
             result.rejected.append("\(contract.name) as chosen: wrong results in case \(failure.id): \(failure.message)")
             for i in result.kernels.indices {
                 result.kernels[i].values = [:]
@@ -149,7 +157,8 @@ package struct KernelTuner {
         var logarithms: [Double] = []
         for point in points {
             do { logarithms.append(Foundation.log(try timer.measure(point, contract).microseconds)) } catch let error as HadalError
-            where error.code == .unsupported || error.code == .limitExceeded { continue }
+                where error.code == .unsupported || error.code == .limitExceeded
+            { continue }
         }
         guard !logarithms.isEmpty else { throw HadalError(.unsupported, "\(backend.name) runs none of the shapes of '\(contract.name)'") }
         return Foundation.exp(logarithms.reduce(0, +) / Double(logarithms.count))

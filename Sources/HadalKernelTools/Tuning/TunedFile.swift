@@ -18,15 +18,22 @@ package enum TunedFile {
             let document = try JSONDocument(contentsOf: path)
             guard let object = document.root.object else {
                 throw HadalError(
-                    .malformed, "tuned parameters must be an object, not \(document.root.kindName)", at: SourcePlace(path), hint: "delete the file, or name another")
+                    .malformed, "tuned parameters must be an object, not \(document.root.kindName)", at: SourcePlace(path),
+                    hint: "delete the file, or name another")
             }
             root = object
         }
         var own = root[device]?.object ?? JSONObject()
         for (op, kernels) in ops.sorted(by: { $0.key < $1.key }) {
-            own[op] = JSON(.object(JSONObject(kernels.sorted { $0.key < $1.key }.map { kernel, values in
-                (kernel, JSON(.object(JSONObject(values.sorted { $0.key < $1.key }.map { ($0.key, JSON(.int(Int64($0.value)))) }))))
-            })))
+            own[op] = JSON(
+                .object(
+                    JSONObject(
+                        kernels.sorted { $0.key < $1.key }.map { kernel, values in
+                            (
+                                kernel,
+                                JSON(.object(JSONObject(values.sorted { $0.key < $1.key }.map { ($0.key, JSON(.int(Int64($0.value)))) })))
+                            )
+                        })))
         }
         root[device] = JSON(.object(own))
         try WholeFile.write(Array((JSON(.object(root)).text(indent: 2) + "\n").utf8), to: path, for: .everyone)

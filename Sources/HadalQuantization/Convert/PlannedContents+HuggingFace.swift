@@ -27,7 +27,8 @@ extension PlannedContents {
         let planned = PlannedGGUF(layout)
         let result: ModelGraph
         do {
-            result = try (options.architecture.map { try library.match(planned, file: $0) } ?? library.match(planned)).build(planned, catalogue: catalogue)
+            result = try (options.architecture.map { try library.match(planned, file: $0) } ?? library.match(planned)).build(
+                planned, catalogue: catalogue)
         } catch let error as HadalError {
             throw HadalError(
                 error.code, "the GGUF file of this model could not be read back: \(error.message)", at: error.place, hint: error.hint)
@@ -56,7 +57,8 @@ extension PlannedContents {
             let recipe = try WeightRecipe.assemble(first.tensor, from: parts)
             let shape = try recipe.shape()
             guard shape.dims == tensor.shape else {
-                throw HadalError(.mismatch, "tensor '\(tensor.name)' would have shape \(shape.dims), not \(tensor.shape)", at: SourcePlace(model.path))
+                throw HadalError(
+                    .mismatch, "tensor '\(tensor.name)' would have shape \(shape.dims), not \(tensor.shape)", at: SourcePlace(model.path))
             }
             // Parts of packed formats are bytes; what they make is a type.
             let stored = recipe.tensors.first?.dtype ?? shape.dtype
@@ -80,7 +82,8 @@ extension PlannedContents {
     }
 
     private static let generationWithoutKeys = [
-        "stop_strings", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "max_new_tokens", "max_length", "presence_penalty", "frequency_penalty",
+        "stop_strings", "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "max_new_tokens", "max_length", "presence_penalty",
+        "frequency_penalty",
     ]
 
     private static var noVocabulary: [(key: String, value: MetadataValue)] { [("tokenizer.ggml.model", MetadataValue("no_vocab"))] }

@@ -20,7 +20,8 @@ struct RotaryOrder: Equatable {
         let differing = zip(source.nodes, target.nodes).first { $0.op != $1.op }
         guard source.nodes.count == target.nodes.count, differing == nil else {
             let place = differing.map { ", from \($0.label) (\($0.op)) on, which would be \($1.label) (\($1.op))" } ?? ""
-            throw HadalError(.unsupported, "GGUF files of this family cannot hold this model: the file would describe a different computation\(place)")
+            throw HadalError(
+                .unsupported, "GGUF files of this family cannot hold this model: the file would describe a different computation\(place)")
         }
         var producers: [Int: Int] = [:]
         var readers: [Int: Int] = [:]
@@ -29,16 +30,21 @@ struct RotaryOrder: Equatable {
             for case .value(let value) in node.inputs { readers[value, default: 0] += 1 }
         }
         var changes: [String: RotaryOrder] = [:]
-        for (before, after) in zip(source.nodes, target.nodes) where before.op == Op.rope && before.string("layout") != after.string("layout") {
+        for (before, after) in zip(source.nodes, target.nodes)
+        where before.op == Op.rope && before.string("layout") != after.string("layout") {
             func change(_ heads: Int, _ operand: Graph.Operand) throws {
                 guard case .weight(let weight) = operand else { return }
                 let order = RotaryOrder(
                     heads: heads, dim: before.int("rotary"), offset: before.int("offset"), toHalf: after.string("layout") == "half")
-                guard changes.updateValue(order, forKey: source.weights[weight].name).map({ $0 == order }) ?? true else { throw fail(before) }
+                guard changes.updateValue(order, forKey: source.weights[weight].name).map({ $0 == order }) ?? true else {
+                    throw fail(before)
+                }
             }
             var at = before
             while at.op != Op.linear {
-                guard case .value(let value)? = at.inputs.first, readers[value] == 1, let producer = producers[value] else { throw fail(before) }
+                guard case .value(let value)? = at.inputs.first, readers[value] == 1, let producer = producers[value] else {
+                    throw fail(before)
+                }
                 at = source.nodes[producer]
                 if at.op == Op.linear { continue }
                 switch catalogue.contracts[at.op]?.flow {
@@ -60,6 +66,7 @@ struct RotaryOrder: Equatable {
 
     private static func fail(_ node: Graph.Node) -> HadalError {
         HadalError(
-            .unsupported, "\(node.label): GGUF files of this family lay rotary pairs out differently, and the weights for that cannot be reordered")
+            .unsupported,
+            "\(node.label): GGUF files of this family lay rotary pairs out differently, and the weights for that cannot be reordered")
     }
 }

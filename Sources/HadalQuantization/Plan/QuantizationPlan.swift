@@ -63,7 +63,8 @@ public struct QuantizationPlan: Sendable {
                 .invalidArgument, "a model cannot be stored as \(options.type.name)",
                 hint: "types: \(QuantizationRule.types.map(\.name).joined(separator: " "))")
         }
-        let contents = try model.kind == .gguf
+        let contents =
+            try model.kind == .gguf
             ? PlannedContents(gguf: model, options, library, catalogue) : PlannedContents(huggingFace: model, options, library, catalogue)
         self.model = model
         self.options = options
@@ -90,7 +91,13 @@ public struct QuantizationPlan: Sendable {
         var entries = entries
         func set(_ key: String, _ value: MetadataValue?) {
             let at = entries.firstIndex { ExactString($0.key) == ExactString(key) }
-            if let at, let value { entries[at].value = value } else if let at { entries.remove(at: at) } else if let value { entries.append((key, value)) }
+            if let at, let value {
+                entries[at].value = value
+            } else if let at {
+                entries.remove(at: at)
+            } else if let value {
+                entries.append((key, value))
+            }
         }
         // What most numbers are in, which rules may have made another type than the one asked for.
         var elements: [DType: Int] = [:]
@@ -103,7 +110,9 @@ public struct QuantizationPlan: Sendable {
 
     private static func notes(_ tensors: [Tensor], _ options: QuantizationOptions, used: Set<Int>) -> [String] {
         var notes: [String] = []
-        for (i, rule) in options.rules.enumerated() where !used.contains(i) { notes.append("warning: the rule '\(rule.text)' matches no tensor") }
+        for (i, rule) in options.rules.enumerated() where !used.contains(i) {
+            notes.append("warning: the rule '\(rule.text)' matches no tensor")
+        }
         var fallbacks: [String: (count: Int, first: Tensor)] = [:]
         for tensor in tensors {
             guard let wanted = tensor.wantedType else { continue }

@@ -24,7 +24,8 @@ public struct QuantizationRule: Sendable, Equatable {
     public init(_ text: String) throws {
         self.text = text
         guard let equals = text.lastIndex(of: "=") else {
-            throw HadalError(.invalidArgument, "the rule '\(text)' has no '='", hint: "a rule is GROUP=TYPE or NAME=TYPE, such as experts=Q4_K")
+            throw HadalError(
+                .invalidArgument, "the rule '\(text)' has no '='", hint: "a rule is GROUP=TYPE or NAME=TYPE, such as experts=Q4_K")
         }
         let what = String(text[..<equals]).trimmed, type = String(text[text.index(after: equals)...]).trimmed
         guard !what.isEmpty, what.utf8.count <= 512 else {
@@ -53,7 +54,8 @@ public struct QuantizationRule: Sendable, Equatable {
             let known = "types: \(types.map(\.name).joined(separator: " "))"
             // Q4_K_M and the like are names of mixtures.
             let base = name.dropLast(2).uppercased()
-            if name.count > 2, ["_S", "_M", "_L"].contains(name.suffix(2).uppercased()), let type = types.first(where: { $0.name == base }) {
+            if name.count > 2, ["_S", "_M", "_L"].contains(name.suffix(2).uppercased()), let type = types.first(where: { $0.name == base })
+            {
                 throw HadalError(
                     .invalidArgument, "'\(name)' is a mixture of types, not a type",
                     hint: "say \(type.name), and what is to be better with rules: *attn_v*=Q6_K,*ffn_down*=Q6_K; \(known)")

@@ -53,7 +53,9 @@ struct GraphRoles {
             if direct.isOutput { return .output }
             // What is added to the residual stream reaches everything behind it.
             if !direct.nodes.contains(where: { flows[$0] == .sum }),
-                reached(from: result, through: { passesRows($0) || graph.nodes[$0].op == Op.linear }).nodes.contains(where: { flows[$0] == .attend })
+                reached(from: result, through: { passesRows($0) || graph.nodes[$0].op == Op.linear }).nodes.contains(where: {
+                    flows[$0] == .attend
+                })
             {
                 return .attention
             }

@@ -3,9 +3,9 @@ import HadalArchitecture
 import HadalCore
 import HadalFormats
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 extension QuantizationPlan {
@@ -63,7 +63,9 @@ extension QuantizationPlan {
             for file in model.sources.map(\.name) {
                 var source = stat()
                 guard stat(file, &source) == 0, source.st_dev == target.st_dev, source.st_ino == target.st_ino else { continue }
-                throw HadalError(.invalidArgument, "the output would replace the model that it is made from", at: SourcePlace(path), hint: "choose another name")
+                throw HadalError(
+                    .invalidArgument, "the output would replace the model that it is made from", at: SourcePlace(path),
+                    hint: "choose another name")
             }
             guard target.st_mode & S_IFMT == S_IFREG else { return }
         }
@@ -72,7 +74,9 @@ extension QuantizationPlan {
         guard statvfs(directory, &info) == 0 else { return }
         let (free, overflow) = Int(clamping: info.f_bavail).multipliedReportingOverflow(by: Int(clamping: info.f_frsize))
         guard overflow || bytes <= free else {
-            throw HadalError(.io, "the file takes \(bytes) bytes; the disk has \(free) free", at: SourcePlace(directory), hint: "free some space, or choose another directory")
+            throw HadalError(
+                .io, "the file takes \(bytes) bytes; the disk has \(free) free", at: SourcePlace(directory),
+                hint: "free some space, or choose another directory")
         }
     }
 }

@@ -8,10 +8,13 @@ extension TemplateFilters {
                 bound.given(2)?.text.map { StringMethods.split($0, at: ",", limit: nil).map { .string($0) } } ?? [bound.given(2)]
             let getters = attributes.map { getter($0) }
             let keyed = try value.items(run).map { item in
-                (TemplateValue.list(try getters.map { get in
-                    let key = try get(item, run)
-                    return isSensitive ? key : ignoringCase(key)
-                }), item)
+                (
+                    TemplateValue.list(
+                        try getters.map { get in
+                            let key = try get(item, run)
+                            return isSensitive ? key : ignoringCase(key)
+                        }), item
+                )
             }
             return .list(try sorted(keyed, reverse: bound.isTrue(0), run))
         },

@@ -8,7 +8,9 @@ extension TemplateFilters {
             return try iterator.next() ?? .undefined(.hint("No first item, sequence was empty."))
         },
         "last": plain("last") { value, run in
-            if case .object(let object) = value, try object.count() == nil { throw TemplateError.type("'\(value.typeName)' object is not reversible") }
+            if case .object(let object) = value, try object.count() == nil {
+                throw TemplateError.type("'\(value.typeName)' object is not reversible")
+            }
             if case .undefined = value { return .undefined(.hint("No last item, sequence was empty.")) }
             return try value.items(run).last ?? .undefined(.hint("No last item, sequence was empty."))
         },

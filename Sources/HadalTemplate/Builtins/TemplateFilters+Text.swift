@@ -130,7 +130,8 @@ extension TemplateFilters {
             }
         }
         return .string(
-            try pairs.map { "\(try percentEncoded($0, isQuery: true, run))=\(try percentEncoded($1, isQuery: true, run))" }.joined(separator: "&"))
+            try pairs.map { "\(try percentEncoded($0, isQuery: true, run))=\(try percentEncoded($1, isQuery: true, run))" }.joined(
+                separator: "&"))
     }
 
     private static let indent: Filter = { value, arguments, run in

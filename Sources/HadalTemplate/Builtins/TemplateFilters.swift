@@ -23,7 +23,9 @@ enum TemplateFilters {
     }
 
     /// Fetches `a.b.0` from items, as the filters that take an attribute do.
-    static func getter(_ attribute: TemplateValue?, default fallback: TemplateValue? = nil) -> (TemplateValue, TemplateRun) throws -> TemplateValue {
+    static func getter(_ attribute: TemplateValue?, default fallback: TemplateValue? = nil) -> (TemplateValue, TemplateRun) throws ->
+        TemplateValue
+    {
         var parts: [TemplateValue] = []
         if let text = attribute?.text {
             parts = StringMethods.split(text, at: ".", limit: nil).map { part in

@@ -3,9 +3,11 @@ import HadalCore
 /// Methods of Python's own types.
 enum TemplateMethods {
     private static let string: Set<String> = [
-        "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format", "format_map", "index", "isalnum", "isalpha",
+        "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format", "format_map", "index", "isalnum",
+        "isalpha",
         "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "join",
-        "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit",
+        "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition",
+        "rsplit",
         "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper", "zfill",
     ]
     private static let list: Set<String> = ["copy", "count", "index"]
@@ -18,7 +20,8 @@ enum TemplateMethods {
     /// Attributes that every Python object has, and that the sandbox hides.
     static let objectAttributes: Set<String> = [
         "__class__", "__doc__", "__init__", "__new__", "__dir__", "__hash__", "__eq__", "__ne__", "__str__", "__repr__", "__reduce__",
-        "__reduce_ex__", "__getattribute__", "__setattr__", "__delattr__", "__format__", "__sizeof__", "__subclasshook__", "__init_subclass__",
+        "__reduce_ex__", "__getattribute__", "__setattr__", "__delattr__", "__format__", "__sizeof__", "__subclasshook__",
+        "__init_subclass__",
         "__lt__", "__le__", "__gt__", "__ge__",
     ]
 
@@ -81,7 +84,9 @@ enum TemplateMethods {
         }
     }
 
-    private static func call(_ dictionary: TemplateDictionary, _ name: String, _ arguments: CallArguments, _ run: TemplateRun) throws -> TemplateValue {
+    private static func call(_ dictionary: TemplateDictionary, _ name: String, _ arguments: CallArguments, _ run: TemplateRun) throws
+        -> TemplateValue
+    {
         guard arguments.keyword.isEmpty else { throw TemplateError.type("dict.\(name)() takes no keyword arguments") }
         switch name {
         case "get":
@@ -96,7 +101,9 @@ enum TemplateMethods {
         }
     }
 
-    private static func callSequence(_ value: TemplateValue, _ name: String, _ arguments: CallArguments, _ run: TemplateRun) throws -> TemplateValue {
+    private static func callSequence(_ value: TemplateValue, _ name: String, _ arguments: CallArguments, _ run: TemplateRun) throws
+        -> TemplateValue
+    {
         let items = try value.items(run)
         switch name {
         case "copy": return .list(items)

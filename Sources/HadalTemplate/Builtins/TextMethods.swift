@@ -16,7 +16,8 @@ enum TextMethods {
         case "replace":
             let bound = try arguments.bound(to: ["old", "new", "count"], required: 2, of: name)
             let limit = try bound.int(2) ?? -1
-            return .string(try StringMethods.replace(text, try bound.text(0) ?? "", try bound.text(1) ?? "", limit: limit < 0 ? nil : limit, run))
+            return .string(
+                try StringMethods.replace(text, try bound.text(0) ?? "", try bound.text(1) ?? "", limit: limit < 0 ? nil : limit, run))
         case "join":
             let bound = try arguments.bound(to: ["iterable"], required: 1, of: name)
             return .string(try join(bound[0] ?? .null, separator: text, run))
@@ -45,7 +46,9 @@ enum TextMethods {
             if name == "removeprefix" {
                 return .string(bytes.starts(with: part.utf8) ? TextSearch.string(bytes[size...]) : text)
             }
-            return .string(size > 0 && bytes.count >= size && bytes.suffix(size).elementsEqual(part.utf8) ? TextSearch.string(bytes[..<(bytes.count - size)]) : text)
+            return .string(
+                size > 0 && bytes.count >= size && bytes.suffix(size).elementsEqual(part.utf8)
+                    ? TextSearch.string(bytes[..<(bytes.count - size)]) : text)
         case "expandtabs":
             let width = try arguments.bound(to: ["tabsize"], of: name).int(0) ?? 8
             return .string(try expandTabs(text, width, run))
@@ -64,7 +67,11 @@ enum TextMethods {
         }
         switch name {
         case "lower": return .string(StringMethods.lower(text))
-        case "casefold": return .string(StringMethods.lower(text).unicodeScalars.reduce(into: "") { $0 += $1 == "\u{DF}" ? "ss" : $1 == "\u{3C2}" ? "\u{3C3}" : String($1) })
+        case "casefold":
+            return .string(
+                StringMethods.lower(text).unicodeScalars.reduce(into: "") {
+                    $0 += $1 == "\u{DF}" ? "ss" : $1 == "\u{3C2}" ? "\u{3C3}" : String($1)
+                })
         case "upper": return .string(StringMethods.upper(text))
         case "capitalize": return .string(StringMethods.capitalize(text))
         case "title": return .string(StringMethods.title(text))
@@ -103,7 +110,8 @@ enum TextMethods {
         if separator.isEmpty { throw TemplateError.runtime("empty separator") }
         return strings(
             name == "rsplit"
-                ? StringMethods.splitFromEnd(text, at: separator, limit: limit ?? Int.max) : StringMethods.split(text, at: separator, limit: limit))
+                ? StringMethods.splitFromEnd(text, at: separator, limit: limit ?? Int.max)
+                : StringMethods.split(text, at: separator, limit: limit))
     }
 
     private static func affix(_ text: String, _ name: String, _ arguments: CallArguments) throws -> TemplateValue {
@@ -118,7 +126,8 @@ enum TextMethods {
                 throw TemplateError.type("\(name) first arg must be str or a tuple of str, not \(value.typeName)")
             }
             let affix = Array(wanted.utf8)
-            return name == "startswith" ? bytes.starts(with: affix) : bytes.count >= affix.count && bytes.suffix(affix.count).elementsEqual(affix)
+            return name == "startswith"
+                ? bytes.starts(with: affix) : bytes.count >= affix.count && bytes.suffix(affix.count).elementsEqual(affix)
         }
         if let choices = bound[0]?.tupleItems { return .bool(try choices.contains(where: matches)) }
         return .bool(try matches(bound[0] ?? .null))
@@ -127,7 +136,9 @@ enum TextMethods {
     static func join(_ value: TemplateValue, separator: String, _ run: TemplateRun) throws -> String {
         var out = ""
         for (i, item) in try value.items(run).enumerated() {
-            guard let text = item.text else { throw TemplateError.type("sequence item \(i): expected str instance, \(item.typeName) found") }
+            guard let text = item.text else {
+                throw TemplateError.type("sequence item \(i): expected str instance, \(item.typeName) found")
+            }
             if i > 0 { out += separator }
             out += text
             try run.check(bytes: out.utf8.count)
@@ -157,7 +168,9 @@ enum TextMethods {
             return .int(hits)
         }
         let isReverse = name == "rfind" || name == "rindex"
-        let hit = isBeyond ? nil : isReverse ? TextSearch.last(of: part, in: bytes, before: bytes.count) : TextSearch.first(of: part, in: bytes, from: 0)
+        let hit =
+            isBeyond
+            ? nil : isReverse ? TextSearch.last(of: part, in: bytes, before: bytes.count) : TextSearch.first(of: part, in: bytes, from: 0)
         if let hit {
             var before = 0
             for byte in bytes[..<hit] where byte & 0xC0 != 0x80 { before += 1 }
@@ -170,7 +183,9 @@ enum TextMethods {
     private static func partition(_ text: String, _ name: String, _ arguments: CallArguments) throws -> TemplateValue {
         let separator = try arguments.bound(to: ["sep"], required: 1, of: name).text(0) ?? ""
         if separator.isEmpty { throw TemplateError.runtime("empty separator") }
-        let pieces = name == "partition" ? StringMethods.split(text, at: separator, limit: 1) : StringMethods.splitFromEnd(text, at: separator, limit: 1)
+        let pieces =
+            name == "partition"
+            ? StringMethods.split(text, at: separator, limit: 1) : StringMethods.splitFromEnd(text, at: separator, limit: 1)
         if pieces.count == 2 { return .tuple([.string(pieces[0]), .string(separator), .string(pieces[1])]) }
         return .tuple((name == "partition" ? [text, "", ""] : ["", "", text]).map { .string($0) })
     }

@@ -24,7 +24,9 @@ extension TemplateRun {
                 if list.items.indices.contains(at) { return list.items[at] }
             }
         case .string(let s), .markup(let s):
-            if let index = key.index, let character = Slicing.character(index, of: s) { return value.isMarkup ? .markup(character) : .string(character) }
+            if let index = key.index, let character = Slicing.character(index, of: s) {
+                return value.isMarkup ? .markup(character) : .string(character)
+            }
         case .object(let object):
             if let item = try object.item(key) { return item }
         default: break

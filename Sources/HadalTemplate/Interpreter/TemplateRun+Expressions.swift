@@ -23,7 +23,8 @@ extension TemplateRun {
         case .conditional(let test, let then, let otherwise):
             if try evaluate(test, activation).isTrue { return try evaluate(then, activation) }
             if let otherwise { return try evaluate(otherwise, activation) }
-            return .undefined(.hint("the inline if-expression on line \(expression.line) evaluated to false and no else section was defined."))
+            return .undefined(
+                .hint("the inline if-expression on line \(expression.line) evaluated to false and no else section was defined."))
         case .call: return try evaluateCall(expression, activation, caller: nil)
         default: return try evaluateOther(expression, activation)
         }
@@ -69,7 +70,9 @@ extension TemplateRun {
         return .dict(dictionary)
     }
 
-    private func evaluateSubscript(_ object: TemplateExpression, _ key: TemplateExpression, _ activation: Activation) throws -> TemplateValue {
+    private func evaluateSubscript(_ object: TemplateExpression, _ key: TemplateExpression, _ activation: Activation) throws
+        -> TemplateValue
+    {
         let value = try evaluate(object, activation)
         guard case .slice(let start, let stop, let step) = key.kind else { return try item(try evaluate(key, activation), of: value) }
         func bound(_ e: TemplateExpression?) throws -> Int? {
@@ -94,7 +97,9 @@ extension TemplateRun {
         return .string(text)
     }
 
-    private func evaluateComparison(_ first: TemplateExpression, _ operands: [TemplateExpression.Operand], _ activation: Activation) throws -> TemplateValue {
+    private func evaluateComparison(_ first: TemplateExpression, _ operands: [TemplateExpression.Operand], _ activation: Activation) throws
+        -> TemplateValue
+    {
         var left = try evaluate(first, activation)
         for operand in operands {
             let right = try evaluate(operand.value, activation)
@@ -104,7 +109,9 @@ extension TemplateRun {
         return .bool(true)
     }
 
-    static func compare(_ a: TemplateValue, _ comparison: TemplateExpression.Comparison, _ b: TemplateValue, _ run: TemplateRun) throws -> Bool {
+    static func compare(_ a: TemplateValue, _ comparison: TemplateExpression.Comparison, _ b: TemplateValue, _ run: TemplateRun) throws
+        -> Bool
+    {
         switch comparison {
         case .equal: return try a.equals(b)
         case .notEqual: return !(try a.equals(b))
@@ -126,10 +133,14 @@ extension TemplateRun {
         for keyword in arguments.keyword { values.keyword.append((keyword.name, try evaluate(keyword.value, activation))) }
         if let rest = arguments.unpackedPositional { values.positional += try evaluate(rest, activation).items(self) }
         if let rest = arguments.unpackedKeyword {
-            guard case .dict(let dictionary) = try evaluate(rest, activation) else { throw TemplateError.type("argument after ** must be a mapping") }
+            guard case .dict(let dictionary) = try evaluate(rest, activation) else {
+                throw TemplateError.type("argument after ** must be a mapping")
+            }
             for (key, value) in zip(dictionary.keys, dictionary.values) {
                 guard let name = key.text else { throw TemplateError.type("keywords must be strings") }
-                if values.keyword.contains(where: { $0.name == name }) { throw TemplateError.type("got multiple values for keyword argument '\(name)'") }
+                if values.keyword.contains(where: { $0.name == name }) {
+                    throw TemplateError.type("got multiple values for keyword argument '\(name)'")
+                }
                 values.keyword.append((name, value))
             }
         }

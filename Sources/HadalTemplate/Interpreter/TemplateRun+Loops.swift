@@ -6,7 +6,9 @@ extension TemplateRun {
         return .normal
     }
 
-    private func renderRecursively(_ loop: TemplateStatement.Loop, over iterable: TemplateValue, outer: Activation, depth: Int) throws -> String {
+    private func renderRecursively(_ loop: TemplateStatement.Loop, over iterable: TemplateValue, outer: Activation, depth: Int) throws
+        -> String
+    {
         try nested {
             let activation = Activation(loop.scopes.body.frame, parent: outer)
             return try capturing { try run(loop, over: iterable, activation, depth: depth) }.text

@@ -63,7 +63,9 @@ extension TemplateRun {
         }
     }
 
-    private func executeConditional(_ branches: [TemplateStatement.Branch], _ otherwise: [TemplateStatement], _ activation: Activation) throws -> Flow {
+    private func executeConditional(_ branches: [TemplateStatement.Branch], _ otherwise: [TemplateStatement], _ activation: Activation)
+        throws -> Flow
+    {
         for branch in branches where try evaluate(branch.test, activation).isTrue { return try execute(branch.body, activation) }
         return try execute(otherwise, activation)
     }
@@ -88,7 +90,9 @@ extension TemplateRun {
         return try execute(body.body, activation)
     }
 
-    private func executeFilterBlock(_ filter: TemplateExpression, _ body: TemplateStatement.Scoped, _ line: Int, _ activation: Activation) throws -> Flow {
+    private func executeFilterBlock(_ filter: TemplateExpression, _ body: TemplateStatement.Scoped, _ line: Int, _ activation: Activation)
+        throws -> Flow
+    {
         enter(body.scope.compiled, activation)
         let (text, flow) = try capturing { try execute(body.body, activation) }
         if flow != .normal { return flow }

@@ -210,7 +210,9 @@ extension TemplateLexer {
                 try append(code, to: &out)
             case 0x78, 0x75, 0x55:
                 let wanted = b == 0x78 ? 2 : b == 0x75 ? 4 : 8
-                guard p + wanted <= range.upperBound, let code = hex(p..<p + wanted) else { throw fail("malformed \\\(Unicode.Scalar(b)) escape in a string") }
+                guard p + wanted <= range.upperBound, let code = hex(p..<p + wanted) else {
+                    throw fail("malformed \\\(Unicode.Scalar(b)) escape in a string")
+                }
                 p += wanted
                 // Two \u halves of a surrogate pair stay apart in Python and cannot be encoded; joined they are what was meant.
                 if code >= 0xD800, code < 0xDC00, p + 6 <= range.upperBound, bytes[p] == 0x5C, bytes[p + 1] == 0x75,

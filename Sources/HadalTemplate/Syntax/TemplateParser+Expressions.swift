@@ -244,7 +244,8 @@ extension TemplateParser {
             let attribute = advance()
             switch attribute.kind {
             case .name: return try make(.attribute(node, attribute.text), line: token.line)
-            case .integer: return try make(.subscripted(node, try make(.literal(try integer(attribute)), line: token.line)), line: token.line)
+            case .integer:
+                return try make(.subscripted(node, try make(.literal(try integer(attribute)), line: token.line)), line: token.line)
             default: throw fail("expected name or number", line: attribute.line)
             }
         }

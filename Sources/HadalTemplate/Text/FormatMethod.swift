@@ -98,7 +98,9 @@ struct FormatMethod {
                 value = try run.attribute(FormatMethod.string(text[(at + 1)..<stop]), of: value)
                 at = stop
             } else if text[at] == "[" {
-                guard let stop = text[at...].firstIndex(of: "]"), stop > at + 1 else { throw TemplateError.runtime("Missing ']' in format string") }
+                guard let stop = text[at...].firstIndex(of: "]"), stop > at + 1 else {
+                    throw TemplateError.runtime("Missing ']' in format string")
+                }
                 let key = FormatMethod.string(text[(at + 1)..<stop])
                 value = try run.item(Int(key).map { .int($0) } ?? .string(key), of: value)
                 at = stop + 1
@@ -123,14 +125,18 @@ struct FormatMethod {
         } else if index != nil {
             usesManual = true
         }
-        if usesAutomatic, usesManual { throw TemplateError.runtime("cannot switch from manual field specification to automatic field numbering") }
+        if usesAutomatic, usesManual {
+            throw TemplateError.runtime("cannot switch from manual field specification to automatic field numbering")
+        }
         if let index {
             guard arguments.positional.indices.contains(index) else {
                 throw TemplateError.runtime("Replacement index \(index) out of range for positional args tuple")
             }
             return arguments.positional[index]
         }
-        guard let value = arguments.keyword.first(where: { $0.name == name })?.value else { throw TemplateError.runtime("KeyError: '\(name)'") }
+        guard let value = arguments.keyword.first(where: { $0.name == name })?.value else {
+            throw TemplateError.runtime("KeyError: '\(name)'")
+        }
         return value
     }
 }

@@ -64,7 +64,9 @@ struct FormatSpec {
     func apply(_ value: TemplateValue, _ run: TemplateRun) throws -> String {
         switch value {
         case .string(let s), .markup(let s):
-            guard type == nil || type == "s" else { throw TemplateError.runtime("Unknown format code '\(type ?? " ")' for object of type 'str'") }
+            guard type == nil || type == "s" else {
+                throw TemplateError.runtime("Unknown format code '\(type ?? " ")' for object of type 'str'")
+            }
             if sign != "-" || align == "=" { throw TemplateError.runtime("not allowed in a string format specifier") }
             return try padded(try cut(s), run)
         case .bool, .int, .bigInteger:
@@ -76,7 +78,9 @@ struct FormatSpec {
                 spec.align = align ?? ">"
                 return try spec.integer(number, minimumDigits: 0, run)
             case "c":
-                guard let scalar = number.int.flatMap(UInt32.init(exactly:)).flatMap(Unicode.Scalar.init) else { throw TemplateError.runtime("%c arg not in range(0x110000)") }
+                guard let scalar = number.int.flatMap(UInt32.init(exactly:)).flatMap(Unicode.Scalar.init) else {
+                    throw TemplateError.runtime("%c arg not in range(0x110000)")
+                }
                 return try padded(String(scalar), run)
             case "e", "E", "f", "F", "g", "G", "%":
                 spec.align = align ?? ">"
@@ -117,7 +121,9 @@ struct FormatSpec {
         if let grouping {
             let size = type.map { "xXob".unicodeScalars.contains($0) } ?? false ? 4 : 3
             if fillsInside, inner == "0" {
-                while FormatSpec.grouped(whole, grouping, size).utf8.count + prefix.utf8.count + fraction.utf8.count < width { whole = "0" + whole }
+                while FormatSpec.grouped(whole, grouping, size).utf8.count + prefix.utf8.count + fraction.utf8.count < width {
+                    whole = "0" + whole
+                }
             }
             whole = FormatSpec.grouped(whole, grouping, size)
         }
@@ -176,7 +182,9 @@ struct FormatSpec {
                     digits = PythonNumber.formatted(magnitude, precision: max(1, precision), conversion: "g")
                     // Without a type, a whole number keeps a digit after the point, or an exponent.
                     if !digits.contains(".") && !digits.contains("e") { digits += ".0" }
-                    if precision <= 1, magnitude >= 1, let point = digits.firstIndex(of: "."), digits[..<point].count >= max(1, precision), digits.hasSuffix(".0") {
+                    if precision <= 1, magnitude >= 1, let point = digits.firstIndex(of: "."), digits[..<point].count >= max(1, precision),
+                        digits.hasSuffix(".0")
+                    {
                         digits = PythonNumber.formatted(magnitude, precision: 0, conversion: "e")
                     }
                 } else {

@@ -24,7 +24,9 @@ enum HTMLText {
             let (open, close) = (Array(open.utf8), Array(close.utf8))
             var out: [UInt8] = []
             var at = 0
-            while let start = TextSearch.first(of: open, in: bytes, from: at), let end = TextSearch.first(of: close, in: bytes, from: start + open.count) {
+            while let start = TextSearch.first(of: open, in: bytes, from: at),
+                let end = TextSearch.first(of: close, in: bytes, from: start + open.count)
+            {
                 out += bytes[at..<start]
                 at = end + close.count
             }
@@ -37,7 +39,8 @@ enum HTMLText {
     }
 
     private static let entities: [String: Unicode.Scalar] = [
-        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u{A0}", "copy": "\u{A9}", "reg": "\u{AE}", "hellip": "\u{2026}",
+        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u{A0}", "copy": "\u{A9}", "reg": "\u{AE}",
+        "hellip": "\u{2026}",
         "mdash": "\u{2014}", "ndash": "\u{2013}", "lsquo": "\u{2018}", "rsquo": "\u{2019}", "ldquo": "\u{201C}", "rdquo": "\u{201D}",
     ]
 

@@ -133,7 +133,9 @@ struct PercentFormat {
             spec.type = "d"
             return try spec.integer(number, minimumDigits: spec.precision ?? 0, run)
         case "x", "X", "o":
-            guard let number = value.integer else { throw TemplateError.type("%\(conversion) format: an integer is required, not \(value.typeName)") }
+            guard let number = value.integer else {
+                throw TemplateError.type("%\(conversion) format: an integer is required, not \(value.typeName)")
+            }
             spec.type = conversion
             return try spec.integer(number, minimumDigits: spec.precision ?? 0, run)
         case "e", "E", "f", "F", "g", "G":

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 package import HadalCore
 
@@ -128,7 +128,9 @@ package enum PythonNumber {
         case "-inf", "-infinity": return -.infinity
         default: break
         }
-        guard body.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E || $0 == 0x2B || $0 == 0x2D || $0 | 0x20 == 0x65 }) else { return nil }
+        guard body.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E || $0 == 0x2B || $0 == 0x2D || $0 | 0x20 == 0x65 }) else {
+            return nil
+        }
         if let value = Double(body) { return value }
         // Swift wants a digit on both sides of the point.
         var parts = body.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

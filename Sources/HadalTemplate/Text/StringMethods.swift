@@ -170,7 +170,8 @@ enum StringMethods {
 
     static func capitalize(_ text: String) -> String {
         guard let first = text.unicodeScalars.first else { return "" }
-        return first.properties.titlecaseMapping + String(lower(text).unicodeScalars.dropFirst(first.properties.lowercaseMapping.unicodeScalars.count))
+        return first.properties.titlecaseMapping
+            + String(lower(text).unicodeScalars.dropFirst(first.properties.lowercaseMapping.unicodeScalars.count))
     }
 
     /// `str.title`, which takes every run of cased letters for a word.
@@ -186,7 +187,9 @@ enum StringMethods {
 
     static func swapCase(_ text: String) -> String {
         text.unicodeScalars.reduce(into: "") {
-            $0 += $1.properties.isUppercase ? $1.properties.lowercaseMapping : $1.properties.isLowercase ? $1.properties.uppercaseMapping : String($1)
+            $0 +=
+                $1.properties.isUppercase
+                ? $1.properties.lowercaseMapping : $1.properties.isLowercase ? $1.properties.uppercaseMapping : String($1)
         }
     }
 

@@ -1,9 +1,9 @@
 import HadalCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// A wall-clock time without a zone, for `strftime_now`.
@@ -78,11 +78,14 @@ package struct TemplateClock: Sendable, Equatable {
                 }
             }
             let zone = String(decoding: bytes[at...], as: UTF8.self)
-            let isOffset = (zone.first == "+" || zone.first == "-") && zone.dropFirst().allSatisfy { $0.isNumber || $0 == ":" } && zone.count > 2
+            let isOffset =
+                (zone.first == "+" || zone.first == "-") && zone.dropFirst().allSatisfy { $0.isNumber || $0 == ":" } && zone.count > 2
             guard zone.isEmpty || zone == "Z" || isOffset else { throw fail() }
         }
         let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-        guard year >= 1, (1...12).contains(month), day >= 1, day <= lengths[month - 1], hour < 24, minute < 60, second < 60 else { throw fail() }
+        guard year >= 1, (1...12).contains(month), day >= 1, day <= lengths[month - 1], hour < 24, minute < 60, second < 60 else {
+            throw fail()
+        }
     }
 
     private var isLeap: Bool { year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) }
@@ -119,7 +122,8 @@ package struct TemplateClock: Sendable, Equatable {
         parts.tm_min = Int32(clamping: minute)
         parts.tm_sec = Int32(clamping: second)
         parts.tm_isdst = -1
-        let dayOfYear = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334][min(max(month, 1), 12) - 1] + day - 1 + (isLeap && month > 2 ? 1 : 0)
+        let dayOfYear =
+            [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334][min(max(month, 1), 12) - 1] + day - 1 + (isLeap && month > 2 ? 1 : 0)
         parts.tm_yday = Int32(clamping: dayOfYear)
         let before = year - 1
         let days = before * 365 + before / 4 - before / 100 + before / 400 + dayOfYear

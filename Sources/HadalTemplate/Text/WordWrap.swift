@@ -50,7 +50,9 @@ enum WordWrap {
             guard next < scalars.count else { break }
             var splits = PythonText.isSpace(scalars[at]) != PythonText.isSpace(scalars[next])
             if breaksHyphens, scalars[at] == "-", at >= start + 2, next + 1 < scalars.count {
-                splits = splits || (isLetter(scalars[at - 1]) && isLetter(scalars[at - 2]) && isLetter(scalars[next]) && isLetter(scalars[next + 1]))
+                splits =
+                    splits
+                    || (isLetter(scalars[at - 1]) && isLetter(scalars[at - 2]) && isLetter(scalars[next]) && isLetter(scalars[next + 1]))
             }
             if splits {
                 chunks.append(Array(scalars[start..<next]))

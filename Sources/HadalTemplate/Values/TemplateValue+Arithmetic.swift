@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 import HadalCore
@@ -10,7 +10,9 @@ import HadalCore
 extension TemplateValue {
     static let tooLarge = TemplateError.runtime("an integer has more than \(BigInteger.maximumDigits) digits")
 
-    static func arithmetic(_ op: TemplateExpression.Operator, _ a: TemplateValue, _ b: TemplateValue, _ run: TemplateRun) throws -> TemplateValue {
+    static func arithmetic(_ op: TemplateExpression.Operator, _ a: TemplateValue, _ b: TemplateValue, _ run: TemplateRun) throws
+        -> TemplateValue
+    {
         if op == .modulo, let format = a.text {
             guard a.isMarkup else { return .string(try PercentFormat.apply(format, b, run)) }
             return .markup(try PercentFormat.apply(format, try TemplateMethods.escaped(b, run), run))

@@ -27,7 +27,8 @@ struct CallScanner: Sendable {
         offered = OfferedTools(tools)
         acceptsBare = formats.contains { !$0.bare.isEmpty }
         triggers = Self.unique(formats.flatMap(\.triggers))
-        boundaries = Self.unique(formats.flatMap { $0.triggers + $0.end + $0.drops.map { Array($0.utf8) } } + between.map { Array($0.utf8) })
+        boundaries = Self.unique(
+            formats.flatMap { $0.triggers + $0.end + $0.drops.map { Array($0.utf8) } } + between.map { Array($0.utf8) })
     }
 
     private static func unique(_ texts: [[UInt8]]) -> [[UInt8]] {

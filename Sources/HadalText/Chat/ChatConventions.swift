@@ -39,7 +39,8 @@ package struct ChatConventions: Sendable {
         var fields = try JSONFields(document.root, in: document, what: "list of chat forms")
         let version = try fields.string("hadal")
         guard version == "chat-formats/1" else {
-            throw fields.fail("'hadal' is \"\(version)\"; this build reads \"chat-formats/1\"", at: document.root["hadal"], code: .unsupported)
+            throw fields.fail(
+                "'hadal' is \"\(version)\"; this build reads \"chat-formats/1\"", at: document.root["hadal"], code: .unsupported)
         }
         reasoning = try fields.array("reasoning").map { item in
             let markers = try ReasoningMarkers(item, in: document)

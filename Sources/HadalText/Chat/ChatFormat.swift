@@ -30,7 +30,8 @@ package struct ChatFormat: Sendable {
         toolFormats = conventions.tools(template: source, tokenizer: tokenizer)
         budgetLine = conventions.budgetLine
         let keys = conventions.reasoningKeys
-        reasoningKey = keys.first { key in source.map { TextSearch.first(of: key, in: $0) != nil } ?? false } ?? keys.first ?? "reasoning_content"
+        reasoningKey =
+            keys.first { key in source.map { TextSearch.first(of: key, in: $0) != nil } ?? false } ?? keys.first ?? "reasoning_content"
         let probe = template.map { ChatTemplateProbe(template: $0, variables: variables) }
         thinkingSwitch = probe.flatMap { probe in conventions.switches.first(where: probe.has) }
         let content = probe.map { ContentForms($0) } ?? ContentForms()

@@ -45,7 +45,11 @@ extension ChatOutputParser {
         default:
             if let scanner, take(callWith: scanner, isBare: false) { return true }
             if isWaiting { return false }
-            if scanner?.formats.contains(where: { $0.begin.contains(marker.text) }) == true { undecided += take(length) } else { say(length) }
+            if scanner?.formats.contains(where: { $0.begin.contains(marker.text) }) == true {
+                undecided += take(length)
+            } else {
+                say(length)
+            }
         }
         return true
     }
@@ -75,7 +79,9 @@ extension ChatOutputParser {
             return true
         }
         // In quotation marks it is spoken of too.
-        if let quote = (undecided.isEmpty ? told.last : undecided.last), [UInt8(ascii: "`"), UInt8(ascii: "\""), UInt8(ascii: "'")].contains(quote) {
+        if let quote = (undecided.isEmpty ? told.last : undecided.last),
+            [UInt8(ascii: "`"), UInt8(ascii: "\""), UInt8(ascii: "'")].contains(quote)
+        {
             if held.count == length, ending == .open { return false }
             if held.count > length, held[length] == quote {
                 say(length)

@@ -72,7 +72,8 @@ package struct ChatOutputParser: Sendable {
     }
 
     init(
-        _ markers: ReasoningMarkers?, _ formats: [ToolCallFormat], afterPrompt prompt: String = "", tools: JSON? = nil, firstCallNumber: Int = 1
+        _ markers: ReasoningMarkers?, _ formats: [ToolCallFormat], afterPrompt prompt: String = "", tools: JSON? = nil,
+        firstCallNumber: Int = 1
     ) {
         self.markers = markers
         nextNumber = firstCallNumber
@@ -220,7 +221,8 @@ package struct ChatOutputParser: Sendable {
         switch byte {
         case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"),
             UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "`"), UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "|"), 0x0A, 0x20,
-            UInt8(ascii: ":"), UInt8(ascii: ","), 0x80...0xFF: true
+            UInt8(ascii: ":"), UInt8(ascii: ","), 0x80...0xFF:
+            true
         default: false
         }
     }

@@ -33,15 +33,17 @@ struct ChatTemplateProbe {
     private func render(
         calling content: JSON, _ argumentsAsText: Bool, result: String = "told_result", _ form: (String, String) -> JSON
     ) -> String? {
-        let tools: JSON = [[
-            "type": "function",
-            "function": [
-                "name": "offered_tool", "description": "a tool",
-                "parameters": [
-                    "type": "object", "required": [], "properties": ["offered_key": ["type": "string", "description": "a text"]],
+        let tools: JSON = [
+            [
+                "type": "function",
+                "function": [
+                    "name": "offered_tool", "description": "a tool",
+                    "parameters": [
+                        "type": "object", "required": [], "properties": ["offered_key": ["type": "string", "description": "a text"]],
+                    ],
                 ],
-            ],
-        ]]
+            ]
+        ]
         return render(
             [
                 message("user", form("question", "user")),

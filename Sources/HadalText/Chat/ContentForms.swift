@@ -20,8 +20,11 @@ package struct ContentForms: Sendable, Equatable {
     init(_ probe: ChatTemplateProbe) {
         func form(_ role: String) -> Form? {
             let form = Form(
-                readsText: probe.shows(contentOf: role) { text, other in other == role ? JSON(.string(text)) : self.content(text, role: other) },
-                readsParts: probe.shows(contentOf: role) { text, other in other == role ? Self.part(text) : self.content(text, role: other) })
+                readsText: probe.shows(contentOf: role) { text, other in
+                    other == role ? JSON(.string(text)) : self.content(text, role: other)
+                },
+                readsParts: probe.shows(contentOf: role) { text, other in other == role ? Self.part(text) : self.content(text, role: other)
+                })
             return form.readsText || form.readsParts ? form : nil
         }
         other = form("user") ?? .text

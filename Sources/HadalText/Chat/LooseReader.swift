@@ -159,7 +159,9 @@ struct LooseReader {
         }
         if let number = try? JSONDocument(parsing: text, file: "value").root, number.double != nil { return number }
         if let integer = PythonNumber.parseInteger(text, base: 0) { return JSON(integer) }
-        if let first = text.utf8.first, !Self.isNameStart(first), let number = PythonNumber.parseFloat(text) { return JSON(.double(number)) }
+        if let first = text.utf8.first, !Self.isNameStart(first), let number = PythonNumber.parseFloat(text) {
+            return JSON(.double(number))
+        }
         guard !mark.isEmpty else { throw .malformed }
         return JSON(.string(text))
     }

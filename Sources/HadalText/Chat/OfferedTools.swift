@@ -78,8 +78,12 @@ struct OfferedTools: Sendable {
     private static func types(_ schema: JSON?, depth: Int = 0) -> Set<String> {
         guard let schema, depth < 8 else { return [] }
         var types = Set(schema["type"]?.string.map { [$0] } ?? schema["type"]?.array?.compactMap(\.string) ?? [])
-        for key in ["anyOf", "oneOf", "allOf"] { for item in schema[key]?.array ?? [] { types.formUnion(Self.types(item, depth: depth + 1)) } }
-        if types.isEmpty, let values = schema["enum"]?.array, !values.isEmpty, values.allSatisfy({ $0.string != nil }) { types = ["string"] }
+        for key in ["anyOf", "oneOf", "allOf"] {
+            for item in schema[key]?.array ?? [] { types.formUnion(Self.types(item, depth: depth + 1)) }
+        }
+        if types.isEmpty, let values = schema["enum"]?.array, !values.isEmpty, values.allSatisfy({ $0.string != nil }) {
+            types = ["string"]
+        }
         return types
     }
 

@@ -50,9 +50,11 @@ public struct ToolCall: Sendable, Equatable {
         let function = JSONObject([
             ("name", JSON(.string(name))), ("arguments", argumentsAsText ? JSON(.string(argumentsJSON)) : arguments),
         ])
-        return JSON(.object(JSONObject([
-            ("id", JSON(.string(id))), ("type", "function"), ("function", JSON(.object(function))),
-        ])))
+        return JSON(
+            .object(
+                JSONObject([
+                    ("id", JSON(.string(id))), ("type", "function"), ("function", JSON(.object(function))),
+                ])))
     }
 
     /// An id for the n-th call of a conversation: nine letters and digits, which every template takes.

@@ -27,7 +27,9 @@ extension ToolCallFormat {
             found.append(FoundCall(name: name, id: id, arguments: arguments))
         } else if !match.json.isEmpty {
             for json in match.json {
-                guard let value = Self.parse(json), let calls = calls(value, isNamed: match.isNamed, needsArguments: isBare) else { return nil }
+                guard let value = Self.parse(json), let calls = calls(value, isNamed: match.isNamed, needsArguments: isBare) else {
+                    return nil
+                }
                 found += calls
             }
         }

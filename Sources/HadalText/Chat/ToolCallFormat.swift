@@ -42,7 +42,8 @@ package struct ToolCallFormat: Sendable {
 
     /// All texts that a stream must show for calls to be found.
     var literals: [String] {
-        (calls + bare + parameters.map(\.pattern)).flatMap(\.literals) + (begin + end + [mark]).map { String(decoding: $0, as: UTF8.self) } + drops
+        (calls + bare + parameters.map(\.pattern)).flatMap(\.literals) + (begin + end + [mark]).map { String(decoding: $0, as: UTF8.self) }
+            + drops
     }
 
     /// What makes a stream look closer.
@@ -103,6 +104,8 @@ package struct ToolCallFormat: Sendable {
         _ = fields.optional("tokens")
         try fields.finish()
         guard !(begin + end).contains([]), !drops.contains("") else { throw fields.fail("a text to look for must not be empty") }
-        if mark.isEmpty, (calls + bare).contains(where: { $0.elements.contains(.elements) }) { throw fields.fail("{elements} need a 'mark'") }
+        if mark.isEmpty, (calls + bare).contains(where: { $0.elements.contains(.elements) }) {
+            throw fields.fail("{elements} need a 'mark'")
+        }
     }
 }

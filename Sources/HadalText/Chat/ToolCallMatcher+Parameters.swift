@@ -46,9 +46,10 @@ extension ToolCallMatcher {
             if !isClosed, end == bytes.count { value.removeLast(TextSearch.partial(of: [closer], atEndOf: value)) }
             if form.trims || !isClosed { value = Self.trimmed(value) }
             if !isClosed, end == bytes.count, value.isEmpty { return .failed }
-            parameters.append(Parameter(
-                key: String(decoding: key, as: UTF8.self), value: String(decoding: value, as: UTF8.self),
-                isString: isString.map { $0 == Array("true".utf8) }))
+            parameters.append(
+                Parameter(
+                    key: String(decoding: key, as: UTF8.self), value: String(decoding: value, as: UTF8.self),
+                    isString: isString.map { $0 == Array("true".utf8) }))
             guard isClosed else { return .matched(end) }
             return match(elements[(place + 1)...], from: end)
         }

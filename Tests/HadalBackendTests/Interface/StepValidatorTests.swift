@@ -64,7 +64,9 @@ struct StepValidatorTests {
         var spoilt = good
         rule.spoil(&spoilt)
         let error = #expect(throws: HadalError.self) { try spoilt.run(executable) }
-        #expect(error?.code == .invalidArgument && error?.message.hasPrefix(prefix) == true && error?.message.contains(rule.says) == true, "\(error?.message ?? "")")
+        #expect(
+            error?.code == .invalidArgument && error?.message.hasPrefix(prefix) == true && error?.message.contains(rule.says) == true,
+            "\(error?.message ?? "")")
         #expect(backend.steps.withLock { $0 } == 1)
         try good.run(executable)
         #expect(backend.steps.withLock { $0 } == 2)
@@ -88,7 +90,8 @@ struct StepValidatorTests {
         let export = PluginExport(backend)
         // What the host checks before the ABI is said without the plugin's name.
         let isCount = rule.says.contains("bound were")
-        try expect(rule, backend, through: PluginBackend(try PluginLoader.load(query: { export.answer($0) })), prefix: isCount ? "" : "checked: ")
+        try expect(
+            rule, backend, through: PluginBackend(try PluginLoader.load(query: { export.answer($0) })), prefix: isCount ? "" : "checked: ")
         withExtendedLifetime(export) {}
     }
 

@@ -27,8 +27,10 @@ struct ExecutionPlanTests {
         graph.inputs = [0]
         for (i, op) in ops.enumerated() {
             graph.values.append(.init(name: "v\(i)", dtype: .f32, dims: [.tokens, .fixed(4)]))
-            graph.nodes.append(.init(
-                label: "n.\(i)", op: op, inputs: [.value(i), .value(0)], outputs: [i + 1], states: states.indices.contains(i) ? states[i] : []))
+            graph.nodes.append(
+                .init(
+                    label: "n.\(i)", op: op, inputs: [.value(i), .value(0)], outputs: [i + 1],
+                    states: states.indices.contains(i) ? states[i] : []))
         }
         graph.outputs = [ops.count]
         graph.states = (0..<((states.flatMap { $0 }.max() ?? -1) + 1)).map { .init(name: "s\($0)", heads: 1, width: 1) }
@@ -36,11 +38,14 @@ struct ExecutionPlanTests {
     }
 
     private func plan(
-        _ segment: Segment, _ preferred: [Int], owns: [Bool], lacks: [Set<String>] = [], others: [Set<String>] = [], policy: FallbackPolicy = .error,
+        _ segment: Segment, _ preferred: [Int], owns: [Bool], lacks: [Set<String>] = [], others: [Set<String>] = [],
+        policy: FallbackPolicy = .error,
         single: Set<Int> = []
     ) throws -> ExecutionPlan {
         func candidate(_ index: Int, _ name: String, _ lacks: Set<String>) -> ExecutionPlan.Candidate {
-            .init(name: name, ownsMemory: owns.indices.contains(index) && owns[index], multiNode: !single.contains(index)) { Anything(lacks: lacks) }
+            .init(name: name, ownsMemory: owns.indices.contains(index) && owns[index], multiNode: !single.contains(index)) {
+                Anything(lacks: lacks)
+            }
         }
         let candidates = owns.indices.map { candidate($0, "d\($0)", lacks.indices.contains($0) ? lacks[$0] : []) }
         return try ExecutionPlan.make(
@@ -53,7 +58,9 @@ struct ExecutionPlanTests {
     func transfers() throws {
         let segment = chain(["a", "b", "a", "c"])
         func copies(_ owns: [Bool]) throws -> [String] {
-            try plan(segment, [0, 1, 0, 1], owns: owns).transfers.map { "\($0.part)\($0.direction == .upload ? "+" : "-")\(segment.graph.values[$0.value].name)@\($0.device)" }
+            try plan(segment, [0, 1, 0, 1], owns: owns).transfers.map {
+                "\($0.part)\($0.direction == .upload ? "+" : "-")\(segment.graph.values[$0.value].name)@\($0.device)"
+            }
         }
         #expect(try copies([false, false]).isEmpty)
         #expect(try copies([true, false]) == ["0+x@0", "0-v0@0", "2+v1@0", "2-v2@0"])
@@ -66,7 +73,8 @@ struct ExecutionPlanTests {
         let alone = try plan(segment, [0, 0, 0, 0], owns: [true, false])
         #expect(alone.devices == ["d0"] && alone.parts.count == 1 && alone.copies == 0 && alone.transfers.count == 2)
         #expect(try plan(segment, [0, 0, 0, 0], owns: [true], single: [0]).parts.count == 4)
-        #expect(try plan(segment, [0, 0, 0, 0], owns: [true], single: [0]).transfers.count == 2, "values stay where they are between parts")
+        #expect(
+            try plan(segment, [0, 0, 0, 0], owns: [true], single: [0]).transfers.count == 2, "values stay where they are between parts")
     }
 
     @Test("memory is shared by values that are not needed together")
@@ -97,7 +105,8 @@ struct ExecutionPlanTests {
         #expect(moved.devices == ["d0", "other0", "other1"])
         #expect(moved.moves.map(\.to) == ["other1", "other0", "other1"] && moved.moveSummary.count == 2)
         // A device that other nodes are meant for comes before others.
-        #expect(try plan(segment, [0, 1, 0, 0], owns: [false, false], lacks: [["b"]], others: [[]], policy: .allow).devices == ["d0", "d1"])
+        #expect(
+            try plan(segment, [0, 1, 0, 0], owns: [false, false], lacks: [["b"]], others: [[]], policy: .allow).devices == ["d0", "d1"])
         expectError(.unsupported, "no kernel b") {
             try plan(segment, [0, 0, 0, 0], owns: [false], lacks: [["b"]], others: [["b"]], policy: .allow)
         }

@@ -80,7 +80,8 @@ struct ABILayoutTests {
         let folder = try PluginFolder()
         try Data("#include \"hadal_plugin.h\"\n".utf8).write(to: URL(fileURLWithPath: folder.file("only.c")))
         try compile(
-            Compiler.c, ["-std=\(standard)", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", Compiler.header, folder.file("only.c")])
+            Compiler.c,
+            ["-std=\(standard)", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", Compiler.header, folder.file("only.c")])
     }
 
     @Test(.enabled(if: Compiler.cxx != nil, "needs a C++ compiler")) func headerIsStandaloneCxx() throws {
@@ -94,6 +95,9 @@ struct ABILayoutTests {
         try Data(text.utf8).write(to: URL(fileURLWithPath: folder.file("only.cpp")))
         try compile(
             Compiler.cxx,
-            ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-fsyntax-only", "-I", Compiler.header, folder.file("only.cpp")])
+            [
+                "-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-fsyntax-only", "-I", Compiler.header,
+                folder.file("only.cpp"),
+            ])
     }
 }

@@ -5,7 +5,7 @@ import HadalBackend
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Counts the heap allocations of `execute`, on the calling thread.
@@ -34,7 +34,8 @@ enum AllocationProbe {
                 step.sequence_stride = UInt32(MemoryLayout<hadal_sequence>.stride)
                 return try withUnsafePointer(to: &step) { step in
                     let execution = Execution(
-                        inputs: .init(start: bindings.baseAddress, count: 1), outputs: .init(start: bindings.baseAddress.map { $0 + 1 }, count: 1),
+                        inputs: .init(start: bindings.baseAddress, count: 1),
+                        outputs: .init(start: bindings.baseAddress.map { $0 + 1 }, count: 1),
                         states: .init(start: nil, count: 0), step: step)
                     try executable.execute(execution)
                     let before = allocation_counter_thread()
@@ -84,9 +85,11 @@ enum AllocationProbe {
     @Test(.enabled(if: Compiler.c != nil, "needs a C compiler"))
     func countsInsideLibrariesOpenedLikePlugins() throws {
         let folder = try PluginFolder()
-        let source = "#include <stdlib.h>\n#include <string.h>\nvoid many(void) { for (int i = 0; i < 50; i++) { free(malloc(10 + i)); free(strdup(\"x\")); } }"
+        let source =
+            "#include <stdlib.h>\n#include <string.h>\nvoid many(void) { for (int i = 0; i < 50; i++) { free(malloc(10 + i)); free(strdup(\"x\")); } }"
         try Data(source.utf8).write(to: URL(fileURLWithPath: folder.file("many.c")))
-        let built = try Compiler.run(try #require(Compiler.c), ["-O0", "-shared", "-fPIC", folder.file("many.c"), "-o", folder.file("many.so")])
+        let built = try Compiler.run(
+            try #require(Compiler.c), ["-O0", "-shared", "-fPIC", folder.file("many.c"), "-o", folder.file("many.so")])
         try #require(built.status == 0)
         let handle = try #require(dlopen(folder.file("many.so"), RTLD_NOW | RTLD_LOCAL | 8))
         let many = unsafeBitCast(try #require(dlsym(handle, "many")), to: (@convention(c) () -> Void).self)

@@ -7,7 +7,8 @@ import TestSupport
 /// What is found where, what is not usable and why, and what a user who asks for the wrong thing reads.
 @Suite(.enabled(if: Compiler.c != nil, "needs a C compiler"))
 struct BackendRegistryTests {
-    private func registry(_ paths: [String] = [], search: String? = nil, install: [String] = [], expected: [String] = []) -> BackendRegistry {
+    private func registry(_ paths: [String] = [], search: String? = nil, install: [String] = [], expected: [String] = []) -> BackendRegistry
+    {
         BackendRegistry(pluginPaths: paths, searchPath: search, installDirectories: install, expected: expected)
     }
 
@@ -23,15 +24,19 @@ struct BackendRegistryTests {
         try Data().write(to: URL(fileURLWithPath: folder.file("libhadal-empty.so")))
         try FileManager.default.createDirectory(atPath: folder.file("libhadal-folder.so"), withIntermediateDirectories: false)
         try FileManager.default.createSymbolicLink(atPath: folder.file("libhadal-dangling.so"), withDestinationPath: "/nonexistent/file")
-        try FileManager.default.createSymbolicLink(atPath: folder.file("libhadal-same.so"), withDestinationPath: folder.file("libhadal-good.so"))
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.file("libhadal-same.so"), withDestinationPath: folder.file("libhadal-good.so"))
         try Data("notes".utf8).write(to: URL(fileURLWithPath: folder.file("README.md")))
         mkfifo(folder.file("libhadal-pipe.so"), 0o600)
 
         let (available, unavailable) = registry([folder.path]).list()
         #expect(available.map(\.backend.name) == ["good"])
         #expect(available[0].plugin?.path == folder.file("libhadal-good.so"))
-        let reasons = Dictionary(uniqueKeysWithValues: unavailable.map { ($0.path?.split(separator: "/").last.map(String.init) ?? "", $0.reason) })
-        func expect(_ file: String, _ text: String) { #expect(reasons[file]?.contains(text) == true, "\(file): \(reasons[file] ?? "not listed")") }
+        let reasons = Dictionary(
+            uniqueKeysWithValues: unavailable.map { ($0.path?.split(separator: "/").last.map(String.init) ?? "", $0.reason) })
+        func expect(_ file: String, _ text: String) {
+            #expect(reasons[file]?.contains(text) == true, "\(file): \(reasons[file] ?? "not listed")")
+        }
         expect("libhadal-old.so", "speaks ABI version 0 and this host version 1")
         expect("libhadal-new.so", "speaks ABI versions 2 to 9 and this host version 1")
         expect("libhadal-nothing.so", "does not export hadal_plugin_query")
@@ -40,7 +45,9 @@ struct BackendRegistryTests {
         expect("libhadal-folder.so", "not a regular file")
         expect("libhadal-pipe.so", "not a regular file")
         expect("libhadal-dangling.so", "No such file")
-        expect("libhadal-copy.so", "duplicate name 'good': '\(folder.file("libhadal-copy.so"))' and '\(folder.file("libhadal-good.so"))' both claim it")
+        expect(
+            "libhadal-copy.so",
+            "duplicate name 'good': '\(folder.file("libhadal-copy.so"))' and '\(folder.file("libhadal-good.so"))' both claim it")
         // A link to a plugin is that plugin, not another of its name.
         #expect(reasons.count == 9, "\(reasons.keys.sorted())")
     }

@@ -33,11 +33,16 @@ struct ExamplePluginTests {
         let (norm, matrix, bias) = (random(3), random(30), random(5))
         var graph = Graph(name: "all ops")
         graph.weights = [
-            .init(name: "norm", dtype: .f32, dims: [3]), .init(name: "matrix", dtype: .f32, dims: [5, 6]), .init(name: "bias", dtype: .f32, dims: [5]),
+            .init(name: "norm", dtype: .f32, dims: [3]), .init(name: "matrix", dtype: .f32, dims: [5, 6]),
+            .init(name: "bias", dtype: .f32, dims: [5]),
         ]
-        for (i, width) in [6, 6, 5, 5, 5, 5].enumerated() { graph.values.append(.init(name: "v\(i)", dtype: .f32, dims: [.tokens, .fixed(width)])) }
+        for (i, width) in [6, 6, 5, 5, 5, 5].enumerated() {
+            graph.values.append(.init(name: "v\(i)", dtype: .f32, dims: [.tokens, .fixed(width)]))
+        }
         graph.nodes = [
-            .init(label: "norm", op: "rms_norm", inputs: [.value(0), .weight(0)], outputs: [1], attributes: ["eps": .float(1e-5), "groups": .int(2)]),
+            .init(
+                label: "norm", op: "rms_norm", inputs: [.value(0), .weight(0)], outputs: [1],
+                attributes: ["eps": .float(1e-5), "groups": .int(2)]),
             .init(label: "linear", op: "linear", inputs: [.value(1), .weight(1), .weight(2)], outputs: [2]),
             .init(label: "scale", op: "scale", inputs: [.value(2)], outputs: [3], attributes: ["factor": .float(-1.5)]),
             .init(label: "add", op: "add", inputs: [.value(3), .value(2)], outputs: [4]),
@@ -49,7 +54,8 @@ struct ExamplePluginTests {
             try matrix.withUnsafeBytes { b in
                 try bias.withUnsafeBytes { c in
                     let segment = Segment(
-                        graph: graph, weights: [.init(bytes: a), .init(bytes: b), .init(bytes: c)], bounds: .init(tokens: 9, sequences: 4, rows: 9))
+                        graph: graph, weights: [.init(bytes: a), .init(bytes: b), .init(bytes: c)],
+                        bounds: .init(tokens: 9, sequences: 4, rows: 9))
                     try body(segment, norm, matrix, bias)
                 }
             }

@@ -8,7 +8,7 @@ import Testing
 import TestSupport
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// The host's path for each thing that a plugin may lack or fail at, over real shared libraries.
@@ -228,7 +228,9 @@ struct PluginBackendTests {
                 expectError(.invalidArgument) { try a.upload(offset: offset, file: descriptor, fileOffset: 0, bytes: length) }
             }
             // A plugin that copies by itself has a code of its own.
-            expectError(defines.contains("BUFFERS=2") ? .backend : .io) { try a.upload(offset: 0, file: descriptor, fileOffset: UInt64(count) - 1, bytes: 2) }
+            expectError(defines.contains("BUFFERS=2") ? .backend : .io) {
+                try a.upload(offset: 0, file: descriptor, fileOffset: UInt64(count) - 1, bytes: 2)
+            }
             expectError(.invalidArgument) { try a.upload(offset: 0, file: descriptor, fileOffset: .max, bytes: 2) }
 
             // A step over the plugin's own memory.

@@ -67,7 +67,8 @@ struct PluginKitTests {
         let (export, backend) = try roundTrip(sample)
         let lines = Mutex<[String]>([])
         let options: [String: OptionValue] = ["gain": .float(2.5), "steps": .int(9), "mode": .string("b"), "on": .bool(false)]
-        let device = try backend.open(device: 1, options: options, log: LogSink { level, text in lines.withLock { $0.append("\(level) \(text)") } })
+        let device = try backend.open(
+            device: 1, options: options, log: LogSink { level, text in lines.withLock { $0.append("\(level) \(text)") } })
         #expect(sample.opened.withLock { $0 } == options)
         #expect(lines.withLock { $0 } == ["warning sample: hello from 1"])
         #expect(device.info.id == "soft")
@@ -99,7 +100,9 @@ struct PluginKitTests {
         }
         segment.weights = [
             .init(bytes: UnsafeRawBufferPointer(bytes), file: (descriptor: 5, offset: 99)),
-            .init(bytes: UnsafeRawBufferPointer(rebasing: bytes[..<4]), scales: .init(values: scales, rows: 1, columns: 2, block: (rows: 2, columns: 1))),
+            .init(
+                bytes: UnsafeRawBufferPointer(rebasing: bytes[..<4]),
+                scales: .init(values: scales, rows: 1, columns: 2, block: (rows: 2, columns: 1))),
         ]
         let executable = try device.compile(segment)
         #expect(!executable.info.keepsWeights)
@@ -173,15 +176,21 @@ struct PluginKitTests {
             try withUnsafeMutablePointer(to: &pasts) { pasts in
                 try withUnsafeMutablePointer(to: &x) { x in
                     try withUnsafeMutablePointer(to: &y) { y in
-                        var (input, output) = (hadal_binding(buffer: nil, host: x, offset: 0, bytes: 4), hadal_binding(buffer: nil, host: y, offset: 0, bytes: 4))
+                        var (input, output) = (
+                            hadal_binding(buffer: nil, host: x, offset: 0, bytes: 4),
+                            hadal_binding(buffer: nil, host: y, offset: 0, bytes: 4)
+                        )
                         try withUnsafePointer(to: &input) { input in
                             try withUnsafePointer(to: &output) { output in
                                 try executable.execute(
                                     Execution(
-                                        inputs: .init(start: input, count: 1), outputs: .init(start: output, count: 1), states: .init(start: nil, count: 0),
+                                        inputs: .init(start: input, count: 1), outputs: .init(start: output, count: 1),
+                                        states: .init(start: nil, count: 0),
                                         step: &step,
                                         trace: { context, event in
-                                            if let event { context?.assumingMemoryBound(to: [UInt64].self).pointee.append(event.pointee.bytes) }
+                                            if let event {
+                                                context?.assumingMemoryBound(to: [UInt64].self).pointee.append(event.pointee.bytes)
+                                            }
                                         }, traceContext: pasts))
                             }
                         }
@@ -233,7 +242,10 @@ struct PluginKitTests {
             let executable = try device.compile(Running.doubling(width: 1))
             try Running.step(
                 executable,
-                [hadal_binding(buffer: b.handle, host: nil, offset: 0, bytes: 16), hadal_binding(buffer: a.handle, host: nil, offset: 4, bytes: 12)],
+                [
+                    hadal_binding(buffer: b.handle, host: nil, offset: 0, bytes: 16),
+                    hadal_binding(buffer: a.handle, host: nil, offset: 4, bytes: 12),
+                ],
                 tokens: 3)
             var result = [Float](repeating: 0, count: 4)
             try result.withUnsafeMutableBytes { try a.read(offset: 0, into: $0) }

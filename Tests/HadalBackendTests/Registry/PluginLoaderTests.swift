@@ -25,7 +25,8 @@ struct PluginLoaderTests {
 
     @Test func olderABI() throws {
         try refuses(
-            .unsupported, "speaks ABI version 0 and this host version 1 (rebuild", ["ABI_MINIMUM=0", "ABI_MAXIMUM=0", "CHOSEN=0", "NULL_TABLE"])
+            .unsupported, "speaks ABI version 0 and this host version 1 (rebuild",
+            ["ABI_MINIMUM=0", "ABI_MAXIMUM=0", "CHOSEN=0", "NULL_TABLE"])
     }
 
     @Test func newerABI() throws {

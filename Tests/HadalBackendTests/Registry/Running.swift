@@ -60,8 +60,10 @@ enum Running {
                 step.sequence_stride = UInt32(MemoryLayout<hadal_sequence>.stride)
                 try executable.execute(
                     Execution(
-                        inputs: UnsafeBufferPointer(rebasing: bindings.dropLast()), outputs: UnsafeBufferPointer(rebasing: bindings.suffix(1)),
-                        states: UnsafeBufferPointer(start: nil, count: 0), step: &step, trace: trace, traceContext: context, cancel: cancel))
+                        inputs: UnsafeBufferPointer(rebasing: bindings.dropLast()),
+                        outputs: UnsafeBufferPointer(rebasing: bindings.suffix(1)),
+                        states: UnsafeBufferPointer(start: nil, count: 0), step: &step, trace: trace, traceContext: context, cancel: cancel)
+                )
             }
         }
     }

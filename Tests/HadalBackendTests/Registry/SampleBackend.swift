@@ -31,7 +31,10 @@ final class SampleBackend: Backend {
         if name == "failing" { throw HadalError(.io, "the bus is gone") }
         var first = DeviceInfo(kind: .gpu, id: "0000:01:00.0", name: "Größe", driver: "driver 1.2")
         first.features = ["avx2", "coop"]
-        first.heaps = [.init(bytesTotal: 10, bytesFree: 4, hostVisible: true, deviceLocal: false), .init(bytesTotal: 7, bytesFree: 7, hostVisible: false, deviceLocal: true)]
+        first.heaps = [
+            .init(bytesTotal: 10, bytesFree: 4, hostVisible: true, deviceLocal: false),
+            .init(bytesTotal: 7, bytesFree: 7, hostVisible: false, deviceLocal: true),
+        ]
         first.subgroupSizes = 8...32
         first.dtypes = [.f32, .q4_K, .f8_e4m3]
         first.importAlignment = 16

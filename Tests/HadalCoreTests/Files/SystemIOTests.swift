@@ -41,10 +41,11 @@ import Testing
         let (reader, writer) = (ends[0], ends[1])
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 13) }
         // More than a pipe holds is written in pieces.
-        let thread = try #require(SystemThread(name: "writer") {
-            #expect(bytes.withUnsafeBytes { SystemIO.write($0, to: writer) })
-            close(writer)
-        })
+        let thread = try #require(
+            SystemThread(name: "writer") {
+                #expect(bytes.withUnsafeBytes { SystemIO.write($0, to: writer) })
+                close(writer)
+            })
         let limit = min(count, 200_000)
         #expect(SystemIO.readAll(reader, limit: limit) == Array(bytes[..<limit]))
         #expect(SystemIO.readAll(reader, limit: .max) == Array(bytes[limit...]))
@@ -67,11 +68,12 @@ import Testing
         let (reader, writer) = (ends[0], ends[1])
         let main = Monitor<pthread_t?>(nil)
         let result = Monitor<[UInt8]?>(nil)
-        let thread = try #require(SystemThread(name: "reader") {
-            main.update { $0 = pthread_self() }
-            let bytes = SystemIO.readAll(reader, limit: 100)
-            result.withLock { $0 = bytes }
-        })
+        let thread = try #require(
+            SystemThread(name: "reader") {
+                main.update { $0 = pthread_self() }
+                let bytes = SystemIO.readAll(reader, limit: 100)
+                result.withLock { $0 = bytes }
+            })
         let handle = try #require(main.wait(until: { $0 != nil }) { $0 })
         for _ in 0..<50 {
             pthread_kill(handle, SIGURG)

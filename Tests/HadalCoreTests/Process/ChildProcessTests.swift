@@ -8,7 +8,9 @@ import Testing
     @Test("what a program prints, and how it ends")
     func ends() throws {
         let result = try ChildProcess.run(shell, ["-c", "echo out; echo err >&2; exit 3"])
-        #expect(result.end == .exited(3) && !result.succeeded && result.text == "out\n" && String(decoding: result.errors, as: UTF8.self) == "err\n")
+        #expect(
+            result.end == .exited(3) && !result.succeeded && result.text == "out\n"
+                && String(decoding: result.errors, as: UTF8.self) == "err\n")
         #expect(try ChildProcess.run(shell, ["-c", "echo one; echo two >&2"], merged: true).text == "one\ntwo\n")
         #expect(try ChildProcess.run(shell, ["-c", "kill -SEGV $$"]).end == .signalled(11))
         #expect(try ChildProcess.run(shell, ["-c", "true"]).succeeded)

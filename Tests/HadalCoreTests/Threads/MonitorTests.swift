@@ -17,9 +17,10 @@ import Testing
     @Test("two threads take turns")
     func turns() throws {
         let turn = Monitor(0)
-        let other = try #require(SystemThread(name: "odd") {
-            for step in 0..<500 { turn.wait(until: { $0 == 2 * step + 1 }) { $0 += 1 }; turn.update { _ in } }
-        })
+        let other = try #require(
+            SystemThread(name: "odd") {
+                for step in 0..<500 { turn.wait(until: { $0 == 2 * step + 1 }) { $0 += 1 }; turn.update { _ in } }
+            })
         for step in 0..<500 { turn.wait(until: { $0 == 2 * step }) { $0 += 1 }; turn.update { _ in } }
         other.join()
         #expect(turn.withLock { $0 } == 1000)
@@ -30,14 +31,15 @@ import Testing
         struct State { var tickets = 0, woken = 0, isOpen = false }
         let state = Monitor(State()), ticket = Condition(), gate = Condition()
         let threads = try (0..<3).map { _ in
-            try #require(SystemThread(name: "waiter") {
-                state.wait(on: ticket, until: { $0.tickets > 0 }) {
-                    $0.tickets -= 1
-                    $0.woken += 1
-                }
-                state.changed.wakeAll()
-                state.wait(on: gate, until: { $0.isOpen }) { $0.woken += 10 }
-            })
+            try #require(
+                SystemThread(name: "waiter") {
+                    state.wait(on: ticket, until: { $0.tickets > 0 }) {
+                        $0.tickets -= 1
+                        $0.woken += 1
+                    }
+                    state.changed.wakeAll()
+                    state.wait(on: gate, until: { $0.isOpen }) { $0.woken += 10 }
+                })
         }
         for number in 1...3 {
             state.withLock { $0.tickets += 1 }

@@ -7,10 +7,11 @@ import Testing
     @Test("what a thread wrote is there after it was joined, and joining twice does no harm")
     func join() throws {
         let value = Mutex(0)
-        let thread = try #require(SystemThread(name: "joined") {
-            usleep(10_000)
-            value.withLock { $0 = 7 }
-        })
+        let thread = try #require(
+            SystemThread(name: "joined") {
+                usleep(10_000)
+                value.withLock { $0 = 7 }
+            })
         thread.join()
         #expect(value.withLock { $0 } == 7)
         thread.join()
@@ -27,12 +28,13 @@ import Testing
     func current() throws {
         let thread = Monitor<SystemThread?>(nil)
         let seen = Mutex<Bool?>(nil)
-        let made = try #require(SystemThread(name: "itself") {
-            let own = thread.wait(until: { $0 != nil }) { $0 }
-            own?.join()
-            let isCurrent = own?.isCurrent
-            seen.withLock { $0 = isCurrent }
-        })
+        let made = try #require(
+            SystemThread(name: "itself") {
+                let own = thread.wait(until: { $0 != nil }) { $0 }
+                own?.join()
+                let isCurrent = own?.isCurrent
+                seen.withLock { $0 = isCurrent }
+            })
         #expect(!made.isCurrent)
         thread.update { $0 = made }
         made.join()
@@ -43,12 +45,14 @@ import Testing
     @Test("the stack has the size that was asked for", arguments: [256 << 10, 16 << 20])
     func stack(bytes: Int) throws {
         let used = Mutex(0)
-        try #require(SystemThread(name: "stack", stackBytes: bytes) {
-            var marker: UInt8 = 0
-            let top = withUnsafePointer(to: &marker) { Int(bitPattern: $0) }
-            let deepest = StackDepth.deepest(StackGuard())
-            used.withLock { $0 = top - deepest }
-        }).join()
+        try #require(
+            SystemThread(name: "stack", stackBytes: bytes) {
+                var marker: UInt8 = 0
+                let top = withUnsafePointer(to: &marker) { Int(bitPattern: $0) }
+                let deepest = StackDepth.deepest(StackGuard())
+                used.withLock { $0 = top - deepest }
+            }
+        ).join()
         // The guard leaves some of it, and less than half.
         #expect(used.withLock { $0 > bytes / 2 && $0 < bytes })
     }
@@ -60,14 +64,16 @@ import Testing
     }
 
     #if os(Linux)
-    @Test("the system shows the name, or its first 15 bytes")
-    func name() throws {
-        let found = Mutex("")
-        try #require(SystemThread(name: "a-name-of-more-than-15-bytes") {
-            let text = SystemFile.text("/proc/thread-self/comm") ?? ""
-            found.withLock { $0 = text }
-        }).join()
-        #expect(found.withLock { $0 } == "a-name-of-more-\n")
-    }
+        @Test("the system shows the name, or its first 15 bytes")
+        func name() throws {
+            let found = Mutex("")
+            try #require(
+                SystemThread(name: "a-name-of-more-than-15-bytes") {
+                    let text = SystemFile.text("/proc/thread-self/comm") ?? ""
+                    found.withLock { $0 = text }
+                }
+            ).join()
+            #expect(found.withLock { $0 } == "a-name-of-more-\n")
+        }
     #endif
 }

@@ -14,8 +14,11 @@ import Testing
         #expect(inSeconds >= 0.02 && inSeconds < 60)
     }
 
-    @Test("durations in seconds", arguments: [
-        (Duration.seconds(3), 3.0), (.milliseconds(1500), 1.5), (.nanoseconds(-500_000_000), -0.5), (.zero, 0), (.seconds(1 << 40), 1_099_511_627_776),
-    ])
+    @Test(
+        "durations in seconds",
+        arguments: [
+            (Duration.seconds(3), 3.0), (.milliseconds(1500), 1.5), (.nanoseconds(-500_000_000), -0.5), (.zero, 0),
+            (.seconds(1 << 40), 1_099_511_627_776),
+        ])
     func seconds(duration: Duration, seconds: Double) { #expect(duration.seconds == seconds) }
 }

@@ -52,7 +52,9 @@ struct SpeculationControllerTests {
         var controller = SpeculationController(most: 7, start: 2, isAdaptive: true)
         let outcome = run(&controller, Machine(step: { 1 + 0.05 * Double($0) }, draft: 0.05, kept: { $0 }), tokens: 800)
         #expect(outcome.lengths.last == 7 && controller.switchedOffAfter == nil)
-        #expect(outcome.lengths.prefix(SpeculationController.plainSteps.first).allSatisfy { $0 == 0 }, "plain steps come first, to compare with")
+        #expect(
+            outcome.lengths.prefix(SpeculationController.plainSteps.first).allSatisfy { $0 == 0 }, "plain steps come first, to compare with"
+        )
         let gain = controller.summary(kind: "draft").netGain ?? 0
         #expect(gain > 3 && gain < 8 / 1.7)
         #expect(controller.accepted == controller.drafted && controller.summary(kind: "draft").tokensPerStep > 6)

@@ -28,7 +28,8 @@ struct SpeculationTests {
     private static let withHead = ["deepseek_v3", "deepseek_v3_fp8"].flatMap { model in backends.map { (model, $0) } }
 
     private func engine(
-        _ path: String, _ backend: String, _ source: SpeculationOptions.Source, drafts: Int = 7, _ change: (inout EngineOptions) -> Void = { _ in }
+        _ path: String, _ backend: String, _ source: SpeculationOptions.Source, drafts: Int = 7,
+        _ change: (inout EngineOptions) -> Void = { _ in }
     ) throws -> Engine {
         var options = Golden.options(backend)
         options.speculation = SpeculationOptions(source)
@@ -121,7 +122,8 @@ struct SpeculationTests {
     @Test("a model that drafts for itself keeps every draft", arguments: backends)
     func sameModel(_ backend: String) throws {
         let golden = try Golden(path: Self.llama)
-        let (answer, summary) = try answer(try engine(Self.llama, backend, .draft(path: Self.llama)), try golden.ids("input_ids"), greedy(16))
+        let (answer, summary) = try answer(
+            try engine(Self.llama, backend, .draft(path: Self.llama)), try golden.ids("input_ids"), greedy(16))
         #expect(answer.tokens == (try golden.ids("greedy")))
         let speculation = try #require(summary)
         #expect(speculation.kind == "draft" && speculation.acceptance == 1 && speculation.draftedTokens > 8)
@@ -174,7 +176,9 @@ struct SpeculationTests {
         }
     }
 
-    @Test("the layer drafts what its logits say", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: withHead)
+    @Test(
+        "the layer drafts what its logits say", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
+        arguments: withHead)
     func drafts(_ model: String, _ backend: String) throws {
         let path = "\(Fixtures.goldens ?? "")/models/\(model)"
         let golden = try Golden(path: path)
@@ -216,14 +220,17 @@ struct SpeculationTests {
         #expect(try draft(other, ids[9]).count == 1)
     }
 
-    @Test("a description may feed the layer with the state before the last norm", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    @Test(
+        "a description may feed the layer with the state before the last norm",
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
     func unnormed() throws {
         let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         func engine(_ patch: String) throws -> Engine {
             let file = "\(folder)/patched.json"
-            try #"{"hadal": "architecture/1", "name": "patched", "extends": "deepseek_v3", \#(patch)}"#.write(toFile: file, atomically: true, encoding: .utf8)
+            try #"{"hadal": "architecture/1", "name": "patched", "extends": "deepseek_v3", \#(patch)}"#.write(
+                toFile: file, atomically: true, encoding: .utf8)
             return try self.engine(path, "cpu", .mtp, drafts: 3) { $0.architecture = file }
         }
         let unnormed = try engine(#""params": {"mtp_normed": {"default": false}}"#)
@@ -240,7 +247,9 @@ struct SpeculationTests {
         expectError(.malformed, "previous") { try engine(#""graphs": {"mtp": {"feeds": null}}"#) }
     }
 
-    @Test("copies of the embedding and the head are not loaded", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    @Test(
+        "copies of the embedding and the head are not loaded",
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
     func sharedTables() throws {
         let engine = try engine("\(Fixtures.goldens ?? "")/models/deepseek_v3", "reference", .mtp)
         let head = try #require(engine.model.description.graph.graphs["mtp"])
@@ -258,7 +267,9 @@ struct SpeculationTests {
         }
     }
 
-    @Test("sessions that are forked, rolled back, saved and stepped together go on exactly", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: backends)
+    @Test(
+        "sessions that are forked, rolled back, saved and stepped together go on exactly",
+        .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: backends)
     func sessions(_ backend: String) throws {
         let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
         let folder = try Fixtures.temporaryDirectory()
@@ -372,7 +383,8 @@ struct SpeculationTests {
         func tokenizer(_ words: [String]) throws -> Tokenizer {
             let vocabulary = words.enumerated().map { "\"\($0.element)\": \($0.offset)" }.joined(separator: ", ")
             let file = "\(folder)/tokenizer.json"
-            try "{\"model\": {\"type\": \"BPE\", \"vocab\": {\(vocabulary)}, \"merges\": []}}".write(toFile: file, atomically: true, encoding: .utf8)
+            try "{\"model\": {\"type\": \"BPE\", \"vocab\": {\(vocabulary)}, \"merges\": []}}".write(
+                toFile: file, atomically: true, encoding: .utf8)
             return try Tokenizer(contentsOf: file)
         }
         let (a, b) = (try tokenizer(["a", "b", "c"]), try tokenizer(["a", "x", "c"]))

@@ -25,9 +25,11 @@ struct StableStepsTests {
                 let (together, alone) = (session.fork(), session.fork())
                 var rows: [UInt32] = []
                 try next.withUnsafeBufferPointer { next in
-                    try together.append(next, eachChunk: { _, count in
-                        rows = UnsafeBufferPointer(start: engine.runner.logits, count: count * engine.vocabularySize).map(\.bitPattern)
-                    })
+                    try together.append(
+                        next,
+                        eachChunk: { _, count in
+                            rows = UnsafeBufferPointer(start: engine.runner.logits, count: count * engine.vocabularySize).map(\.bitPattern)
+                        })
                 }
                 var wanted: [UInt32] = []
                 for token in next {
@@ -38,7 +40,8 @@ struct StableStepsTests {
                 // The state is the same too.
                 try together.append(after)
                 try alone.append(after)
-                #expect(together.logits.map(\.bitPattern) == alone.logits.map(\.bitPattern), "\(what): after \(count) tokens after \(start)")
+                #expect(
+                    together.logits.map(\.bitPattern) == alone.logits.map(\.bitPattern), "\(what): after \(count) tokens after \(start)")
             }
         }
     }
@@ -61,16 +64,22 @@ struct StableStepsTests {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let models = [
-            ("llama", """
+            (
+                "llama",
+                """
                 {"hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 2, "intermediate_size": 288,
                  "vocab_size": 300, "max_position_embeddings": 256, "tie_word_embeddings": true}
-                """),
-            ("deepseek_v2", """
+                """
+            ),
+            (
+                "deepseek_v2",
+                """
                 {"hidden_size": 256, "num_hidden_layers": 2, "num_attention_heads": 3, "q_lora_rank": null, "kv_lora_rank": 64,
                  "qk_rope_head_dim": 16, "qk_nope_head_dim": 24, "v_head_dim": 20, "intermediate_size": 256, "moe_intermediate_size": 256,
                  "n_routed_experts": 7, "n_shared_experts": 1, "num_experts_per_tok": 3, "first_k_dense_replace": 1, "vocab_size": 300,
                  "max_position_embeddings": 256, "tie_word_embeddings": false}
-                """),
+                """
+            ),
         ]
         for (architecture, config) in models {
             let path = "\(folder)/\(architecture).gguf"
@@ -88,7 +97,9 @@ struct StableStepsTests {
                 try check(engine, "\(architecture) \(type.name) \(isa)")
             }
             guard [.bf16, .q4_1].contains(type) else { continue }
-            try check(try Engine(path: path, options: Self.options("cpu", ["cpu.activations": "15bit", "cpu.threads": "3"])), "\(architecture) \(type.name) 15bit")
+            try check(
+                try Engine(path: path, options: Self.options("cpu", ["cpu.activations": "15bit", "cpu.threads": "3"])),
+                "\(architecture) \(type.name) 15bit")
             try check(try Engine(path: path, options: Self.options("reference")), "\(architecture) \(type.name) reference")
         }
     }
@@ -103,7 +114,9 @@ struct StableStepsTests {
         try check(try Engine(path: path, options: options), "\(path) \(backend) f16 cache")
     }
 
-    @Test("latent attention, whichever form is asked for", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"), arguments: ["absorbed", "expanded"])
+    @Test(
+        "latent attention, whichever form is asked for", .enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"),
+        arguments: ["absorbed", "expanded"])
     func latentForms(_ form: String) throws {
         let path = "\(Fixtures.goldens ?? "")/models/deepseek_v3"
         try check(try Engine(path: path, options: Self.options("cpu", ["cpu.latent": form])), form)

@@ -21,7 +21,9 @@ import Testing
                 Int32.random(in: 0..<Int32(tokenizer.count), using: &generator)
             }
             let pieces = try stream(tokenizer, ids, skipSpecial: skipSpecial)
-            #expect(try pieces.joined().unicodeScalars.elementsEqual(tokenizer.decode(ids, skipSpecial: skipSpecial).unicodeScalars), "round \(round)")
+            #expect(
+                try pieces.joined().unicodeScalars.elementsEqual(tokenizer.decode(ids, skipSpecial: skipSpecial).unicodeScalars),
+                "round \(round)")
         }
     }
 

@@ -57,21 +57,27 @@ import Testing
     }
 
     /// What Oniguruma's `Split` with the behavior `Isolated` makes of a text.
-    @Test(arguments: [
-        // An interval has no possessive form, `{n}?` is optional, `{,m}` starts at none, and a backward one is atomic.
-        ("\\d{1,3}+", "1234567", ["1234567"]), ("\\d{2}+", "12345", ["1234"]), ("a{2}?b", "aab b", ["aab", "b"]), ("a{,2}b", "aaab", ["aab"]),
-        ("a{2,1}", "aaa", ["aa", "a"]), ("a{,}", "aa{,}", ["a{,}"]), ("a{1", "a{1", ["a{1"]), ("a{1,2}?", "aaa", ["a", "a", "a"]),
-        ("a++b", "aab", ["aab"]), ("a?+a", "a", []), ("a**", "aa", ["aa"]), ("x{ 1}", "x{ 1}", ["x{ 1}"]),
-        // Options hold to the end of the group, over alternatives.
-        ("a(?i)b|c", "aC aB Ac", ["aC", "aB"]), ("(?:a(?i)b)c", "aBc aBC", ["aBc"]), ("(?i-i:a)b", "ab", ["ab"]), ("(?im)a.b", "A\nb", ["A\nb"]),
-        ("(?x) a b # c", "ab", ["ab"]), ("(?x)[a b]", " ", [" "]),
-        // Classes, groups and references.
-        ("\\pL", "apL", ["pL"]), ("[a-[b]]+", "a-b", ["a-b"]), ("[[a]-z]+", "a-zb", ["a-z"]), ("[]a]+", "a]b", ["a]"]), ("[--a]+", "-0a", ["-0a"]),
-        ("[a-c-e]+", "b-de", ["b-", "e"]), ("\\R", "a\r\nb\u{2028}", ["\r\n", "\u{2028}"]), ("\\Qa.b\\E", "a.b QaxbE", ["QaxbE"]), ("[\\Q]+", "Q\\", ["Q"]), ("\\101", "A", ["A"]),
-        ("(a)\\1", "aa", ["aa"]), ("(?<n>a)(b)\\k<n>", "aba", ["aba"]), ("(?'n'a)b", "ab", ["ab"]), ("(?#c)a", "a", ["a"]), ("(?>a+)a", "aaa", []),
-        ("\\b\\w", "½ é_", ["½", "é"]), ("\\Bx", "xx", ["x"]), ("a\\Z", "a\na\n", ["a"]), ("(?i)ǆ", "ǅ", ["ǅ"]), ("(?i)k", "K", ["K"]),
-        ("(?i)[[:alpha:]]", "ͅ", ["ͅ"]), ("(?i)[\\p{L}]", "ͅ", ["ͅ"]),
-    ] as [(String, String, [String])])
+    @Test(
+        arguments: [
+            // An interval has no possessive form, `{n}?` is optional, `{,m}` starts at none, and a backward one is atomic.
+            ("\\d{1,3}+", "1234567", ["1234567"]), ("\\d{2}+", "12345", ["1234"]), ("a{2}?b", "aab b", ["aab", "b"]),
+            ("a{,2}b", "aaab", ["aab"]),
+            ("a{2,1}", "aaa", ["aa", "a"]), ("a{,}", "aa{,}", ["a{,}"]), ("a{1", "a{1", ["a{1"]), ("a{1,2}?", "aaa", ["a", "a", "a"]),
+            ("a++b", "aab", ["aab"]), ("a?+a", "a", []), ("a**", "aa", ["aa"]), ("x{ 1}", "x{ 1}", ["x{ 1}"]),
+            // Options hold to the end of the group, over alternatives.
+            ("a(?i)b|c", "aC aB Ac", ["aC", "aB"]), ("(?:a(?i)b)c", "aBc aBC", ["aBc"]), ("(?i-i:a)b", "ab", ["ab"]),
+            ("(?im)a.b", "A\nb", ["A\nb"]),
+            ("(?x) a b # c", "ab", ["ab"]), ("(?x)[a b]", " ", [" "]),
+            // Classes, groups and references.
+            ("\\pL", "apL", ["pL"]), ("[a-[b]]+", "a-b", ["a-b"]), ("[[a]-z]+", "a-zb", ["a-z"]), ("[]a]+", "a]b", ["a]"]),
+            ("[--a]+", "-0a", ["-0a"]),
+            ("[a-c-e]+", "b-de", ["b-", "e"]), ("\\R", "a\r\nb\u{2028}", ["\r\n", "\u{2028}"]), ("\\Qa.b\\E", "a.b QaxbE", ["QaxbE"]),
+            ("[\\Q]+", "Q\\", ["Q"]), ("\\101", "A", ["A"]),
+            ("(a)\\1", "aa", ["aa"]), ("(?<n>a)(b)\\k<n>", "aba", ["aba"]), ("(?'n'a)b", "ab", ["ab"]), ("(?#c)a", "a", ["a"]),
+            ("(?>a+)a", "aaa", []),
+            ("\\b\\w", "½ é_", ["½", "é"]), ("\\Bx", "xx", ["x"]), ("a\\Z", "a\na\n", ["a"]), ("(?i)ǆ", "ǅ", ["ǅ"]), ("(?i)k", "K", ["K"]),
+            ("(?i)[[:alpha:]]", "ͅ", ["ͅ"]), ("(?i)[\\p{L}]", "ͅ", ["ͅ"]),
+        ] as [(String, String, [String])])
     func syntaxIsOnigurumas(_ pattern: String, _ text: String, _ expected: [String]) throws {
         #expect(try matches(pattern, text) == expected)
     }
@@ -87,7 +93,8 @@ import Testing
 
     /// What Oniguruma takes, and PCRE2 would take for something else.
     @Test(arguments: [
-        "(?P<n>a)", "\\C-a", "\\X", "\\y", "(?~ab)", "(?y{w})a", "(*FAIL)", "\\g<0>", "(?(1)a|b)", "(?i)ss", "(?i)[ß]", "(?i)[ß-ÿ]", "(?i)ﬁ", "(?i)[\\p{Lu}]",
+        "(?P<n>a)", "\\C-a", "\\X", "\\y", "(?~ab)", "(?y{w})a", "(*FAIL)", "\\g<0>", "(?(1)a|b)", "(?i)ss", "(?i)[ß]", "(?i)[ß-ÿ]",
+        "(?i)ﬁ", "(?i)[\\p{Lu}]",
         "(?i)[[:upper:]]", "(?i)[a-z&&b]", "\\p{InBasicLatin}", "(?W)a", "a{2}?+", "a+?*", "a??{2}",
     ])
     func whatCannotBeMatchedTheSameWayIsRefused(_ pattern: String) {
@@ -98,12 +105,15 @@ import Testing
         static let rows: [(pattern: String, count: Int, hash: String)] = {
             let document = try? JSONDocument(contentsOf: TokenizerFixtures.path("oniguruma_classes.json"))
             return (document?.root.array ?? []).compactMap { row in
-                guard let row = row.array, row.count == 3, let pattern = row[0].string, let count = row[1].int, let hash = row[2].string else { return nil }
+                guard let row = row.array, row.count == 3, let pattern = row[0].string, let count = row[1].int, let hash = row[2].string
+                else { return nil }
                 return (pattern, count, hash)
             }
         }()
         /// Every scalar but U+0000.
-        static let text = (1...0x10FFFF).reduce(into: [UInt8]()) { if let scalar = Unicode.Scalar(UInt32($1)) { $0 += Array(UTF8.encode(scalar)!) } }
+        static let text = (1...0x10FFFF).reduce(into: [UInt8]()) {
+            if let scalar = Unicode.Scalar(UInt32($1)) { $0 += Array(UTF8.encode(scalar)!) }
+        }
     }
 
     /// Counts of characters, and hashes of their ranges, as Oniguruma 6.9.10 has them.
@@ -114,7 +124,8 @@ import Testing
                 // A repetition, so that matches are the ranges themselves.
                 let options = ["(?i)", "(?m)"].first { row.pattern.hasPrefix($0) } ?? ""
                 var (count, ranges): (Int, [String]) = (0, [])
-                try Pattern("\(options)(?:\(row.pattern.dropFirst(options.utf8.count)))++").forEachMatch(in: text, Pattern.Scratch()) { range in
+                try Pattern("\(options)(?:\(row.pattern.dropFirst(options.utf8.count)))++").forEachMatch(in: text, Pattern.Scratch()) {
+                    range in
                     count += text[range].count { $0 & 0xC0 != 0x80 }
                     var last = range.upperBound - 1
                     while text[last] & 0xC0 == 0x80 { last -= 1 }

@@ -57,7 +57,8 @@ import Testing
 
     @Test func anotherCatalogueCanAddNames() throws {
         let document = try JSONDocument(
-            parsing: #"{"models": [{"name": "gpt2", "kind": "bpe"}], "pre_tokenizers": [{"names": ["mine"], "regex": ["."]}]}"#, file: "mine.json")
+            parsing: #"{"models": [{"name": "gpt2", "kind": "bpe"}], "pre_tokenizers": [{"names": ["mine"], "regex": ["."]}]}"#,
+            file: "mine.json")
         let vocabulary = try TokenizerFixtures.byteLevelGGUF("byte_level", pre: "mine")
         let tokenizer = try Tokenizer(vocabulary, catalogue: PreTokenizerCatalogue(document))
         #expect(try tokenizer.encode("the").count == 3)

@@ -29,33 +29,49 @@ struct TokenizerDirectoryTests {
         }
     }
 
-    @Test(arguments: [
-        (["tekken.json": "{}"], HadalError.Code.unsupported, "m/tekken.json"),
-        (["qwen.tiktoken": "IQ== 0\n"], .unsupported, "m/qwen.tiktoken"),
-        (["tokenizer.model": "IQ== 0\nIg== 1\n"], .unsupported, "m/tokenizer.model"),
-        (["tokenizer.model": "\u{8}"], .malformed, "m/tokenizer.model at byte 1"),
-        (["tokenizer.model": ""], .malformed, "m/tokenizer.model"),
-        (["vocab.json": #"{"a": 0}"#, "merges.txt": ""], .unsupported, "m/vocab.json"),
-        (["vocab.json": "{}", "merges.txt": "", "tokenizer_config.json": #"{"tokenizer_class": "GPT2Tokenizer"}"#], .malformed, "m/vocab.json"),
-        (["vocab.json": #"{"a": 0}"#, "tokenizer_config.json": #"{"tokenizer_class": "GPT2Tokenizer"}"#], .notFound, "m"),
-        (
-            ["vocab.json": #"{"a": 0}"#, "merges.txt": "#version: 0.2\na b c\n", "tokenizer_config.json": #"{"tokenizer_class": "GPT2Tokenizer"}"#],
-            .malformed, "m/merges.txt:2:1"
-        ),
-        (["vocab.txt": "a\nb\n", "config.json": #"{"model_type": "llama"}"#], .unsupported, "m/vocab.txt"),
-        (
-            ["tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#, "tokenizer_config.json": #"{"eos_token": 3}"#], .malformed,
-            "m/tokenizer_config.json:1:15"
-        ),
-        (
-            ["tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#, "tokenizer_config.json": #"{"added_tokens_decoder": {"x": "b"}}"#], .malformed,
-            "m/tokenizer_config.json:1:27"
-        ),
-        (["tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#, "added_tokens.json": #"{"b": -1}"#], .malformed, "m/added_tokens.json:1:7"),
-    ] as [([String: String], HadalError.Code, String)])
+    @Test(
+        arguments: [
+            (["tekken.json": "{}"], HadalError.Code.unsupported, "m/tekken.json"),
+            (["qwen.tiktoken": "IQ== 0\n"], .unsupported, "m/qwen.tiktoken"),
+            (["tokenizer.model": "IQ== 0\nIg== 1\n"], .unsupported, "m/tokenizer.model"),
+            (["tokenizer.model": "\u{8}"], .malformed, "m/tokenizer.model at byte 1"),
+            (["tokenizer.model": ""], .malformed, "m/tokenizer.model"),
+            (["vocab.json": #"{"a": 0}"#, "merges.txt": ""], .unsupported, "m/vocab.json"),
+            (
+                ["vocab.json": "{}", "merges.txt": "", "tokenizer_config.json": #"{"tokenizer_class": "GPT2Tokenizer"}"#], .malformed,
+                "m/vocab.json"
+            ),
+            (["vocab.json": #"{"a": 0}"#, "tokenizer_config.json": #"{"tokenizer_class": "GPT2Tokenizer"}"#], .notFound, "m"),
+            (
+                [
+                    "vocab.json": #"{"a": 0}"#, "merges.txt": "#version: 0.2\na b c\n",
+                    "tokenizer_config.json": #"{"tokenizer_class": "GPT2Tokenizer"}"#,
+                ],
+                .malformed, "m/merges.txt:2:1"
+            ),
+            (["vocab.txt": "a\nb\n", "config.json": #"{"model_type": "llama"}"#], .unsupported, "m/vocab.txt"),
+            (
+                ["tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#, "tokenizer_config.json": #"{"eos_token": 3}"#],
+                .malformed,
+                "m/tokenizer_config.json:1:15"
+            ),
+            (
+                [
+                    "tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#,
+                    "tokenizer_config.json": #"{"added_tokens_decoder": {"x": "b"}}"#,
+                ], .malformed,
+                "m/tokenizer_config.json:1:27"
+            ),
+            (
+                ["tokenizer.json": #"{"model": {"vocab": {"a": 0}, "merges": []}}"#, "added_tokens.json": #"{"b": -1}"#], .malformed,
+                "m/added_tokens.json:1:7"
+            ),
+        ] as [([String: String], HadalError.Code, String)])
     func whatCannotBeUsedIsNamed(_ files: [String: String], _ code: HadalError.Code, _ place: String) throws {
         let error = expectError(code) {
-            guard let found = try TokenizerDirectory(FileProvider(files: files.mapValues { Array($0.utf8) }, directory: "m")) else { return }
+            guard let found = try TokenizerDirectory(FileProvider(files: files.mapValues { Array($0.utf8) }, directory: "m")) else {
+                return
+            }
             _ = try Tokenizer(found)
         }
         #expect(error?.place?.description == place)
@@ -78,7 +94,8 @@ struct TokenizerDirectoryTests {
         let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: TokenizerFixtures.path("directories/spm_unigram/tokenizer.model"))))
         for _ in 0..<200 {
             let files = ["tokenizer.model": TokenizerFixtures.bytes(bytes, from: &generator)]
-            guard let found = try? TokenizerDirectory(FileProvider(files: files, directory: "m")), let tokenizer = try? Tokenizer(found) else { continue }
+            guard let found = try? TokenizerDirectory(FileProvider(files: files, directory: "m")), let tokenizer = try? Tokenizer(found)
+            else { continue }
             _ = try? tokenizer.encode("ﬁ Ａ１ text e\u{301}\t<|user|>")
         }
     }
@@ -95,9 +112,14 @@ struct TokenizerDirectoryTests {
         (vocabulary.unknownID, vocabulary.bosID, vocabulary.eosID) = (0, 1, 2)
         (vocabulary.removesExtraSpaces, vocabulary.addSpacePrefix, vocabulary.normalizations) = (true, true, model.normalizations)
         let tokenizer = try Tokenizer(vocabulary)
-        let reference = try Tokenizer(#require(try TokenizerDirectory(FileProvider(files: [
-            "tokenizer.model": Array(try Data(contentsOf: URL(fileURLWithPath: path))), "tokenizer_config.json": Array(#"{"legacy": true}"#.utf8),
-        ], directory: "m"))))
+        let reference = try Tokenizer(
+            #require(
+                try TokenizerDirectory(
+                    FileProvider(
+                        files: [
+                            "tokenizer.model": Array(try Data(contentsOf: URL(fileURLWithPath: path))),
+                            "tokenizer_config.json": Array(#"{"legacy": true}"#.utf8),
+                        ], directory: "m"))))
         for text in ["The model reads", " the  text\n", "ﬁ ½ Ａ１ e\u{301}", "a<|user|>b  c", "<s>text</s> more", "▁x"] {
             #expect(try tokenizer.encode(text) == reference.encode(text), "\(text)")
         }

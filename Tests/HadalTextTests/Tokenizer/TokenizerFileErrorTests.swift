@@ -22,8 +22,14 @@ import Testing
         (#""normalizer": {"type": "Nonsense"}"#, .unsupported, "unsupported normalizer 'Nonsense'", "t.json:2:24"),
         (#""decoder": {"type": "Nonsense"}"#, .unsupported, "unsupported decoder 'Nonsense'", "t.json:2:21"),
         (#""post_processor": {"type": "Nonsense"}"#, .unsupported, "unsupported post-processor 'Nonsense'", "t.json:2:28"),
-        (#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}"#, .malformed, "a '(' without its ')' at character 1 of the pattern '('", "t.json:2:57"),
-        (#""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, .unsupported, "unknown behavior 'Odd'", "t.json:2:76"),
+        (
+            #""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}"#, .malformed,
+            "a '(' without its ')' at character 1 of the pattern '('", "t.json:2:57"
+        ),
+        (
+            #""pre_tokenizer": {"type": "Split", "pattern": {"String": "x"}, "behavior": "Odd"}"#, .unsupported, "unknown behavior 'Odd'",
+            "t.json:2:76"
+        ),
         (#""pre_tokenizer": {"type": "Sequence"}"#, .malformed, "pretokenizers is missing", "t.json:2:18"),
         (#""added_tokens": [{"id": -1, "content": "x"}]"#, .malformed, "an added token's id is -1", "t.json:2:25"),
         (#""added_tokens": [{"id": 99999999, "content": "x"}]"#, .malformed, "an added token's id is 99999999", "t.json:2:25"),
@@ -36,8 +42,14 @@ import Testing
 
     @Test(arguments: [
         (#""model": {"type": "Unigram", "vocab": []}"#, HadalError.Code.malformed, "a vocabulary without tokens"),
-        (#""model": {"type": "Unigram", "vocab": {"a": 0}}"#, .malformed, "vocab is an object, which is not what the tokenizer model 'Unigram' has"),
-        (#""model": {"type": "BPE", "vocab": [["a", 0]], "merges": []}"#, .malformed, "vocab is an array, which is not what the tokenizer model 'BPE' has"),
+        (
+            #""model": {"type": "Unigram", "vocab": {"a": 0}}"#, .malformed,
+            "vocab is an object, which is not what the tokenizer model 'Unigram' has"
+        ),
+        (
+            #""model": {"type": "BPE", "vocab": [["a", 0]], "merges": []}"#, .malformed,
+            "vocab is an array, which is not what the tokenizer model 'BPE' has"
+        ),
         (#""model": {"type": "Unigram", "vocab": [["a", "b"]]}"#, .malformed, "an entry of the vocabulary is not a token and its score"),
         (#""model": {"type": "Unigram", "vocab": [["a", 0]], "unk_id": 1}"#, .malformed, "unk_id is 1; the vocabulary has 1 tokens"),
         (#""model": {"type": "Other", "vocab": {}}"#, .unsupported, "unsupported tokenizer model 'Other'"),

@@ -52,7 +52,8 @@ import Testing
                 switch Int.random(in: 0..<6, using: &generator) {
                 case 0: vocabulary.tokens[at] = TokenizerFixtures.bytes(vocabulary.tokens[at], from: &generator)
                 case 1: vocabulary.kinds[at] = TokenKind(rawValue: UInt8.random(in: 0...6, using: &generator)) ?? .normal
-                case 2 where !vocabulary.scores.isEmpty: vocabulary.scores[at] = [.nan, .infinity, -.infinity, 0, -0.0].randomElement(using: &generator) ?? 0
+                case 2 where !vocabulary.scores.isEmpty:
+                    vocabulary.scores[at] = [.nan, .infinity, -.infinity, 0, -0.0].randomElement(using: &generator) ?? 0
                 case 3 where !vocabulary.merges.isEmpty:
                     let merge = Int.random(in: 0..<vocabulary.merges.count, using: &generator)
                     vocabulary.merges[merge] = TokenizerFixtures.bytes(vocabulary.merges[merge], from: &generator)

@@ -51,7 +51,9 @@ struct TokenizerGoldenTests {
         try unpack.run()
         let data = pipe.fileHandleForReading.readDataToEndOfFile()
         unpack.waitUntilExit()
-        try check(Tokenizer(document: JSONDocument(parsing: String(decoding: data, as: UTF8.self), file: "deepseek_v2")), "deepseek_v2", decodes: true)
+        try check(
+            Tokenizer(document: JSONDocument(parsing: String(decoding: data, as: UTF8.self), file: "deepseek_v2")), "deepseek_v2",
+            decodes: true)
     }
 
     @Test func smollm2() throws {

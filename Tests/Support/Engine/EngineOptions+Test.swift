@@ -12,7 +12,9 @@ extension EngineOptions {
     }
 
     /// For the committed llama with the squared ReLU of `directory` in place of its gate.
-    public static func relu2(_ backend: String, _ directory: KernelDirectory, cache: KernelDirectory, observe: Observation = .none) -> EngineOptions {
+    public static func relu2(_ backend: String, _ directory: KernelDirectory, cache: KernelDirectory, observe: Observation = .none)
+        -> EngineOptions
+    {
         var options = test(backend, observe: observe)
         options.architecture = Fixtures.path("kernels/relu2.json")
         options.environment.kernelPaths = [directory.path]

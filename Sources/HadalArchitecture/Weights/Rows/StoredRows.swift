@@ -12,7 +12,8 @@ struct StoredRows: RowNode {
         self.tensor = tensor
         self.model = model
         guard let bytes = tensor.dtype.byteCount(elements: tensor.shape.last ?? 1) else {
-            throw HadalError(.mismatch, "rows of \(tensor.shape.last ?? 1) elements are not whole \(tensor.dtype.name) blocks", at: tensor.place)
+            throw HadalError(
+                .mismatch, "rows of \(tensor.shape.last ?? 1) elements are not whole \(tensor.dtype.name) blocks", at: tensor.place)
         }
         rowBytes = bytes
         let (whole, overflow) = rowBytes.multipliedReportingOverflow(by: rowCount)
@@ -37,7 +38,9 @@ struct StoredRows: RowNode {
         let first = rows.lowerBound * rowBytes
         let count = rows.count * rowBytes
         guard let range = model.fileRange(of: tensor) else {
-            return try withExtendedLifetime(model) { try body(UnsafeRawBufferPointer(rebasing: model.bytes(of: tensor)[first..<first + count])) }
+            return try withExtendedLifetime(model) {
+                try body(UnsafeRawBufferPointer(rebasing: model.bytes(of: tensor)[first..<first + count]))
+            }
         }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 64)
         defer { buffer.deallocate() }

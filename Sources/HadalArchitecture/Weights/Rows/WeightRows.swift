@@ -70,7 +70,8 @@ extension WeightRecipe {
         case .blockScaled(let r, _, _, _):
             guard let scales = try scaleFactors(from: model, owner: SourceOwner(model)) else { return try r.rowNode(model) }
             return ScaledRows(inner: try r.rowNode(model), scales: scales)
-        case .mxfp4(let blocks, let scales): return PackedRows(blocks: try blocks.rowNode(model), scales: try scales.rowNode(model), dims: dims)
+        case .mxfp4(let blocks, let scales):
+            return PackedRows(blocks: try blocks.rowNode(model), scales: try scales.rowNode(model), dims: dims)
         case .slice(let r, let axis, let from, let to):
             return Self.picked(try r.rowNode(model), axis: axis, indices: Array(from..<to), dims)
         case .every(let r, let axis, let from, let step):
@@ -89,13 +90,17 @@ extension WeightRecipe {
             let nodes = try parts.map { try $0.rowNode(model) }
             return axis == dims.count - 1 ? JoinedColumns(parts: nodes, dims: dims) : JoinedRows(parts: nodes, axis: axis, dims: dims)
         case .stack(let parts):
-            return JoinedRows(parts: try parts.map { RelabelledRows(inner: try $0.rowNode(model), dims: [1] + (try $0.shape().dims)) }, axis: 0, dims: dims)
-        case .affine(let r, let multiply, let add): return AffineRows(inner: try r.rowNode(model), multiply: Float(multiply), add: Float(add))
+            return JoinedRows(
+                parts: try parts.map { RelabelledRows(inner: try $0.rowNode(model), dims: [1] + (try $0.shape().dims)) }, axis: 0,
+                dims: dims)
+        case .affine(let r, let multiply, let add):
+            return AffineRows(inner: try r.rowNode(model), multiply: Float(multiply), add: Float(add))
         case .float(let r): return try r.rowNode(model)
         }
     }
 
     private static func picked(_ inner: any RowNode, axis: Int, indices: [Int], _ dims: [Int]) -> any RowNode {
-        axis == dims.count - 1 ? PickedColumns(inner: inner, indices: indices, dims: dims) : PickedRows(inner: inner, axis: axis, indices: indices, dims: dims)
+        axis == dims.count - 1
+            ? PickedColumns(inner: inner, indices: indices, dims: dims) : PickedRows(inner: inner, axis: axis, indices: indices, dims: dims)
     }
 }

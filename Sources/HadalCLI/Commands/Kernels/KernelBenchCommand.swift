@@ -17,7 +17,9 @@ struct KernelBenchCommand: ParsableCommand {
     var ops: [String]
     @OptionGroup var kernel: KernelOptions
     @OptionGroup var shape: ShapeOptions
-    @Option(help: ArgumentHelp("Approximate time to spend on each shape.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 600))
+    @Option(
+        help: ArgumentHelp("Approximate time to spend on each shape.", valueName: "seconds"),
+        reading: NumberOption.number(above: 0, atMost: 600))
     var seconds = 0.5
     @Flag(help: "Use one copy of the weights, which a cache may hold.")
     var warm = false
@@ -54,12 +56,15 @@ struct KernelBenchCommand: ParsableCommand {
         CrashReport.clear()
         if json {
             Terminal.json([
-                "backend": JSON(.string(bench.backend.name)), "device": JSON(.string(bench.device.info.name)), "results": JSON(.array(results)),
+                "backend": JSON(.string(bench.backend.name)), "device": JSON(.string(bench.device.info.name)),
+                "results": JSON(.array(results)),
                 "refused": JSON(.array(refused.map { JSON(.string($0)) })),
                 "roofline": ceilings.map {
-                    ["bytes_per_second": JSON(.double($0.bytesPerSecond)), "source": JSON(.string($0.source)),
-                     "float32_operations_per_second": $0.floatOperations.map { JSON(.double($0)) } ?? .null,
-                     "int8_operations_per_second": $0.int8Operations.map { JSON(.double($0)) } ?? .null]
+                    [
+                        "bytes_per_second": JSON(.double($0.bytesPerSecond)), "source": JSON(.string($0.source)),
+                        "float32_operations_per_second": $0.floatOperations.map { JSON(.double($0)) } ?? .null,
+                        "int8_operations_per_second": $0.int8Operations.map { JSON(.double($0)) } ?? .null,
+                    ]
                 } ?? .null,
             ])
         } else {
@@ -71,8 +76,11 @@ struct KernelBenchCommand: ParsableCommand {
     private func show(_ result: KernelMeasurement, _ ceilings: KernelCeilings?) {
         var cells = ["\(result.op)  \(result.summary)", KernelRates.microseconds(result.microseconds)]
         cells += KernelRates.rates(
-            bytesPerSecond: result.bytesPerSecond, operationsPerSecond: result.operationsPerSecond, share: ceilings.map { result.share(of: $0) })
-        cells.append("\(result.runs) runs\(result.isTraced ? "" : " as the host sees them")\(result.copies > 1 ? ", \(result.copies) copies of \(Terminal.bytes(result.weightBytes / result.copies))" : "")")
+            bytesPerSecond: result.bytesPerSecond, operationsPerSecond: result.operationsPerSecond,
+            share: ceilings.map { result.share(of: $0) })
+        cells.append(
+            "\(result.runs) runs\(result.isTraced ? "" : " as the host sees them")\(result.copies > 1 ? ", \(result.copies) copies of \(Terminal.bytes(result.weightBytes / result.copies))" : "")"
+        )
         Terminal.line(cells.joined(separator: "   "))
     }
 }

@@ -22,7 +22,8 @@ struct KernelListCommand: ParsableCommand {
         if json { return Terminal.json(listing.json) }
         var rows = [["op", "backend", "status", "types", "cases", "source"]]
         for row in listing.rows {
-            let types = row.support.dtypes.map { $0.supported == 0 ? nil : $0.dtype.name + ($0.supported < $0.cases ? "*" : "") }.compactMap { $0 }
+            let types = row.support.dtypes.map { $0.supported == 0 ? nil : $0.dtype.name + ($0.supported < $0.cases ? "*" : "") }.compactMap
+            { $0 }
             let source: String
             switch row.status {
             case .missing(let reason): source = reason
@@ -30,7 +31,8 @@ struct KernelListCommand: ParsableCommand {
             case .native: source = row.source ?? "\(listing.folders[row.op] ?? "")/op.json (kernel inside the backend)"
             }
             rows.append([
-                row.op, row.backend, row.status.name, types.isEmpty ? "-" : types.joined(separator: " "), "\(row.support.supported)/\(row.support.cases)",
+                row.op, row.backend, row.status.name, types.isEmpty ? "-" : types.joined(separator: " "),
+                "\(row.support.supported)/\(row.support.cases)",
                 source,
             ])
         }

@@ -22,13 +22,16 @@ struct KernelNewCommand: ParsableCommand {
                 hint: "to change how it is computed, copy the folder and edit its kernels")
         }
         let folder = "\(output)/\(op)"
-        guard !FileManager.default.fileExists(atPath: folder) else { throw HadalError(.io, "cannot create: it is there already", at: SourcePlace(folder)) }
+        guard !FileManager.default.fileExists(atPath: folder) else {
+            throw HadalError(.io, "cannot create: it is there already", at: SourcePlace(folder))
+        }
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             for (name, text) in KernelTemplate.files(op) { try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8) }
         } catch { throw HadalError(.io, "cannot write: \(error.localizedDescription)", at: SourcePlace(folder)) }
         let directory = KernelOptions.shell([output])
-        Terminal.line("""
+        Terminal.line(
+            """
             \(folder)/op.json       the contract: operands, attributes, tolerance, test cases, a reference
             \(folder)/cpu.c         how the cpu backend computes it
             \(folder)/vulkan.comp   how the vulkan backend computes it

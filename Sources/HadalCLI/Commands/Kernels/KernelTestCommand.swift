@@ -30,7 +30,9 @@ struct KernelTestCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if replay != nil, !ops.isEmpty || only != nil || quick { throw ValidationError("--replay cannot be combined with other options: the file has the op and its operands.") }
+        if replay != nil, !ops.isEmpty || only != nil || quick {
+            throw ValidationError("--replay cannot be combined with other options: the file has the op and its operands.")
+        }
         if quick, only != nil { throw ValidationError("--quick and --case cannot be combined.") }
         if only != nil, ops.count > 1 { throw ValidationError("--case can be combined with one op only.") }
     }
@@ -39,7 +41,9 @@ struct KernelTestCommand: ParsableCommand {
     private func caseID() throws -> String? {
         guard let only else { return nil }
         guard let slash = only.firstIndex(of: "/") else {
-            guard let op = ops.first else { throw HadalError(.invalidArgument, "no case '\(only)'", hint: "a case is named op/case.combination") }
+            guard let op = ops.first else {
+                throw HadalError(.invalidArgument, "no case '\(only)'", hint: "a case is named op/case.combination")
+            }
             return "\(op)/\(only)"
         }
         if let op = ops.first, op != only[..<slash] { throw HadalError(.invalidArgument, "case '\(only)' is not one of op '\(op)'") }
@@ -91,7 +95,8 @@ struct KernelTestCommand: ParsableCommand {
                 guard let contract = bench.catalogue.contracts[name], KernelWorkbench.definition(of: contract) == bench.backend.name,
                     bench.backend.name != "reference"
                 else { continue }
-                Terminal.line("  \(name) is compared with itself: its contract declares the kernel of \(bench.backend.name) to be its definition")
+                Terminal.line(
+                    "  \(name) is compared with itself: its contract declares the kernel of \(bench.backend.name) to be its definition")
             }
             Terminal.line(failed ? "FAILED" : "passed")
         }

@@ -18,9 +18,13 @@ struct KernelTuneCommand: ParsableCommand {
     @OptionGroup var kernel: KernelOptions
     @Option(help: ArgumentHelp("Tune only this op; may be given several times.", valueName: "op"))
     var op: [String] = []
-    @Option(name: .shortAndLong, help: ArgumentHelp("File for the parameters; default: hadal/tuned/BACKEND.json in the user's cache directory.", valueName: "file"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("File for the parameters; default: hadal/tuned/BACKEND.json in the user's cache directory.", valueName: "file"))
     var output: String?
-    @Option(help: ArgumentHelp("Time to spend on each shape with each choice.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
+    @Option(
+        help: ArgumentHelp("Time to spend on each shape with each choice.", valueName: "seconds"),
+        reading: NumberOption.number(above: 0, atMost: 60))
     var seconds = 0.1
     @Option(
         help: ArgumentHelp("Approximate total time; the best parameters found by then are kept.", valueName: "seconds"),
@@ -36,7 +40,8 @@ struct KernelTuneCommand: ParsableCommand {
         tuner.seconds = seconds
         tuner.limit(to: budget)
         guard let path = output ?? TunedFile.standardPath(backend: tuner.backend.name) else {
-            throw HadalError(.notFound, "the user's cache directory is not known: XDG_CACHE_HOME and HOME are unset", hint: "name a file with -o")
+            throw HadalError(
+                .notFound, "the user's cache directory is not known: XDG_CACHE_HOME and HOME are unset", hint: "name a file with -o")
         }
         if let output { try OutputFile.check(output) }
         let description = try model.map { try kernel.search.describe($0, architecture: nil) }
@@ -49,7 +54,9 @@ struct KernelTuneCommand: ParsableCommand {
                 if !op.isEmpty { Terminal.line("\(name): its contract lists no parameters for \(tuner.backend.name) on this device") }
                 continue
             }
-            let points = try description.map { model in try Self.steps.flatMap { try model.shapes(of: contract, promptTokens: $0) } } ?? timer.points(contract)
+            let points =
+                try description.map { model in try Self.steps.flatMap { try model.shapes(of: contract, promptTokens: $0) } }
+                ?? timer.points(contract)
             if !points.isEmpty { work.append((contract, points)) }
         }
         guard !work.isEmpty else {
@@ -74,21 +81,26 @@ struct KernelTuneCommand: ParsableCommand {
         CrashReport.clear()
         Terminal.line(
             "written to \(path)"
-                + (output == nil ? ", which \(tuner.backend.name) reads by itself" : "; \(tuner.backend.name) takes it with --set \(tuner.backend.name).\(KernelTuner.option)=\(path)"))
+                + (output == nil
+                    ? ", which \(tuner.backend.name) reads by itself"
+                    : "; \(tuner.backend.name) takes it with --set \(tuner.backend.name).\(KernelTuner.option)=\(path)"))
     }
 
     private func show(_ result: TuningResult) {
         for found in result.kernels where found.usual > 0 {
             Terminal.line(
                 "\(result.op) \(found.name): \(KernelRates.microseconds(found.usual)) as it was, "
-                    + (found.values.isEmpty ? "nothing faster" : "\(KernelRates.microseconds(found.best)) with \(KernelTuner.text(found.values))")
+                    + (found.values.isEmpty
+                        ? "nothing faster" : "\(KernelRates.microseconds(found.best)) with \(KernelTuner.text(found.values))")
                     + " (\(found.tried) choices)")
         }
         if !result.unreached.isEmpty {
             Terminal.line("\(result.op): none of the shapes runs \(result.unreached.joined(separator: ", ")), which stay as they were")
         }
         let untried = result.kernels.filter { $0.untried > 0 }.map { "\($0.name) (\($0.untried) choices)" }
-        if !untried.isEmpty { Terminal.line("\(result.op): not tried within the budget: \(untried.joined(separator: ", ")); --budget gives more") }
+        if !untried.isEmpty {
+            Terminal.line("\(result.op): not tried within the budget: \(untried.joined(separator: ", ")); --budget gives more")
+        }
         if !result.rejected.isEmpty { Terminal.line("\(result.op): \(result.rejected.count) choices refused (-v says why)") }
         for reason in result.rejected { kernel.search.log.write(.info, reason) }
     }

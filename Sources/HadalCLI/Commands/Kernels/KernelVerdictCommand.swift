@@ -16,7 +16,9 @@ struct KernelVerdictCommand: ParsableCommand {
     @OptionGroup var shape: ShapeOptions
     @Option(help: ArgumentHelp("Seed of the random operands; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
-    @Option(name: .customLong("bench-seconds"), help: ArgumentHelp("Time to spend on benchmarking.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 60))
+    @Option(
+        name: .customLong("bench-seconds"), help: ArgumentHelp("Time to spend on benchmarking.", valueName: "seconds"),
+        reading: NumberOption.number(above: 0, atMost: 60))
     var benchSeconds = 0.1
 
     func run() throws {
@@ -41,7 +43,9 @@ struct KernelVerdictCommand: ParsableCommand {
                 fields = [("error", JSON(.string(found.failures.first?.message ?? "")))]
             case .fail:
                 let text = KernelReportText(report: report) {
-                    KernelOptions.shell(["hadal", "kernels", "test", op] + kernel.arguments + ["--case", $0.id, "--seed", String(seed)] + $0.settings.flatMap { ["--set", $0] })
+                    KernelOptions.shell(
+                        ["hadal", "kernels", "test", op] + kernel.arguments + ["--case", $0.id, "--seed", String(seed)]
+                            + $0.settings.flatMap { ["--set", $0] })
                 }
                 fields.append(("failure", JSON(.string(found.failures.first.map { text.lines($0).joined(separator: "\n") } ?? ""))))
                 if let failure = found.failures.first { fields.append(("failure_kind", JSON(.string(failure.kind.rawValue)))) }
@@ -49,7 +53,8 @@ struct KernelVerdictCommand: ParsableCommand {
                 CrashReport.set(" while it was timed")
                 var options = KernelBench.Options()
                 options.seconds = benchSeconds
-                let timer = KernelBench(catalogue: bench.catalogue, device: bench.device, capabilities: bench.capabilities, options: options)
+                let timer = KernelBench(
+                    catalogue: bench.catalogue, device: bench.device, capabilities: bench.capabilities, options: options)
                 // The first shape that the device runs.
                 let points = try timer.points(contract, try shape.parsed())
                 var refusal: HadalError?

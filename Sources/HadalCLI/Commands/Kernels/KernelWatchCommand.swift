@@ -20,7 +20,9 @@ struct KernelWatchCommand: ParsableCommand {
     @OptionGroup var shape: ShapeOptions
     @Option(help: ArgumentHelp("Seed of the random operands; -1: a new one each time.", valueName: "n"), reading: NumberOption.seed)
     var seed: UInt64 = 1
-    @Option(help: ArgumentHelp("Stop a kernel that runs longer than this.", valueName: "seconds"), reading: NumberOption.number(above: 0, atMost: 3600))
+    @Option(
+        help: ArgumentHelp("Stop a kernel that runs longer than this.", valueName: "seconds"),
+        reading: NumberOption.number(above: 0, atMost: 3600))
     var timeout = 20.0
     @Option(
         name: .customLong("bench-seconds"), help: ArgumentHelp("Time to spend on benchmarking.", valueName: "seconds"),
@@ -43,7 +45,9 @@ struct KernelWatchCommand: ParsableCommand {
         if named == nil { arguments += ["--kernels", directory] }
         _ = try shape.parsed()
         let ceilings = try measuredCeilings()
-        let folders = [named == nil ? contract.folder : "\(directory)/\(op)", "\(directory)/ops/\(op)", "\(directory)/include", "\(directory)/glsl"]
+        let folders = [
+            named == nil ? contract.folder : "\(directory)/\(op)", "\(directory)/ops/\(op)", "\(directory)/include", "\(directory)/glsl",
+        ]
         if !once, !json { Terminal.note("watching \(folders[0]); ctrl-C ends") }
         var last: Double?
         while true {
@@ -77,8 +81,9 @@ struct KernelWatchCommand: ParsableCommand {
     /// nil where they cannot be measured: a kernel that does not compile may keep the device from opening.
     private func measuredCeilings() throws -> KernelCeilings? {
         // Without the kernels under work, which may not even load.
-        guard let bench = try? KernelWorkbench(
-            kernel.backend, environment: SearchPaths(pluginPaths: kernel.search.pluginPaths), settings: kernel.settings)
+        guard
+            let bench = try? KernelWorkbench(
+                kernel.backend, environment: SearchPaths(pluginPaths: kernel.search.pluginPaths), settings: kernel.settings)
         else { return nil }
         if !once, !json { Terminal.note("measuring the roofline …") }
         let ceilings = try KernelRates.ceilings(of: bench, settings: kernel.settings, seconds: 0.15)

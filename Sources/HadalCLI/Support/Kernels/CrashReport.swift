@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 import Synchronization
 
@@ -19,9 +19,9 @@ enum CrashReport {
         for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM] {
             var action = sigaction()
             #if canImport(Glibc)
-            action.__sigaction_handler.sa_handler = CrashReport.handle
+                action.__sigaction_handler.sa_handler = CrashReport.handle
             #else
-            action.__sigaction_u.__sa_handler = CrashReport.handle
+                action.__sigaction_u.__sa_handler = CrashReport.handle
             #endif
             sigaction(signal, &action, nil)
         }

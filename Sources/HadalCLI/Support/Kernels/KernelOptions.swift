@@ -45,10 +45,14 @@ struct KernelOptions: ParsableArguments {
     /// Arguments as they are typed in a shell.
     static func shell(_ arguments: [String]) -> String {
         arguments.map { argument in
-            let isPlain = !argument.isEmpty && argument.utf8.allSatisfy { byte in
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || "_-./:=,+@%".utf8.contains(byte)
-            }
-            return isPlain ? argument : "'" + argument.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+            let isPlain =
+                !argument.isEmpty
+                && argument.utf8.allSatisfy { byte in
+                    (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                        || "_-./:=,+@%".utf8.contains(byte)
+                }
+            return isPlain
+                ? argument : "'" + argument.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
         }.joined(separator: " ")
     }
 }

@@ -28,11 +28,15 @@ struct KernelReportText {
 
     private func skipped(_ op: ConformanceReport.Op) -> String {
         guard let first = op.unsupported.first else { return "" }
-        return ", \(op.unsupported.reduce(0) { $0 + $1.cases }) not run: \(first.reason)\(op.unsupported.count > 1 ? " and \(op.unsupported.count - 1) more reasons" : "")"
+        return
+            ", \(op.unsupported.reduce(0) { $0 + $1.cases }) not run: \(first.reason)\(op.unsupported.count > 1 ? " and \(op.unsupported.count - 1) more reasons" : "")"
     }
 
     func lines(_ failure: ConformanceReport.Failure) -> [String] {
-        var lines = ["case \(failure.id)\(failure.summary.isEmpty ? "" : " (\(failure.summary))"): \(Self.name(failure.kind))", "  \(failure.operands)"]
+        var lines = [
+            "case \(failure.id)\(failure.summary.isEmpty ? "" : " (\(failure.summary))"): \(Self.name(failure.kind))",
+            "  \(failure.operands)",
+        ]
         var message = failure.message
         if let wrong = failure.wrong { message = "\(wrong.count) of \(Self.count(wrong.of, "element")) \(message)" }
         lines += message.split(separator: "\n").map { "  \($0)" }

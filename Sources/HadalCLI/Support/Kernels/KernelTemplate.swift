@@ -7,7 +7,9 @@ enum KernelTemplate {
         let bytes = Array(op.utf8)
         let isName = bytes.count <= 64 && bytes.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
         guard let first = bytes.first, (0x61...0x7A).contains(first), isName else {
-            throw HadalError(.invalidArgument, "'\(op)' is not a name for an op", hint: "a lower-case letter, then lower-case letters, digits and _, 64 at most")
+            throw HadalError(
+                .invalidArgument, "'\(op)' is not a name for an op",
+                hint: "a lower-case letter, then lower-case letters, digits and _, 64 at most")
         }
         guard !["include", "glsl", "machine", "ops", "stock", "tuned"].contains(op) else {
             throw HadalError(.invalidArgument, "'\(op)' is a folder of its own among the kernels", hint: "choose another name")

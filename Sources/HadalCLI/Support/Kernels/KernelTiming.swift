@@ -51,11 +51,14 @@ struct KernelTiming {
         if let error = json["error"]?.string { return KernelTiming(outcome: .refused(error)) }
         var verdict = KernelTiming(outcome: json["failure"]?.string.map { .wrong($0) } ?? .correct, cases: json["cases"]?.int ?? 0)
         verdict.untimed = json["untimed"]?.string
-        if let timed = json["measurement"], let microseconds = timed["microseconds"]?.double, let bytes = timed["bytes"]?.double, microseconds > 0 {
+        if let timed = json["measurement"], let microseconds = timed["microseconds"]?.double, let bytes = timed["bytes"]?.double,
+            microseconds > 0
+        {
             let operations = timed["operations"]?.double
             var timing = Timing(
                 shape: timed["shape"]?.string ?? "", microseconds: microseconds, bytesPerSecond: bytes / microseconds * 1e6,
-                operationsPerSecond: operations.map { $0 / microseconds * 1e6 }, share: nil, isTraced: timed["timed_by"]?.string == "backend")
+                operationsPerSecond: operations.map { $0 / microseconds * 1e6 }, share: nil,
+                isTraced: timed["timed_by"]?.string == "backend")
             if let ceilings {
                 var least = bytes / ceilings.bytesPerSecond
                 if let operations, let peak = timed["quantised"]?.bool == true ? ceilings.int8Operations : ceilings.floatOperations {
@@ -100,7 +103,9 @@ struct KernelTiming {
 
     func json(against last: Double?) -> JSON {
         func number(_ value: Double?) -> JSON { value.map { JSON(.double($0)) } ?? .null }
-        var fields: [(String, JSON)] = [("correct", JSON(.bool(passed))), ("cases", JSON(.int(Int64(cases)))), ("seconds", number(seconds))]
+        var fields: [(String, JSON)] = [
+            ("correct", JSON(.bool(passed))), ("cases", JSON(.int(Int64(cases)))), ("seconds", number(seconds)),
+        ]
         switch outcome {
         case .refused(let message): fields.append(("error", JSON(.string(message))))
         case .wrong(let message): fields.append(("failure", JSON(.string(message))))
@@ -108,7 +113,8 @@ struct KernelTiming {
         }
         if let timing {
             fields += [
-                ("shape", JSON(.string(timing.shape))), ("microseconds", number(timing.microseconds)), ("bytes_per_second", number(timing.bytesPerSecond)),
+                ("shape", JSON(.string(timing.shape))), ("microseconds", number(timing.microseconds)),
+                ("bytes_per_second", number(timing.bytesPerSecond)),
                 ("operations_per_second", number(timing.operationsPerSecond)), ("roofline_share", number(timing.share)),
                 ("change", number(last.map { timing.microseconds / $0 - 1 })),
             ]

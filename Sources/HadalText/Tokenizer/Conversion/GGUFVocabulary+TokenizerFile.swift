@@ -43,6 +43,8 @@ extension GGUFVocabulary {
         }
         guard let example else { return [] }
         let shown = String(example.unicodeScalars.map { $0.value < 32 ? " " : Character($0) }.prefix(24))
-        return ["the GGUF vocabulary gives other ids than the tokenizer.json for \(count) of \(ProbeTexts.all.count) probe texts, such as '\(shown)'"]
+        return [
+            "the GGUF vocabulary gives other ids than the tokenizer.json for \(count) of \(ProbeTexts.all.count) probe texts, such as '\(shown)'"
+        ]
     }
 }

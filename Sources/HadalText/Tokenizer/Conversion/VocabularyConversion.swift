@@ -30,7 +30,8 @@ struct VocabularyConversion {
         }
         guard entries.tokens.count <= size else {
             throw HadalError(
-                .mismatch, "the tokenizer has ids up to \(entries.tokens.count - 1); the model has \(size) of them", at: SourcePlace(file.document.file))
+                .mismatch, "the tokenizer has ids up to \(entries.tokens.count - 1); the model has \(size) of them",
+                at: SourcePlace(file.document.file))
         }
         var vocabulary = GGUFVocabulary()
         vocabulary.kinds = entries.kinds
@@ -49,14 +50,17 @@ struct VocabularyConversion {
             vocabulary.merges = try pairs(model).map { $0 + [0x20] + $1 }
             let ignoresMerges = try file.bool(model["ignore_merges"], "ignore_merges", default: false)
             vocabulary.pre = try preTokenizer(of: vocabulary, ignoresMerges, catalogue, original)
-            if components("normalizer", "normalizers").contains(where: { !$0.isNull }) { notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are used unchanged") }
+            if components("normalizer", "normalizers").contains(where: { !$0.isNull }) {
+                notes.append("the tokenizer's normalizer has no place in a GGUF vocabulary; texts are used unchanged")
+            }
         } else if escapesSpaces {
             vocabulary.model = try Self.modelName(.sentencepiece, catalogue)
             try setScores(&vocabulary, model, entries.model)
             vocabulary.addSpacePrefix = addsSpace
         } else {
             throw HadalError(
-                .unsupported, "GGUF vocabularies have no form of this tokenizer: it neither works on bytes nor writes spaces as \(Self.escapedSpace)",
+                .unsupported,
+                "GGUF vocabularies have no form of this tokenizer: it neither works on bytes nor writes spaces as \(Self.escapedSpace)",
                 at: SourcePlace(file.document.file))
         }
         return vocabulary
@@ -96,7 +100,8 @@ struct VocabularyConversion {
     }
 
     private var usesByteAlphabet: Bool {
-        has("ByteLevel", in: components("pre_tokenizer", "pretokenizers")) != nil || has("ByteLevel", in: components("normalizer", "normalizers")) != nil
+        has("ByteLevel", in: components("pre_tokenizer", "pretokenizers")) != nil
+            || has("ByteLevel", in: components("normalizer", "normalizers")) != nil
     }
 
     private var escapesSpaces: Bool {
@@ -156,7 +161,9 @@ struct VocabularyConversion {
         if let name = candidates.first(where: { $0.agreeing == wanted.count })?.name { return name }
         // Where no token spans two pieces, cutting fewer of them makes no difference: digits one by one or together, say.
         let scratch = Pattern.Scratch()
-        let plain = try ProbeTexts.all.filter { try parts.normalizer?.apply(to: Array($0.utf8), scratch) ?? Array($0.utf8) == Array($0.utf8) }
+        let plain = try ProbeTexts.all.filter {
+            try parts.normalizer?.apply(to: Array($0.utf8), scratch) ?? Array($0.utf8) == Array($0.utf8)
+        }
         let ids = try plain.map { try original.encode($0, parseSpecial: false) }
         for name in candidates.sorted(by: { $0.agreeing > $1.agreeing }).map(\.name) {
             var named = vocabulary

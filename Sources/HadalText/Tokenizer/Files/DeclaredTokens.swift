@@ -167,7 +167,8 @@ struct DeclaredTokens {
             return token
         }
         guard let text = value["content"]?.string else {
-            throw HadalError(.malformed, "a token is \(value.kindName), not text or an object with its content", at: document.place(of: value))
+            throw HadalError(
+                .malformed, "a token is \(value.kindName), not text or an object with its content", at: document.place(of: value))
         }
         func flag(_ key: String) -> Bool? { value[key]?.bool }
         token.content = Array(text.utf8)

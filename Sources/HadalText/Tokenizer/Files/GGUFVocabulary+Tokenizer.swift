@@ -174,7 +174,8 @@ private struct GGUFTokenizerBuilder {
         let unknown = special.unknownID.map { JSON(.string(String(decoding: table[Int($0)], as: UTF8.self))) } ?? "[UNK]"
         return JSONDocument(
             root: [
-                "added_tokens": JSON(.array(added)), "normalizer": ["type": "BertNormalizer"], "pre_tokenizer": ["type": "BertPreTokenizer"],
+                "added_tokens": JSON(.array(added)), "normalizer": ["type": "BertNormalizer"],
+                "pre_tokenizer": ["type": "BertPreTokenizer"],
                 "decoder": ["type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always"],
                 "model": ["type": "WordPiece", "vocab": JSON(.object(entries)), "unk_token": unknown],
             ], file: vocabulary.file)

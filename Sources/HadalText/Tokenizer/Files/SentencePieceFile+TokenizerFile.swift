@@ -19,11 +19,16 @@ extension SentencePieceFile {
         }
         let userDefined = pieces.indices.filter { pieces[$0].kind == .userDefined && !matchesUserPiecesFirst }.map { texts[$0] }
         var root = JSONObject()
-        root["added_tokens"] = JSON(.array(pieces.indices.compactMap {
-            let isControl = pieces[$0].kind == .control
-            guard isControl || (matchesUserPiecesFirst && pieces[$0].kind == .userDefined) else { return nil }
-            return ["id": JSON(.int(Int64($0))), "content": JSON(.string(texts[$0])), "special": JSON(.bool(isControl)), "normalized": false]
-        }))
+        root["added_tokens"] = JSON(
+            .array(
+                pieces.indices.compactMap {
+                    let isControl = pieces[$0].kind == .control
+                    guard isControl || (matchesUserPiecesFirst && pieces[$0].kind == .userDefined) else { return nil }
+                    return [
+                        "id": JSON(.int(Int64($0))), "content": JSON(.string(texts[$0])), "special": JSON(.bool(isControl)),
+                        "normalized": false,
+                    ]
+                }))
         root["normalizer"] = normalizer(prefixesEveryText)
         root["pre_tokenizer"] = preTokenizer(prefixesEveryText, userDefined)
         root["decoder"] = decoder
@@ -31,12 +36,16 @@ extension SentencePieceFile {
         case .unigram: root["model"] = unigram(texts)
         case .bpe: root["model"] = bytePairs(texts, isolates: !userDefined.isEmpty)
         case .word, .character:
-            throw HadalError(.unsupported, "a SentencePiece model of whole words or of characters", at: SourcePlace(file), hint: "unigram and BPE models are read")
+            throw HadalError(
+                .unsupported, "a SentencePiece model of whole words or of characters", at: SourcePlace(file),
+                hint: "unigram and BPE models are read")
         }
         return JSONDocument(root: JSON(.object(root)), file: file)
     }
 
-    private func replace(_ pattern: JSON, _ content: String) -> JSON { ["type": "Replace", "pattern": pattern, "content": JSON(.string(content))] }
+    private func replace(_ pattern: JSON, _ content: String) -> JSON {
+        ["type": "Replace", "pattern": pattern, "content": JSON(.string(content))]
+    }
 
     /// Normalizations, spaces taken away, spaces escaped, in this order.
     private func normalizer(_ prefixesEveryText: Bool) -> JSON {
@@ -57,13 +66,15 @@ extension SentencePieceFile {
         var steps: [JSON] = []
         if addsDummyPrefix {
             steps.append([
-                "type": "Metaspace", "replacement": JSON(.string(Self.escapedSpace)), "prepend_scheme": prefixesEveryText ? "always" : "first",
+                "type": "Metaspace", "replacement": JSON(.string(Self.escapedSpace)),
+                "prepend_scheme": prefixesEveryText ? "always" : "first",
                 "split": false,
             ])
         }
         let wholes = userDefined.filter { !$0.isEmpty }.sorted { $0.unicodeScalars.count > $1.unicodeScalars.count }
         if !wholes.isEmpty {
-            let pattern = wholes.map { text in text.unicodeScalars.map { "\\x{\(String($0.value, radix: 16))}" }.joined() }.joined(separator: "|")
+            let pattern = wholes.map { text in text.unicodeScalars.map { "\\x{\(String($0.value, radix: 16))}" }.joined() }.joined(
+                separator: "|")
             steps.append(["type": "Split", "pattern": ["Regex": JSON(.string(pattern))], "behavior": "Isolated", "invert": false])
         }
         return steps.isEmpty ? .null : ["type": "Sequence", "pretokenizers": JSON(.array(steps))]

@@ -54,7 +54,9 @@ struct SentencePieceFile {
         try ProtocolBuffer.forEachField(of: bytes, file: file) { number, value in
             switch (number, value) {
             case (1, .bytes(let piece)):
-                guard pieces.count < TokenizerFile.maximumID else { throw HadalError(.limitExceeded, "more than \(pieces.count) pieces", at: SourcePlace(file)) }
+                guard pieces.count < TokenizerFile.maximumID else {
+                    throw HadalError(.limitExceeded, "more than \(pieces.count) pieces", at: SourcePlace(file))
+                }
                 pieces.append(try Self.piece(piece, file))
             case (2, .bytes(let part)): try trainer.read(part, file)
             case (3, .bytes(let part)): try normalizer.read(part, file)

@@ -33,9 +33,11 @@ enum TokenizerClasses {
     ) throws -> JSONDocument? {
         guard let name = ["vocab.json", "vocab.txt"].first(where: files.exists) else { return nil }
         let path = files.path(name)
-        guard let kind, let traits = traits(of: kind), let model = traits["model"]?.string, (model == "WordPiece") == (name == "vocab.txt") else {
+        guard let kind, let traits = traits(of: kind), let model = traits["model"]?.string, (model == "WordPiece") == (name == "vocab.txt")
+        else {
             throw HadalError(
-                .unsupported, "a vocabulary alone does not say how texts are cut, and no tokenizer class that is known is named", at: SourcePlace(path),
+                .unsupported, "a vocabulary alone does not say how texts are cut, and no tokenizer class that is known is named",
+                at: SourcePlace(path),
                 hint: "tokenizer.json is required beside it, or a tokenizer_class in tokenizer_config.json out of "
                     + entries.filter { $0["model"] != nil }.compactMap { $0["names"]?.array?.first?.string }.joined(separator: ", "))
         }
@@ -43,7 +45,9 @@ enum TokenizerClasses {
             if let text = member.value.string { settings.declared.setDefault(member.key, text) }
         }
         let vocabulary = name == "vocab.txt" ? try lines(files) : try TokenizerDirectory.json(name, files)?.root ?? .null
-        guard let ids = vocabulary.object, ids.count > 0 else { throw HadalError(.malformed, "a vocabulary without tokens", at: SourcePlace(path)) }
+        guard let ids = vocabulary.object, ids.count > 0 else {
+            throw HadalError(.malformed, "a vocabulary without tokens", at: SourcePlace(path))
+        }
         var root = JSONObject()
         let names = settings.declared.names
         for key in ["normalizer", "pre_tokenizer", "post_processor", "decoder"] {
@@ -73,16 +77,20 @@ enum TokenizerClasses {
     private static func lines(_ files: FileProvider) throws -> JSON {
         var lines = (try text("vocab.txt", files) ?? "").utf8.split(separator: 0x0A, omittingEmptySubsequences: false)
         if lines.last?.isEmpty == true { lines.removeLast() }
-        return JSON(.object(JSONObject(lines.enumerated().map { id, line in
-            (String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self), JSON(.int(Int64(id))))
-        })))
+        return JSON(
+            .object(
+                JSONObject(
+                    lines.enumerated().map { id, line in
+                        (String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self), JSON(.int(Int64(id))))
+                    })))
     }
 
     /// merges.txt: two tokens a line, the highest priority first. Lines that start with `#version` are none.
     private static func merges(_ files: FileProvider) throws -> [JSON] {
         guard let text = try text("merges.txt", files) else {
             throw HadalError(
-                .notFound, "no merges.txt beside vocab.json", at: SourcePlace(files.directory), hint: "merges.txt is required as well, or tokenizer.json instead of both")
+                .notFound, "no merges.txt beside vocab.json", at: SourcePlace(files.directory),
+                hint: "merges.txt is required as well, or tokenizer.json instead of both")
         }
         var merges: [JSON] = []
         for (number, line) in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
@@ -90,7 +98,8 @@ enum TokenizerClasses {
             if line.isEmpty || line.starts(with: "#version".utf8) { continue }
             let parts = line.split(separator: 0x20)
             guard parts.count == 2 else {
-                throw HadalError(.malformed, "a merge is not two tokens", at: SourcePlace(files.path("merges.txt"), .text(line: number + 1, column: 1)))
+                throw HadalError(
+                    .malformed, "a merge is not two tokens", at: SourcePlace(files.path("merges.txt"), .text(line: number + 1, column: 1)))
             }
             merges.append(JSON(.array(parts.map { JSON(.string(String(decoding: $0, as: UTF8.self))) })))
         }

@@ -24,7 +24,8 @@ package struct TokenizerDirectory {
         let modelConfig = try modelConfig ?? Self.json("config.json", files)
         let config = try Self.json("tokenizer_config.json", files)
         var settings = try TokenizerSettings(
-            config: config, specialTokensMap: Self.json("special_tokens_map.json", files), addedTokens: Self.json("added_tokens.json", files),
+            config: config, specialTokensMap: Self.json("special_tokens_map.json", files),
+            addedTokens: Self.json("added_tokens.json", files),
             generation: Self.json("generation_config.json", files) ?? modelConfig)
         let kind = TokenizerClasses.name(config: config, modelConfig: modelConfig)
         if let tokenizer = try Self.json("tokenizer.json", files) {

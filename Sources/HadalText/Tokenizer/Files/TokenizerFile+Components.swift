@@ -42,14 +42,20 @@ extension TokenizerFile {
                     stripsAccents: try bool(value["strip_accents"], "strip_accents", default: lowercases), lowercases: lowercases))
         case "Precompiled":
             let text = try string(value["precompiled_charsmap"], "precompiled_charsmap", in: value)
-            guard let table = Data(base64Encoded: text, options: .ignoreUnknownCharacters) else { throw fail(value, "precompiled_charsmap is not base64") }
+            guard let table = Data(base64Encoded: text, options: .ignoreUnknownCharacters) else {
+                throw fail(value, "precompiled_charsmap is not base64")
+            }
             if table.isEmpty { return nil }
-            do { return .precompiled(try PrecompiledMap(Array(table))) } catch let error as HadalError { throw error.located(at: document.place(of: value)) }
+            do { return .precompiled(try PrecompiledMap(Array(table))) } catch let error as HadalError {
+                throw error.located(at: document.place(of: value))
+            }
         case "Nmt": return .translation
         default:
             throw unknown(
                 value, "normalizer", type,
-                known: "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, ByteLevel, BertNormalizer, Precompiled, Nmt")
+                known:
+                    "Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Replace, Prepend, ByteLevel, BertNormalizer, Precompiled, Nmt"
+            )
         }
     }
 
@@ -77,7 +83,8 @@ extension TokenizerFile {
         case "Digits":
             let individual = try bool(value["individual_digits"], "individual_digits", default: false)
             // Rust counts the digits of Unicode 17.
-            return .split(try builtIn("[\\p{N}\\x{11DE0}-\\x{11DE9}\\x{16FF4}-\\x{16FF6}]"), individual ? .isolated : .contiguous, invert: false)
+            return .split(
+                try builtIn("[\\p{N}\\x{11DE0}-\\x{11DE9}\\x{16FF4}-\\x{16FF6}]"), individual ? .isolated : .contiguous, invert: false)
         case "Punctuation":
             return .split(
                 .punctuation, try choice(value["behavior"], "behavior", in: value, default: .isolated),

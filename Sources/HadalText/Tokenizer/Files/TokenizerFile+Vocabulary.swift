@@ -123,11 +123,17 @@ extension TokenizerFile {
             name = try string(type, "the model's type", in: model)
         } else {
             // Older files do not name it.
-            name = members["merges"] != nil ? "BPE" : members["vocab"]?.array != nil ? "Unigram"
-                : members["continuing_subword_prefix"] != nil ? "WordPiece" : "WordLevel"
+            name =
+                members["merges"] != nil
+                ? "BPE"
+                : members["vocab"]?.array != nil
+                    ? "Unigram"
+                    : members["continuing_subword_prefix"] != nil ? "WordPiece" : "WordLevel"
         }
         guard ["BPE", "Unigram", "WordPiece", "WordLevel"].contains(name) else {
-            throw fail(members["type"] ?? model, "unsupported tokenizer model '\(name)'", .unsupported, hint: "supported: BPE, Unigram, WordPiece, WordLevel")
+            throw fail(
+                members["type"] ?? model, "unsupported tokenizer model '\(name)'", .unsupported,
+                hint: "supported: BPE, Unigram, WordPiece, WordLevel")
         }
         guard (members["vocab"]?.array != nil) == (name == "Unigram") else {
             let vocab = members["vocab"] ?? model
@@ -138,9 +144,13 @@ extension TokenizerFile {
         case "WordPiece":
             return .wordPiece(
                 WordPieceModel(
-                    table: vocabulary.model, continuingPrefix: Array(try members["continuing_subword_prefix"].map { try string($0, "continuing_subword_prefix", in: model) }?.utf8 ?? "##".utf8),
+                    table: vocabulary.model,
+                    continuingPrefix: Array(
+                        try members["continuing_subword_prefix"].map { try string($0, "continuing_subword_prefix", in: model) }?.utf8
+                            ?? "##".utf8),
                     unknownID: try unknownToken(members, model, vocabulary, default: "[UNK]"),
-                    longestWord: try members["max_input_chars_per_word"].map { try count($0, "max_input_chars_per_word", in: model) } ?? 100))
+                    longestWord: try members["max_input_chars_per_word"].map { try count($0, "max_input_chars_per_word", in: model) } ?? 100
+                ))
         case "WordLevel": return .wordLevel(vocabulary.model, unknownID: try unknownToken(members, model, vocabulary, default: "<unk>"))
         default: return .bpe(try bpe(model, vocabulary))
         }

@@ -108,9 +108,14 @@ extension TokenizerFile {
     ) throws -> T where T.RawValue == String {
         if value == nil || value?.isNull == true, let missing { return missing }
         let text = try string(value, what, in: parent)
-        guard let choice = T.allCases.first(where: { ExactString($0.rawValue) == ExactString(text) || ExactString($0.rawValue.lowercased()) == ExactString(text) })
+        guard
+            let choice = T.allCases.first(where: {
+                ExactString($0.rawValue) == ExactString(text) || ExactString($0.rawValue.lowercased()) == ExactString(text)
+            })
         else {
-            throw fail(value ?? parent, "unknown \(what) '\(text)'", .unsupported, hint: "known: " + T.allCases.map(\.rawValue).joined(separator: ", "))
+            throw fail(
+                value ?? parent, "unknown \(what) '\(text)'", .unsupported,
+                hint: "known: " + T.allCases.map(\.rawValue).joined(separator: ", "))
         }
         return choice
     }

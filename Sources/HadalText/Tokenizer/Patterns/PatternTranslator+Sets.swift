@@ -25,7 +25,9 @@ extension PatternTranslator {
     static func word() throws -> CharacterSet { try property("word") }
 
     private static func property(_ name: String) throws -> CharacterSet {
-        guard let set = try UnicodeProperty.set(named: name) else { throw HadalError(.notFound, "the table of properties has no '\(name)'") }
+        guard let set = try UnicodeProperty.set(named: name) else {
+            throw HadalError(.notFound, "the table of properties has no '\(name)'")
+        }
         return set
     }
 
@@ -54,7 +56,8 @@ extension PatternTranslator {
         at += 1
         let shown = String(String.UnicodeScalarView(source[start..<at]))
         let key = inBrackets && name.lowercased() == "word" ? ":word:" : name
-        guard !name.contains(":"), let set = try UnicodeProperty.set(named: key, negated: isNegated, ignoringCase: inBrackets && options.ignoresCase)
+        guard !name.contains(":"),
+            let set = try UnicodeProperty.set(named: key, negated: isNegated, ignoringCase: inBrackets && options.ignoresCase)
         else {
             at = start
             throw fail("unknown property \(shown)", .unsupported)
@@ -169,7 +172,9 @@ extension PatternTranslator {
         while end < source.count, source[end].isASCII, source[end].properties.isAlphabetic { end += 1 }
         guard end > first, end + 1 < source.count, source[end] == ":", source[end + 1] == "]" else { return nil }
         let name = String(String.UnicodeScalarView(source[first..<end]))
-        let known = ["alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word", "xdigit"]
+        let known = [
+            "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word", "xdigit",
+        ]
         guard known.contains(name),
             let set = try UnicodeProperty.set(
                 named: ["punct", "word"].contains(name) ? ":\(name):" : name, negated: isNegated, ignoringCase: options.ignoresCase)
@@ -184,7 +189,9 @@ extension PatternTranslator {
         var high = low
         if peek() == "-", let after = peek(1), after != "]", after != "[", !(after == "&" && peek(2) == "&") {
             at += 1
-            if after == "\\", let kind = peek(1), "sSdDwWhH".unicodeScalars.contains(kind) || ("pP".unicodeScalars.contains(kind) && peek(2) == "{") {
+            if after == "\\", let kind = peek(1),
+                "sSdDwWhH".unicodeScalars.contains(kind) || ("pP".unicodeScalars.contains(kind) && peek(2) == "{")
+            {
                 throw fail("a range that ends with a set of characters")
             }
             high = try literal()

@@ -105,7 +105,9 @@ struct PatternTranslator {
     }
 
     static func literal(_ value: UInt32) -> String {
-        if value < 0x80, let scalar = Unicode.Scalar(value), scalar.properties.isAlphabetic || scalar.properties.numericType != nil || scalar == " " {
+        if value < 0x80, let scalar = Unicode.Scalar(value),
+            scalar.properties.isAlphabetic || scalar.properties.numericType != nil || scalar == " "
+        {
             return String(scalar)
         }
         return "\\x{\(String(value, radix: 16))}"
@@ -243,7 +245,8 @@ struct PatternTranslator {
     private mutating func groupName(until end: Unicode.Scalar) throws -> String {
         var name = ""
         while let c = peek(), c != end {
-            guard c.isASCII, c.properties.isAlphabetic || c == "_" || (!name.isEmpty && c.properties.numericType != nil), name.utf8.count < 32
+            guard c.isASCII, c.properties.isAlphabetic || c == "_" || (!name.isEmpty && c.properties.numericType != nil),
+                name.utf8.count < 32
             else { throw fail("an unsupported name of a group", .unsupported) }
             name.unicodeScalars.append(c)
             at += 1
@@ -321,7 +324,8 @@ struct PatternTranslator {
     /// Whether a character equals several others where case is ignored.
     static func foldsToSeveral(_ value: UInt32) -> Bool {
         guard value >= 0x80, let properties = Unicode.Scalar(value)?.properties else { return false }
-        return value == 0x1E9E || properties.uppercaseMapping.unicodeScalars.count > 1 || properties.lowercaseMapping.unicodeScalars.count > 1
+        return value == 0x1E9E || properties.uppercaseMapping.unicodeScalars.count > 1
+            || properties.lowercaseMapping.unicodeScalars.count > 1
     }
 
     static func checkFolding(of value: UInt32, _ translator: PatternTranslator) throws {

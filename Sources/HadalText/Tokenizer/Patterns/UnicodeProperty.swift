@@ -30,7 +30,8 @@ struct UnicodeProperty: Sendable {
             }
             var property = UnicodeProperty()
             property.isComplement = entry["not"] != nil
-            property.parts = [entry["pcre"]?.string].compactMap { $0.map { .pcre($0) } } + (strings("of") + strings("not")).map { .property($0) }
+            property.parts =
+                [entry["pcre"]?.string].compactMap { $0.map { .pcre($0) } } + (strings("of") + strings("not")).map { .property($0) }
             property.added = ranges("add") ?? []
             property.removed = ranges("remove") ?? []
             property.folded = ranges("folded") ?? (entry["closed"]?.bool == true ? [] : nil)

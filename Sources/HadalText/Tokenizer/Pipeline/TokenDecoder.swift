@@ -18,7 +18,8 @@ struct TokenDecoder: Sendable {
 
     /// What a WordPiece decoder replaces in every token, one after the other.
     private static let tidied: [([UInt8], [UInt8])] = [
-        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"),
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"),
+        (" 's", "'s"),
         (" 've", "'ve"), (" 're", "'re"),
     ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
@@ -49,7 +50,9 @@ struct TokenDecoder: Sendable {
             case .metaspace(let replacement, let dropsInFirst):
                 bytes = UTF8Text.replacing(replacement, with: isFirst && dropsInFirst ? [] : [0x20], in: bytes)
             case .wordPiece(let prefix, let tidies):
-                if !isFirst { bytes = bytes.starts(with: prefix) && !prefix.isEmpty ? Array(bytes.dropFirst(prefix.count)) : [0x20] + bytes }
+                if !isFirst {
+                    bytes = bytes.starts(with: prefix) && !prefix.isEmpty ? Array(bytes.dropFirst(prefix.count)) : [0x20] + bytes
+                }
                 if tidies { for (old, new) in Self.tidied { bytes = UTF8Text.replacing(old, with: new, in: bytes) } }
             }
         }

@@ -29,7 +29,8 @@ extension Unicode.Scalar {
         default: break
         }
         switch unicode8Category {
-        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation, .otherPunctuation:
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation,
+            .otherPunctuation:
             return true
         default: return false
         }
