@@ -16,7 +16,7 @@ public struct CPUBackend: Backend {
     public var options: [OptionSpec] {
         [
             OptionSpec(
-                name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 1024,
+                .threads, defaultValue: .int(0), minimum: 0, maximum: 1024,
                 help: "number of compute threads; 0: one per core that this process may use"),
             OptionSpec(
                 name: "isa", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + InstructionSet.allCases.map(\.name),
@@ -38,12 +38,12 @@ public struct CPUBackend: Backend {
                 name: "latent", kind: .string, defaultValue: .string("auto"), choices: LatentForm.allCases.map(\.name),
                 help: "form of latent attention: absorbed (few new tokens), expanded (many), or auto: the cheaper one for each sequence"),
             OptionSpec(
-                name: "fusion", kind: .bool, defaultValue: .bool(true),
+                .fusion, defaultValue: .bool(true),
                 help: "fuse neighbouring ops where that is faster; not done with kernels that change while a model runs"),
             OptionSpec(
                 name: "huge-pages", kind: .bool, defaultValue: .bool(true), help: "use 2 MiB pages for packed weights"),
             OptionSpec(
-                name: "expert-memory", kind: .int, defaultValue: .int(0), minimum: 0,
+                .expertMemory, defaultValue: .int(0), minimum: 0,
                 help: "maximum bytes of experts to keep in memory (e.g. 2GiB), the others being read from disk on demand; 0: all"),
             OptionSpec(
                 name: "expert-prefetch", kind: .bool, defaultValue: .bool(true),
@@ -55,19 +55,19 @@ public struct CPUBackend: Backend {
                 name: "expert-reads", kind: .string, defaultValue: .string("direct"), choices: ["direct", "cached"],
                 help: "with expert-memory: direct bypasses the system's page cache where possible, cached uses it"),
             OptionSpec(
-                name: "kernels", kind: .string, defaultValue: .string(""),
+                .kernels, defaultValue: .string(""),
                 help: "directories with your own op folders, separated by colons; their cpu.c override the built-in kernels"),
             OptionSpec(
-                name: "kernel-cache", kind: .string, defaultValue: .string(""),
+                .kernelCache, defaultValue: .string(""),
                 help: "directory for compiled kernels; default: hadal/kernels in the user's cache directory"),
             OptionSpec(
                 name: "c-compiler", kind: .string, defaultValue: .string("auto"),
                 help: "C compiler for kernels: a path or a name, auto for the first of cc, clang and gcc, or empty for none"),
             OptionSpec(
-                name: "compile-unchanged", kind: .bool, defaultValue: .bool(false),
+                .compileUnchanged, defaultValue: .bool(false),
                 help: "compile kernel sources even if identical to those of the built-in kernels"),
             OptionSpec(
-                name: "order", kind: .string, defaultValue: .string("together"), choices: ShareOrder.allCases.map(\.name),
+                .order, defaultValue: .string("together"), choices: ShareOrder.allCases.map(\.name),
                 help:
                     "order in which the threads' shares of a kernel are computed: together, or one after another, which reveals kernels that depend on it"
             ),
@@ -87,7 +87,7 @@ public struct CPUBackend: Backend {
         var experts = ExpertCache.Configuration(limit: 0)
         for (name, value) in options {
             switch (name, value) {
-            case ("threads", .int(let n)): if n > 0 { configuration.threads = Int(n) }
+            case (WellKnownOption.threads.name, .int(let n)): if n > 0 { configuration.threads = Int(n) }
             case ("isa", .string("auto")): break
             case ("isa", .string(let text)):
                 guard let wanted = InstructionSet.onThisMachine.first(where: { $0.name == text }) else {
@@ -102,19 +102,20 @@ public struct CPUBackend: Backend {
             case ("bf16-activations", .bool(let wanted)): configuration.roundsActivations = wanted
             case ("latent", .string(let text)):
                 configuration.latentForm = LatentForm.allCases.first { $0.name == text } ?? .auto
-            case ("fusion", .bool(let wanted)): configuration.fuses = wanted
+            case (WellKnownOption.fusion.name, .bool(let wanted)): configuration.fuses = wanted
             case ("huge-pages", .bool(let wanted)):
                 configuration.usesHugePages = wanted
                 experts.usesHugePages = wanted
-            case ("expert-memory", .int(let bytes)): experts.limit = Int(clamping: bytes)
+            case (WellKnownOption.expertMemory.name, .int(let bytes)): experts.limit = Int(clamping: bytes)
             case ("expert-prefetch", .bool(let wanted)): experts.guesses = wanted
             case ("expert-threads", .int(let n)): experts.threads = Int(n)
             case ("expert-reads", .string(let text)): experts.isDirect = text == "direct"
-            case ("kernels", .string(let text)): configuration.kernels.directories = text.split(separator: ":").map(String.init)
-            case ("kernel-cache", .string(let text)): if !text.isEmpty { configuration.kernels.cache = text }
+            case (WellKnownOption.kernels.name, .string(let text)):
+                configuration.kernels.directories = text.split(separator: ":").map(String.init)
+            case (WellKnownOption.kernelCache.name, .string(let text)): if !text.isEmpty { configuration.kernels.cache = text }
             case ("c-compiler", .string(let text)): configuration.kernels.compiler = text == "auto" ? nil : text
-            case ("compile-unchanged", .bool(let wanted)): configuration.kernels.compilesUnchanged = wanted
-            case ("order", .string(let text)):
+            case (WellKnownOption.compileUnchanged.name, .bool(let wanted)): configuration.kernels.compilesUnchanged = wanted
+            case (WellKnownOption.order.name, .string(let text)):
                 configuration.order = ShareOrder.allCases.first { $0.name == text } ?? .together
             default: break
             }

@@ -24,24 +24,24 @@ public struct ReferenceBackend: Backend {
     ]
     public let options = [
         OptionSpec(
-            name: "threads", kind: .int, defaultValue: .int(0), minimum: 0, maximum: 256,
+            .threads, defaultValue: .int(0), minimum: 0, maximum: 256,
             help: "number of threads that share the rows of a matrix; 0: one per processor"),
         OptionSpec(
-            name: "kernels", kind: .string, defaultValue: .string(""),
+            .kernels, defaultValue: .string(""),
             help: "directories with your own op folders, separated by colons: ops whose contracts define them as expressions"),
     ]
 
     public func devices() throws -> [DeviceInfo] { [Self.deviceInfo()] }
 
     public func open(device index: Int, options: [String: OptionValue], log: LogSink) throws -> any Device {
-        guard index == 0 else { throw HadalError(.invalidArgument, "the reference backend has one device, not a device \(index)") }
+        guard index == 0 else { throw HadalError(.notFound, "the reference backend has one device, number 0, not \(index)") }
         var threads = 0
         var contracts = try OpCatalogue.installed()
         for (key, value) in options {
             switch (key, value) {
-            case ("threads", .int(let n)) where (0...256).contains(n): threads = Int(n)
-            case ("threads", _): throw HadalError(.invalidArgument, "option threads requires an integer from 0 to 256")
-            case ("kernels", .string(let text)):
+            case (WellKnownOption.threads.name, .int(let n)) where (0...256).contains(n): threads = Int(n)
+            case (WellKnownOption.threads.name, _): throw HadalError(.invalidArgument, "option threads requires an integer from 0 to 256")
+            case (WellKnownOption.kernels.name, .string(let text)):
                 for directory in text.split(separator: ":").reversed() { try contracts.add(folder: String(directory)) }
             default:
                 throw HadalError(

@@ -42,6 +42,15 @@ public struct SearchPaths: Sendable {
     }
 
     /// - Throws: `invalidArgument` when two of `backends` have one name.
+    /// The devices of every backend that there is, those of `backends` included; `name` is what `EngineOptions.backend` takes.
+    ///
+    /// A backend whose devices cannot be listed has none here.
+    public func devices() throws -> [(name: String, device: DeviceInfo)] {
+        try registry().list().available.flatMap { entry in
+            ((try? entry.backend.devices()) ?? []).enumerated().map { ("\(entry.backend.name):\($0.offset)", $0.element) }
+        }
+    }
+
     package func registry() throws -> BackendRegistry {
         let registry = BackendRegistry(pluginPaths: pluginPaths)
         for backend in backends { try registry.register(backend) }

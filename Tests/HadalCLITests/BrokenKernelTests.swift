@@ -79,8 +79,13 @@ struct BrokenKernelTests {
             let twin = twins.first { $0["kind"]?.string == edit.kind } ?? twins.first
             #expect(again.status == 1 && twin != nil, "\(again.out)")
             if edit.isRace, settings.isEmpty { return }
-            #expect(twin?["kind"]?.string == edit.kind, "\(again.out)")
-            if edit.kind == "mismatch" { #expect(twin?["index"] == failure["index"] && twin?["expected"] == failure["expected"]) }
+            // What a thread reads before another has written it is NaN in the first run and a number in the second: whether a
+            // wrong result shows, or one that depends on unwritten memory, is a matter of time.
+            let kinds = edit.isRace ? [edit.kind, "outside"] : [edit.kind]
+            #expect(twin?["kind"]?.string.map(kinds.contains) == true, "\(again.out)")
+            if edit.kind == "mismatch", twin?["kind"] == failure["kind"] {
+                #expect(twin?["index"] == failure["index"] && twin?["expected"] == failure["expected"])
+            }
             // Between two saves as well.
             let verdict = try CommandRun(["kernels", "watch", edit.op, "--once", "--json", "--kernels", kernels], environment: environment)
             #expect(verdict.status == 1 && verdict.out.contains("\"failure\""), "\(verdict.out) \(verdict.error)")

@@ -22,7 +22,9 @@ struct EmbeddingExampleTests {
         let example = "\(Fixtures.repository)/docs/embedding-example"
         try? FileManager.default.removeItem(atPath: folder)
         try FileManager.default.createDirectory(atPath: "\(folder)/Sources/Readme", withIntermediateDirectories: true)
-        try FileManager.default.copyItem(atPath: "\(example)/Sources/Ask", toPath: "\(folder)/Sources/Ask")
+        for name in ["Ask", "OwnBackend"] {
+            try FileManager.default.copyItem(atPath: "\(example)/Sources/\(name)", toPath: "\(folder)/Sources/\(name)")
+        }
         try snippet().write(toFile: "\(folder)/Sources/Readme/main.swift", atomically: true, encoding: .utf8)
         let manifest = try String(contentsOfFile: "\(example)/Package.swift", encoding: .utf8)
             .replacingOccurrences(of: #"path: "../..""#, with: #"path: "\#(Fixtures.repository)""#)
@@ -45,7 +47,7 @@ struct EmbeddingExampleTests {
         #expect(page.contains("```swift\n\(snippet)```"))
     }
 
-    @Test("both build against this checkout and run a model", .timeLimit(.minutes(30)))
+    @Test("all build against this checkout and run a model", .timeLimit(.minutes(30)))
     func buildAndRun() throws {
         let package = "\(Self.scratch)/package"
         let arguments = ["swift", "build", "-c", "debug", "--package-path", package, "--scratch-path", Self.scratch]
@@ -61,6 +63,13 @@ struct EmbeddingExampleTests {
         let run = try CommandRun([Fixtures.path("models/llama"), "1,2,3"], executable: "\(Self.scratch)/debug/Ask")
         #expect(run.status == 0, "\(run.error)")
         #expect(run.out.contains("[64 tokens, length]"), "\(run.out)")
+
+        // A backend of an application's own: checked by the kit, and given the ops that it has.
+        let own = try CommandRun([Fixtures.path("models/llama")], executable: "\(Self.scratch)/debug/OwnBackend")
+        #expect(own.status == 0, "\(own.out) \(own.error)")
+        let lines = own.out.split(separator: "\n")
+        #expect(lines.contains { $0.hasPrefix("add: ") && $0.hasSuffix("cases, 0 failed") }, "\(own.out)")
+        #expect(lines.contains { $0.hasPrefix("adder") } && lines.contains { $0.hasPrefix("cpu") }, "\(own.out)")
 
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -66,25 +66,25 @@ struct PublicNames {
         }
     }
 
-    /// The types that a product takes over from the libraries below it: "HadalEngine.Engine".
-    private static func takenOver(by product: String) throws -> [(module: String, type: String)] {
+    /// The types that a product takes over from the libraries below it.
+    private static func takenOver(by product: String) throws -> Set<String> {
         let folder = "\(Fixtures.repository)/Sources/\(product)"
         guard let text = try? String(contentsOfFile: "\(folder)/\(product).swift", encoding: .utf8) else { return [] }
-        return text.matches(of: /@_exported public import [a-z]+ (\w+)\.(\w+)/).map { (String($0.1), String($0.2)) }
+        return Set(text.matches(of: /@_exported public import [a-z]+ \w+\.(\w+)/).map { String($0.1) })
     }
+
+    /// What the libraries below declare, in types of theirs and in extensions of one another's.
+    private var below: [Symbol] { Self.parts.flatMap { symbols[$0] ?? [] } }
 
     /// Everything that `import PRODUCT` offers.
     func names(of product: String) throws -> [Symbol] {
-        var list = symbols[product] ?? []
-        for (module, type) in try Self.takenOver(by: product) { list += (symbols[module] ?? []).filter { $0.path[0] == type } }
-        return list
+        let types = try Self.takenOver(by: product)
+        return (symbols[product] ?? []) + below.filter { types.contains($0.path[0]) }
     }
 
     /// Public names of the libraries below that no product offers.
     func unoffered() throws -> [String] {
-        let offered = try Set(Self.products.flatMap { try Self.takenOver(by: $0) }.map { "\($0.module).\($0.type)" })
-        return Self.parts.flatMap { module in
-            (symbols[module] ?? []).filter { !offered.contains("\(module).\($0.path[0])") }.map { "\(module).\($0.name)" }
-        }
+        let offered = try Self.products.reduce(into: Set()) { try $0.formUnion(Self.takenOver(by: $1)) }
+        return below.filter { !offered.contains($0.path[0]) }.map(\.name)
     }
 }

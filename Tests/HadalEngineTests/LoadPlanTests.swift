@@ -147,6 +147,14 @@ struct LoadPlanTests {
         do { return try body().map { .refused($0) } ?? .loads } catch let error as HadalError { return .refused(error) }
     }
 
+    @Test("Search paths list devices by the names that options take")
+    func devices() throws {
+        let found = try SearchPaths().devices()
+        #expect(found.contains { $0.name == "cpu:0" && $0.device.kind == .cpu } && found.contains { $0.name == "reference:0" })
+        let plan = try LoadPlan(path: Fixtures.path("models/llama"), options: EngineOptions(backend: "reference:0"))
+        #expect(plan.obstacle == nil && plan.devices.map(\.name) == ["Reference"], "\(plan.devices)")
+    }
+
     @Test("an obstacle, a context and memory are those of loading, whatever the model, the limits, the placement and the backend")
     func property() throws {
         let folder = try Fixtures.temporaryDirectory()

@@ -7,6 +7,14 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "Ask",
-            dependencies: [.product(name: "Hadal", package: "hadal"), .product(name: "HadalCPU", package: "hadal")])
+            dependencies: [.product(name: "Hadal", package: "hadal"), .product(name: "HadalCPU", package: "hadal")]),
+        // A backend written in Swift, checked and used by the program that brings it.
+        .executableTarget(
+            name: "OwnBackend",
+            dependencies: [
+                .product(name: "Hadal", package: "hadal"), .product(name: "HadalPluginKit", package: "hadal"),
+                .product(name: "HadalConformance", package: "hadal"), .product(name: "HadalCPU", package: "hadal"),
+                .product(name: "HadalReference", package: "hadal"),
+            ]),
     ]
 )

@@ -24,13 +24,13 @@ struct VulkanSettings {
 
     static let specs: [OptionSpec] = [
         OptionSpec(
-            name: "kernels", kind: .string, defaultValue: .string(""),
+            .kernels, defaultValue: .string(""),
             help: "directories of op folders, separated by colons, that override the installation's kernels"),
         OptionSpec(
-            name: "kernel-cache", kind: .string, defaultValue: .string(""),
+            .kernelCache, defaultValue: .string(""),
             help: "directory for compiled kernels; default: hadal/kernels in the user's cache directory; 'none': keep none"),
         OptionSpec(
-            name: "tuned", kind: .string, defaultValue: .string(""),
+            .tuned, defaultValue: .string(""),
             help:
                 "file of tuned parameters; default: hadal/tuned/vulkan.json in the user's cache directory, then the installation's; 'none': the contracts' defaults"
         ),
@@ -44,7 +44,7 @@ struct VulkanSettings {
             name: "spirv-output", kind: .string, defaultValue: .string(""),
             help: "directory to write the SPIR-V of every kernel in use to, as an installation ships it in kernels/spirv"),
         OptionSpec(
-            name: "order", kind: .string, defaultValue: .string(InvocationOrder.together.rawValue),
+            .order, defaultValue: .string(InvocationOrder.together.rawValue),
             choices: InvocationOrder.allCases.map(\.rawValue),
             help:
                 "order of a kernel's invocations: together, as the device numbers them, or backward, with NaN in unwritten memory. Backward reveals kernels that depend on the order"
@@ -57,11 +57,11 @@ struct VulkanSettings {
             if case .string(let value)? = options[name] { return value }
             return ""
         }
-        kernelDirectories = text("kernels").split(separator: ":").map(String.init)
-        let cache = text("kernel-cache")
+        kernelDirectories = text(WellKnownOption.kernels.name).split(separator: ":").map(String.init)
+        let cache = text(WellKnownOption.kernelCache.name)
         self.cache = cache == "none" ? nil : cache.isEmpty ? ContentCache.standardDirectory("kernels") : cache
-        usesTuned = text("tuned") != "none"
-        tunedPath = text("tuned").isEmpty || !usesTuned ? nil : text("tuned")
+        usesTuned = text(WellKnownOption.tuned.name) != "none"
+        tunedPath = text(WellKnownOption.tuned.name).isEmpty || !usesTuned ? nil : text(WellKnownOption.tuned.name)
         disabledFeatures = Set(text("without").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty })
         if let unknown = disabledFeatures.subtracting(Self.knownFeatures).sorted().first {
             throw HadalError(
@@ -70,7 +70,7 @@ struct VulkanSettings {
         }
         spirvOutput = text("spirv-output").isEmpty ? nil : text("spirv-output")
         if case .bool(let value)? = options["compile"] { compiles = value }
-        order = InvocationOrder(rawValue: text("order")) ?? .together
+        order = InvocationOrder(rawValue: text(WellKnownOption.order.name)) ?? .together
     }
 
     /// Those of the first directory that has any, else the installation's.

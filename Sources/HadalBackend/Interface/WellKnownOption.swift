@@ -50,3 +50,15 @@ public enum WellKnownOption: String, Sendable, CaseIterable {
             + allCases.map { "| `\($0.name)` | \($0.kind) | \($0.meaning) |\n" }.joined()
     }
 }
+
+extension OptionSpec {
+    /// A backend's spec of an option that the host sets by itself.
+    public init(
+        _ option: WellKnownOption, defaultValue: OptionValue, minimum: Double? = nil, maximum: Double? = nil, choices: [String] = [],
+        help: String
+    ) {
+        self.init(
+            name: option.name, kind: option.kind, defaultValue: defaultValue, minimum: minimum, maximum: maximum, choices: choices,
+            help: help)
+    }
+}
