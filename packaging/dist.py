@@ -41,9 +41,9 @@ def run(*command):
 
 
 def version():
-    text = (REPOSITORY / "Sources/Hadal/HadalVersion.swift").read_text()
+    text = (REPOSITORY / "Sources/HadalCore/HadalVersion.swift").read_text()
     found = re.search(r'current = "([^"]+)"', text)
-    return found.group(1) if found else fail("Sources/Hadal/HadalVersion.swift names no version")
+    return found.group(1) if found else fail("Sources/HadalCore/HadalVersion.swift names no version")
 
 
 def loaded_libraries(path):

@@ -5,10 +5,11 @@ extension KernelSupport {
     package static let pageHead = """
         # Kernel status
 
-        Which op each backend runs with weights of which type, as the backends say of the conformance cases in `kernels/ops/<op>/op.json`. This page is
-        made by a test (`HADAL_WRITE_DOCS=1`), which also fails when it is out of date; `hadal kernels list` says the same of an installation, with
-        the user's own kernels, and why a case is refused. An op without weights stands under f32. *yes*: every case; *3 of 8*: so many of them;
-        *no*: none; empty: the contract has no such case.
+        Which op each backend runs with weights of which type, as the backends say of the conformance cases in
+        `kernels/ops/<op>/op.json`. This page is made by a test (`HADAL_WRITE_DOCS=1`), which also fails when it is out of date;
+        `hadal kernels list` says the same of an installation, with the user's own kernels, and why a case is refused. An op
+        without weights stands under f32. *yes*: every case; *3 of 8*: so many of them; *no*: none; empty: the contract has no
+        such case.
 
         """
 

@@ -7,11 +7,11 @@ extension OpCatalogue {
         var page = """
             # Ops
 
-            Every op that a graph may use. This page is made from the contracts, `kernels/ops/<op>/op.json`. An op is defined by the expression
-            that its section gives, or else by the reference backend's `Plugins/Reference/Ops`. Upper-case names are extents. Matrices are row-major, the last
-            dimension contiguous; values are f32 unless stated, weights of any type that can be decoded. *Tolerance* is how far a
-            backend may lie from the reference: `|a - b| <= absolute + relative * |b|`, and, where weights are quantised, the root
-            mean square of the error over that of the outputs.
+            Every op that a graph may use. This page is made from the contracts, `kernels/ops/<op>/op.json`. An op is defined by
+            the expression that its section gives, or else by the reference backend's `Plugins/Reference/Ops`. Upper-case names are
+            extents. Matrices are row-major, the last dimension contiguous; values are f32 unless stated, weights of any type that
+            can be decoded. *Tolerance* is how far a backend may lie from the reference: `|a - b| <= absolute + relative * |b|`,
+            and, where weights are quantised, the root mean square of the error over that of the outputs.
 
             | op | inputs | attributes | state | tolerance | source |
             |---|---|---|---|---|---|
@@ -25,7 +25,27 @@ extension OpCatalogue {
             page += "| [\(name)](#\(name)) | \(inputs) | \(attributes) | \(states) | \(contract.tolerance.text) | \(contract.source) |\n"
         }
         for name in names { if let contract = contracts[name] { page += "\n" + contract.markdown } }
-        return page
+        return page.split(separator: "\n", omittingEmptySubsequences: false).flatMap { Self.wrapped($0) }.joined(separator: "\n")
+    }
+
+    /// A paragraph or an item of a list in lines of at most 120 characters; rows of tables as they are.
+    private static func wrapped(_ line: Substring) -> [String] {
+        guard line.count > 120, !line.hasPrefix("|") else { return [String(line)] }
+        let indent = line.hasPrefix("- ") ? "  " : ""
+        var lines = [""]
+        for word in line.split(separator: " ") {
+            let last = lines[lines.count - 1]
+            // No line begins with what would begin a list or a heading.
+            let stays = ["-", "+", "*", "#", ">"].contains(word)
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if stays || last.count + 1 + word.count <= 120 {
+                lines[lines.count - 1] += " " + word
+            } else {
+                lines.append(indent + word)
+            }
+        }
+        return lines
     }
 }
 

@@ -55,7 +55,7 @@ public final class Tokenizer: Sendable {
     }
 
     /// The ids with the tokens around them that a prompt gets. Those in front are not doubled where they are there already.
-    package func withBoundaryTokens(_ ids: [Int32]) -> [Int32] { withPrefix(ids) + special.suffix }
+    public func withBoundaryTokens(_ ids: [Int32]) -> [Int32] { withPrefix(ids) + special.suffix }
 
     /// The ids with the tokens in front of them that a prompt gets, unless they are there already.
     package func withPrefix(_ ids: [Int32]) -> [Int32] { ids.starts(with: special.prefix) ? ids : special.prefix + ids }
