@@ -127,6 +127,6 @@ struct ReferenceBackendTests {
         expectError(.invalidArgument, "option threads") {
             try ReferenceBackend().open(device: 0, options: ["threads": .bool(true)], log: .silent)
         }
-        expectError(.invalidArgument, "not a device 1") { try ReferenceBackend().open(device: 1, options: [:], log: .silent) }
+        expectError(.notFound, "number 0, not 1") { try ReferenceBackend().open(device: 1, options: [:], log: .silent) }
     }
 }
