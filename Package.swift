@@ -50,15 +50,15 @@ let package = Package(
         .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalFormats", "HadalGraph", "HadalBackend"]),
         // Checks and times the kernels of any backend.
         .target(name: "HadalConformance", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
+        // Sources that the build makes: the operators by the files of Plugins/Reference/Ops, and JSON files as strings.
+        .executableTarget(name: "make-source", path: "Plugins/Build/Tool"),
+        .plugin(name: "OperatorTable", capability: .buildTool(), dependencies: ["make-source"], path: "Plugins/Build/OperatorTable"),
+        .plugin(name: "EmbeddedText", capability: .buildTool(), dependencies: ["make-source"], path: "Plugins/Build/EmbeddedText"),
         // The Jinja of chat templates.
         .target(name: "HadalTemplate", dependencies: ["HadalCore"]),
         .target(
             name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "HadalTemplate", "CPCRE2"],
-            resources: [
-                .embedInCode("Chat/Resources/chat_formats.json"),
-                .embedInCode("Tokenizer/Resources/pretokenizers.json"), .embedInCode("Tokenizer/Resources/unicode.json"),
-                .embedInCode("Tokenizer/Resources/tokenizer_classes.json"),
-            ]),
+            plugins: ["EmbeddedText"]),
         .target(
             name: "HadalEngine",
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText"]),
@@ -97,11 +97,7 @@ let package = Package(
         .target(
             name: "HadalReference",
             dependencies: ["HadalBackend", "HadalFormats", "HadalGraph", "HadalCore", "CHadalPlugin"],
-            path: "Plugins/Reference", exclude: ["Plugin", "Build"], plugins: ["OperatorTable"]),
-        // Lists the types of Plugins/Reference/Ops by their files' names.
-        .plugin(
-            name: "OperatorTable", capability: .buildTool(), dependencies: ["make-operator-table"], path: "Plugins/Reference/Build/Plugin"),
-        .executableTarget(name: "make-operator-table", path: "Plugins/Reference/Build/Tool"),
+            path: "Plugins/Reference", exclude: ["Plugin"], plugins: ["OperatorTable"]),
         .target(
             name: "HadalReferencePlugin", dependencies: ["HadalReference", "HadalPluginKit", "CHadalPlugin"],
             path: "Plugins/Reference/Plugin"),

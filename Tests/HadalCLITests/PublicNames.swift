@@ -32,10 +32,7 @@ struct PublicNames {
             "-target", triple, "-I", "\(Fixtures.products)/Modules", "-minimum-access-level", "public", "-skip-synthesized-members",
         ]
         arguments += ["-output-dir", folder]
-        for name in ["Sources/CPCRE2", "Sources/CCrypto", "Sources/CVulkan/include", "kernels/include"] {
-            arguments += ["-I", "\(Fixtures.repository)/\(name)"]
-        }
-        arguments += ["-Xcc", "-I\(Fixtures.repository)/Sources/CHadalPlugin/include"]
+        for folder in try Self.headerFolders() { arguments += ["-I", folder, "-Xcc", "-I\(folder)"] }
         for name in try FileManager.default.contentsOfDirectory(atPath: Fixtures.products) where name.hasSuffix(".build") {
             let map = "\(Fixtures.products)/\(name)/module.modulemap"
             if FileManager.default.fileExists(atPath: map) { arguments += ["-Xcc", "-fmodule-map-file=\(map)"] }
@@ -47,6 +44,15 @@ struct PublicNames {
                 symbols[module, default: []] += try Self.symbols("\(folder)/\(file)")
             }
         }
+    }
+
+    /// Folders of the package's C modules.
+    private static func headerFolders() throws -> [String] {
+        let root = Fixtures.repository
+        let folders = try FileManager.default.contentsOfDirectory(atPath: "\(root)/Sources").map { "\(root)/Sources/\($0)" }
+        return (folders.flatMap { [$0, "\($0)/include"] } + ["\(root)/kernels/include"]).filter { folder in
+            (try? FileManager.default.contentsOfDirectory(atPath: folder))?.contains { $0.hasSuffix(".h") } == true
+        }.sorted()
     }
 
     private static func run(_ arguments: [String]) throws -> String {

@@ -136,6 +136,30 @@ struct ContractErrorTests {
         }
     }
 
+    @Test("a name that no stage can calculate with is named")
+    func namesOfStages() throws {
+        for known in [
+            #""grid": ["N * D", "factor"]"#, #""threads": "2 * subgroup", "shared": "matrix_m * D""#,
+            #""grid": ["N // TILE"], "parameters": {"TILE": [1, 2]}"#,
+        ] {
+            #expect(throws: Never.self) { try read(Self.staged(known)) }
+        }
+        for (wrong, expression, stage, name) in [
+            (#""grid": ["N", "M"]"#, "M", "fast", "M"), (#""grid": ["N // TILE"]"#, "N // TILE", "fast", "TILE"),
+            (#""threads": "THREADS""#, "THREADS", "fast", "THREADS"), (#""shared": "4 * E""#, "4 * E", "fast", "E"),
+            (#""when": "rows > 1""#, "rows > 1", "fast", "rows"), (#""requires": "q == 1""#, "q == 1", "fast", "q"),
+            (#""requires": "TILE > 1", "parameters": {"TILE": [1, 2]}"#, "TILE > 1", "fast", "TILE"),
+            (#""requires": "subgroup > 8""#, "subgroup > 8", "fast", "subgroup"),
+            (#""before": [{"name": "halve", "threads": 32, "grid": ["M"]}]"#, "M", "halve", "M"),
+        ] {
+            expectError(.malformed, "op.json:12:", "'\(expression)' of the Vulkan stage '\(stage)' names '\(name)', which is no ") {
+                try read(Self.staged(wrong))
+            }
+        }
+        let scratch = Self.staged(#""threads": 64"#).replacingOccurrences(of: #""elements": "N""#, with: #""elements": "N * M""#)
+        expectError(.malformed, "op.json:12:", "'N * M' of the scratch memory 'halves' names 'M'") { try read(scratch) }
+    }
+
     /// (what is replaced, by what, the line and column of the fault, a fragment of the message)
     private static let faults: [(String, String, String, String)] = [
         (#""summary":"#, #""sumary": "x", "summary":"#, "4:3", "sumary"),

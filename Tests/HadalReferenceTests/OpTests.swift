@@ -2,8 +2,9 @@ import HadalBackend
 import HadalConformance
 import HadalCore
 import HadalGraph
-import HadalReference
 import Testing
+
+@testable import HadalReference
 
 @Suite("Reference ops")
 struct OpTests {
@@ -38,6 +39,16 @@ struct OpTests {
             "add cases of \(isImplemented.subtracting(cases).sorted()) in kernels/ops/<op>/fixture.json: docs/kernels.md#a-new-stock-op")
         #expect(cases.isSubset(of: ops))
         #expect(isImplemented.count < ops.count)
+    }
+
+    @Test("Every type of Plugins/Reference/Ops defines an op of the catalogue, which no other type and no expression defines")
+    func types() {
+        var defined: Set<String> = []
+        for type in OperatorTable.all {
+            let reference = catalogue.contracts[type.op].map { $0.reference == nil }
+            #expect(reference == true, "\(type) is for the op '\(type.op)'")
+            #expect(defined.insert(type.op).inserted, "\(type): another type is for the op '\(type.op)'")
+        }
     }
 
     private func fixture(_ op: String, _ label: String) throws -> OpFixture {

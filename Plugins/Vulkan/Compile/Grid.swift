@@ -29,6 +29,10 @@ struct Grid {
                 guard let count = value.int, count >= 0 else {
                     throw HadalError(.unsupported, "\(stage.grid[axis].text) is \(value), not a number of workgroups")
                 }
+                guard count > 0 || !runs || n < most || (symbol != nil && most == 0) else {
+                    throw HadalError(
+                        .unsupported, "\(stage.grid[axis].text) is 0 workgroups, so that stage '\(stage.name)' would never run")
+                }
                 let limit = [limits.0, limits.1, limits.2][axis]
                 guard !runs || count <= Int(limit) else {
                     throw HadalError(.unsupported, "\(count) workgroups along one axis; the device takes \(limit)")

@@ -36,6 +36,7 @@ extension OpContract {
         }
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
         try checkExtents(fields)
+        try checkStages(fields)
     }
 
     /// Every name in a shape is an attribute, or an extent that some input has by itself.
@@ -52,6 +53,30 @@ extension OpContract {
         for input in inputs { try check(input.dims, "input '\(input.name)'") }
         for output in outputs { try check(output.dims, "output '\(output.name)'", ["i"]) }
         for state in states { try check([state.heads, state.width], "state '\(state.name)'") }
+    }
+
+    /// What a device says of itself in a stage's expressions.
+    private static let deviceNames = ["subgroup", "matrix_m", "matrix_n", "matrix_k"]
+
+    /// Every name that a stage calculates with is an attribute, an extent that some input has by itself, or, but where it says whether the op is
+    /// taken at all, a parameter of the stage or what the device says of itself.
+    private func checkStages(_ fields: JSONFields) throws {
+        let known = Set(attributes.map(\.name)).union(inputs.flatMap { $0.dims.compactMap(\.bareName) })
+        func check(_ expressions: [Expression?], _ what: String, _ names: Set<String>, _ kinds: String) throws {
+            for expression in expressions.compactMap({ $0 }) {
+                guard let name = expression.names.subtracting(names).min() else { continue }
+                throw fields.fail("'\(expression.text)' of \(what) names '\(name)', which is no \(kinds)", at: fields.object["vulkan"])
+            }
+        }
+        let shape = "attribute and no extent that an input has by itself"
+        for stage in stages.flatMap({ $0.forms.flatMap { [$0] + $0.before } }) {
+            let what = "the Vulkan stage '\(stage.variant ?? stage.name)'"
+            try check([stage.requires], what, known, shape)
+            try check(
+                stage.grid + [stage.threads, stage.shared, stage.when], what,
+                known.union(stage.parameters.map(\.name)).union(Self.deviceNames), "parameter of the stage, no \(shape)")
+        }
+        for scratch in scratch { try check([scratch.elements], "the scratch memory '\(scratch.name)'", known, shape) }
     }
 
     static func expression(_ json: JSON, _ document: JSONDocument) throws -> Expression {

@@ -26,9 +26,10 @@ package struct ChatConventions: Sendable {
 
     /// The built-in list.
     package static let builtIn: ChatConventions = {
-        let text = String(decoding: PackageResources.chat_formats_json, as: UTF8.self)
         let empty = ChatConventions()
-        return (try? ChatConventions(JSONDocument(parsing: text, file: "chat_formats.json", rejectDuplicateKeys: true))) ?? empty
+        return
+            (try? ChatConventions(JSONDocument(parsing: EmbeddedText.chat_formats, file: "chat_formats.json", rejectDuplicateKeys: true)))
+            ?? empty
     }()
 
     private init() { (reasoning, tools, switches, reasoningKeys, budgetLine) = ([], [], [], [], "") }

@@ -68,8 +68,8 @@ package struct PreTokenizerCatalogue: Sendable {
 
     /// The built-in catalogue.
     package static let builtIn: PreTokenizerCatalogue = {
-        let text = String(decoding: PackageResources.pretokenizers_json, as: UTF8.self)
-        return (try? PreTokenizerCatalogue(JSONDocument(parsing: text, file: "pretokenizers.json"))) ?? PreTokenizerCatalogue()
+        return (try? PreTokenizerCatalogue(JSONDocument(parsing: EmbeddedText.pretokenizers, file: "pretokenizers.json")))
+            ?? PreTokenizerCatalogue()
     }()
 
     private init() {}

@@ -7,8 +7,7 @@ import HadalFormats
 /// tokenizer_config.json and `{"token": role}` for the token of a role and its id.
 enum TokenizerClasses {
     private static let entries: [JSON] = {
-        let text = String(decoding: PackageResources.tokenizer_classes_json, as: UTF8.self)
-        return (try? JSONDocument(parsing: text, file: "tokenizer_classes.json"))?.root["classes"]?.array ?? []
+        return (try? JSONDocument(parsing: EmbeddedText.tokenizer_classes, file: "tokenizer_classes.json"))?.root["classes"]?.array ?? []
     }()
 
     static func traits(of kind: String) -> JSON? {

@@ -17,8 +17,7 @@ struct UnicodeProperty: Sendable {
     private var folded: [(UInt32, UInt32)]?
 
     private static let table: [String: UnicodeProperty] = {
-        let text = String(decoding: PackageResources.unicode_json, as: UTF8.self)
-        guard let document = try? JSONDocument(parsing: text, file: "unicode.json") else { return [:] }
+        guard let document = try? JSONDocument(parsing: EmbeddedText.unicode, file: "unicode.json") else { return [:] }
         var table: [String: UnicodeProperty] = [:]
         for entry in document.root["properties"]?.array ?? [] {
             func strings(_ key: String) -> [String] { (entry[key]?.array ?? []).compactMap(\.string) }

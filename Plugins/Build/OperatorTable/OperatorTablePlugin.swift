@@ -12,8 +12,8 @@ struct OperatorTablePlugin: BuildToolPlugin {
         let types = files.map { $0.deletingPathExtension().lastPathComponent }
         return [
             .buildCommand(
-                displayName: "Listing \(types.count) operators", executable: try context.tool(named: "make-operator-table").url,
-                arguments: [table.path] + types, inputFiles: files, outputFiles: [table])
+                displayName: "Listing \(types.count) operators", executable: try context.tool(named: "make-source").url,
+                arguments: ["operators", table.path] + types, inputFiles: files, outputFiles: [table])
         ]
     }
 }
