@@ -5,6 +5,8 @@ let package = Package(
     name: "hadal",
     products: [
         .library(name: "Hadal", targets: ["Hadal"]),
+        // Many requests on one engine.
+        .library(name: "HadalServing", targets: ["HadalServing"]),
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
         // For those who write kernels and backends.
         .library(name: "HadalConformance", targets: ["HadalConformance"]),
@@ -79,10 +81,12 @@ let package = Package(
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalText", "HadalEngine"]),
         // What an application imports: the names of docs/public-api.md.
         .target(name: "Hadal", dependencies: ["HadalCore", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine", "HadalHub"]),
+        .target(name: "HadalServing", dependencies: ["HadalEngine"]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: [
-                "Hadal", "HadalCore", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalSynthesis", "CEditline",
+                "Hadal", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalSynthesis",
+                "CEditline",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 

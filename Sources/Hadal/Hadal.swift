@@ -50,6 +50,7 @@
 @_exported public import class HadalEngine.Session
 @_exported public import struct HadalEngine.SpeculationSummary
 @_exported public import struct HadalEngine.SuppressedTokens
+@_exported public import struct HadalEngine.TokenLogProbability
 @_exported public import struct HadalEngine.TokenSummary
 @_exported public import struct HadalEngine.Tool
 

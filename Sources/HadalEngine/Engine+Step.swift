@@ -2,14 +2,16 @@ import HadalBackend
 import HadalCore
 import Synchronization
 
-/// The share of one session in a step: tokens of its storage, from its end on, for which it has pages.
+/// The share of one session in a step: tokens of its storage, from its end on.
 struct StepPart {
     let session: Session
-    let count: Int
+    var count: Int
     /// The length that the session will reach with later steps.
     let plannedLength: Int
     /// How many of the last tokens need logits.
-    let wantedRows: Int
+    var wantedRows: Int
+    /// The tokens after the first are guesses: where pages run out, some are left off.
+    var hasDrafts = false
 }
 
 extension Engine {
@@ -30,20 +32,27 @@ extension Engine {
             try session.checkRoom(for: 1)
             try checkVocabulary(token)
         }
+        for (session, token) in entries { session.storage[session.count] = token }
+        var parts = entries.map { StepPart(session: $0.session, count: 1, plannedLength: $0.session.count + 1, wantedRows: 1) }
+        try step(&parts, cancel: nil) { part, logits in part.session.accept(logits: logits) }
+    }
+
+    /// Runs a step of several sessions, which must fit one, and hands out what it left: `take` receives each part, as it was run, with its
+    /// logits `[wantedRows, vocabulary]`. Sessions do not move on by themselves.
+    ///
+    /// - Throws: `contextFull` when pages run out; the sessions are then as they were.
+    func step(
+        _ parts: inout some MutableCollection<StepPart>, cancel: UnsafePointer<UInt32>?,
+        take: (StepPart, UnsafePointer<Float>) throws -> Void
+    ) throws {
         try state.withLock { state in
-            for (session, token) in entries {
-                session.storage[session.count] = token
-                try session.reservePages(upTo: session.count + 1, &state)
-            }
-            let parts = entries.map { StepPart(session: $0.session, count: 1, plannedLength: $0.session.count + 1, wantedRows: 1) }
-            try run(parts, cancel: nil, trace: state.trace) { part, logits in part.session.accept(logits: logits) }
+            for index in parts.indices { try parts[index].session.reservePages(for: &parts[index], &state) }
+            try run(parts, cancel: cancel, trace: state.trace, take: take)
         }
     }
 
-    /// Runs a step and hands out what it left: `take` receives each part with its logits `[wantedRows, vocabulary]`.
-    ///
-    /// Called with the engine's state locked. Sessions do not move on by themselves. Allocates nothing.
-    func run(
+    /// The same without pages to take. Called with the engine's state locked. Allocates nothing.
+    private func run(
         _ parts: some Collection<StepPart>, cancel: UnsafePointer<UInt32>?, trace: TraceSink?,
         take: (StepPart, UnsafePointer<Float>) throws -> Void
     ) throws {

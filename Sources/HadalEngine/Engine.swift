@@ -38,6 +38,8 @@ public final class Engine: @unchecked Sendable {
     let thread = EngineThread()
     let endTokens: Set<Int32>
     let supportsBatches: Bool
+    /// Whether some product has float weights, whose rows' last bits depend on whether few or many stand beside them in a step.
+    let sumsDependOnRows: Bool
     private let tokenizerProblem: HadalError?
     private let backends: BackendChoice
     /// The backends that the model is placed on, as they were opened.
@@ -53,7 +55,7 @@ public final class Engine: @unchecked Sendable {
         var kernelOwners: [AnyObject] = []
     }
 
-    static let pageTokens = 64
+    package static let pageTokens = 64
 
     /// Loads a model from a GGUF file or a Hugging Face directory.
     ///
@@ -95,6 +97,14 @@ public final class Engine: @unchecked Sendable {
         runner = try StepRunner(program: program, ports: parts.run.ports, pageCapacity: pagesPerSession * main.bounds.sequences)
         state = Mutex(State(pool: PagePool(pages: main.pages)))
         supportsBatches = main.bounds.sequences > 1
+        sumsDependOnRows = main.graph.nodes.contains { node in
+            node.op != Op.embedding
+                && node.inputs.contains { operand in
+                    guard case .weight(let index) = operand else { return false }
+                    let weight = main.graph.weights[index]
+                    return weight.dims.count > 1 && weight.dtype.blockElements == 1
+                }
+        }
         (self.plan, self.weights, self.program, self.backends) = (plan, weights, program, backends)
         model = parts.run
         placement = main.placed.plan

@@ -150,28 +150,67 @@ public final class Session: @unchecked Sendable {
     /// Processes the next chunk of pending tokens.
     ///
     /// - Returns: whether it was the last.
-    func advance(
+    private func advance(
         _ pending: PendingTokens, eachChunk: ((Int, Int) throws -> Void)? = nil, cancel: UnsafePointer<UInt32>? = nil
     ) throws -> Bool {
-        hasLogits = false
-        let size = min(pending.total - count, engine.batchTokens)
-        let isLast = count + size == pending.total
-        let wanted = eachChunk != nil ? size : (isLast ? 1 : 0)
-        try engine.state.withLock { state in
-            try reservePages(upTo: count + size, &state)
-            let part = StepPart(session: self, count: size, plannedLength: pending.planned, wantedRows: wanted)
-            try engine.run(CollectionOfOne(part), cancel: cancel ?? cancelFlag.address, trace: state.trace) { _, logits in
-                if let eachChunk { try eachChunk(count, size) }
-                if isLast { keepLogits(logits + (wanted - 1) * engine.vocabularySize) }
-            }
+        var part = nextPart(of: pending)
+        if eachChunk != nil { part.wantedRows = part.count }
+        try run(part, cancel: cancel) { part, logits in
+            try eachChunk?(count, part.count)
+            accept(part, of: pending, logits: logits)
         }
-        count += size
-        hasLogits = isLast
-        return isLast
+        return count == pending.total
+    }
+
+    /// The next chunk of pending tokens as a part of a step.
+    ///
+    /// - Parameter usual: tokens of a chunk that others wait for; nil: as many as a step takes.
+    func nextPart(of pending: PendingTokens, usual: Int? = nil) -> StepPart {
+        hasLogits = false
+        let left = pending.total - count, size = Self.chunk(of: left, usual: usual, most: engine.batchTokens)
+        return StepPart(session: self, count: size, plannedLength: pending.planned, wantedRows: size == left ? 1 : 0)
+    }
+
+    /// How many of so many tokens come next. A rest of a few would be computed in the way of single tokens, whose last bits may differ: no
+    /// chunk leaves one, so that results do not depend on where a prompt is cut.
+    static func chunk(of left: Int, usual: Int?, most: Int) -> Int {
+        let size = min(left, usual ?? most, most), rest = left - size
+        guard rest > 0, rest < leastChunk, most >= 2 * leastChunk else { return size }
+        return left <= most ? left : left - leastChunk
+    }
+
+    /// Tokens from which every kernel takes the way of many.
+    static let leastChunk = 16
+
+    /// Moves on over a part that has run.
+    func accept(_ part: StepPart, of pending: PendingTokens, logits: UnsafePointer<Float>) {
+        count += part.count
+        guard count == pending.total else { return }
+        keepLogits(logits + (part.wantedRows - 1) * engine.vocabularySize)
+        hasLogits = true
+    }
+
+    /// Runs a step of this session alone. Allocates nothing.
+    ///
+    /// - Parameter cancel: looked at instead of this session's own flag.
+    func run(_ part: StepPart, cancel: UnsafePointer<UInt32>? = nil, take: (StepPart, UnsafePointer<Float>) throws -> Void) throws {
+        var parts = CollectionOfOne(part)
+        try engine.step(&parts, cancel: cancel ?? cancelFlag.address, take: take)
     }
 
     /// - Parameter row: `[vocabulary]`: the logits after the last token.
     func keepLogits(_ row: UnsafePointer<Float>) { logitStorage.baseAddress?.update(from: row, count: logitStorage.count) }
+
+    /// Makes sure of the pages of a part, without some of its drafts if need be.
+    func reservePages(for part: inout StepPart, _ state: inout Engine.State) throws {
+        do { try reservePages(upTo: count + part.count, &state) } catch let error as HadalError
+            where error.code == .contextFull && part.hasDrafts
+        {
+            try reservePages(upTo: count + 1, &state)
+            part.count = min(part.count, pages.count * engine.pageTokens - count)
+            part.wantedRows = part.count
+        }
+    }
 
     /// Makes sure that pages exist for `length` tokens and that the ones to be written are this session's alone.
     func reservePages(upTo length: Int, _ state: inout Engine.State) throws {

@@ -54,6 +54,20 @@ struct CommandTests {
         #expect(bench["speculation"] != nil && bench["speculative_tps"]?.array?.count == 1 && bench["plain_tps"]?.array?.count == 1)
     }
 
+    @Test("bench sends requests through the scheduler")
+    func benchOfStreams() throws {
+        let bench = try json(
+            try succeed(["bench", llama, "--streams", "3", "-p", "8", "-n", "4", "-r", "2", "--shared-prefix", "5", "--json"]))
+        #expect(bench["generated_tokens"]?.int == 24 && bench["prompt_tokens"]?.int == 6 * 13)
+        #expect((bench["total_tps"]?.double ?? 0) > 0 && (bench["first_token_ms"]?["p95"]?.double ?? 0) > 0)
+        let arriving = try json(
+            try succeed(["bench", llama, "--streams", "2", "--arrivals", "500", "-p", "8", "-n", "4", "-r", "1", "--json"]))
+        #expect(arriving["generated_tokens"]?.int == 8)
+        for wrong in [["--streams", "2", "--sequences", "2"], ["--arrivals", "2"], ["--streams", "2", "--depth", "5"]] {
+            #expect(try CommandRun(["bench", llama] + wrong).status == 2, "\(wrong)")
+        }
+    }
+
     @Test("bench gives shares, time by op, and the bytes of the experts that a token uses")
     func bench() throws {
         let folder = try Fixtures.temporaryDirectory()

@@ -19,7 +19,8 @@ struct PublicNames {
         "HadalHub",
     ]
     static let products = [
-        "Hadal", "HadalPluginKit", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalCPU", "HadalReference", "HadalVulkan",
+        "Hadal", "HadalServing", "HadalPluginKit", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalCPU",
+        "HadalReference", "HadalVulkan",
     ]
 
     init() throws {

@@ -8,7 +8,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure prefill and decode speed.",
         discussion:
-            "Runs one warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as percentages of the machine's peak, measured just before and after. With --speculate, also measures a greedy answer to a random prompt, with and without drafts."
+            "Runs one warm-up, then -r repetitions of a prefill into an empty session and of single-token steps, and one more whose time is split by op. Speeds are also given as percentages of the machine's peak, measured just before and after. With --speculate, also measures a greedy answer to a random prompt, with and without drafts. With --streams, measures requests that share the engine instead: tokens a second of all of them, the time to the first token and between tokens, after a request that does not count."
     )
 
     @OptionGroup var model: ModelOptions
@@ -22,14 +22,40 @@ struct BenchCommand: ParsableCommand {
         help: ArgumentHelp("Number of tokens in the context when decoding begins.", valueName: "n"), reading: NumberOption.integer(1...))
     var depth = 1
     @Option(
-        help: ArgumentHelp("Number of sequences decoded together; rates are totals over all sequences.", valueName: "n"),
-        reading: NumberOption.integer(1...))
-    var sequences = 1
+        help: ArgumentHelp("Number of sequences decoded together; rates are totals over all sequences. (default: 1)", valueName: "n"),
+        transform: NumberOption.integer(1...))
+    var sequences: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Measure requests through the scheduler instead: number of requests at once, each of -p prompt tokens and -n greedy tokens; each stream sends -r of them, one after the other.",
+            valueName: "n"),
+        transform: NumberOption.integer(1...))
+    var streams: Int?
+    @Option(
+        help: ArgumentHelp(
+            "With --streams: requests that arrive a second, at random moments, whether or not earlier ones are done.", valueName: "n"),
+        transform: NumberOption.number(atLeast: 0.001))
+    var arrivals: Double?
+    @Option(
+        name: .customLong("shared-prefix"),
+        help: ArgumentHelp("With --streams: number of tokens that all prompts begin with, before the -p of their own.", valueName: "n"),
+        transform: NumberOption.integer(0...))
+    var sharedPrefix: Int?
     @Flag(help: "Print JSON.")
     var json = false
     @OptionGroup var speculation: SpeculationArguments
 
+    func validate() throws {
+        if streams != nil, sequences != nil { throw ValidationError("--streams and --sequences exclude each other.") }
+        if streams != nil, depth != 1 { throw ValidationError("--depth does not go with --streams.") }
+        if streams == nil, arrivals != nil || sharedPrefix != nil {
+            throw ValidationError("--arrivals and --shared-prefix go with --streams.")
+        }
+    }
+
     func run() throws {
+        if let streams { return try run(streams: streams) }
+        let sequences = sequences ?? 1
         let engine = try model.load(speculation) { $0.batchSequences = max($0.batchSequences, sequences) }
         guard max(p, n + depth) <= engine.contextLength else {
             throw HadalError(
@@ -130,6 +156,35 @@ struct BenchCommand: ParsableCommand {
                 "with drafts \(Terminal.number(median(drafted.rates), 1)) tokens/s, the same answer without \(Terminal.number(median(drafted.plainRates), 1)); \(summary.line)"
             )
         }
+    }
+
+    private func run(streams: Int) throws {
+        let length = p + n + (sharedPrefix ?? 0)
+        let engine = try model.load(speculation) { options in
+            options.batchSequences = max(options.batchSequences, streams)
+            if options.cacheTokens == nil { options.cacheTokens = max(streams * (length + Engine.pageTokens), 2 * length) }
+        }
+        guard length <= engine.contextLength else {
+            throw HadalError(
+                .invalidArgument, "\(length) tokens do not fit a context of \(engine.contextLength)", hint: [.raise(.contextLength)])
+        }
+        let figures = try StreamFigures(
+            engine,
+            StreamFigures.Load(
+                streams: streams, arrivals: arrivals, promptTokens: p, sharedPrefix: sharedPrefix ?? 0, tokens: n, repetitions: r))
+        if json {
+            var all = JSONObject([
+                ("model", JSON(.string(engine.model.description.files.path))), ("backend", JSON(.string(engine.backendDescription))),
+                ("streams", JSON(.int(Int64(streams)))), ("arrivals", arrivals.map { JSON(.double($0)) } ?? .null),
+                ("shared_prefix", JSON(.int(Int64(sharedPrefix ?? 0)))), ("decode_tokens", JSON(.int(Int64(n)))),
+                ("peak_memory_bytes", JSON(.int(Int64(ProcessMemory.peakBytes)))),
+            ])
+            for member in figures.json.object?.members ?? [] { all[member.key] = member.value }
+            Terminal.json(JSON(.object(all)))
+            return
+        }
+        Terminal.line(engine.backendDescription)
+        for line in figures.lines { Terminal.line(line) }
     }
 
     private func median(_ values: [Double]) -> Double {

@@ -50,7 +50,7 @@ struct ReplyPrinter {
                 reasoning(text)
             }
             for call in calls { put(call) }
-        case .token, .finished: break
+        case .token, .logProbabilities, .finished: break
         }
     }
 

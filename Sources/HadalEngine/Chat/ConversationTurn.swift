@@ -22,16 +22,25 @@ final class ConversationTurn: SteppedGeneration {
     var session: Session { conversation.session }
     var reply: ChatReply { run.reply }
 
-    func advance() throws -> [GenerationEvent]? {
-        guard !isOver else { return nil }
+    func proceed() throws -> GenerationProgress {
+        guard !isOver else { return .over }
         do {
-            if let events = try run.advance() { return events }
+            let progress = try run.proceed()
+            if case .over = progress { end(with: run.reply.message) }
+            return progress
         } catch {
             end(with: nil)
             throw error
         }
-        end(with: run.reply.message)
-        return nil
+    }
+
+    func accept(_ part: StepPart, logits: UnsafePointer<Float>) { run.accept(part, logits: logits) }
+
+    func fail(_ error: any Error) throws {
+        do { try run.fail(error) } catch {
+            end(with: nil)
+            throw error
+        }
     }
 
     func stop() { run.stop() }

@@ -14,10 +14,12 @@ public struct GenerationOptions: Sendable {
     public var ignoreEndOfText: Bool
     /// Draft tokens ahead when the engine was loaded to; the tokens are the same with and without.
     public var speculates: Bool
+    /// Report the log probability of each token that is chosen, and of so many of the most likely ones at its place; nil: none.
+    public var logProbabilities: Int?
 
     public init(
         sampling: SamplingOptions = SamplingOptions(), maxTokens: Int? = nil, maxLength: Int? = nil, stopStrings: [String] = [],
-        ignoreEndOfText: Bool = false, speculates: Bool = true
+        ignoreEndOfText: Bool = false, speculates: Bool = true, logProbabilities: Int? = nil
     ) {
         self.sampling = sampling
         self.maxTokens = maxTokens
@@ -25,12 +27,21 @@ public struct GenerationOptions: Sendable {
         self.stopStrings = stopStrings
         self.ignoreEndOfText = ignoreEndOfText
         self.speculates = speculates
+        self.logProbabilities = logProbabilities
     }
 
-    /// - Throws: `invalidArgument` for a negative `maxTokens`.
-    func checkTokenLimit() throws {
+    /// - Throws: `invalidArgument` for a negative `maxTokens` and for more log probabilities than `mostLogProbabilities`.
+    func check() throws {
         if let maxTokens, maxTokens < 0 { throw HadalError(.invalidArgument, "max-tokens must be 0 or more, not \(maxTokens)") }
+        if let logProbabilities, !(0...Self.mostLogProbabilities).contains(logProbabilities) {
+            throw HadalError(
+                .invalidArgument,
+                "log probabilities of \(logProbabilities) tokens at each place; 0 to \(Self.mostLogProbabilities) are possible")
+        }
     }
+
+    /// Most of the most likely tokens whose log probabilities can be asked for.
+    public static let mostLogProbabilities = 128
 
     /// Most tokens to generate after a prompt; nil: no limit but the context.
     func tokenLimit(promptLength: Int) -> Int? {
@@ -52,6 +63,9 @@ public enum GenerationEvent: Sendable {
     case toolCall(ToolCall)
     /// A token was chosen. Its text may come later, together with others.
     case token(Int32)
+    /// What the model gave the token of the event before, and the most likely ones at its place: the most likely first, of equals the
+    /// lower id. When `GenerationOptions.logProbabilities` asks for it.
+    case logProbabilities(TokenLogProbability, mostLikely: [TokenLogProbability])
     /// The last event.
     case finished(GenerationSummary)
 }
@@ -69,6 +83,8 @@ public struct GenerationSummary: Sendable {
         case contextFull = "context_full"
         /// The caller cancelled.
         case cancelled = "cancelled"
+        /// The request's deadline passed.
+        case deadline = "deadline"
         /// The model ended its answer with calls of tools, and waits for their results.
         case toolCalls = "tool_calls"
     }

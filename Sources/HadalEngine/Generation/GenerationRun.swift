@@ -1,7 +1,7 @@
 import HadalCore
 import HadalText
 
-/// A generation in steps: `advance` runs at most one step of the model, so that a caller may wait for each where it likes.
+/// A generation in steps: a caller may wait for each where it likes.
 ///
 /// Not thread-safe: one thread at a time, as for its session.
 final class GenerationRun: SteppedGeneration {
@@ -24,6 +24,8 @@ final class GenerationRun: SteppedGeneration {
     private let sampler: Sampler
     /// The prompt, until the session holds it.
     private var prompt: Session.PromptFill?
+    /// The line that closes reasoning over its budget, until the session holds it.
+    private var closing: (ids: [Int32], pending: Session.PendingTokens)?
     private var assembler: TextAssembler
     private var generator: TokenGenerator?
     /// Of the session's tokens: those of before.
@@ -31,9 +33,16 @@ final class GenerationRun: SteppedGeneration {
     private var limit: Int?
     private var start = ContinuousClock.now
     private var isLive = true
+    /// The line that closes reasoning was cancelled: only the summary is left to give.
+    private var isCut = false
     private var isOver = false
+    private var stopReason = GenerationSummary.Reason.cancelled
+    /// Drafts that a step has room for.
+    var mostDrafts = Int.max
+    /// Where chunks of the prompt end: at multiples of this; nil: each is as long as a step may be.
+    private let chunkTokens: Int?
     private var closings = 0
-    /// What came until now; whole once `advance` has returned nil.
+    /// What came until now; whole once `proceed` has returned `over`.
     private(set) var summary: GenerationSummary
     private var counts: (prompt: Int, reused: Int, prefillSeconds: Double) = (0, 0, 0)
 
@@ -41,8 +50,9 @@ final class GenerationRun: SteppedGeneration {
     ///
     /// - Throws: `invalidArgument` for a setting out of range, for an empty prompt, and for a session without logits where no prompt
     ///   is given; `notFound` for a chat without a tokenizer.
-    init(_ session: Session, from origin: Start, options: GenerationOptions) throws {
+    init(_ session: Session, from origin: Start, options: GenerationOptions, chunkTokens: Int? = nil) throws {
         self.session = session
+        self.chunkTokens = chunkTokens
         self.options = options
         let tokenizer = session.engine.tokenizer
         switch origin {
@@ -56,7 +66,7 @@ final class GenerationRun: SteppedGeneration {
             chat = prompt
             assembler = TextAssembler(replyTo: prompt, try session.engine.requireTokenizer(), stopStrings: options.stopStrings)
         }
-        try options.checkTokenLimit()
+        try options.check()
         sampler = try Sampler(options: options.sampling, vocabulary: session.engine.vocabularySize)
         summary = GenerationSummary(reason: .length, generatedTokens: 0, seconds: 0, seed: sampler.seed)
         session.clearCancellation()
@@ -68,8 +78,14 @@ final class GenerationRun: SteppedGeneration {
         }
     }
 
-    func stop() {
+    func stop() { stop(.cancelled) }
+
+    /// Asks for the end: what was chosen until then is kept.
+    ///
+    /// - Parameter reason: what the summary gives.
+    func stop(_ reason: GenerationSummary.Reason) {
         isLive = false
+        stopReason = reason
         generator?.stop()
     }
 
@@ -80,14 +96,45 @@ final class GenerationRun: SteppedGeneration {
 
     func leave() {}
 
-    func advance() throws -> [GenerationEvent]? {
-        guard !isOver else { return nil }
+    func proceed() throws -> GenerationProgress {
+        guard !isOver else { return .over }
         do {
-            if prompt != nil { return try advancePrompt() }
+            if let prompt { return try proceed(with: prompt) }
+            if let closing { return try proceed(with: closing.ids, closing.pending) }
+            if isCut { return .events(finish()) }
             let generator = try generator ?? makeGenerator()
             self.generator = generator
-            if let token = try generator.next() { return try take(token, from: generator) }
-            return try partEnded(generator.end())
+            generator.mostDrafts = mostDrafts
+            switch try generator.proceed() {
+            case .token(let token): return .events(try take(token, from: generator))
+            case .step(let part): return .step(part)
+            case .over: return .events(try partEnded(generator.end()))
+            }
+        } catch {
+            abandon()
+            throw error
+        }
+    }
+
+    func accept(_ part: StepPart, logits: UnsafePointer<Float>) {
+        if let pending = prompt?.pending ?? closing?.pending {
+            session.accept(part, of: pending, logits: logits)
+        } else {
+            generator?.accept(part, logits: logits)
+        }
+    }
+
+    func fail(_ error: any Error) throws {
+        do {
+            if closing != nil, (error as? HadalError)?.code == .cancelled {
+                // The tokens before the line stand.
+                closing = nil
+                isCut = true
+            } else if let generator, prompt == nil {
+                try generator.fail(error)
+            } else {
+                throw error
+            }
         } catch {
             abandon()
             throw error
@@ -103,6 +150,15 @@ final class GenerationRun: SteppedGeneration {
         return reply
     }
 
+    /// Whether the next step is one of the prompt.
+    var isPrefilling: Bool { prompt?.pending.map { session.count < $0.total } ?? false }
+
+    /// Whether the session holds the prompt and the logits after it, and nothing of the answer.
+    var hasPrompt: Bool { !isPrefilling && summary.generatedTokens == 0 && session.hasLogits }
+
+    /// The seed of the random numbers in use.
+    var seed: UInt64 { sampler.seed }
+
     /// Whether the session holds the prompt, and the answer has begun.
     var hasBegun: Bool { prompt == nil }
 
@@ -117,14 +173,16 @@ final class GenerationRun: SteppedGeneration {
 
     // MARK: Steps
 
-    private func advancePrompt() throws -> [GenerationEvent] {
+    private func proceed(with prompt: Session.PromptFill) throws -> GenerationProgress {
         guard isLive else { throw HadalError(.cancelled, "the prompt was cut short") }
-        guard let fill = prompt else { return [] }
-        guard try session.advance(fill.pending) else { return [] }
-        prompt = nil
-        counts = (fill.new, fill.reused, (ContinuousClock.now - start).seconds)
+        if let pending = prompt.pending, session.count < pending.total {
+            let usual = chunkTokens.map { ((session.count + Session.leastChunk) / $0 + 1) * $0 - session.count }
+            return .step(session.nextPart(of: pending, usual: usual))
+        }
+        self.prompt = nil
+        counts = (prompt.new, prompt.reused, (ContinuousClock.now - start).seconds)
         try begin()
-        return []
+        return .events([])
     }
 
     /// The session holds the prompt.
@@ -145,7 +203,8 @@ final class GenerationRun: SteppedGeneration {
 
     private func take(_ token: Int32, from generator: TokenGenerator) throws -> [GenerationEvent] {
         let wasReasoning = assembler.isReasoning
-        let events = try taken(token)
+        var events = try taken(token)
+        if let found = generator.logProbabilities { events.insert(found, at: 1) }
         if wasReasoning, assembler.isReasoning { summary.reasoningTokens += 1 }
         if assembler.isStopped, chat == nil {
             // The token that ended the text stays out of the session.
@@ -184,9 +243,12 @@ final class GenerationRun: SteppedGeneration {
             summary.speculation = speculation
         }
         summary.generatedTokens += part.generatedTokens
-        summary.reason = assembler.isStopped ? .stopString : part.reason
-        if let events = try closeReasoning() { return events }
+        summary.reason = assembler.isStopped ? .stopString : part.reason == .cancelled ? stopReason : part.reason
+        closing = try closingLine()
+        return closing == nil ? finish() : []
+    }
 
+    private func finish() -> [GenerationEvent] {
         isOver = true
         let events = assembler.finish(wasCut: summary.reason != .endOfText)
         noteThoughts(events)
@@ -196,8 +258,8 @@ final class GenerationRun: SteppedGeneration {
         return events + [.finished(summary)]
     }
 
-    /// Puts the closing line in where the tokens ended because the budget was spent. nil: they did not, or it does not fit.
-    private func closeReasoning() throws -> [GenerationEvent]? {
+    /// The line to close reasoning with where the tokens ended because the budget was spent. nil: they did not, or it does not fit.
+    private func closingLine() throws -> (ids: [Int32], pending: Session.PendingTokens)? {
         guard summary.reason == .cancelled, exceedsBudget, isLive, !session.isCancelled,
             let text = chat?.format.closing(unused: summary.reasoningTokens == 0)
         else { return nil }
@@ -210,14 +272,15 @@ final class GenerationRun: SteppedGeneration {
             summary.reason = .length
             return nil
         }
-        do {
-            try ids.withUnsafeBufferPointer { try session.append($0, eachChunk: nil) }
-        } catch let error as HadalError where error.code == .cancelled {
-            return nil
-        }
+        return (ids, try ids.withUnsafeBufferPointer { try session.prepare($0) })
+    }
+
+    private func proceed(with ids: [Int32], _ pending: Session.PendingTokens) throws -> GenerationProgress {
+        if session.count < pending.total { return .step(session.nextPart(of: pending)) }
+        closing = nil
         closings += 1
         summary.generatedTokens += ids.count
         summary.injectedTokens += ids.count
-        return try ids.flatMap { try taken($0) }
+        return .events(try ids.flatMap { try taken($0) })
     }
 }

@@ -15,10 +15,13 @@ extension Session {
         let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
         let generator = try TokenGenerator(self, options, sampler, promptLength: count)
         defer { generator.end() }
-        while let token = try generator.next() {
-            if try onToken(token) == .stop { generator.stop() }
+        while true {
+            switch try generator.proceed() {
+            case .token(let token): if try onToken(token) == .stop { generator.stop() }
+            case .step(let part): do { try run(part) { generator.accept($0, logits: $1) } } catch { try generator.fail(error) }
+            case .over: return generator.end()
+            }
         }
-        return generator.end()
     }
 
     /// Generates text from the session's logits, until something ends it.
@@ -61,20 +64,22 @@ extension Session {
 
     /// A prompt that a session is made to hold, chunk by chunk.
     struct PromptFill {
-        var pending: PendingTokens
+        /// nil: the session holds it, and the logits after it.
+        var pending: PendingTokens?
         /// Tokens that are computed, and those that the session held already.
         var new: Int
         var reused: Int
     }
 
-    /// Makes the session hold a prompt once `advance` has processed what it does not hold yet.
+    /// Makes the session hold a prompt once the steps of what it does not hold yet have run.
     func fill(with ids: [Int32]) throws -> PromptFill {
         guard let last = ids.indices.last else {
             throw HadalError(.invalidArgument, "the prompt is empty", hint: "give it some text")
         }
-        // The last token is always run again, because its logits are needed.
-        var common = 0
         let held = history
+        if hasLogits, held.elementsEqual(ids) { return PromptFill(pending: nil, new: 0, reused: ids.count) }
+        // The last token is run again, because its logits are needed.
+        var common = 0
         while common < min(held.count, last), held[common] == ids[common] { common += 1 }
         try rollBack(to: common)
         let pending = try ids[common...].withUnsafeBufferPointer { try prepare($0) }

@@ -1,13 +1,29 @@
+/// How far a generation comes without a step of the model.
+enum GenerationProgress {
+    /// What is certain now, perhaps nothing. There may be more.
+    case events([GenerationEvent])
+    /// It waits for this step.
+    case step(StepPart)
+    case over
+}
+
 /// A generation that is driven step by step, on whichever thread its driver chooses. One thread at a time.
+///
+/// Whoever drives it runs the steps that it asks for, alone or with those of other sessions.
 protocol SteppedGeneration: AnyObject {
     var session: Session { get }
-    /// What came of it, whole once `advance` has returned nil.
+    /// What came of it, whole once `proceed` has returned `over`.
     var reply: ChatReply { get }
 
-    /// Runs at most one step of the model.
+    func proceed() throws -> GenerationProgress
+
+    /// The step that `proceed` asked for has run.
     ///
-    /// - Returns: the events that it made certain, perhaps none; nil: the generation is over.
-    func advance() throws -> [GenerationEvent]?
+    /// - Parameter logits: `[part.wantedRows, vocabulary]`, valid during the call, in which the engine is locked.
+    func accept(_ part: StepPart, logits: UnsafePointer<Float>)
+
+    /// The step that `proceed` asked for has failed: throws the error unless the generation can end well without it.
+    func fail(_ error: any Error) throws
 
     /// Asks for the end: what was chosen until then is kept.
     func stop()
@@ -20,6 +36,19 @@ protocol SteppedGeneration: AnyObject {
 }
 
 extension SteppedGeneration {
+    /// Runs at most one step of the model.
+    ///
+    /// - Returns: the events that it made certain, perhaps none; nil: the generation is over.
+    func advance() throws -> [GenerationEvent]? {
+        switch try proceed() {
+        case .events(let events): return events
+        case .over: return nil
+        case .step(let part):
+            do { try session.run(part) { accept($0, logits: $1) } } catch { try fail(error) }
+            return []
+        }
+    }
+
     /// Drives it to its end on the calling thread.
     func drive(_ onEvent: (GenerationEvent) throws -> Reaction) throws {
         do {

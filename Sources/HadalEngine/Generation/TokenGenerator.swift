@@ -1,6 +1,6 @@
 import HadalCore
 
-/// Samples tokens from a session's logits, one at a time. Each is appended when the next is asked for.
+/// Samples tokens from a session's logits, one at a time. Each goes into the session when the next is asked for.
 ///
 /// Knows nothing of text. Not thread-safe.
 final class TokenGenerator {
@@ -13,7 +13,13 @@ final class TokenGenerator {
     private let start = ContinuousClock.now
     /// Chosen, and not yet in the session.
     private var chosen: Int32?
+    /// The same where it goes in without drafts: at a rope switch with all tokens before it.
+    private var pending: Session.PendingTokens?
+    /// Drafts that a step has room for.
+    var mostDrafts = Int.max
     private var generated = 0
+    /// Of the token that was given last, where they are asked for.
+    private(set) var logProbabilities: GenerationEvent?
     private var isLive = true
     private var summary: TokenSummary?
 
@@ -23,7 +29,7 @@ final class TokenGenerator {
     /// - Throws: `invalidArgument` when the session has no logits or `maxTokens` is negative.
     init(_ session: Session, _ options: GenerationOptions, _ sampler: Sampler, promptLength: Int) throws {
         guard session.hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
-        try options.checkTokenLimit()
+        try options.check()
         self.session = session
         self.options = options
         self.sampler = sampler
@@ -35,21 +41,58 @@ final class TokenGenerator {
     /// Ends the generation after the token that was given last, which still goes into the session.
     func stop() { isLive = false }
 
-    /// Appends the token that was given last, and chooses the next. nil: the generation is over, and `end` says why.
-    func next() throws -> Int32? {
-        guard summary == nil else { return nil }
-        if let reason = try appendChosen() ?? reasonToEnd {
-            end(reason)
-            return nil
+    enum Progress {
+        /// Chosen, and given out.
+        case token(Int32)
+        /// The token that was given last waits for this step.
+        case step(StepPart)
+        /// `end` says why.
+        case over
+    }
+
+    /// Goes on to the next token, or to the step that it needs.
+    func proceed() throws -> Progress {
+        guard summary == nil else { return .over }
+        do {
+            if let part = try partOfChosen() { return .step(part) }
+        } catch let error as HadalError where error.code == .cancelled {
+            (chosen, pending) = (nil, nil)
+            end(.cancelled)
         }
+        if let reasonToEnd { end(reasonToEnd) }
+        guard summary == nil else { return .over }
         let token = sampler.sample(session.logits.baseAddress!, history: session.history, promptLength: promptLength)
         if !options.ignoreEndOfText, session.engine.endTokens.contains(token) {
             end(.endOfText)
-            return nil
+            return .over
+        }
+        logProbabilities = try options.logProbabilities.map {
+            try .logProbabilities(
+                of: token, session.logits, count: $0, tokenizer: session.engine.tokenizer, position: session.count)
         }
         generated += 1
         chosen = token
-        return token
+        return .token(token)
+    }
+
+    /// The step that `proceed` asked for has run.
+    func accept(_ part: StepPart, logits: UnsafePointer<Float>) {
+        if let pending {
+            session.accept(part, of: pending, logits: logits)
+            guard session.hasLogits else { return }
+            self.pending = nil
+            speculator?.noteOneToken()
+        } else {
+            speculator?.accept(part, logits: logits)
+        }
+        chosen = nil
+    }
+
+    /// The step that `proceed` asked for has failed.
+    func fail(_ error: any Error) throws {
+        (chosen, pending) = (nil, nil)
+        guard let error = error as? HadalError, error.code == .cancelled else { throw error }
+        end(.cancelled)
     }
 
     private var reasonToEnd: GenerationSummary.Reason? {
@@ -57,21 +100,25 @@ final class TokenGenerator {
         return isLive && !session.isCancelled ? nil : .cancelled
     }
 
-    /// - Returns: why the generation cannot go on.
-    private func appendChosen() throws -> GenerationSummary.Reason? {
+    /// The step that the chosen token needs; nil: the session holds it, or the generation has ended.
+    private func partOfChosen() throws -> StepPart? {
         guard let token = chosen else { return nil }
-        chosen = nil
-        guard session.count < session.contextLength else { return .contextFull }
-        do {
-            if let speculator {
-                try speculator.append(token, remaining: limit - generated)
-            } else {
-                try withUnsafePointer(to: token) { try session.append(UnsafeBufferPointer(start: $0, count: 1), eachChunk: nil) }
+        if pending == nil {
+            guard session.count < session.contextLength else {
+                chosen = nil
+                end(.contextFull)
+                return nil
             }
-            return nil
-        } catch let error as HadalError where error.code == .cancelled {
-            return .cancelled
+            if let speculator {
+                if speculator.takesDraft(token) {
+                    chosen = nil
+                    return nil
+                }
+                if let part = try speculator.part(of: token, remaining: limit - generated, most: mostDrafts) { return part }
+            }
+            pending = try withUnsafePointer(to: token) { try session.prepare(UnsafeBufferPointer(start: $0, count: 1)) }
         }
+        return pending.map { session.nextPart(of: $0) }
     }
 
     /// Gives back what drafts took. Called by whoever stops asking for tokens; changes nothing after the generation's own end.

@@ -47,6 +47,9 @@ package final class Sampler {
     ///   - promptLength: how many of them were there before this generation.
     package func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>, promptLength: Int = 0) -> Int32 {
         for i in 0..<vocabulary { adjusted[i] = logits[i].isNaN ? -.infinity : logits[i] }
+        for (token, bias) in options.logitBias where token >= 0 && Int(token) < vocabulary {
+            adjusted[Int(token)] = Float(Double(adjusted[Int(token)]) + bias)
+        }
         penalties.apply(to: adjusted, history: history, promptLength: promptLength)
         options.suppressed.apply(to: adjusted, vocabulary: vocabulary, history: history, promptLength: promptLength)
         if options.temperature == 0 { return indexOfLargest(adjusted, vocabulary) }

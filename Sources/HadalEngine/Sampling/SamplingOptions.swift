@@ -2,7 +2,7 @@ package import HadalCore
 
 /// How the next token is chosen from the logits.
 ///
-/// Applied in this order: suppressed tokens, penalties, temperature 0 (argmax), top-k, top-p, min-p, temperature, draw.
+/// Applied in this order: biases, penalties, suppressed tokens, temperature 0 (argmax), top-k, top-p, min-p, temperature, draw.
 public struct SamplingOptions: Sendable, Equatable {
     /// 0: always the most likely token. Otherwise logits are divided by it.
     public var temperature: Double
@@ -20,6 +20,8 @@ public struct SamplingOptions: Sendable, Equatable {
     public var frequencyPenalty: Double
     /// Only so many of the last tokens are penalised, by all three penalties; 0: none, nil: the whole sequence.
     public var penaltyWindow: Int?
+    /// Added to the logits of tokens, by id. Ids outside the vocabulary mean nothing.
+    public var logitBias: [Int32: Double]
     /// Tokens that are never chosen.
     public var suppressed: SuppressedTokens
     /// The same seed gives the same tokens on the same backend with the same thread count; nil: a random seed.
@@ -27,7 +29,7 @@ public struct SamplingOptions: Sendable, Equatable {
 
     public init(
         temperature: Double = 0.8, topK: Int = 40, topP: Double = 0.95, minP: Double = 0, repetitionPenalty: Double = 1,
-        presencePenalty: Double = 0, frequencyPenalty: Double = 0, penaltyWindow: Int? = nil,
+        presencePenalty: Double = 0, frequencyPenalty: Double = 0, penaltyWindow: Int? = nil, logitBias: [Int32: Double] = [:],
         suppressed: SuppressedTokens = SuppressedTokens(), seed: UInt64? = nil
     ) {
         self.temperature = temperature
@@ -38,6 +40,7 @@ public struct SamplingOptions: Sendable, Equatable {
         self.presencePenalty = presencePenalty
         self.frequencyPenalty = frequencyPenalty
         self.penaltyWindow = penaltyWindow
+        self.logitBias = logitBias
         self.suppressed = suppressed
         self.seed = seed
     }
@@ -57,6 +60,7 @@ public struct SamplingOptions: Sendable, Equatable {
         try check(repetitionPenalty.isFinite && repetitionPenalty > 0, "repetition penalty must be above 0, not \(repetitionPenalty)")
         try check(presencePenalty.isFinite, "presence penalty must be a number")
         try check(frequencyPenalty.isFinite, "frequency penalty must be a number")
+        for (token, bias) in logitBias { try check(!bias.isNaN, "the bias of token \(token) must be a number") }
         if let penaltyWindow { try check(penaltyWindow >= 0, "the penalty window must be 0 or more, not \(penaltyWindow)") }
     }
 }

@@ -2,31 +2,13 @@ import HadalCore
 import Synchronization
 
 extension Session {
-    /// Runs a chosen token and drafts of what follows it as one step, and keeps the token. `accept` keeps drafts.
-    ///
-    /// - Parameters:
-    ///   - rows: room for logits `[drafts.count + 1, vocabulary]`: row i after the token and i drafts.
-    /// - Returns: how many drafts were run: fewer than given when pages run out.
-    /// - Throws: what `append` of the one token throws; the session is then as that leaves it.
-    func append(_ token: Int32, drafts: UnsafeBufferPointer<Int32>, rows: UnsafeMutablePointer<Float>) throws -> Int {
+    /// A chosen token and drafts of what follows it as a part of a step, which gives logits of all of them.
+    func part(of token: Int32, drafts: UnsafeBufferPointer<Int32>) -> StepPart {
         hasLogits = false
         storage[count] = token
         for i in 0..<drafts.count { storage[count + 1 + i] = drafts[i] }
-        let vocabulary = engine.vocabularySize
-        let size = try engine.state.withLock { state in
-            var size = drafts.count + 1
-            do { try reservePages(upTo: count + size, &state) } catch let error as HadalError where error.code == .contextFull {
-                try reservePages(upTo: count + 1, &state)
-                size = min(size, pages.count * engine.pageTokens - count)
-            }
-            let part = StepPart(session: self, count: size, plannedLength: count + size, wantedRows: size)
-            try engine.run(CollectionOfOne(part), cancel: cancelFlag.address, trace: state.trace) { _, logits in
-                rows.update(from: logits, count: size * vocabulary)
-            }
-            return size
-        }
-        accept(logits: rows)
-        return size - 1
+        let size = drafts.count + 1
+        return StepPart(session: self, count: size, plannedLength: count + size, wantedRows: size, hasDrafts: true)
     }
 
     /// Keeps the next token of the last step, which is in storage and in the state already.

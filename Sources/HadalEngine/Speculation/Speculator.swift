@@ -1,7 +1,7 @@
 import HadalBackend
 import HadalCore
 
-/// Appends the tokens of one generation to its session, several in a step where drafts of them prove right.
+/// Puts the tokens of one generation into its session, several in a step where drafts of them prove right.
 ///
 /// The caller samples every token from the session's logits as it would without drafts. A token that equals the next draft costs no step: the
 /// state holds it and its logits are there. Any other ends the round, and what was drafted beyond it is written over. Not thread-safe.
@@ -18,6 +18,7 @@ final class Speculator {
     private var kept = 0
     private var draftSeconds = 0.0
     private var stepSeconds = 0.0
+    private var stepStart = ContinuousClock.now
 
     /// nil when the session's engine does not speculate.
     init?(_ session: Session) {
@@ -39,23 +40,31 @@ final class Speculator {
         drafts.deallocate()
     }
 
-    /// Appends a token that was sampled from the session's logits.
-    ///
-    /// - Parameter remaining: tokens that may still be generated after it.
-    /// - Throws: as `Session.append`.
-    func append(_ token: Int32, remaining: Int) throws {
-        if kept < proposed, drafts[kept] == token {
-            kept += 1
-            session.accept(logits: rows + kept * session.engine.vocabularySize)
-            return
+    /// Takes a token that was sampled from the session's logits: if it is the next draft, the session holds it already.
+    func takesDraft(_ token: Int32) -> Bool {
+        guard kept < proposed, drafts[kept] == token else {
+            finishRound()
+            return false
         }
-        finishRound()
-        let clock = ContinuousClock()
-        let limit = min(remaining, room)
-        let length = controller.draftLength(limit: limit, behind: drafter.behind(session))
-        guard length > 0 else { return try appendPlainly(token) }
+        kept += 1
+        session.accept(logits: rows + kept * session.engine.vocabularySize)
+        return true
+    }
 
+    /// The step with a token that is not drafted, and with drafts of what follows it. nil: it goes in alone.
+    ///
+    /// - Parameters:
+    ///   - remaining: tokens that may still be generated after it.
+    ///   - most: drafts that the step has room for.
+    /// - Throws: `cancelled` when the session was.
+    func part(of token: Int32, remaining: Int, most: Int) throws -> StepPart? {
+        let clock = ContinuousClock()
+        let limit = min(remaining, room, most)
         let behind = drafter.behind(session)
+        stepStart = clock.now
+        let length = controller.draftLength(limit: limit, behind: behind)
+        guard length > 0 else { return nil }
+
         if behind > Self.unnoticed {
             let start = clock.now
             _ = try draftSafely {
@@ -66,12 +75,23 @@ final class Speculator {
         let start = clock.now
         session.storage[session.count] = token
         let drafted = try draftSafely { try drafter.draft(session, limit: length, into: drafts) }
-        let middle = clock.now
-        guard drafted > 0 else { return try appendPlainly(token) }
-        proposed = try session.append(token, drafts: UnsafeBufferPointer(start: drafts, count: drafted), rows: rows)
-        (draftSeconds, stepSeconds) = ((middle - start).seconds, (clock.now - middle).seconds)
+        stepStart = clock.now
+        guard drafted > 0 else { return nil }
+        draftSeconds = (stepStart - start).seconds
+        return session.part(of: token, drafts: UnsafeBufferPointer(start: drafts, count: drafted))
+    }
+
+    /// A step of `part` has run: keeps the chosen token.
+    func accept(_ part: StepPart, logits: UnsafePointer<Float>) {
+        rows.update(from: logits, count: part.count * session.engine.vocabularySize)
+        session.accept(logits: rows)
+        proposed = part.count - 1
+        stepSeconds = (ContinuousClock.now - stepStart).seconds
         if proposed == 0 { controller.addPlainStep(seconds: stepSeconds) }
     }
+
+    /// The token went in alone.
+    func noteOneToken() { controller.addPlainStep(seconds: (ContinuousClock.now - stepStart).seconds) }
 
     /// What goes wrong while drafting is no failure of the generation: there are no drafts then. Only `cancelled` is passed on.
     private func draftSafely(_ body: () throws -> Int) throws -> Int {
@@ -101,13 +121,6 @@ final class Speculator {
         let past = session.count
         let ends = session.engine.model.ropeSwitches.filter { $0 >= past } + [session.contextLength]
         return (ends.min() ?? past) - past - 1
-    }
-
-    private func appendPlainly(_ token: Int32) throws {
-        let clock = ContinuousClock()
-        let start = clock.now
-        try withUnsafePointer(to: token) { try session.append(UnsafeBufferPointer(start: $0, count: 1), eachChunk: nil) }
-        controller.addPlainStep(seconds: (clock.now - start).seconds)
     }
 
     private func finishRound() {

@@ -59,7 +59,7 @@ struct SpeculationTests {
             case .token(let id): answer.tokens.append(id)
             case .text(let text): answer.text += text
             case .finished(let summary): answer.reason = summary.reason
-            case .reasoning, .textWasReasoning, .toolCall: break
+            case .reasoning, .textWasReasoning, .toolCall, .logProbabilities: break
             }
             return answer.tokens.count < stopAfter ? .continue : .stop
         }
@@ -207,11 +207,10 @@ struct SpeculationTests {
         let other = engine.makeSession()
         try other.append(Array(ids[..<6]))
         let wrong: [Int32] = [ids[6], 3, 4, 5]
-        let rows = UnsafeMutablePointer<Float>.allocate(capacity: 4 * vocabulary)
-        defer { rows.deallocate() }
         _ = try draft(other, ids[6], limit: 3)
-        let run = try wrong[1...].withUnsafeBufferPointer { try other.append(ids[6], drafts: $0, rows: rows) }
-        #expect(run == 3 && other.count == 7)
+        let part = wrong[1...].withUnsafeBufferPointer { other.part(of: ids[6], drafts: $0) }
+        try other.run(part) { _, logits in other.accept(logits: logits) }
+        #expect(part.count == 4 && other.count == 7)
         #expect(try draft(other, ids[7], limit: 2).first == best(6))
         // A rollback leaves a gap of one, after which the layer goes on.
         try other.rollBack(to: 4)

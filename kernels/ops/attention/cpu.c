@@ -398,8 +398,8 @@ HADAL_KERNEL(attention) {
             for (int64_t head = 0; head < kv_heads; head++) {
                 if (counter++ % thread->count != thread->index) continue;
                 const int64_t tokens = count - first < block ? count - first : block, rows = tokens * group, wide = attention_rows(rows);
-                /* Transposed rows add in another order, so whether rows are transposed depends on the number of tokens only beyond HADAL_STABLE_TOKENS. */
-                const int is_transposed = rows > 8 && (group > 8 || count > HADAL_STABLE_TOKENS);
+                /* Transposed rows add in another order: which way is taken may depend on whether there are more than HADAL_STABLE_TOKENS tokens alone. */
+                const int is_transposed = group > 8 || count > HADAL_STABLE_TOKENS;
                 item.sequence = sequence;
                 item.head = head;
                 item.rows = rows;

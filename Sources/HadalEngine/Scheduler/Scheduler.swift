@@ -1,0 +1,266 @@
+import HadalBackend
+public import HadalCore
+import Synchronization
+
+/// Runs any number of requests on one engine, with their steps in common: weights are read once for all of them.
+///
+/// A step takes one token, or one and its drafts, of every answer that has begun, then chunks of prompts, up to a number of tokens. Requests
+/// join and leave between steps. What a request gets does not depend on its neighbours: with a backend that promises stable steps its
+/// logits have the bits that they have when it runs alone here.
+///
+/// Thread safety: any thread may submit. The steps run on the engine's own thread and take turns with whatever else uses the engine.
+public final class Scheduler: Sendable {
+    public struct Options: Sendable {
+        /// Requests that may wait; one more is refused.
+        public var queueLimit: Int
+        /// Most tokens of a step while no answer waits for it; nil: as many as the engine takes.
+        public var stepTokens: Int?
+        /// A waiting request gains one priority each time this passes, so that none waits forever behind more important ones.
+        public var ageing: Duration
+
+        public init(queueLimit: Int = 256, stepTokens: Int? = nil, ageing: Duration = .seconds(10)) {
+            self.queueLimit = queueLimit
+            self.stepTokens = stepTokens
+            self.ageing = ageing
+        }
+    }
+
+    /// What a scheduler is doing.
+    public struct Status: Sendable, Equatable {
+        /// Requests that wait to be admitted, and those that are worked on.
+        public var waiting = 0
+        public var running = 0
+        /// Since the scheduler began: tokens of prompts that were computed, tokens that were chosen, and steps.
+        public var prefillTokens = 0
+        public var generatedTokens = 0
+        public var steps = 0
+    }
+
+    /// Chunks of prompts end at multiples of this, so that no answer waits longer for its next token and none depends on what else a step
+    /// has room for.
+    static let chunkTokens = 128
+
+    public let engine: Engine
+    public let options: Options
+    private let state: Mutex<State>
+
+    private struct State {
+        var waiting: [ScheduledRequest] = []
+        var status = Status()
+        var nextNumber = 0
+        /// A job of the engine's thread is there that takes the next step.
+        var isActive = false
+        var isClosed = false
+    }
+
+    /// Touched on the engine's thread alone.
+    private final class Work: @unchecked Sendable {
+        var running: [ScheduledRequest] = []
+        var steps = 0
+    }
+    private let work = Work()
+
+    public init(_ engine: Engine, options: Options = Options()) {
+        (self.engine, self.options) = (engine, options)
+        state = Mutex(State())
+    }
+
+    public var status: Status { state.withLock { $0.status } }
+
+    /// Takes a request.
+    ///
+    /// Renders and tokenizes its prompt on the calling thread; waits for nothing else.
+    /// - Returns: the request's answers, as many as it has choices.
+    /// - Throws: `limitExceeded` when the queue is full or there are more choices than sequences in a step; `contextFull` for a prompt that
+    ///   does not fit; `invalidArgument` for a setting out of range; `cancelled` after `close`; as `Engine.chatPrompt`.
+    public func submit(_ request: GenerationRequest) throws -> [ScheduledGeneration] {
+        guard request.choices > 0, request.choices <= engine.batchSequences else {
+            throw HadalError(.limitExceeded, "\(request.choices) answers to a prompt; 1 to \(engine.batchSequences) are possible")
+        }
+        let number = try state.withLock { state in
+            try checkQueue(state)
+            state.nextNumber += 1
+            return state.nextNumber
+        }
+        let pairs = (0..<request.choices).map { index in
+            let (events, continuation) = AsyncThrowingStream.makeStream(of: GenerationEvent.self, throwing: (any Error).self)
+            return (choice: ScheduledChoice(index: index, continuation), events: events)
+        }
+        let made = try ScheduledRequest(request, number: number, choices: pairs.map(\.choice), engine: engine)
+        let starts = try state.withLock { state in
+            try checkQueue(state)
+            state.waiting.append(made)
+            state.status.waiting = state.waiting.count
+            defer { state.isActive = true }
+            return !state.isActive
+        }
+        if starts { continueLater() }
+        return pairs.map { ScheduledGeneration($0.choice, $0.events) }
+    }
+
+    private func checkQueue(_ state: State) throws {
+        guard !state.isClosed else { throw HadalError(.cancelled, "the scheduler takes no more requests") }
+        guard state.waiting.count < options.queueLimit else {
+            throw HadalError(
+                .limitExceeded, "the queue is full: \(state.waiting.count) requests wait", hint: "try again when some of them are done")
+        }
+    }
+
+    /// Takes no more requests, and ends those that wait or run with what they have.
+    public func close() {
+        state.withLock { $0.isClosed = true }
+    }
+
+    // MARK: Steps
+
+    private func continueLater() { engine.thread.submit { self.step() } }
+
+    /// Runs one step, and comes back for the next.
+    private func step() {
+        let now = ContinuousClock.now
+        let isClosed = state.withLock { $0.isClosed }
+        admit(now: now)
+        for request in work.running {
+            if isClosed { request.choices.forEach { $0.stop.set() } }
+            request.endWhereDue(now: now)
+            request.begin(engine)
+            for choice in request.choices { choice.proceed() }
+        }
+        work.running.removeAll(where: \.isOver)
+        let batch = nextBatch()
+        for group in batch.groups { run(group) }
+        let goesOn = state.withLock { state in
+            state.status.running = work.running.count
+            state.status.prefillTokens += batch.prefillTokens
+            state.status.generatedTokens += batch.decodeTokens
+            if !batch.groups.isEmpty { state.status.steps += 1 }
+            state.isActive = !work.running.isEmpty || !state.waiting.isEmpty
+            return state.isActive
+        }
+        if goesOn { continueLater() }
+    }
+
+    /// Lets requests begin that fit beside those that run, the most important first, of equals the oldest. One that does not fit yet is
+    /// waited for by all behind it.
+    private func admit(now: ContinuousClock.Instant) {
+        var sequences = engine.batchSequences - work.running.reduce(0) { $0 + $1.choices.count }
+        var pages = engine.program.pageCount - work.running.reduce(0) { $0 + $1.pages }
+        let admitted = state.withLock { state in
+            for request in state.waiting { request.endWhereDue(now: now) }
+            if state.isClosed { for request in state.waiting { request.choices.forEach { $0.endUnanswered(.cancelled, promptTokens: 0) } } }
+            state.waiting.removeAll(where: \.isOver)
+            var admitted: [ScheduledRequest] = []
+            while let best = state.waiting.indices.min(by: {
+                state.waiting[$0].place.isBefore(state.waiting[$1].place, now: now, ageing: options.ageing)
+            }) {
+                let next = state.waiting[best]
+                guard next.choices.count <= sequences, next.pages <= pages else { break }
+                sequences -= next.choices.count
+                pages -= next.pages
+                admitted.append(state.waiting.remove(at: best))
+            }
+            state.status.waiting = state.waiting.count
+            return admitted
+        }
+        work.running += admitted
+    }
+
+    /// What a step is made of.
+    private struct Batch {
+        /// Each is a step of the model.
+        var groups: [[Member]] = []
+        var prefillTokens = 0
+        var decodeTokens = 0
+    }
+
+    private struct Member {
+        let request: ScheduledRequest
+        let choice: ScheduledChoice
+        var part: StepPart
+        let isPrefill: Bool
+    }
+
+    private func nextBatch() -> Batch {
+        var decoding: [Member] = [], prefilling: [Member] = []
+        for request in work.running {
+            for choice in request.choices {
+                guard let part = choice.part, let run = choice.run else { continue }
+                let member = Member(request: request, choice: choice, part: part, isPrefill: run.isPrefilling)
+                if run.isPrefilling { prefilling.append(member) } else { decoding.append(member) }
+            }
+        }
+        // In turns the oldest, so that it always goes on, and the one that got the least, so that a short prompt does not wait for a long one.
+        let byAge = work.steps % 2 == 0
+        prefilling.sort { a, b in
+            let isOlder = a.request.place.number < b.request.place.number
+            return byAge || a.request.chunks == b.request.chunks ? isOlder : a.request.chunks < b.request.chunks
+        }
+        work.steps += 1
+        var batch = Batch()
+        let limit = min(options.stepTokens ?? engine.batchTokens, engine.batchTokens)
+        var chosen = decoding
+        var tokens = decoding.reduce(0) { $0 + $1.part.count }
+        for member in prefilling {
+            // One chunk in any case, and more of them where no answer waits.
+            let isFirst = batch.prefillTokens == 0
+            guard isFirst || decoding.isEmpty && tokens + member.part.count <= limit else { continue }
+            batch.prefillTokens += member.part.count
+            if tokens + member.part.count <= engine.batchTokens, chosen.count < engine.batchSequences {
+                chosen.append(member)
+                tokens += member.part.count
+            } else {
+                batch.groups.append([member])
+            }
+        }
+        batch.decodeTokens = decoding.count
+        batch.groups += groups(of: chosen)
+        // Drafts share the rows of logits that a step gives, and each prompt that ends takes one.
+        let drafts = decoding.isEmpty ? Int.max : (engine.program.bounds.rows - prefilling.count) / decoding.count - 1
+        for request in work.running { for choice in request.choices { choice.run?.mostDrafts = max(drafts, 0) } }
+        return batch
+    }
+
+    /// Float weights take few rows and many in ways that differ in the last bits: a part then goes with those of its own kind, and one of
+    /// many tokens on its own.
+    private func groups(of members: [Member]) -> [[Member]] {
+        guard engine.sumsDependOnRows, members.count > 1 else { return members.isEmpty ? [] : [members] }
+        var groups: [[Member]] = [], few: [Member] = [], rows = 0
+        for member in members {
+            if member.part.count >= Session.leastChunk { groups.append([member]); continue }
+            if rows + member.part.count >= Session.leastChunk {
+                groups.append(few)
+                (few, rows) = ([], 0)
+            }
+            few.append(member)
+            rows += member.part.count
+        }
+        return (few.isEmpty ? [] : [few]) + groups
+    }
+
+    private func run(_ members: [Member]) {
+        var parts = members.map(\.part)
+        do {
+            var index = 0
+            try engine.step(&parts, cancel: nil) { part, logits in
+                members[index].choice.run?.accept(part, logits: logits)
+                index += 1
+            }
+            for member in members {
+                member.choice.part = nil
+                if member.isPrefill { member.request.chunks += 1 }
+            }
+        } catch {
+            // One that fails alone must not take the others with it.
+            guard members.count == 1 else {
+                for member in members { run([member]) }
+                return
+            }
+            fail(members[0].choice, error)
+        }
+    }
+
+    private func fail(_ choice: ScheduledChoice, _ error: any Error) {
+        choice.part = nil
+        do { try choice.run?.fail(error) } catch { choice.fail(error) }
+    }
+}
