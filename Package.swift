@@ -61,6 +61,8 @@ let package = Package(
         .target(
             name: "HadalText", dependencies: ["HadalCore", "HadalFormats", "HadalTemplate", "CPCRE2"],
             plugins: ["EmbeddedText"]),
+        // What a text must be: JSON Schema, regular expressions and grammars, as masks over a vocabulary. Knows no model.
+        .target(name: "HadalConstraints", dependencies: ["HadalCore"]),
         .target(
             name: "HadalEngine",
             dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText"]),
@@ -142,6 +144,7 @@ let package = Package(
             name: "HadalConformanceTests",
             dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTemplateTests", dependencies: ["HadalTemplate", "TestSupport"]),
+        .testTarget(name: "HadalConstraintsTests", dependencies: ["HadalConstraints", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
         .testTarget(

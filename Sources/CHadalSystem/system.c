@@ -86,13 +86,19 @@ void hadal_system_name_thread(const char *name) {
 
 bool hadal_system_stack(uintptr_t *lowest, size_t *size) {
 #ifdef __linux__
-    pthread_attr_t attributes;
-    void *address = NULL;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
-    bool known = pthread_attr_getstack(&attributes, &address, size) == 0;
-    pthread_attr_destroy(&attributes);
-    *lowest = (uintptr_t)address;
-    return known;
+    /* For the main thread glibc reads /proc/self/maps: as long as reading a small JSON text takes. */
+    static _Thread_local void *known_address;
+    static _Thread_local size_t known_size;
+    if (known_size == 0) {
+        pthread_attr_t attributes;
+        if (pthread_getattr_np(pthread_self(), &attributes) != 0) return false;
+        bool known = pthread_attr_getstack(&attributes, &known_address, &known_size) == 0;
+        pthread_attr_destroy(&attributes);
+        if (!known) return false;
+    }
+    *lowest = (uintptr_t)known_address;
+    *size = known_size;
+    return true;
 #elif defined(__APPLE__)
     *size = pthread_get_stacksize_np(pthread_self());
     *lowest = (uintptr_t)pthread_get_stackaddr_np(pthread_self()) - *size;
