@@ -7,6 +7,8 @@ let package = Package(
         .library(name: "Hadal", targets: ["Hadal"]),
         // Many requests on one engine.
         .library(name: "HadalServing", targets: ["HadalServing"]),
+        // What an answer must be.
+        .library(name: "HadalConstraints", targets: ["HadalConstraints"]),
         .library(name: "HadalPluginKit", targets: ["HadalPluginKit"]),
         // For those who write kernels and backends.
         .library(name: "HadalConformance", targets: ["HadalConformance"]),
@@ -65,7 +67,10 @@ let package = Package(
         .target(name: "HadalConstraints", dependencies: ["HadalCore"]),
         .target(
             name: "HadalEngine",
-            dependencies: ["HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalTemplate", "HadalText"]),
+            dependencies: [
+                "HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalConstraints", "HadalTemplate",
+                "HadalText",
+            ]),
         // Work on kernels: tuning, live replacement, saved nodes, comparison of traces, ceilings of the machine.
         .target(
             name: "HadalKernelTools",
@@ -87,7 +92,8 @@ let package = Package(
         .executableTarget(
             name: "HadalCLI",
             dependencies: [
-                "Hadal", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalSynthesis",
+                "Hadal", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools", "HadalQuantization",
+                "HadalSynthesis",
                 "CEditline",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -157,7 +163,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "HadalEngineTests",
-            dependencies: ["HadalEngine", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "EngineTestSupport", "TestSupport"]),
+            dependencies: [
+                "HadalEngine", "HadalConstraints", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "EngineTestSupport",
+                "TestSupport",
+            ]),
         .testTarget(
             name: "HadalKernelToolsTests",
             dependencies: [

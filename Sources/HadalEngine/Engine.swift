@@ -1,5 +1,6 @@
 import HadalArchitecture
 public import HadalBackend
+import HadalConstraints
 public import HadalCore
 import HadalFormats
 import HadalGraph
@@ -44,6 +45,7 @@ public final class Engine: @unchecked Sendable {
     private let backends: BackendChoice
     /// The backends that the model is placed on, as they were opened.
     package var openedBackends: [OpenedBackend] { plan.openedBackends }
+    let tokenTexts = Mutex<TokenVocabulary?>(nil)
     private let formats = Mutex<[ExactString: ChatFormat]>([:])
 
     /// What steps of several sessions share. Sendable, since the sink and the owners are touched by whoever holds the lock alone.

@@ -54,6 +54,29 @@ struct CommandTests {
         #expect(bench["speculation"] != nil && bench["speculative_tps"]?.array?.count == 1 && bench["plain_tps"]?.array?.count == 1)
     }
 
+    @Test("an answer fits a schema, an expression or a grammar")
+    func constraints() throws {
+        let folder = try Fixtures.temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/m.gguf", schema = "\(folder)/s.json", grammar = "\(folder)/g.gbnf"
+        _ = try succeed(["synth", "llama", "--config", "\(llama)/config.json", "--type", "Q8_0", "-o", file])
+        try #"{"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"], "additionalProperties": false}"#
+            .write(toFile: schema, atomically: true, encoding: .utf8)
+        try "root ::= [x-z]{3} \"!\"\n".write(toFile: grammar, atomically: true, encoding: .utf8)
+        let run = ["run", file, "--raw", "-p", "abc", "--max-tokens", "60", "--json", "--seed", "4", "--temperature", "2"]
+        let answer = try json(try succeed(run + ["--schema", schema]))["text"]?.string ?? ""
+        #expect([1, 2].contains(try JSONDocument(parsing: answer, file: "answer").root["a"]?.int), "\(answer)")
+        let letters = try json(try succeed(run + ["--regex", "[a-f]{4}"]))
+        #expect(letters["text"]?.string?.wholeMatch(of: /[a-f]{4}/) != nil && letters["finish_reason"]?.string == "stop")
+        #expect(try json(try succeed(run + ["--grammar", grammar]))["text"]?.string?.wholeMatch(of: /[x-z]{3}!/) != nil)
+        #expect(try CommandRun(run + ["--regex", "a", "--grammar", grammar]).status == 2)
+        try #"{"type": "object", "properties": {"a": {"format": "nonsense"}}}"#.write(toFile: schema, atomically: true, encoding: .utf8)
+        let refused = try CommandRun(run + ["--schema", schema])
+        #expect(refused.status == 1 && refused.error.contains("/properties/a/format"), "\(refused.error)")
+        let misread = try CommandRun(run + ["--regex", "a("])
+        #expect(misread.status == 1 && misread.error.contains("pattern:1:"), "\(misread.error)")
+    }
+
     @Test("bench sends requests through the scheduler")
     func benchOfStreams() throws {
         let bench = try json(

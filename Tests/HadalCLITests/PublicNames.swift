@@ -19,7 +19,8 @@ struct PublicNames {
         "HadalHub",
     ]
     static let products = [
-        "Hadal", "HadalServing", "HadalPluginKit", "HadalConformance", "HadalKernelTools", "HadalQuantization", "HadalCPU",
+        "Hadal", "HadalServing", "HadalConstraints", "HadalPluginKit", "HadalConformance", "HadalKernelTools", "HadalQuantization",
+        "HadalCPU",
         "HadalReference", "HadalVulkan",
     ]
 

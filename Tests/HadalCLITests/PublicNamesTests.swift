@@ -57,6 +57,7 @@ struct CommandImportTests {
         (["Commands/QuantizeCommand.swift"], ["HadalQuantization"]),
         (["Support/BackendListing.swift"], ["HadalBackend"]),
         (["Support/StreamFigures.swift"], ["HadalServing"]),
+        (["Support/ConstraintArguments.swift"], ["HadalConstraints"]),
         // The watcher of `--live-kernels`, its check in a process of its own, and the ceilings that doctor measures.
         (
             [

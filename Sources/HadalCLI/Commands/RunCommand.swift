@@ -9,6 +9,7 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var constraint: ConstraintArguments
     @OptionGroup var chat: ChatArguments
     @OptionGroup var speculation: SpeculationArguments
     @OptionGroup var live: LiveKernelArguments
@@ -39,12 +40,14 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let conversation = try readMessages()
         let request = try chat.request(conversation)
+        let wanted = try constraint.constraint()
         let loadStart = ContinuousClock.now
         let engine = try model.load(speculation, live)
         let watcher = try live.watch(engine)
         defer { watcher?.stop() }
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
-        let chosen = sampling.choose(for: engine, log: model.search.log)
+        var chosen = sampling.choose(for: engine, log: model.search.log)
+        chosen.generation.constraint = wanted
         let session = engine.makeSession()
         Interrupt.onInterrupt { session.cancel() }
 

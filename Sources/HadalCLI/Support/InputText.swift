@@ -22,6 +22,13 @@ enum InputText {
         }
     }
 
+    /// A text file, or stdin for "-". A byte-order mark before it is skipped.
+    static func file(_ path: String) throws -> String {
+        if path == "-" { return withoutMark(standardInput()) }
+        let file = try MappedFile(path: path)
+        return withoutMark(withExtendedLifetime(file) { String(decoding: file.bytes, as: UTF8.self) })
+    }
+
     private static let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
     static func withoutMark(_ text: String) -> String {

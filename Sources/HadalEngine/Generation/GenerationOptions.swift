@@ -1,3 +1,4 @@
+public import HadalConstraints
 import HadalCore
 public import HadalText
 
@@ -16,10 +17,13 @@ public struct GenerationOptions: Sendable {
     public var speculates: Bool
     /// Report the log probability of each token that is chosen, and of so many of the most likely ones at its place; nil: none.
     public var logProbabilities: Int?
+    /// What the answer must be, from its first token to its end; nil: any text. Reasoning before the answer is free. `ignoreEndOfText` means
+    /// nothing then.
+    public var constraint: TextConstraint?
 
     public init(
         sampling: SamplingOptions = SamplingOptions(), maxTokens: Int? = nil, maxLength: Int? = nil, stopStrings: [String] = [],
-        ignoreEndOfText: Bool = false, speculates: Bool = true, logProbabilities: Int? = nil
+        ignoreEndOfText: Bool = false, speculates: Bool = true, logProbabilities: Int? = nil, constraint: TextConstraint? = nil
     ) {
         self.sampling = sampling
         self.maxTokens = maxTokens
@@ -28,6 +32,7 @@ public struct GenerationOptions: Sendable {
         self.ignoreEndOfText = ignoreEndOfText
         self.speculates = speculates
         self.logProbabilities = logProbabilities
+        self.constraint = constraint
     }
 
     /// - Throws: `invalidArgument` for a negative `maxTokens` and for more log probabilities than `mostLogProbabilities`.

@@ -22,6 +22,7 @@ final class GenerationRun: SteppedGeneration {
     private let options: GenerationOptions
     private let chat: ChatPrompt?
     private let sampler: Sampler
+    private let constraint: ConstrainedText?
     /// The prompt, until the session holds it.
     private var prompt: Session.PromptFill?
     /// The line that closes reasoning over its budget, until the session holds it.
@@ -68,6 +69,7 @@ final class GenerationRun: SteppedGeneration {
         }
         try options.check()
         sampler = try Sampler(options: options.sampling, vocabulary: session.engine.vocabularySize)
+        constraint = try options.constraint.map { ConstrainedText($0, try session.engine.constraintVocabulary()) }
         summary = GenerationSummary(reason: .length, generatedTokens: 0, seconds: 0, seed: sampler.seed)
         session.clearCancellation()
         start = ContinuousClock.now
@@ -105,6 +107,7 @@ final class GenerationRun: SteppedGeneration {
             let generator = try generator ?? makeGenerator()
             self.generator = generator
             generator.mostDrafts = mostDrafts
+            generator.isConstrained = !assembler.isReasoning
             switch try generator.proceed() {
             case .token(let token): return .events(try take(token, from: generator))
             case .step(let part): return .step(part)
@@ -198,7 +201,7 @@ final class GenerationRun: SteppedGeneration {
         var part = options
         part.maxTokens = limit.map { $0 - summary.generatedTokens }
         part.maxLength = nil
-        return try TokenGenerator(session, part, sampler, promptLength: promptLength)
+        return try TokenGenerator(session, part, sampler, constraint: constraint, promptLength: promptLength)
     }
 
     private func take(_ token: Int32, from generator: TokenGenerator) throws -> [GenerationEvent] {

@@ -13,7 +13,8 @@ extension Session {
     ) throws -> TokenSummary {
         clearCancellation()
         let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
-        let generator = try TokenGenerator(self, options, sampler, promptLength: count)
+        let constraint = try options.constraint.map { ConstrainedText($0, try engine.constraintVocabulary()) }
+        let generator = try TokenGenerator(self, options, sampler, constraint: constraint, promptLength: count)
         defer { generator.end() }
         while true {
             switch try generator.proceed() {

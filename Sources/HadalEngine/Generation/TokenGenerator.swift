@@ -15,6 +15,9 @@ final class TokenGenerator {
     private var chosen: Int32?
     /// The same where it goes in without drafts: at a rope switch with all tokens before it.
     private var pending: Session.PendingTokens?
+    private let constraint: ConstrainedText?
+    /// Whether the next token is one of the constrained text.
+    var isConstrained = true
     /// Drafts that a step has room for.
     var mostDrafts = Int.max
     private var generated = 0
@@ -25,14 +28,16 @@ final class TokenGenerator {
 
     /// - Parameters:
     ///   - sampler: may have been used before: its random numbers go on.
+    ///   - constraint: of the text, as far as it has come; nil: there is none.
     ///   - promptLength: how many of the session's tokens were there before the whole of the generation.
     /// - Throws: `invalidArgument` when the session has no logits or `maxTokens` is negative.
-    init(_ session: Session, _ options: GenerationOptions, _ sampler: Sampler, promptLength: Int) throws {
+    init(_ session: Session, _ options: GenerationOptions, _ sampler: Sampler, constraint: ConstrainedText?, promptLength: Int) throws {
         guard session.hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
         try options.check()
         self.session = session
         self.options = options
         self.sampler = sampler
+        self.constraint = constraint
         self.promptLength = promptLength
         limit = options.tokenLimit(promptLength: session.count) ?? .max
         speculator = options.speculates ? Speculator(session) : nil
@@ -53,6 +58,12 @@ final class TokenGenerator {
     /// Goes on to the next token, or to the step that it needs.
     func proceed() throws -> Progress {
         guard summary == nil else { return .over }
+        if isConstrained, let constraint, try constraint.isFinished() {
+            // The token that ended the text stays out of the session.
+            chosen = nil
+            end(.endOfText)
+            return .over
+        }
         do {
             if let part = try partOfChosen() { return .step(part) }
         } catch let error as HadalError where error.code == .cancelled {
@@ -61,11 +72,15 @@ final class TokenGenerator {
         }
         if let reasonToEnd { end(reasonToEnd) }
         guard summary == nil else { return .over }
-        let token = sampler.sample(session.logits.baseAddress!, history: session.history, promptLength: promptLength)
-        if !options.ignoreEndOfText, session.engine.endTokens.contains(token) {
+        let constraint = isConstrained ? constraint : nil
+        try constraint?.findAllowed()
+        let token = sampler.sample(
+            session.logits.baseAddress!, history: session.history, promptLength: promptLength, allowed: constraint?.allowed)
+        if constraint != nil || !options.ignoreEndOfText, session.engine.endTokens.contains(token) {
             end(.endOfText)
             return .over
         }
+        try constraint?.accept(token)
         logProbabilities = try options.logProbabilities.map {
             try .logProbabilities(
                 of: token, session.logits, count: $0, tokenizer: session.engine.tokenizer, position: session.count)

@@ -4,6 +4,8 @@
     import Darwin
 #endif
 
+package import HadalConstraints
+
 /// Chooses tokens. All work space is allocated at `init`; `sample` allocates nothing.
 ///
 /// Not thread-safe. Tokens are counted for the penalties as they come: from one call of `sample` to the next a history may only grow, or
@@ -45,8 +47,18 @@ package final class Sampler {
     ///   - logits: `[vocabulary]`; NaN counts as minus infinity.
     ///   - history: the tokens so far, the newest last.
     ///   - promptLength: how many of them were there before this generation.
-    package func sample(_ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>, promptLength: Int = 0) -> Int32 {
+    ///   - allowed: no other is chosen, unless none of these can be; nil: all.
+    package func sample(
+        _ logits: UnsafePointer<Float>, history: UnsafeBufferPointer<Int32>, promptLength: Int = 0, allowed: TokenMask? = nil
+    ) -> Int32 {
         for i in 0..<vocabulary { adjusted[i] = logits[i].isNaN ? -.infinity : logits[i] }
+        if let allowed {
+            for (index, word) in allowed.words.enumerated() where word != ~0 {
+                for bit in 0..<min(64, vocabulary - 64 * index) where word >> UInt64(bit) & 1 == 0 {
+                    adjusted[64 * index + bit] = -.infinity
+                }
+            }
+        }
         for (token, bias) in options.logitBias where token >= 0 && Int(token) < vocabulary {
             adjusted[Int(token)] = Float(Double(adjusted[Int(token)]) + bias)
         }

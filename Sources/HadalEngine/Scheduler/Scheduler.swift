@@ -1,5 +1,5 @@
 import HadalBackend
-public import HadalCore
+import HadalCore
 import Synchronization
 
 /// Runs any number of requests on one engine, with their steps in common: weights are read once for all of them.

@@ -29,9 +29,9 @@ struct Ask {
         for try await event in events {
             switch event {
             case .text(let piece): print(piece, terminator: "")
-            case .reasoning, .textWasReasoning, .toolCall: break
             case .token(let id): if engine.tokenizer == nil { print(id, terminator: " ") }
             case .finished(let summary): print("\n[\(summary.generatedTokens) tokens, \(summary.reason.rawValue)]")
+            default: break
             }
         }
     }
