@@ -65,11 +65,13 @@ let package = Package(
             plugins: ["EmbeddedText"]),
         // What a text must be: JSON Schema, regular expressions and grammars, as masks over a vocabulary. Knows no model.
         .target(name: "HadalConstraints", dependencies: ["HadalCore"]),
+        // Blocks of sessions' state that outlive them. Knows no engine.
+        .target(name: "HadalCache", dependencies: ["CCrypto", "HadalCore"]),
         .target(
             name: "HadalEngine",
             dependencies: [
-                "HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalConstraints", "HadalTemplate",
-                "HadalText",
+                "HadalCore", "HadalGraph", "HadalFormats", "HadalArchitecture", "HadalBackend", "HadalCache", "HadalConstraints",
+                "HadalTemplate", "HadalText",
             ]),
         // Work on kernels: tuning, live replacement, saved nodes, comparison of traces, ceilings of the machine.
         .target(
@@ -150,6 +152,7 @@ let package = Package(
             name: "HadalConformanceTests",
             dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTemplateTests", dependencies: ["HadalTemplate", "TestSupport"]),
+        .testTarget(name: "HadalCacheTests", dependencies: ["HadalCache", "HadalCore", "TestSupport"]),
         .testTarget(name: "HadalConstraintsTests", dependencies: ["HadalConstraints", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
