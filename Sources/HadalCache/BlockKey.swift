@@ -1,4 +1,4 @@
-package import HadalCore
+import HadalCore
 
 /// Names what a block of state was computed from: all tokens up to its end, and whose they are.
 ///

@@ -23,7 +23,7 @@ extension Engine {
         guard entries.allSatisfy({ $0.session.engine === self }), Set(entries.map { ObjectIdentifier($0.session) }).count == entries.count
         else { throw HadalError(.invalidArgument, "a batch requires distinct sessions of one engine") }
         // Sessions that cross a rope switch, or more than fit one step, go on their own.
-        let crossing = entries.contains { entry in model.ropeSwitches.contains { entry.session.count == $0 } }
+        let crossing = entries.contains { $0.session.ropeRegime != ropeRegime(of: $0.session.count + 1) }
         guard !entries.isEmpty, entries.count <= batchSequences, !crossing, supportsBatches else {
             for entry in entries { try entry.session.append([entry.token]) }
             return

@@ -1,5 +1,6 @@
 import HadalArchitecture
 public import HadalBackend
+import HadalCache
 import HadalConstraints
 public import HadalCore
 import HadalFormats
@@ -51,6 +52,8 @@ public final class Engine: @unchecked Sendable {
     /// What steps of several sessions share. Sendable, since the sink and the owners are touched by whoever holds the lock alone.
     struct State: @unchecked Sendable {
         var pool: PagePool
+        /// Blocks that were computed, each with a page of its own or shared with sessions.
+        var blocks: BlockTree
         /// Told of each node of every step; nil: nobody is.
         var trace: TraceSink?
         /// Owners of the folders of kernels that were replaced.
@@ -97,7 +100,7 @@ public final class Engine: @unchecked Sendable {
         draftEngine = try parts.draft.map { try Engine($0, meter) }
         let pagesPerSession = GraphFit.pages(plan.contextLength)
         runner = try StepRunner(program: program, ports: parts.run.ports, pageCapacity: pagesPerSession * main.bounds.sequences)
-        state = Mutex(State(pool: PagePool(pages: main.pages)))
+        state = Mutex(State(pool: PagePool(pages: main.pages), blocks: BlockTree(capacity: main.pages)))
         supportsBatches = main.bounds.sequences > 1
         sumsDependOnRows = main.graph.nodes.contains { node in
             node.op != Op.embedding
@@ -164,7 +167,11 @@ public final class Engine: @unchecked Sendable {
     public var executableInfo: ExecutableInfo { program.info }
 
     /// An empty session. Its memory is taken as it fills.
-    public func makeSession() -> Session { Session(engine: self, contextLength: contextLength) }
+    ///
+    /// - Parameter cache: what it shares with others.
+    public func makeSession(cache: CacheUse = CacheUse()) -> Session {
+        Session(engine: self, contextLength: contextLength, cacheUse: cache)
+    }
 
     /// What follows a new session; nil unless the model's own prediction layer drafts.
     func makePredictionState() -> PredictionState? {
@@ -182,7 +189,7 @@ public final class Engine: @unchecked Sendable {
     }
 
     func takePage(_ state: inout State) throws -> UInt32 {
-        guard let page = state.pool.take() else {
+        guard let page = state.takePage() else {
             throw HadalError(
                 .contextFull, "the cache of \(program.pageCount * pageTokens) tokens is full",
                 hint: ["close sessions", .raise(.cacheTokens)])

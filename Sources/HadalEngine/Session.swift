@@ -1,4 +1,5 @@
 import HadalBackend
+import HadalCache
 import HadalCore
 import Synchronization
 
@@ -20,13 +21,21 @@ public final class Session: @unchecked Sendable {
     let cancelFlag = CancelFlag()
     /// Whether `logits` belongs to the last token.
     public internal(set) var hasLogits = false
+    /// Whether others may find what this session holds: those that a prompt was put into.
+    var publishes = false
+    /// The keys of its whole blocks, as far as they were needed; nil: none was.
+    var chain: BlockChain?
+    /// Of the state: the rope switches that the timeline is longer than, or was to be.
+    var ropeRegime = 0
+    let cacheUse: CacheUse
     /// Follows this session when the engine drafts with the model's own prediction layer.
     var prediction: PredictionState?
     /// Follows this session when the engine drafts with another model; made by the first generation that does.
     var draft: Session?
 
-    init(engine: Engine, contextLength: Int) {
+    init(engine: Engine, contextLength: Int, cacheUse: CacheUse = CacheUse()) {
         self.engine = engine
+        self.cacheUse = cacheUse
         self.contextLength = contextLength
         storage = .allocate(capacity: contextLength)
         pages = PageList(capacity: (contextLength + engine.pageTokens - 1) / engine.pageTokens)
@@ -36,7 +45,10 @@ public final class Session: @unchecked Sendable {
     }
 
     deinit {
-        let held = HeldPages(engine: engine, pages: (0..<pages.count).map { pages[$0] }, prediction: prediction)
+        if publishes { extendChain() }
+        let held = HeldState(
+            engine: engine, pages: (0..<pages.count).map { pages[$0] },
+            keys: publishes ? chain?.keys.prefix(count / engine.pageTokens) ?? [] : [], prediction: prediction)
         // A step may hold the lock for long, and a session may end on a thread that must not wait.
         if engine.state.withLockIfAvailable({ held.release(&$0) }) == nil {
             engine.thread.submit { held.engine.state.withLock { held.release(&$0) } }
@@ -46,12 +58,15 @@ public final class Session: @unchecked Sendable {
     }
 
     /// What an ended session gives back, on whichever thread.
-    private struct HeldPages: @unchecked Sendable {
+    private struct HeldState: @unchecked Sendable {
         let engine: Engine
         let pages: [UInt32]
+        /// Of whole blocks, for others to find.
+        let keys: ArraySlice<BlockKey>
         let prediction: PredictionState?
 
         func release(_ state: inout Engine.State) {
+            state.publish(keys, pages: pages)
             for page in pages { state.pool.release(page) }
             prediction?.release()
         }
@@ -131,11 +146,11 @@ public final class Session: @unchecked Sendable {
         for token in new { try engine.checkVocabulary(token) }
         let planned = count + new.count
         for i in 0..<new.count { storage[count + i] = new[i] }
-        // Past a rope switch every key must be rotated again: the state is rebuilt from the tokens, which stay in storage.
-        if count > 0, plannedLength == nil, engine.model.ropeSwitches.contains(where: { count <= $0 && planned > $0 }) {
-            try rollBack(to: 0)
-        }
-        return PendingTokens(total: planned, planned: max(planned, plannedLength ?? 0))
+        let whole = max(planned, plannedLength ?? 0), regime = engine.ropeRegime(of: whole)
+        // On the other side of a rope switch every key must be rotated again: the state is rebuilt from the tokens, which stay in storage.
+        if count > 0, plannedLength == nil, regime != ropeRegime { try rollBack(to: 0) }
+        if count == 0 { ropeRegime = regime }
+        return PendingTokens(total: planned, planned: whole)
     }
 
     /// - Throws: `contextFull` when so many tokens more do not fit.
@@ -231,20 +246,21 @@ public final class Session: @unchecked Sendable {
             throw HadalError(.invalidArgument, "cannot roll back to \(length): the session holds \(count) tokens")
         }
         guard length < count else { return }
-        let needed = (length + engine.pageTokens - 1) / engine.pageTokens
         engine.state.withLock { state in
-            while pages.count > needed { state.pool.release(pages.removeLast()) }
+            publish(&state)
+            cutPages(to: (length + engine.pageTokens - 1) / engine.pageTokens, &state)
             prediction?.rollBack(to: length)
         }
+        if length > 0 { chain?.cut(to: length) } else { chain = nil }
         count = length
         hasLogits = false
     }
 
     /// A session with the same tokens and state. Costs no copy until one of the two writes to a shared page.
     public func fork() -> Session {
-        let copy = Session(engine: engine, contextLength: contextLength)
+        let copy = Session(engine: engine, contextLength: contextLength, cacheUse: cacheUse)
         for i in 0..<count { copy.storage[i] = storage[i] }
-        copy.count = count
+        (copy.count, copy.publishes, copy.chain, copy.ropeRegime) = (count, publishes, chain, ropeRegime)
         let needed = (count + engine.pageTokens - 1) / engine.pageTokens
         engine.state.withLock { state in
             for i in 0..<needed {

@@ -13,44 +13,6 @@ import Testing
 /// Many requests on one engine.
 @Suite("Scheduler")
 struct SchedulerTests {
-    /// What a request got: its tokens, and with them what the model gave each place, bit for bit.
-    private struct Outcome: Equatable {
-        var tokens: [Int32] = []
-        var logProbabilities: [UInt64] = []
-        var reason: GenerationSummary.Reason?
-    }
-
-    private static func outcome(_ generation: ScheduledGeneration) async throws -> Outcome {
-        var outcome = Outcome()
-        for try await event in generation {
-            switch event {
-            case .token(let token): outcome.tokens.append(token)
-            case .logProbabilities(let chosen, let mostLikely):
-                outcome.logProbabilities += ([chosen] + mostLikely).map(\.logProbability.bitPattern)
-            case .finished(let summary): outcome.reason = summary.reason
-            default: break
-            }
-        }
-        return outcome
-    }
-
-    /// All at once.
-    private static func outcomes(_ generations: [ScheduledGeneration]) async throws -> [Outcome] {
-        try await withThrowingTaskGroup(of: (Int, Outcome).self) { group in
-            for (index, generation) in generations.enumerated() { group.addTask { (index, try await outcome(generation)) } }
-            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }.sorted { $0.key < $1.key }.map(\.value)
-        }
-    }
-
-    /// Whether nobody holds pages any more, soon after the last answer ended.
-    private static func hasAllPages(_ engine: Engine) async throws -> Bool {
-        for _ in 0..<500 {
-            if engine.state.withLock({ $0.pool.freeCount }) == engine.program.pageCount { return true }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        return false
-    }
-
     private static func options(_ backend: String) -> EngineOptions {
         var options = Golden.options(backend)
         options.contextLength = 400
@@ -74,14 +36,14 @@ struct SchedulerTests {
         // Some families have a table of positions, beyond which there is nothing.
         let context = min(engine.contextLength, engine.plan.description.graph.contextLength)
         let requests = Self.requests(engine.vocabularySize, context: context, seed: 8)
-        var alone: [Outcome] = []
-        for request in requests { alone += try await Self.outcomes(Scheduler(engine).submit(request)) }
+        var alone: [ScheduledOutcome] = []
+        for request in requests { alone += try await ScheduledOutcome.all(Scheduler(engine).submit(request)) }
         for count in [2, requests.count] {
             let scheduler = Scheduler(engine)
-            let together = try await Self.outcomes(requests.prefix(count).flatMap { try scheduler.submit($0) })
+            let together = try await ScheduledOutcome.all(requests.prefix(count).flatMap { try scheduler.submit($0) })
             #expect(together == Array(alone.prefix(together.count)), "\(what), \(count) requests")
         }
-        #expect(try await Self.hasAllPages(engine), "\(what): pages did not come back")
+        #expect(try await engine.hasAllPages(), "\(what): pages did not come back")
     }
 
     @Test("a request gets what it gets alone, in every family", arguments: Golden.cases)
@@ -194,7 +156,7 @@ struct SchedulerTests {
         let late = try await scheduler.submit(request(.now))[0].reply()
         #expect(late.summary.reason == .deadline && late.tokens.isEmpty)
         while scheduler.status.running > 0 { try await Task.sleep(for: .milliseconds(5)) }
-        #expect(try await Self.hasAllPages(engine))
+        #expect(try await engine.hasAllPages())
     }
 
     @Test("the more important are admitted first, of equals the older, and whoever waits gains importance")
@@ -296,7 +258,7 @@ struct SchedulerTests {
             try await group.waitForAll()
         }
         while scheduler.status.running > 0 || scheduler.status.waiting > 0 { try await Task.sleep(for: .milliseconds(5)) }
-        #expect(try await Self.hasAllPages(engine))
+        #expect(try await engine.hasAllPages())
     }
 
     @Test("biases and log probabilities")

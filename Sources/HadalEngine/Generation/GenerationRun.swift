@@ -1,3 +1,4 @@
+import HadalCache
 import HadalCore
 import HadalText
 
@@ -100,6 +101,7 @@ final class GenerationRun: SteppedGeneration {
 
     func proceed() throws -> GenerationProgress {
         guard !isOver else { return .over }
+        if session.hasNewBlocks { session.publish() }
         do {
             if let prompt { return try proceed(with: prompt) }
             if let closing { return try proceed(with: closing.ids, closing.pending) }
@@ -156,6 +158,14 @@ final class GenerationRun: SteppedGeneration {
     /// Whether the next step is one of the prompt.
     var isPrefilling: Bool { prompt?.pending.map { session.count < $0.total } ?? false }
 
+    /// The blocks of the prompt that a part of it computes whole, and that others may take.
+    func promptBlocks(of part: StepPart) -> ArraySlice<BlockKey> {
+        guard let prompt, let total = prompt.pending?.total else { return [] }
+        let size = session.engine.pageTokens
+        let end = min((session.count + part.count) / size, session.reusableBlocks(of: total))
+        return prompt.chain.keys[min(session.count / size, end)..<end]
+    }
+
     /// Whether the session holds the prompt and the logits after it, and nothing of the answer.
     var hasPrompt: Bool { !isPrefilling && summary.generatedTokens == 0 && session.hasLogits }
 
@@ -179,6 +189,9 @@ final class GenerationRun: SteppedGeneration {
     private func proceed(with prompt: Session.PromptFill) throws -> GenerationProgress {
         guard isLive else { throw HadalError(.cancelled, "the prompt was cut short") }
         if let pending = prompt.pending, session.count < pending.total {
+            var prompt = prompt
+            session.takeBlocks(&prompt)
+            self.prompt = prompt
             let usual = chunkTokens.map { ((session.count + Session.leastChunk) / $0 + 1) * $0 - session.count }
             return .step(session.nextPart(of: pending, usual: usual))
         }

@@ -67,23 +67,31 @@ extension Session {
     struct PromptFill {
         /// nil: the session holds it, and the logits after it.
         var pending: PendingTokens?
-        /// Tokens that are computed, and those that the session held already.
+        /// Of the prompt.
+        var chain: BlockChain
+        /// Tokens that are computed, and those that the session held already or found.
         var new: Int
         var reused: Int
     }
 
-    /// Makes the session hold a prompt once the steps of what it does not hold yet have run.
+    /// Makes the session hold a prompt once the steps of what it does not hold yet, and nobody else left, have run.
     func fill(with ids: [Int32]) throws -> PromptFill {
         guard let last = ids.indices.last else {
             throw HadalError(.invalidArgument, "the prompt is empty", hint: "give it some text")
         }
+        publishes = true
+        let regime = engine.ropeRegime(of: ids.count)
+        var chain = engine.blockChain(salt: cacheUse.salt, regime: regime)
         let held = history
-        if hasLogits, held.elementsEqual(ids) { return PromptFill(pending: nil, new: 0, reused: ids.count) }
+        if hasLogits, held.elementsEqual(ids) { return PromptFill(pending: nil, chain: chain, new: 0, reused: ids.count) }
         // The last token is run again, because its logits are needed.
         var common = 0
-        while common < min(held.count, last), held[common] == ids[common] { common += 1 }
+        while regime == ropeRegime, common < min(held.count, last), held[common] == ids[common] { common += 1 }
         try rollBack(to: common)
         let pending = try ids[common...].withUnsafeBufferPointer { try prepare($0) }
-        return PromptFill(pending: pending, new: ids.count - common, reused: common)
+        ids.withUnsafeBufferPointer { chain.extend(to: $0) }
+        var fill = PromptFill(pending: pending, chain: chain, new: ids.count - common, reused: common)
+        takeBlocks(&fill)
+        return fill
     }
 }

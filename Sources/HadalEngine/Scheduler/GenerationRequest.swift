@@ -19,14 +19,18 @@ public struct GenerationRequest: Sendable {
     /// When the request ends with what it has, for the reason `deadline`; nil: never.
     public var deadline: ContinuousClock.Instant?
 
+    /// What the request shares with others.
+    public var cache: CacheUse
+
     public init(
         _ prompt: Prompt, options: GenerationOptions = GenerationOptions(), choices: Int = 1, priority: Int = 0,
-        deadline: ContinuousClock.Instant? = nil
+        deadline: ContinuousClock.Instant? = nil, cache: CacheUse = CacheUse()
     ) {
         self.prompt = prompt
         self.options = options
         self.choices = choices
         self.priority = priority
         self.deadline = deadline
+        self.cache = cache
     }
 }

@@ -19,7 +19,7 @@ public struct ScheduledGeneration: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> AsyncThrowingStream<GenerationEvent, any Error>.AsyncIterator { events.makeAsyncIterator() }
 
     /// Ends the generation after the current step; what came until then is kept, and its summary says `cancelled`.
-    public func cancel() { choice.stop.set() }
+    public func cancel() { choice.stopFlag.set() }
 
     /// Waits for the end.
     ///

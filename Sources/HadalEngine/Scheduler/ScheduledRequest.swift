@@ -27,8 +27,7 @@ final class ScheduledRequest: @unchecked Sendable {
     let place: QueuePlace
     let deadline: ContinuousClock.Instant?
     let choices: [ScheduledChoice]
-    /// Of the cache's pages: those that it may come to need.
-    let pages: Int
+    private let cache: CacheUse
     /// Chunks of the prompt that have run.
     var chunks = 0
 
@@ -36,7 +35,7 @@ final class ScheduledRequest: @unchecked Sendable {
     ///   fit a context, or a request that does not fit the cache.
     init(_ request: GenerationRequest, number: Int, choices: [ScheduledChoice], engine: Engine) throws {
         place = QueuePlace(priority: request.priority, arrival: .now, number: number)
-        (deadline, self.choices) = (request.deadline, choices)
+        (deadline, cache, self.choices) = (request.deadline, request.cache, choices)
         var options = request.options
         try options.check()
         try options.sampling.validate()
@@ -58,7 +57,7 @@ final class ScheduledRequest: @unchecked Sendable {
         let size = engine.pageTokens
         let longest = min(promptTokens + (options.tokenLimit(promptLength: promptTokens) ?? engine.contextLength), engine.contextLength)
         let whole = (longest + size - 1) / size, shared = promptTokens / size
-        pages = whole + (choices.count - 1) * (whole - shared)
+        let pages = whole + (choices.count - 1) * (whole - shared)
         guard pages <= engine.program.pageCount else {
             throw HadalError(
                 .contextFull,
@@ -74,19 +73,26 @@ final class ScheduledRequest: @unchecked Sendable {
         let wanted = choices.filter { !$0.isOver }
         guard wanted.contains(where: { $0.run == nil }) else { return }
         do {
-            guard let first = wanted.first(where: { $0.run != nil })?.run else {
-                wanted[0].run = try makeRun(wanted[0], engine.makeSession())
+            guard let first = wanted.first(where: { $0.run != nil }), let run = first.run else {
+                wanted[0].begin(try makeRun(wanted[0], engine.makeSession(cache: cache)), like: nil)
                 return
             }
-            guard first.hasPrompt else { return }
-            for choice in wanted where choice.run == nil { choice.run = try makeRun(choice, first.session.fork()) }
+            guard run.hasPrompt, !first.isSuspended else { return }
+            for choice in wanted where choice.run == nil { choice.begin(try makeRun(choice, run.session.fork()), like: first) }
         } catch { wanted.forEach { $0.fail(error) } }
     }
 
     private func makeRun(_ choice: ScheduledChoice, _ session: Session) throws -> GenerationRun {
         var options = options
         options.sampling.seed = options.sampling.seed.map { $0 &+ UInt64(choice.index) }
-        return try GenerationRun(session, from: origin, options: options, chunkTokens: Scheduler.chunkTokens)
+        return try GenerationRun(session, from: origin, options: options, chunkTokens: session.engine.promptChunk)
+    }
+
+    /// Pages that it needs to begin, or to go on for a while, beyond those that it has.
+    func pagesNeeded(_ engine: Engine) -> Int {
+        let begun = choices.filter { $0.run != nil }
+        guard !begun.isEmpty else { return promptTokens / engine.pageTokens + choices.count }
+        return begun.reduce(0) { $0 + ($1.isSuspended ? 0 : $1.pagesNeeded(promptTokens: promptTokens)) }
     }
 
     /// Ends choices that nobody waits for, that were cancelled, and all at the deadline.
@@ -95,10 +101,10 @@ final class ScheduledRequest: @unchecked Sendable {
         for choice in choices where !choice.isOver {
             if choice.isAbandoned.isSet {
                 choice.fail(HadalError(.cancelled, "nobody waits for the answer"))
-            } else if isLate || choice.stop.isSet {
+            } else if isLate || choice.stopFlag.isSet {
                 let reason: GenerationSummary.Reason = isLate ? .deadline : .cancelled
-                if let run = choice.run, run.hasBegun {
-                    run.stop(reason)
+                if choice.run?.hasBegun ?? false {
+                    choice.stop(reason)
                 } else {
                     choice.endUnanswered(reason, promptTokens: promptTokens)
                 }

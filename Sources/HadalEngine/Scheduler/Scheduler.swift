@@ -1,4 +1,5 @@
 import HadalBackend
+import HadalCache
 import HadalCore
 import Synchronization
 
@@ -34,6 +35,8 @@ public final class Scheduler: Sendable {
         public var prefillTokens = 0
         public var generatedTokens = 0
         public var steps = 0
+        /// Times that an answer gave its pages to others and waited for them.
+        public var suspensions = 0
     }
 
     /// Chunks of prompts end at multiples of this, so that no answer waits longer for its next token and none depends on what else a step
@@ -57,6 +60,11 @@ public final class Scheduler: Sendable {
     private final class Work: @unchecked Sendable {
         var running: [ScheduledRequest] = []
         var steps = 0
+
+        /// Answers whose pages were taken, the oldest first.
+        var suspended: [(request: ScheduledRequest, choice: ScheduledChoice)] {
+            running.flatMap { request in request.choices.filter { $0.isSuspended && !$0.isOver }.map { (request, $0) } }
+        }
     }
     private let work = Work()
 
@@ -120,8 +128,9 @@ public final class Scheduler: Sendable {
         let now = ContinuousClock.now
         let isClosed = state.withLock { $0.isClosed }
         admit(now: now)
+        resume()
         for request in work.running {
-            if isClosed { request.choices.forEach { $0.stop.set() } }
+            if isClosed { request.choices.forEach { $0.stopFlag.set() } }
             request.endWhereDue(now: now)
             request.begin(engine)
             for choice in request.choices { choice.proceed() }
@@ -144,7 +153,8 @@ public final class Scheduler: Sendable {
     /// waited for by all behind it.
     private func admit(now: ContinuousClock.Instant) {
         var sequences = engine.batchSequences - work.running.reduce(0) { $0 + $1.choices.count }
-        var pages = engine.program.pageCount - work.running.reduce(0) { $0 + $1.pages }
+        // Those whose pages were taken go on first.
+        var pages = work.suspended.isEmpty && state.withLock({ !$0.waiting.isEmpty }) ? sparePages() : 0
         let admitted = state.withLock { state in
             for request in state.waiting { request.endWhereDue(now: now) }
             if state.isClosed { for request in state.waiting { request.choices.forEach { $0.endUnanswered(.cancelled, promptTokens: 0) } } }
@@ -153,16 +163,57 @@ public final class Scheduler: Sendable {
             while let best = state.waiting.indices.min(by: {
                 state.waiting[$0].place.isBefore(state.waiting[$1].place, now: now, ageing: options.ageing)
             }) {
-                let next = state.waiting[best]
-                guard next.choices.count <= sequences, next.pages <= pages else { break }
+                let next = state.waiting[best], needed = next.pagesNeeded(engine)
+                guard next.choices.count <= sequences, needed <= pages || work.running.isEmpty && admitted.isEmpty else { break }
                 sequences -= next.choices.count
-                pages -= next.pages
+                pages -= needed + next.choices.count * Self.headroom
                 admitted.append(state.waiting.remove(at: best))
             }
             state.status.waiting = state.waiting.count
             return admitted
         }
         work.running += admitted
+    }
+
+    /// Pages for each answer that shall be free when another begins, so that it can go on for a while.
+    private static let headroom = 2
+
+    /// Pages that nobody uses, nor will before long.
+    private func sparePages() -> Int {
+        let needed = work.running.reduce(0) {
+            $0 + $1.pagesNeeded(engine) + $1.choices.count { !$0.isOver && !$0.isSuspended } * Self.headroom
+        }
+        return engine.state.withLock { $0.availablePages } - needed
+    }
+
+    /// Lets answers go on whose pages were taken, the oldest first, as far as there are pages; the oldest of all in any case.
+    private func resume() {
+        guard !work.suspended.isEmpty else { return }
+        var pages = sparePages()
+        var isAlone = work.running.allSatisfy { $0.choices.allSatisfy { $0.isOver || $0.isSuspended || $0.run == nil } }
+        for (request, choice) in work.suspended {
+            let needed = choice.pagesNeeded(promptTokens: request.promptTokens)
+            guard isAlone || needed <= pages else { return }
+            choice.resume()
+            isAlone = false
+            pages -= needed + Self.headroom
+        }
+    }
+
+    /// Takes the pages of the answer that began last, of those that matter least.
+    ///
+    /// - Returns: whether another is left that can use them.
+    private func suspendOne() -> Bool {
+        let active = work.running.flatMap { request in
+            request.choices.filter { !$0.isOver && !$0.isSuspended && $0.run != nil }.map { (place: request.place, choice: $0) }
+        }
+        guard active.count > 1 else { return false }
+        let last = active.min { a, b in
+            (a.place.priority, -a.place.number, -a.choice.index) < (b.place.priority, -b.place.number, -b.choice.index)
+        }
+        last?.choice.suspend()
+        state.withLock { $0.status.suspensions += 1 }
+        return true
     }
 
     /// What a step is made of.
@@ -184,9 +235,9 @@ public final class Scheduler: Sendable {
         var decoding: [Member] = [], prefilling: [Member] = []
         for request in work.running {
             for choice in request.choices {
-                guard let part = choice.part, let run = choice.run else { continue }
-                let member = Member(request: request, choice: choice, part: part, isPrefill: run.isPrefilling)
-                if run.isPrefilling { prefilling.append(member) } else { decoding.append(member) }
+                guard let part = choice.part else { continue }
+                let member = Member(request: request, choice: choice, part: part, isPrefill: choice.isPrefilling)
+                if member.isPrefill { prefilling.append(member) } else { decoding.append(member) }
             }
         }
         // In turns the oldest, so that it always goes on, and the one that got the least, so that a short prompt does not wait for a long one.
@@ -200,10 +251,17 @@ public final class Scheduler: Sendable {
         let limit = min(options.stepTokens ?? engine.batchTokens, engine.batchTokens)
         var chosen = decoding
         var tokens = decoding.reduce(0) { $0 + $1.part.count }
+        // Blocks that are being computed. Whoever needs the same waits, to find them.
+        var blocks: Set<BlockKey> = []
         for member in prefilling {
+            let own = member.choice.run?.promptBlocks(of: member.part) ?? []
             // One chunk in any case, and more of them where no answer waits.
-            let isFirst = batch.prefillTokens == 0
-            guard isFirst || decoding.isEmpty && tokens + member.part.count <= limit else { continue }
+            let isFirst = batch.prefillTokens == 0, isKnownSoon = own.first.map(blocks.contains) ?? false
+            guard !isKnownSoon, isFirst || decoding.isEmpty && tokens + member.part.count <= limit else {
+                member.choice.clearPart()
+                continue
+            }
+            blocks.formUnion(own)
             batch.prefillTokens += member.part.count
             if tokens + member.part.count <= engine.batchTokens, chosen.count < engine.batchSequences {
                 chosen.append(member)
@@ -238,18 +296,22 @@ public final class Scheduler: Sendable {
     }
 
     private func run(_ members: [Member]) {
+        let members = members.filter { !$0.choice.isSuspended }
+        guard !members.isEmpty else { return }
         var parts = members.map(\.part)
         do {
             var index = 0
             try engine.step(&parts, cancel: nil) { part, logits in
-                members[index].choice.run?.accept(part, logits: logits)
+                members[index].choice.accept(part, logits: logits)
                 index += 1
             }
             for member in members {
-                member.choice.part = nil
+                member.choice.clearPart()
+                if let session = member.choice.run?.session, session.hasNewBlocks { session.publish() }
                 if member.isPrefill { member.request.chunks += 1 }
             }
         } catch {
+            if (error as? HadalError)?.code == .contextFull, suspendOne() { return run(members) }
             // One that fails alone must not take the others with it.
             guard members.count == 1 else {
                 for member in members { run([member]) }
@@ -260,7 +322,7 @@ public final class Scheduler: Sendable {
     }
 
     private func fail(_ choice: ScheduledChoice, _ error: any Error) {
-        choice.part = nil
+        choice.clearPart()
         do { try choice.run?.fail(error) } catch { choice.fail(error) }
     }
 }

@@ -23,9 +23,7 @@ extension Session {
     /// Gives pages that only drafts needed back.
     func releaseUnusedPages() {
         let needed = (count + engine.pageTokens - 1) / engine.pageTokens
-        engine.state.withLock { state in
-            while pages.count > needed { state.pool.release(pages.removeLast()) }
-        }
+        engine.state.withLock { cutPages(to: needed, &$0) }
     }
 
     /// Hands the hidden states of a step to the prediction head. Within `Engine.state`, before `count` moves on.

@@ -1,0 +1,143 @@
+/// Which blocks of state are in memory, and which of them go first when memory is needed.
+///
+/// A block hangs from the one before it, and none goes while another hangs from it: a timeline loses its end first. The policy is a segmented
+/// LRU (Karedla, Love and Wherry, 1994) with the memory of 2Q (Johnson and Shasha, 1994): a block is on probation until a second timeline uses
+/// it, which protects it, and those on probation go first, in the order of their last use. The keys of blocks that went are remembered for a
+/// while: one that comes back is protected at once. So requests that come once take room from each other, and not from a conversation that goes
+/// on. The protected are at most a share of all; beyond it, those used longest ago are on probation again.
+///
+/// A value; not thread-safe.
+package struct BlockTree {
+    private struct Node {
+        let key: BlockKey
+        let parent: Int?
+        let page: UInt32
+        let depth: Int
+        var children = 0
+        var lastUse: UInt64
+        var isProtected = false
+    }
+
+    private var nodes: [Node?] = []
+    private var unused: [Int] = []
+    private var slots: [BlockKey: Int] = [:]
+    private var clock: UInt64 = 0
+    private var protected = 0
+    private let mostProtected: Int
+    /// Keys of blocks that went while on probation, the oldest at `nextGone` once there are as many as are remembered.
+    private var gone: [BlockKey] = []
+    private var isGone: Set<BlockKey> = []
+    private var nextGone = 0
+    private let mostGone: Int
+
+    /// - Parameters:
+    ///   - capacity: most blocks that there can be.
+    ///   - protectedShare: of them, those that may be protected; 0 makes it a plain LRU.
+    package init(capacity: Int, protectedShare: Double = 0.8) {
+        mostProtected = Int(Double(capacity) * protectedShare)
+        mostGone = mostProtected > 0 ? 2 * capacity : 0
+    }
+
+    package var count: Int { slots.count }
+
+    /// How many blocks have pages of a kind.
+    package func count(where isCounted: (UInt32) -> Bool) -> Int { nodes.count { $0.map { isCounted($0.page) } ?? false } }
+
+    package func contains(_ key: BlockKey) -> Bool { slots[key] != nil }
+
+    /// Uses the blocks of a timeline as far as they are here.
+    ///
+    /// - Parameter keys: of the timeline, from its first block on.
+    /// - Returns: the pages of those that are here, from the first on.
+    package mutating func use(_ keys: some Sequence<BlockKey>) -> [UInt32] {
+        clock += 1
+        var pages: [UInt32] = []
+        for key in keys {
+            guard let slot = slots[key], let node = nodes[slot] else { break }
+            nodes[slot]?.lastUse = clock
+            protect(slot)
+            pages.append(node.page)
+        }
+        return pages
+    }
+
+    /// Takes a block.
+    ///
+    /// - Parameter parent: the block that it hangs from, which must be here; nil: it is a timeline's first.
+    /// - Returns: whether it was not here before.
+    @discardableResult
+    package mutating func insert(_ key: BlockKey, after parent: BlockKey?, page: UInt32) -> Bool {
+        if let slot = slots[key] {
+            nodes[slot]?.lastUse = clock
+            return false
+        }
+        let parentSlot = parent.flatMap { slots[$0] }
+        guard parent == nil || parentSlot != nil else { return false }
+        clock += 1
+        let node = Node(
+            key: key, parent: parentSlot, page: page, depth: parentSlot.flatMap { nodes[$0]?.depth }.map { $0 + 1 } ?? 0, lastUse: clock)
+        if let parentSlot { nodes[parentSlot]?.children += 1 }
+        if let slot = unused.popLast() {
+            nodes[slot] = node
+            slots[key] = slot
+        } else {
+            slots[key] = nodes.count
+            nodes.append(node)
+        }
+        if isGone.contains(key), let slot = slots[key] { protect(slot) }
+        return true
+    }
+
+    /// Lets go of the block that is worth the least.
+    ///
+    /// - Parameter isFree: whether nobody else uses a page.
+    /// - Returns: its page; nil when none can go.
+    package mutating func removeLeastValuable(where isFree: (UInt32) -> Bool) -> (key: BlockKey, page: UInt32)? {
+        var best: (slot: Int, node: Node)?
+        for (slot, node) in nodes.enumerated() {
+            guard let node, node.children == 0, isFree(node.page) else { continue }
+            if let found = best?.node {
+                guard node.isProtected == found.isProtected ? node.lastUse < found.lastUse : found.isProtected else { continue }
+            }
+            best = (slot, node)
+        }
+        guard let (slot, node) = best else { return nil }
+        if let parent = node.parent { nodes[parent]?.children -= 1 }
+        if node.isProtected { protected -= 1 } else { remember(node.key) }
+        nodes[slot] = nil
+        slots[node.key] = nil
+        unused.append(slot)
+        return (node.key, node.page)
+    }
+
+    private mutating func protect(_ slot: Int) {
+        guard let node = nodes[slot], !node.isProtected else { return }
+        nodes[slot]?.isProtected = true
+        protected += 1
+        while protected > mostProtected { demoteOldest() }
+    }
+
+    private mutating func remember(_ key: BlockKey) {
+        guard mostGone > 0, isGone.insert(key).inserted else { return }
+        if gone.count < mostGone { return gone.append(key) }
+        isGone.remove(gone[nextGone])
+        gone[nextGone] = key
+        nextGone = (nextGone + 1) % mostGone
+    }
+
+    /// Puts the protected block that was used longest ago, the last of its timeline, on probation as if it were new.
+    private mutating func demoteOldest() {
+        var oldest: (slot: Int, node: Node)?
+        for (slot, node) in nodes.enumerated() {
+            guard let node, node.isProtected else { continue }
+            if let found = oldest?.node {
+                guard node.lastUse == found.lastUse ? node.depth > found.depth : node.lastUse < found.lastUse else { continue }
+            }
+            oldest = (slot, node)
+        }
+        guard let slot = oldest?.slot else { return }
+        nodes[slot]?.isProtected = false
+        nodes[slot]?.lastUse = clock
+        protected -= 1
+    }
+}
