@@ -22,9 +22,10 @@ package final class AtomicFile {
 
     /// - Parameters:
     ///   - mode: who may read and write a new file, less what the process's mask takes away.
+    ///   - ignoringMask: nothing is taken away.
     ///   - durable: whether `commit` waits until the bytes are on the disk, so that a machine that fails then leaves the old file or the new one.
     /// - Throws: `io`, with what the system says.
-    package init(path: String, mode: mode_t = 0o644, durable: Bool = true) throws {
+    package init(path: String, mode: mode_t = 0o644, ignoringMask: Bool = false, durable: Bool = true) throws {
         isDurable = durable
         var info = stat()
         let exists = stat(path, &info) == 0
@@ -41,6 +42,7 @@ package final class AtomicFile {
             let name = "\(self.path).\(getpid())-\(String(generator.next(), radix: 36)).part"
             temporary = name
             descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+            if ignoringMask, descriptor >= 0 { fchmod(descriptor, mode) }
         }
         guard descriptor >= 0 else { throw Self.failure("cannot create", path) }
     }

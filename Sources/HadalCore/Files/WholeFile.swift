@@ -34,6 +34,9 @@ package enum WholeFile {
 
         fileprivate var fileMode: mode_t { self == .owner ? 0o600 : 0o644 }
         fileprivate var directoryMode: mode_t { self == .owner ? 0o700 : 0o755 }
+
+        /// Gives the user what the process's mask took away of a new directory.
+        fileprivate func keepDirectory(_ path: String) { if self == .owner { chmod(path, directoryMode) } }
     }
 
     /// Writes a file as `AtomicFile` does: readers see the old one or the new one. Makes the directories above it.
@@ -42,7 +45,7 @@ package enum WholeFile {
     /// - Throws: `io` with what the system says.
     package static func write(_ bytes: [UInt8], to path: String, for audience: Audience = .owner, durable: Bool = false) throws {
         if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try makeDirectories(String(path[..<slash]), for: audience) }
-        let file = try AtomicFile(path: path, mode: audience.fileMode, durable: durable)
+        let file = try AtomicFile(path: path, mode: audience.fileMode, ignoringMask: audience == .owner, durable: durable)
         try file.write(bytes)
         try file.commit()
     }
@@ -51,11 +54,11 @@ package enum WholeFile {
     ///
     /// - Throws: `io` for the one that cannot be made.
     package static func makeDirectories(_ path: String, for audience: Audience) throws {
-        if mkdir(path, audience.directoryMode) == 0 { return }
+        if mkdir(path, audience.directoryMode) == 0 { return audience.keepDirectory(path) }
         var number = errno
         if number == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
             try makeDirectories(String(path[..<slash]), for: audience)
-            if mkdir(path, audience.directoryMode) == 0 { return }
+            if mkdir(path, audience.directoryMode) == 0 { return audience.keepDirectory(path) }
             number = errno
         }
         var info = stat()

@@ -50,16 +50,7 @@ package struct FileProvider: Sendable {
     /// The names of all files, sorted; empty for a directory that cannot be read.
     package var names: [String] {
         if let memory { return memory.keys.map(\.text).sorted() }
-        guard let listing = opendir(directory) else { return [] }
-        defer { closedir(listing) }
-        var names: [String] = []
-        while let entry = readdir(listing) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
+        return DirectoryListing.names(directory)?.sorted() ?? []
     }
 
     /// Whether a name from a file can only mean a file in the directory itself.
