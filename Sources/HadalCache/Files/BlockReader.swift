@@ -1,0 +1,135 @@
+import HadalCore
+
+/// Reads files of blocks through a buffer that stays in the second level of caches. Nothing is handed out before it was verified.
+///
+/// One thread at a time.
+final class BlockReader: @unchecked Sendable {
+    /// Half of what a core of today has. A larger piece is read whole nevertheless.
+    private static let usualBytes = 512 << 10
+
+    /// What reading a file came to.
+    enum End: Equatable, Sendable {
+        case complete
+        /// There is none, or none that may be opened.
+        case absent
+        /// It is not the block that was asked for, or not all of it.
+        case invalid
+    }
+
+    private let keys: SealingKeys
+    private let codec: SectionCodec
+    private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: BlockReader.usualBytes, alignment: 4096)
+
+    /// - Throws: `unsupported` where libcrypto lacks an algorithm.
+    init(_ keys: SealingKeys) throws {
+        self.keys = keys
+        codec = try SectionCodec(sealed: keys.isSealed)
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Reads a block.
+    ///
+    /// - Parameters:
+    ///   - expected: what the header has to say.
+    ///   - take: is given each piece with its index, in order; valid during the call. After an end that is not `complete` what it was given is
+    ///     worth nothing.
+    func read(_ path: String, expecting expected: BlockHeader, take: (Int, UnsafeRawBufferPointer) throws -> Void) rethrows -> End {
+        guard let file = OpenFile(path) else { return .absent }
+        guard file.bytes == expected.fileBytes else { return .invalid }
+        var key: [UInt8] = []
+        let isComplete = try sections(of: file, header: expected, from: 0) { section, bytes, tag in
+            if section == 0 {
+                guard let found = header(bytes, tag), found.header == expected else { return false }
+                key = found.key
+            } else {
+                guard codec.open(bytes, tag: tag, section: section, of: key) else { return false }
+                try take(section - 1, UnsafeRawBufferPointer(bytes))
+            }
+            return true
+        }
+        return isComplete ? .complete : .invalid
+    }
+
+    /// Whether a file is a whole block, as far as the keys show: of a sealed one only the length is checked.
+    ///
+    /// - Parameters:
+    ///   - identity: a hash of that of the folder.
+    ///   - name: the file's.
+    func check(_ path: String, name: String, identity: [UInt8], sealed: Bool) -> End {
+        guard let file = OpenFile(path) else { return .absent }
+        guard let bytes = read(file, at: 0, BlockPrefix.bytes), let prefix = BlockPrefix(UnsafeRawBufferPointer(bytes)),
+            prefix.fileBytes == file.bytes, prefix.isSealed == sealed
+        else { return .invalid }
+        let length = BlockHeader.bytes(tokens: prefix.tokens, pieces: prefix.pieces)
+        guard length <= file.bytes else { return .invalid }
+        if sealed { return .complete }
+        guard let bytes = read(file, at: 0, length),
+            let (header, key) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes)),
+            header.fileBytes == file.bytes, header.identity == identity, keys.fileName(of: header.key) == name
+        else { return .invalid }
+        return sections(of: file, header: header, from: 1) { codec.open($1, tag: $2, section: $0, of: key) } ? .complete : .invalid
+    }
+
+    /// Verifies and reads a header.
+    ///
+    /// - Parameter bytes: the prefix and what follows it; changed.
+    /// - Returns: it, and the key of the file's other sections.
+    private func header(_ bytes: UnsafeMutableRawBufferPointer, _ tag: UnsafeMutableRawBufferPointer) -> (
+        header: BlockHeader, key: [UInt8]
+    )? {
+        let start = UnsafeRawBufferPointer(bytes.first(BlockPrefix.bytes))
+        guard let prefix = BlockPrefix(start), prefix.isSealed == keys.isSealed else { return nil }
+        let key = keys.fileKey(salt: prefix.salt)
+        let body = UnsafeMutableRawBufferPointer(rebasing: bytes[BlockPrefix.bytes...])
+        guard codec.open(body, tag: tag, section: 0, of: key, associated: start),
+            let header = BlockHeader(body: UnsafeRawBufferPointer(body), prefix: prefix)
+        else { return nil }
+        return (header, key)
+    }
+
+    /// Reads a file's sections, as many at once as the buffer holds, and gives each with its tag to `body` until that says no.
+    private func sections(
+        of file: OpenFile, header: BlockHeader, from first: Int,
+        body: (Int, UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer) throws -> Bool
+    ) rethrows -> Bool {
+        func length(_ section: Int) -> Int { section == 0 ? header.bytes : header.sizes[section - 1] + SectionCodec.tagBytes }
+        var (next, offset) = (first, first == 0 ? 0 : header.bytes)
+        while next <= header.sizes.count {
+            let start = next
+            var count = 0
+            while next <= header.sizes.count, next == start || count + length(next) <= buffer.count {
+                count += length(next)
+                next += 1
+            }
+            guard var rest = read(file, at: offset, count) else { return false }
+            for section in start..<next {
+                let all = rest.first(length(section))
+                guard try body(section, all.before(SectionCodec.tagBytes), all.last(SectionCodec.tagBytes)) else { return false }
+                rest = UnsafeMutableRawBufferPointer(rebasing: rest[all.count...])
+            }
+            offset += count
+        }
+        return true
+    }
+
+    /// Reads into the beginning of the buffer; nil when the bytes are not there.
+    private func read(_ file: OpenFile, at offset: Int, _ count: Int) -> UnsafeMutableRawBufferPointer? {
+        if count > buffer.count {
+            buffer.deallocate()
+            buffer = .allocate(byteCount: count, alignment: 4096)
+        }
+        guard let base = buffer.baseAddress, SystemIO.read(file.descriptor, at: UInt64(offset), into: base, count: count) == .complete
+        else {
+            return nil
+        }
+        return buffer.first(count)
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    fileprivate func first(_ count: Int) -> UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: self[..<count]) }
+    fileprivate func last(_ count: Int) -> UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: suffix(count)) }
+    /// All but the last bytes.
+    fileprivate func before(_ count: Int) -> UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(rebasing: dropLast(count)) }
+}

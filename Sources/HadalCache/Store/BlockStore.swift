@@ -1,0 +1,120 @@
+package import HadalCore
+
+/// Blocks of state on the disk, where they outlive a session and the process. Knows no engine.
+///
+/// A block is found by its key and given back only if everything that it was written with, and every bit of it, is as it was. The directory holds a
+/// folder for each identity; any number of stores, of any number of processes, may share it. What goes wrong with the disk afterwards costs the cache
+/// and nothing else. docs/serving.md says what lies on the disk.
+///
+/// Any thread.
+package final class BlockStore: Sendable {
+    private let identity: [UInt8]
+    private let blocks: StoredBlocks
+    private let queue = WriteQueue()
+    private let readers: ReaderPool
+    private let thread: SystemThread?
+
+    /// - Parameters:
+    ///   - directory: made if it is not there, for the user alone.
+    ///   - limit: bytes of all blocks in the directory, those of other stores included.
+    ///   - sealingKey: 32 bytes; nil: files are not encrypted.
+    ///   - identity: whatever the state depends on besides tokens: the model, the cache's type, versions. Blocks of another are not found.
+    ///   - model: what a list of the directory says of the identity.
+    /// - Throws: `invalidArgument`; `io` for a directory that cannot be made or is none; `unsupported` where libcrypto lacks an algorithm.
+    package init(
+        directory: String, limit: Int, sealingKey: [UInt8]? = nil, identity: String, model: CachedModel = CachedModel(),
+        log: LogSink = .silent
+    ) throws {
+        guard limit > 0 else { throw HadalError(.invalidArgument, "the limit of a cache on disk must be positive, not \(limit) bytes") }
+        guard sealingKey.map({ $0.count == SealingKeys.keyBytes }) ?? true else {
+            throw HadalError(.invalidArgument, "a sealing key must have \(SealingKeys.keyBytes) bytes, not \(sealingKey?.count ?? 0)")
+        }
+        let keys = SealingKeys(sealingKey)
+        blocks = try StoredBlocks(in: directory, identity: identity, model: model, keys)
+        let files = CacheFolder.all(in: directory).flatMap(\.files)
+        CacheFolder.removeOldTemporaries(files)
+        let total = files.reduce(0) { $0 + ($1.kind.isBlock ? $1.status.bytes : 0) }
+        self.identity = SHA256.hash(Array(identity.utf8))
+        readers = try ReaderPool(keys)
+        let limit = CacheLimit(directory: directory, bytes: limit, total: total)
+        let writing = try WriteBehind(blocks, queue, limit: limit, log: log)
+        thread = SystemThread(name: "hadal-cache") { writing.run() }
+        if thread == nil { log.write(.warning, "no thread for the cache on disk: it takes no blocks") }
+    }
+
+    /// Writes what waits, and ends.
+    deinit {
+        queue.close()
+        thread?.join()
+    }
+
+    /// Has a block written in the background. One that is there already is not written again, but counts as used.
+    ///
+    /// - Parameters:
+    ///   - parent: the key that `key` was made after.
+    ///   - tokens: those of the block.
+    ///   - pieces: the state.
+    /// - Returns: false when the queue is full (`hasRoom`), or nothing can be written: the block is not kept.
+    @discardableResult
+    package func write(_ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieces: [[UInt8]]) -> Bool {
+        let (name, parentName) = (blocks.keys.fileName(of: key.bytes), blocks.keys.fileName(of: parent.bytes))
+        if blocks.contains(name) {
+            use(name, parent: parentName)
+            return true
+        }
+        let header = BlockHeader(identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieces.map(\.count))
+        guard thread != nil, header.fileBytes != nil else { return false }
+        return queue.add(WriteQueue.Block(name: name, parent: parentName, header: header, pieces: pieces))
+    }
+
+    /// Whether `write` takes a block of so many bytes now.
+    package func hasRoom(for bytes: Int) -> Bool { queue.hasRoom(for: bytes) }
+
+    /// Bytes of blocks that wait to be written.
+    package var pendingBytes: Int { queue.pendingBytes }
+
+    /// Waits until all that was given to `write` is on the disk, or was given up.
+    package func flush() {
+        queue.waitUntilEmpty()
+        blocks.saveUses()
+    }
+
+    /// Whether there is a block, as far as can be said without reading it.
+    package func contains(_ key: BlockKey) -> Bool {
+        let name = blocks.keys.fileName(of: key.bytes)
+        return queue[name] != nil || blocks.contains(name)
+    }
+
+    /// Has the system read a block's file into memory, for a `read` soon.
+    package func prefetch(_ key: BlockKey) { OpenFile(blocks.path(blocks.keys.fileName(of: key.bytes)))?.prefetch() }
+
+    /// Gives a block back, piece by piece. A file that is not what was asked for, down to the last bit, is removed.
+    ///
+    /// - Parameters:
+    ///   - pieceSizes: bytes of each piece.
+    ///   - take: is given each piece with its index, in order, after it was verified; the bytes, unaligned, are valid during the call. It must not use
+    ///     what it was given when the result is false.
+    /// - Returns: whether all pieces were given.
+    /// - Throws: what `take` throws.
+    package func read(
+        _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieceSizes: [Int], take: (Int, UnsafeRawBufferPointer) throws -> Void
+    ) rethrows -> Bool {
+        let name = blocks.keys.fileName(of: key.bytes)
+        let header = BlockHeader(identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieceSizes)
+        if let waiting = queue[name] {
+            guard waiting.header == header else { return false }
+            for (index, piece) in waiting.pieces.enumerated() { try piece.withUnsafeBytes { try take(index, $0) } }
+            return true
+        }
+        switch try readers.withReader({ try $0?.read(blocks.path(name), expecting: header, take: take) }) {
+        case .complete:
+            if blocks.contains(name) { use(name, parent: blocks.keys.fileName(of: parent.bytes)) }
+            return true
+        case .invalid: blocks.remove(name)
+        case .absent, nil: blocks.forget(name)
+        }
+        return false
+    }
+
+    private func use(_ name: String, parent: String) { if blocks.markUsed(name, parent: parent) { queue.noteUse() } }
+}

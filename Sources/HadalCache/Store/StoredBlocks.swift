@@ -1,0 +1,85 @@
+import HadalCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The blocks of one identity that lie on the disk, under one sealing key or none. Any thread.
+final class StoredBlocks: Sendable {
+    let keys: SealingKeys
+    private let folder: CacheFolder
+    private let model: CachedModel
+    private let identity: String
+    private let index = Mutex(BlockIndex())
+
+    /// - Throws: `io` for a folder that cannot be made.
+    init(in directory: String, identity: String, model: CachedModel, _ keys: SealingKeys) throws {
+        (folder, self.identity) = (CacheFolder(in: directory, identity: identity), identity)
+        (self.model, self.keys) = (model, keys)
+        try folder.make()
+        // A folder without a description is one that a list says less of.
+        try? model.write(in: folder, identity: identity)
+        rescan()
+    }
+
+    /// Makes the folder again when somebody removed it.
+    ///
+    /// - Throws: `io`.
+    func restoreFolder() throws {
+        guard !folder.exists else { return }
+        try folder.make()
+        try model.write(in: folder, identity: identity)
+        rescan()
+    }
+
+    func path(_ name: String) -> String { "\(folder.path)/\(name)" }
+
+    /// Whether a block is there, as far as its name says.
+    func contains(_ name: String) -> Bool {
+        if index.withLock({ $0.contains(name) }) { return true }
+        // Another process may have written it.
+        guard let status = FileStatus(path(name)) else { return false }
+        index.withLock { $0.add(name, use: status.use) }
+        return true
+    }
+
+    /// Brings the index up to date with the folder.
+    func rescan() {
+        let mine = folder.files.filter { $0.kind == .block(sealed: keys.isSealed) }
+        let present = Dictionary(mine.map { ($0.name, $0.status.use) }) { $1 }
+        index.withLock { $0.update(present) }
+    }
+
+    /// A block was written. Its file is given a time that does not put it before its parent.
+    func add(_ name: String, parent: String) {
+        let now = FileStatus.now
+        let use = index.withLock {
+            let use = $0.firstUse(after: parent, now: now)
+            $0.add(name, use: use, parent: parent)
+            return use
+        }
+        FileStatus.set(use: use, of: path(name))
+    }
+
+    /// A file is no longer there.
+    func forget(_ name: String) { index.withLock { $0.remove(name) } }
+
+    /// A file is not what its name says.
+    func remove(_ name: String) {
+        unlink(path(name))
+        forget(name)
+    }
+
+    /// Says that a block was used.
+    ///
+    /// - Returns: whether `saveUses` was not to be called before and is now.
+    func markUsed(_ name: String, parent: String) -> Bool { index.withLock { $0.markUsed(name, parent: parent) } }
+
+    /// Gives files the times when they were used.
+    func saveUses() {
+        for (name, use) in index.withLock({ $0.takeUses(now: FileStatus.now) }) { FileStatus.set(use: use, of: path(name)) }
+    }
+}
