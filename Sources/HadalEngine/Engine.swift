@@ -36,6 +36,8 @@ public final class Engine: @unchecked Sendable {
     let draftEngine: Engine?
     /// Held for a whole step: whoever has it may use `runner` and `program`, and the prediction head and its states.
     let state: Mutex<State>
+    /// Blocks on disk; nil without one.
+    private(set) var disk: DiskTier?
     /// Where asynchronous calls run.
     let thread = EngineThread()
     let endTokens: Set<Int32>
@@ -54,6 +56,8 @@ public final class Engine: @unchecked Sendable {
         var pool: PagePool
         /// Blocks that were computed, each with a page of its own or shared with sessions.
         var blocks: BlockTree
+        /// Those of them that the disk tier has yet to get, the oldest first.
+        var unsaved: [DiskTier.Unsaved] = []
         /// Told of each node of every step; nil: nobody is.
         var trace: TraceSink?
         /// Owners of the folders of kernels that were replaced.
@@ -119,9 +123,20 @@ public final class Engine: @unchecked Sendable {
         chatTemplates = parts.text.chatTemplates
         endTokens = parts.text.tokenizer?.special.endIDs ?? []
         recommendation = GenerationRecommendation(plan.files, endTokens: endTokens)
+        let description = plan.description
+        guard let cache = options.diskCache else { return }
+        let described = CachedModel(
+            name: description.files.path.split(separator: "/").last.map(String.init) ?? "", architecture: description.graph.architecture,
+            cacheType: cacheDType.name)
+        disk = try DiskTier(cache, program, identity: stateIdentity, model: described, log: options.log)
+        disk?.start(for: self)
     }
 
-    deinit { backends.close() }
+    deinit {
+        saveCache()
+        disk?.close()
+        backends.close()
+    }
 
     /// Of the devices that the options name, the first that the model has nodes on.
     package var firstDevice: (any Device)? { backends.firstOpened }

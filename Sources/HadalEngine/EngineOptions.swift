@@ -34,6 +34,8 @@ public struct EngineOptions: Sendable {
     /// Bytes of experts to keep in memory, the others being read from disk as they are needed; nil: all of them. Results do not depend
     /// on it. The same as the setting `expert-memory` of the backend.
     public var expertMemory: Int?
+    /// Where blocks of sessions' state are kept on disk as well; nil: nowhere.
+    public var diskCache: DiskCache?
     /// Whether and how generations draft tokens ahead.
     public var speculation: SpeculationOptions
     /// Whether a backend may compute several ops in one kernel. Results do not depend on it. false for a model whose kernels are to be replaced
@@ -60,7 +62,8 @@ public struct EngineOptions: Sendable {
         backend: String = "cpu", placement: PlacementRules? = nil, fallback: FallbackPolicy = .error, settings: [String: String] = [:],
         threads: Int? = nil, environment: SearchPaths = SearchPaths(), architecture: String? = nil, contextLength: Int? = nil,
         cacheTokens: Int? = nil, cacheDType: DType = .f32, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
-        predictsNext: Bool = false, expertMemory: Int? = nil, speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
+        predictsNext: Bool = false, expertMemory: Int? = nil, diskCache: DiskCache? = nil,
+        speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
         log: LogSink = .silent
     ) {
         self.backend = backend
@@ -78,6 +81,7 @@ public struct EngineOptions: Sendable {
         self.observe = observe
         self.predictsNext = predictsNext
         self.expertMemory = expertMemory
+        self.diskCache = diskCache
         self.speculation = speculation
         self.fusesOps = fusesOps
         self.log = log

@@ -1,5 +1,4 @@
 import HadalBackend
-import HadalCache
 import HadalCore
 import Synchronization
 
@@ -48,7 +47,8 @@ public final class Session: @unchecked Sendable {
         if publishes { extendChain() }
         let held = HeldState(
             engine: engine, pages: (0..<pages.count).map { pages[$0] },
-            keys: publishes ? chain?.keys.prefix(count / engine.pageTokens) ?? [] : [], prediction: prediction)
+            chain: publishes ? chain : nil, tokens: publishes ? tokens : [],
+            disk: cacheUse.isKeptOnDisk ? engine.disk : nil, prediction: prediction)
         // A step may hold the lock for long, and a session may end on a thread that must not wait.
         if engine.state.withLockIfAvailable({ held.release(&$0) }) == nil {
             engine.thread.submit { held.engine.state.withLock { held.release(&$0) } }
@@ -61,12 +61,18 @@ public final class Session: @unchecked Sendable {
     private struct HeldState: @unchecked Sendable {
         let engine: Engine
         let pages: [UInt32]
-        /// Of whole blocks, for others to find.
-        let keys: ArraySlice<BlockKey>
+        /// For others to find; nil: nothing.
+        let chain: BlockChain?
+        let tokens: [Int32]
+        let disk: DiskTier?
         let prediction: PredictionState?
 
         func release(_ state: inout Engine.State) {
-            state.publish(keys, pages: pages)
+            if let chain {
+                tokens.withUnsafeBufferPointer {
+                    state.publish(chain, count: $0.count / engine.pageTokens, pages: pages, tokens: $0, to: disk)
+                }
+            }
             for page in pages { state.pool.release(page) }
             prediction?.release()
         }

@@ -18,7 +18,7 @@ struct RealModelTests {
             switch event {
             case .text(let piece): text += piece
             case .token(let id): ids.append(id)
-            case .reasoning, .textWasReasoning, .toolCall, .logProbabilities, .finished: break
+            case .reasoning, .textWasReasoning, .toolCall, .restored, .logProbabilities, .finished: break
             }
             return .continue
         }

@@ -44,7 +44,7 @@ extension ReplyTests {
             case .text(let text): events.append(text)
             case .token: events.append("·")
             case .finished(let summary): events.append(summary.reason.rawValue)
-            case .reasoning, .textWasReasoning, .toolCall, .logProbabilities: Issue.record("\(event)")
+            case .reasoning, .textWasReasoning, .toolCall, .restored, .logProbabilities: Issue.record("\(event)")
             }
             return .continue
         }

@@ -53,7 +53,7 @@ struct ReplyTests {
                 reasoning += piece
             case .text(let piece): text += piece
             case .token(let id): tokens.append(id)
-            case .toolCall, .textWasReasoning, .logProbabilities: Issue.record("\(event)")
+            case .toolCall, .textWasReasoning, .restored, .logProbabilities: Issue.record("\(event)")
             case .finished(let summary): last = summary
             }
             return .continue
@@ -291,7 +291,7 @@ struct ReplyTests {
             case .reasoning(let text): events.append("reasoning \(text)")
             case .text(let text): events.append("text \(text)")
             case .toolCall(let call): events.append("call \(call.name) \(call.argumentsJSON)")
-            case .textWasReasoning, .token, .logProbabilities, .finished: break
+            case .restored, .textWasReasoning, .token, .logProbabilities, .finished: break
             }
             return .continue
         }
@@ -341,7 +341,7 @@ struct ReplyTests {
             case .text(let text): events.append("text \(text)")
             case .reasoning(let text): events.append("reasoning \(text)")
             case .textWasReasoning(let text): events.append("was \(text)")
-            case .toolCall, .token, .logProbabilities, .finished: break
+            case .toolCall, .token, .restored, .logProbabilities, .finished: break
             }
             return .continue
         }

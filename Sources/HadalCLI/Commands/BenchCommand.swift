@@ -44,6 +44,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
     @OptionGroup var speculation: SpeculationArguments
+    @OptionGroup var cache: DiskCacheArguments
 
     func validate() throws {
         if streams != nil, sequences != nil { throw ValidationError("--streams and --sequences exclude each other.") }
@@ -160,7 +161,7 @@ struct BenchCommand: ParsableCommand {
 
     private func run(streams: Int) throws {
         let length = p + n + (sharedPrefix ?? 0)
-        let engine = try model.load(speculation) { options in
+        let engine = try model.load(speculation, cache: cache) { options in
             options.batchSequences = max(options.batchSequences, streams)
             if options.cacheTokens == nil { options.cacheTokens = max(streams * (length + Engine.pageTokens), 2 * length) }
         }

@@ -13,6 +13,7 @@ struct ChatCommand: ParsableCommand {
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var chat: ChatArguments
     @OptionGroup var speculation: SpeculationArguments
+    @OptionGroup var cache: DiskCacheArguments
     @OptionGroup var live: LiveKernelArguments
     @Option(help: ArgumentHelp("A system message.", valueName: "text"))
     var system: String?
@@ -29,9 +30,12 @@ struct ChatCommand: ParsableCommand {
 
     func run() throws {
         let request = try chat.request()
-        let engine = try model.load(speculation, live)
+        let engine = try model.load(speculation, live, cache: cache)
         let watcher = try live.watch(engine)
-        defer { watcher?.stop() }
+        defer {
+            watcher?.stop()
+            engine.saveCache()
+        }
         guard engine.hasChatTemplate else {
             throw HadalError(.unsupported, "the model has no chat template", hint: "use hadal run --raw")
         }

@@ -12,6 +12,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var constraint: ConstraintArguments
     @OptionGroup var chat: ChatArguments
     @OptionGroup var speculation: SpeculationArguments
+    @OptionGroup var cache: DiskCacheArguments
     @OptionGroup var live: LiveKernelArguments
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - for stdin.", valueName: "text"))
@@ -42,9 +43,12 @@ struct RunCommand: ParsableCommand {
         let request = try chat.request(conversation)
         let wanted = try constraint.constraint()
         let loadStart = ContinuousClock.now
-        let engine = try model.load(speculation, live)
+        let engine = try model.load(speculation, live, cache: cache)
         let watcher = try live.watch(engine)
-        defer { watcher?.stop() }
+        defer {
+            watcher?.stop()
+            engine.saveCache()
+        }
         let loadSeconds = (ContinuousClock.now - loadStart).seconds
         var chosen = sampling.choose(for: engine, log: model.search.log)
         chosen.generation.constraint = wanted
@@ -103,7 +107,8 @@ struct RunFigures {
     var prefillRate: Double { reply.prefillSeconds > 0 ? Double(reply.promptTokens) / reply.prefillSeconds : 0 }
 
     var line: String {
-        "[\(backend)] prefill \(reply.promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s, "
+        "[\(backend)] prefill \(reply.promptTokens) tokens at \(Terminal.number(prefillRate, 1))/s"
+            + (reply.reusedTokens > 0 ? " after \(reply.reusedTokens) that were known, " : ", ")
             + "decode \(summary.generatedTokens) tokens at \(Terminal.number(summary.tokensPerSecond, 1))/s"
             + (summary.reasoningTokens > 0 ? " (\(summary.reasoningTokens) of reasoning), " : ", ")
             + (summary.speculation.map { "\($0.line), " } ?? "")
@@ -133,6 +138,7 @@ struct RunFigures {
             ("finish_reason", JSON(.string(summary.reason.rawValue))),
             ("backend", JSON(.string(backend))),
             ("prompt_tokens", JSON(.int(Int64(reply.promptTokens)))),
+            ("reused_tokens", JSON(.int(Int64(reply.reusedTokens)))),
             ("generated_tokens", JSON(.int(Int64(summary.generatedTokens)))),
             ("reasoning_tokens", JSON(.int(Int64(summary.reasoningTokens)))),
             ("injected_tokens", JSON(.int(Int64(summary.injectedTokens)))),

@@ -15,6 +15,7 @@ struct ReplyPrinter {
     }
 
     private let display: ReasoningDisplay
+    private let progress = Progress("reading the cache")
     private let isTerminal = isatty(1) == 1
     private let isStyled: Bool
     private var last = Part.nothing
@@ -50,6 +51,9 @@ struct ReplyPrinter {
                 reasoning(text)
             }
             for call in calls { put(call) }
+        case .restored(let done, let all):
+            progress.update(Double(done) / Double(all), detail: "\(done) tokens")
+            if done >= all { progress.finish() }
         case .token, .logProbabilities, .finished: break
         }
     }

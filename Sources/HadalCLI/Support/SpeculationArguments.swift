@@ -29,11 +29,13 @@ struct SpeculationArguments: ParsableArguments {
 }
 
 extension ModelOptions {
-    func load(_ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, adjust: (inout EngineOptions) -> Void = { _ in })
-        throws -> Engine
-    {
+    func load(
+        _ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, cache: DiskCacheArguments? = nil,
+        adjust: (inout EngineOptions) -> Void = { _ in }
+    ) throws -> Engine {
         var options = try engineOptions()
         options.speculation = try speculation.options()
+        options.diskCache = cache?.options
         options.fusesOps = live?.isOn != true
         adjust(&options)
         return try Engine(path: try ModelStore.resolve(model), options: options)

@@ -20,6 +20,14 @@ struct BlockChain {
         }
     }
 
+    /// What a block hangs from.
+    func parent(of index: Int) -> BlockKey { index == 0 ? root : keys[index - 1] }
+
+    /// The tokens of a block, of all of its timeline's.
+    func tokens(of index: Int, in tokens: UnsafeBufferPointer<Int32>) -> [Int32] {
+        Array(tokens[index * blockTokens..<(index + 1) * blockTokens])
+    }
+
     /// Forgets blocks that reach beyond the first `length` tokens.
     mutating func cut(to length: Int) { keys.removeLast(max(keys.count - length / blockTokens, 0)) }
 }

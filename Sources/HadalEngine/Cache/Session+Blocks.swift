@@ -1,3 +1,4 @@
+import HadalBackend
 import HadalCache
 import HadalCore
 import Synchronization
@@ -8,7 +9,11 @@ extension Session {
     func publish(_ state: inout Engine.State) {
         guard publishes else { return }
         extendChain()
-        if let chain { state.publish(chain.keys.prefix(count / engine.pageTokens), pages: pages.storage) }
+        if let chain {
+            state.publish(
+                chain, count: count / engine.pageTokens, pages: pages.storage, tokens: history,
+                to: cacheUse.isKeptOnDisk ? engine.disk : nil)
+        }
     }
 
     func extendChain() {
@@ -22,11 +27,59 @@ extension Session {
     var hasNewBlocks: Bool { publishes && count / engine.pageTokens > chain?.keys.count ?? 0 }
 
     /// Takes the next blocks of a prompt, as far as they are known and this session does not hold as much itself.
-    func takeBlocks(_ fill: inout PromptFill) {
-        guard let total = fill.pending?.total else { return }
-        let taken = takeBlocks(of: fill.chain, most: reusableBlocks(of: total)) { total - $0 >= Self.leastChunk }
-        fill.reused += taken
-        fill.new -= taken
+    ///
+    /// - Returns: tokens that came from disk.
+    func takeBlocks(_ fill: inout PromptFill) -> Int {
+        guard let total = fill.pending?.total else { return 0 }
+        let most = reusableBlocks(of: total)
+        let taken = takeBlocks(of: fill.chain, most: most) { total - $0 >= Self.leastChunk }
+        let restored = restoreBlocks(of: fill.chain, most: most)
+        fill.reused += taken + restored
+        fill.new -= taken + restored
+        return restored
+    }
+
+    /// Tokens of a prompt's next blocks that lie on disk.
+    func restorableTokens(of fill: PromptFill) -> Int {
+        guard let store = engine.disk?.store, let total = fill.pending?.total else { return 0 }
+        let first = count / engine.pageTokens
+        return fill.chain.keys.prefix(reusableBlocks(of: total)).dropFirst(first).prefix { store.contains($0) }.count * engine.pageTokens
+    }
+
+    /// Reads the next of a timeline's blocks from disk, as many as others may wait for.
+    ///
+    /// - Returns: the tokens that the session got.
+    private func restoreBlocks(of chain: BlockChain, most: Int) -> Int {
+        guard let disk = engine.disk else { return 0 }
+        let size = engine.pageTokens, held = count, first = held / size
+        let tokens = UnsafeBufferPointer(rebasing: storage[..<(most * size)])
+        for index in first..<max(min(first + Self.mostRestored, most), first) {
+            guard disk.store.contains(chain.keys[index]) else { break }
+            if index + 1 < most { disk.store.prefetch(chain.keys[index + 1]) }
+            guard engine.state.withLock({ restoreBlock(index, of: chain, tokens, disk, &$0) }) else { break }
+            count = (index + 1) * size
+        }
+        return count - held
+    }
+
+    /// Blocks that are read from disk between two steps.
+    private static let mostRestored = 16
+
+    private func restoreBlock(
+        _ index: Int, of chain: BlockChain, _ tokens: UnsafeBufferPointer<Int32>, _ disk: DiskTier, _ state: inout Engine.State
+    ) -> Bool {
+        guard let page = state.takePage() else { return false }
+        let isRead = try? disk.store.read(
+            chain.keys[index], after: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), pieceSizes: disk.pieceSizes
+        ) { try engine.program.writePage(Int(page), state: $0, from: $1) }
+        guard isRead == true else {
+            state.pool.release(page)
+            return false
+        }
+        takePages(CollectionOfOne(page), &state)
+        state.pool.release(page)
+        if state.blocks.insert(chain.keys[index], after: index == 0 ? nil : chain.keys[index - 1], page: page) { state.pool.retain(page) }
+        return true
     }
 
     /// The first blocks of so many tokens that need not be computed. Enough are left for every kernel to take the way of many tokens, as it
@@ -81,27 +134,46 @@ extension Session {
 }
 
 extension Engine.State {
+    /// Lets others find the first blocks of a timeline.
+    ///
     /// - Parameters:
-    ///   - keys: of the whole blocks of a timeline, from its first on.
     ///   - pages: those that hold them, and perhaps more.
-    mutating func publish<Pages: RandomAccessCollection>(_ keys: ArraySlice<BlockKey>, pages: Pages)
-    where Pages.Element == UInt32, Pages.Index == Int {
-        for (index, key) in keys.enumerated()
-        where blocks.insert(key, after: index == 0 ? nil : keys[index - 1], page: pages[index]) {
+    ///   - tokens: of the timeline.
+    ///   - disk: where new ones are kept as well.
+    mutating func publish<Pages: RandomAccessCollection>(
+        _ chain: BlockChain, count: Int, pages: Pages, tokens: UnsafeBufferPointer<Int32>, to disk: DiskTier?
+    ) where Pages.Element == UInt32, Pages.Index == Int {
+        for (index, key) in chain.keys.prefix(count).enumerated() {
+            guard blocks.insert(key, after: index == 0 ? nil : chain.keys[index - 1], page: pages[index]) else { continue }
             pool.retain(pages[index])
+            guard disk != nil else { continue }
+            pool.retain(pages[index])
+            unsaved.append(
+                DiskTier.Unsaved(
+                    key: key, parent: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), page: pages[index]))
         }
+        if !unsaved.isEmpty { disk?.notify() }
     }
 
     /// A page that nobody uses: a free one, or that of the block that is worth the least. nil: sessions use all.
     mutating func takePage() -> UInt32? {
         if let page = pool.take() { return page }
-        guard let removed = blocks.removeLeastValuable(where: { !pool.isShared($0) }) else { return nil }
-        pool.release(removed.page)
+        if let removed = blocks.removeLeastValuable(where: { !pool.isShared($0) }) {
+            pool.release(removed.page)
+        } else if !unsaved.isEmpty {
+            // Sessions come before what might be of use to others later.
+            for block in unsaved { pool.release(block.page) }
+            unsaved = []
+            return takePage()
+        }
         return pool.take()
     }
 
     /// Pages that no session uses.
-    var availablePages: Int { pool.freeCount + blocks.count { !pool.isShared($0) } }
+    var availablePages: Int {
+        let waiting = Set(unsaved.map(\.page))
+        return pool.freeCount + blocks.count { !pool.isShared($0) || waiting.contains($0) && pool.references(to: $0) == 2 }
+    }
 }
 
 extension Engine {
@@ -109,7 +181,7 @@ extension Engine {
     ///
     /// - Parameter regime: rope switches that the timeline is longer than: keys are rotated differently on each side.
     func blockChain(salt: String, regime: Int) -> BlockChain {
-        BlockChain(root: BlockKey(identity: "\(fingerprint) \(cacheDType.name) \(regime)", salt: Array(salt.utf8)), blockTokens: pageTokens)
+        BlockChain(root: BlockKey(identity: "\(fingerprint) \(regime)", salt: Array(salt.utf8)), blockTokens: pageTokens)
     }
 
     /// Chunks of prompts end at multiples of this in a scheduler. With float weights, whose sums depend on the rows of a step, they end with

@@ -57,6 +57,8 @@ public struct GenerationOptions: Sendable {
 
 /// What a generation reports as it goes.
 public enum GenerationEvent: Sendable {
+    /// Of the prompt's tokens whose state lies on disk, so many have been read. Before all others.
+    case restored(tokens: Int, of: Int)
     /// Text to show: whole characters, stop strings withheld.
     case text(String)
     /// What the model thinks before it answers. Only from `reply`, where the model's form of reasoning is known.

@@ -190,8 +190,10 @@ final class GenerationRun: SteppedGeneration {
         guard isLive else { throw HadalError(.cancelled, "the prompt was cut short") }
         if let pending = prompt.pending, session.count < pending.total {
             var prompt = prompt
-            session.takeBlocks(&prompt)
+            let restored = session.takeBlocks(&prompt)
+            if restored > 0 { prompt.restored = note(restored, prompt) }
             self.prompt = prompt
+            if restored > 0, let (done, all) = prompt.restored { return .restored(.restored(tokens: done, of: all)) }
             let usual = chunkTokens.map { ((session.count + Session.leastChunk) / $0 + 1) * $0 - session.count }
             return .step(session.nextPart(of: pending, usual: usual))
         }
@@ -199,6 +201,11 @@ final class GenerationRun: SteppedGeneration {
         counts = (prompt.new, prompt.reused, (ContinuousClock.now - start).seconds)
         try begin()
         return .events([])
+    }
+
+    private func note(_ restored: Int, _ prompt: Session.PromptFill) -> (done: Int, of: Int) {
+        let done = (prompt.restored?.done ?? 0) + restored
+        return (done, prompt.restored?.of ?? done + session.restorableTokens(of: prompt))
     }
 
     /// The session holds the prompt.

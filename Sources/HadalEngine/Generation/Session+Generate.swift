@@ -72,6 +72,8 @@ extension Session {
         /// Tokens that are computed, and those that the session held already or found.
         var new: Int
         var reused: Int
+        /// Tokens that came from disk, and those that are there; nil: nothing did.
+        var restored: (done: Int, of: Int)?
     }
 
     /// Makes the session hold a prompt once the steps of what it does not hold yet, and nobody else left, have run.
@@ -90,8 +92,6 @@ extension Session {
         try rollBack(to: common)
         let pending = try ids[common...].withUnsafeBufferPointer { try prepare($0) }
         ids.withUnsafeBufferPointer { chain.extend(to: $0) }
-        var fill = PromptFill(pending: pending, chain: chain, new: ids.count - common, reused: common)
-        takeBlocks(&fill)
-        return fill
+        return PromptFill(pending: pending, chain: chain, new: ids.count - common, reused: common)
     }
 }

@@ -2,6 +2,8 @@
 enum GenerationProgress {
     /// What is certain now, perhaps nothing. There may be more.
     case events([GenerationEvent])
+    /// It took blocks of its prompt from disk, and there may be more: others may go on first.
+    case restored(GenerationEvent)
     /// It waits for this step.
     case step(StepPart)
     case over
@@ -42,6 +44,7 @@ extension SteppedGeneration {
     func advance() throws -> [GenerationEvent]? {
         switch try proceed() {
         case .events(let events): return events
+        case .restored(let event): return [event]
         case .over: return nil
         case .step(let part):
             do { try session.run(part) { accept($0, logits: $1) } } catch { try fail(error) }

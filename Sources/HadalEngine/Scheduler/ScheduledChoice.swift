@@ -43,6 +43,9 @@ final class ScheduledChoice: @unchecked Sendable {
             do {
                 switch try run.proceed() {
                 case .events(let events): for event in events { self.events.yield(event) }
+                case .restored(let event):
+                    self.events.yield(event)
+                    return
                 case .step(let part): self.part = part
                 case .over: end(run.reply)
                 }

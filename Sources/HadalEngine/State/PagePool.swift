@@ -28,5 +28,7 @@ struct PagePool {
         if references[Int(page)] == 0 { free.append(page) }
     }
 
+    func references(to page: UInt32) -> Int { Int(references[Int(page)]) }
+
     func isShared(_ page: UInt32) -> Bool { references[Int(page)] > 1 }
 }

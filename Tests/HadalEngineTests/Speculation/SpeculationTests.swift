@@ -59,7 +59,7 @@ struct SpeculationTests {
             case .token(let id): answer.tokens.append(id)
             case .text(let text): answer.text += text
             case .finished(let summary): answer.reason = summary.reason
-            case .reasoning, .textWasReasoning, .toolCall, .logProbabilities: break
+            case .reasoning, .textWasReasoning, .toolCall, .restored, .logProbabilities: break
             }
             return answer.tokens.count < stopAfter ? .continue : .stop
         }

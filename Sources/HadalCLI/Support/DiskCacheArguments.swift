@@ -1,0 +1,27 @@
+import ArgumentParser
+import Hadal
+import HadalCore
+
+/// Whether the KV cache outlives the process.
+struct DiskCacheArguments: ParsableArguments {
+    @Option(
+        name: .customLong("cache-dir"),
+        help: ArgumentHelp(
+            "Keep the KV cache of prompts and answers in this directory, to find it there the next time. It holds what was typed, unencrypted.",
+            valueName: "dir"))
+    var directory: String?
+
+    @Option(
+        name: .customLong("cache-limit"),
+        help: ArgumentHelp("Most that all blocks in the cache directory may take (default: 20GiB).", valueName: "bytes"),
+        transform: NumberOption.bytes(atLeast: 1))
+    var limit: ByteCount?
+
+    var options: EngineOptions.DiskCache? {
+        directory.map { directory in limit.map { .init(directory: directory, limit: $0.bytes) } ?? .init(directory: directory) }
+    }
+
+    func validate() throws {
+        if limit != nil, directory == nil { throw ValidationError("--cache-limit requires --cache-dir.") }
+    }
+}

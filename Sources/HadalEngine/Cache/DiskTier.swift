@@ -1,0 +1,119 @@
+import HadalBackend
+import HadalCache
+import HadalCore
+import HadalGraph
+import Synchronization
+
+extension EngineOptions {
+    /// Where blocks of sessions' state are kept on disk, so that they outlive the process. They hold what people typed: docs/serving.md says what
+    /// lies there.
+    public struct DiskCache: Sendable, Equatable {
+        /// Made if it is not there, for the user alone. May be shared by models and processes.
+        public var directory: String
+        /// Bytes of all blocks in the directory; those used longest ago make room.
+        public var limit: Int
+        /// 32 bytes with which blocks are encrypted and their names hashed; nil: they are not encrypted.
+        public var sealingKey: [UInt8]?
+
+        public init(directory: String, limit: Int = 20 << 30, sealingKey: [UInt8]? = nil) {
+            (self.directory, self.limit, self.sealingKey) = (directory, limit, sealingKey)
+        }
+    }
+}
+
+/// The blocks of an engine on disk, and a thread that copies new ones out of its memory between steps.
+final class DiskTier: Sendable {
+    /// A block that is to be written. Holds a reference to its page.
+    struct Unsaved {
+        let key: BlockKey
+        let parent: BlockKey
+        let tokens: [Int32]
+        let page: UInt32
+    }
+
+    private enum Work { case idle, ready, over }
+
+    let store: BlockStore
+    /// Bytes of a block in each state.
+    let pieceSizes: [Int]
+    /// Held while a block is on its way from memory to the store.
+    fileprivate let saving = Mutex(())
+    private let work = Monitor(Work.idle)
+
+    init(_ options: EngineOptions.DiskCache, _ program: Program, identity: String, model: CachedModel, log: LogSink) throws {
+        store = try BlockStore(
+            directory: options.directory, limit: options.limit, sealingKey: options.sealingKey, identity: identity, model: model, log: log)
+        pieceSizes = program.graph.states.indices.map { program.pageBytes(state: $0) }
+    }
+
+    /// Begins to save what an engine's state says is unsaved. Its end is that of the engine, or `close`.
+    func start(for engine: Engine) {
+        _ = SystemThread(name: "hadal-save") { [weak engine, work] in
+            while Self.waitsForWork(work) { while let engine, engine.saveBlock() {} }
+        }
+    }
+
+    /// - Returns: whether there is some; false at the end.
+    private static func waitsForWork(_ work: Monitor<Work>) -> Bool {
+        work.wait(
+            until: { $0 != .idle },
+            then: { found in
+                guard found == .ready else { return false }
+                found = .idle
+                return true
+            })
+    }
+
+    func close() { work.update { $0 = .over } }
+
+    /// There are unsaved blocks.
+    func notify() { work.update { if $0 == .idle { $0 = .ready } } }
+}
+
+extension Engine {
+    /// What the state of a timeline depends on besides its tokens.
+    var stateIdentity: String {
+        var hash = SHA256()
+        for node in program.graph.nodes {
+            hash.combine(field: "\(node.op) \(node.label) \(node.inputs)")
+            for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) { hash.combine(field: "\(name) \(value)") }
+        }
+        for state in program.graph.states { hash.combine(field: "\(state.name) \(state.heads) \(state.width)") }
+        let backends = Set(openedBackends.map(\.backend.name)).sorted().joined(separator: "+")
+        return "hadal \(HadalVersion.current) \(fingerprint) \(hash.finish().hexadecimal) \(backends) \(cacheDType.name) \(pageTokens)"
+    }
+
+    /// Copies the oldest unsaved block out of memory and has it written; waits for room.
+    ///
+    /// - Returns: whether there was one.
+    func saveBlock() -> Bool { disk.map { disk in disk.saving.withLock { _ in saveBlock(disk) } } ?? false }
+
+    private func saveBlock(_ disk: DiskTier) -> Bool {
+        let found = state.withLock { state -> (DiskTier.Unsaved, [[UInt8]])? in
+            guard let block = state.unsaved.first else { return nil }
+            state.unsaved.removeFirst()
+            defer { state.pool.release(block.page) }
+            return (block, (try? readPieces(of: block.page, disk.pieceSizes)) ?? [])
+        }
+        guard let (block, pieces) = found else { return false }
+        guard !pieces.isEmpty else { return true }
+        if !disk.store.hasRoom(for: pieces.reduce(0) { $0 + $1.count }) { disk.store.flush() }
+        disk.store.write(block.key, after: block.parent, tokens: block.tokens, pieces: pieces)
+        return true
+    }
+
+    private func readPieces(of page: UInt32, _ sizes: [Int]) throws -> [[UInt8]] {
+        try sizes.enumerated().map { state, size in
+            var piece = [UInt8](repeating: 0, count: size)
+            try piece.withUnsafeMutableBytes { try program.readPage(Int(page), state: state, into: $0) }
+            return piece
+        }
+    }
+
+    /// Waits until all blocks that may be kept on disk are there. Blocks the calling thread; takes turns with steps.
+    public func saveCache() {
+        guard let disk else { return }
+        while saveBlock() {}
+        disk.store.flush()
+    }
+}
