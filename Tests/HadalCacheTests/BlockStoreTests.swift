@@ -88,6 +88,14 @@ struct BlockStoreTests {
         #expect(stat(folder, &info) == 0 && info.st_mode & 0o777 == 0o700)
     }
 
+    @Test("a folder that somebody else made is refused", .enabled(if: geteuid() == 0, "needs the right to give files away"))
+    func foreignFolder() throws {
+        let fixture = try StoreFixture()
+        _ = try fixture.store()
+        chown((fixture.files[0] as NSString).deletingLastPathComponent, 54_321, 54_321)
+        expectError(.io, "belongs to another user") { try fixture.store() }
+    }
+
     @Test("what cannot be a cache is an error")
     func refusals() throws {
         let fixture = try StoreFixture()

@@ -1,5 +1,5 @@
 import Foundation
-import HadalCache
+@testable import HadalCache
 import HadalCore
 import Synchronization
 import TestSupport
@@ -27,7 +27,17 @@ final class StoreFixture {
         return found.map { "\(directory)/\($0)" }.filter { WholeFile.exists($0) }.sorted()
     }
 
-    var blockFiles: [String] { files.filter { $0.hasSuffix(".block") || $0.hasSuffix(".sealed") } }
+    var blockFiles: [String] { files.filter { CacheFileName(($0 as NSString).lastPathComponent)?.isBlock ?? false } }
+
+    func path(of block: TestBlock, identity: String = StoreFixture.identity, sealed: Bool = false) -> String {
+        let keys = SealingKeys(sealed ? Self.sealingKey : nil)
+        return CacheFolder(in: directory, identity: identity).path(keys.fileName(of: block.key.bytes))
+    }
+
+    func holds(_ block: TestBlock) -> Bool { WholeFile.exists(path(of: block)) }
+
+    /// Bytes of all blocks' files.
+    var blockBytes: Int { blockFiles.reduce(0) { $0 + (FileStatus($1)?.bytes ?? 0) } }
 
     static func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(fileURLWithPath: path))) }
 

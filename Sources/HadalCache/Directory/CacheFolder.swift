@@ -14,10 +14,12 @@ struct CacheFolder: Equatable, Sendable {
     private static let temporaryAge: Int64 = 600 * 1_000_000_000
 
     struct File: Equatable, Sendable {
-        let path: String
+        let folder: CacheFolder
         let name: String
         let kind: CacheFileName
         let status: FileStatus
+
+        var path: String { folder.path(name) }
     }
 
     let directory: String
@@ -37,17 +39,25 @@ struct CacheFolder: Equatable, Sendable {
         guard exists else { return nil }
     }
 
+    /// This program's files in all folders of a cache directory.
+    static func files(in directory: String) -> [File] { all(in: directory).flatMap(\.files) }
+
     /// All folders of a cache directory, in order of their names.
     static func all(in directory: String) -> [CacheFolder] {
         (DirectoryListing.names(directory) ?? []).sorted().compactMap { CacheFolder(in: directory, name: $0) }
     }
 
-    private var mode: mode_t? {
+    func path(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// The beginning of the hash of the identity.
+    var identityHash: Substring { path.suffix(Self.digits) }
+
+    private var status: stat? {
         var info = stat()
-        return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR ? info.st_mode & 0o777 : nil
+        return lstat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR ? info : nil
     }
 
-    var exists: Bool { mode != nil }
+    var exists: Bool { status != nil }
 
     /// Makes the folder, for the user alone.
     ///
@@ -58,8 +68,10 @@ struct CacheFolder: Equatable, Sendable {
             throw HadalError(.io, "is not a directory, as the cache on disk requires", at: SourcePlace(directory))
         }
         try WholeFile.makeDirectories(path, for: .owner)
-        guard let mode else { throw HadalError(.io, "is not a directory", at: SourcePlace(path)) }
-        guard mode == 0o700 || chmod(path, 0o700) == 0 else {
+        guard let status else { throw HadalError(.io, "is not a directory", at: SourcePlace(path)) }
+        // In a directory that all may write to somebody else could have made it.
+        guard [geteuid(), 0].contains(status.st_uid) else { throw HadalError(.io, "belongs to another user", at: SourcePlace(path)) }
+        guard status.st_mode & 0o777 == 0o700 || chmod(path, 0o700) == 0 else {
             throw HadalError(.io, "others may use it: \(String(cString: strerror(errno)))", at: SourcePlace(path))
         }
     }
@@ -67,8 +79,8 @@ struct CacheFolder: Equatable, Sendable {
     /// This program's files.
     var files: [File] {
         (DirectoryListing.names(path) ?? []).compactMap { name in
-            guard let kind = CacheFileName(name), let status = FileStatus("\(path)/\(name)") else { return nil }
-            return File(path: "\(path)/\(name)", name: name, kind: kind, status: status)
+            guard let kind = CacheFileName(name), let status = FileStatus(path(name)) else { return nil }
+            return File(folder: self, name: name, kind: kind, status: status)
         }
     }
 

@@ -28,18 +28,17 @@ struct CacheLimit {
 
     /// Scans the directory, and removes what is too much.
     ///
-    /// - Returns: false when no file of `bytes` fits.
-    mutating func makeRoom(for bytes: Int) -> Bool {
-        guard bytes <= limit else { return false }
-        let blocks = CacheFolder.all(in: directory).flatMap { $0.files.filter(\.kind.isBlock) }.sorted { $0.status.use < $1.status.use }
-        total = blocks.reduce(0) { $0 + $1.status.bytes }
+    /// - Returns: the blocks that are left, and whether a file of `bytes` fits beside them.
+    mutating func makeRoom(for bytes: Int) -> (left: [CacheFolder.File], fits: Bool) {
+        var left = CacheFolder.files(in: directory).filter(\.kind.isBlock).sorted { $0.status.use > $1.status.use }
+        total = left.reduce(0) { $0 + $1.status.bytes }
         writtenSinceScan = 0
-        guard total + bytes > limit else { return true }
+        guard bytes <= limit, total + bytes > limit else { return (left, bytes <= limit) }
         let most = max(0, limit - limit / 16 - bytes)
-        for block in blocks where total > most {
-            guard unlink(block.path) == 0 || errno == ENOENT else { continue }
-            total -= block.status.bytes
+        while total > most, let oldest = left.last, unlink(oldest.path) == 0 || errno == ENOENT {
+            total -= oldest.status.bytes
+            left.removeLast()
         }
-        return total + bytes <= limit
+        return (left, total + bytes <= limit)
     }
 }

@@ -23,8 +23,19 @@ package struct CachedModel: Equatable, Sendable {
             "architecture": JSON(.string(architecture)), "cache_type": JSON(.string(cacheType)),
         ]
         let text = description.text(indent: 2) + "\n"
-        let (path, bytes) = ("\(folder.path)/\(CacheFileName.descriptionName)", Array(text.utf8))
+        let (path, bytes) = (folder.path(CacheFileName.descriptionName), Array(text.utf8))
         guard WholeFile.read(path, limit: Self.mostBytes) != bytes else { return }
         try WholeFile.write(bytes, to: path)
+    }
+
+    /// Reads what `write` wrote; nil where there is no such file.
+    static func read(in folder: CacheFolder) -> (model: CachedModel, identity: String)? {
+        let path = folder.path(CacheFileName.descriptionName)
+        guard let bytes = WholeFile.read(path, limit: mostBytes),
+            let json = try? JSONDocument(parsing: String(decoding: bytes, as: UTF8.self), file: path).root,
+            json["format"]?.string == format, let identity = json["identity"]?.string
+        else { return nil }
+        func text(_ key: String) -> String { json[key]?.string ?? "" }
+        return (CachedModel(name: text("model"), architecture: text("architecture"), cacheType: text("cache_type")), identity)
     }
 }

@@ -23,6 +23,12 @@ struct FileStatus: Equatable, Sendable {
         use = Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
     }
 
+    /// Whether anything has this name.
+    static func exists(_ path: String) -> Bool {
+        var info = stat()
+        return lstat(path, &info) == 0
+    }
+
     /// Says when a file was used. A file that is not there is none to speak of.
     static func set(use: Int64, of path: String) {
         let time = timespec(tv_sec: Int(use / 1_000_000_000), tv_nsec: Int(use % 1_000_000_000))

@@ -51,24 +51,22 @@ final class BlockReader: @unchecked Sendable {
         return isComplete ? .complete : .invalid
     }
 
-    /// Whether a file is a whole block, as far as the keys show: of a sealed one only the length is checked.
-    ///
-    /// - Parameters:
-    ///   - identity: a hash of that of the folder.
-    ///   - name: the file's.
-    func check(_ path: String, name: String, identity: [UInt8], sealed: Bool) -> End {
-        guard let file = OpenFile(path) else { return .absent }
-        guard let bytes = read(file, at: 0, BlockPrefix.bytes), let prefix = BlockPrefix(UnsafeRawBufferPointer(bytes)),
-            prefix.fileBytes == file.bytes, prefix.isSealed == sealed
+    /// Whether a file is a whole block, and the one that its place and name say; of a sealed one, without its key, only whether its length is right.
+    func check(_ file: CacheFolder.File) -> End {
+        let isSealed = file.kind == .sealedBlock
+        guard let open = OpenFile(file.path) else { return .absent }
+        guard let start = read(open, at: 0, BlockPrefix.bytes), let prefix = BlockPrefix(UnsafeRawBufferPointer(start)),
+            prefix.fileBytes == open.bytes, prefix.isSealed == isSealed
         else { return .invalid }
         let length = BlockHeader.bytes(tokens: prefix.tokens, pieces: prefix.pieces)
-        guard length <= file.bytes else { return .invalid }
-        if sealed { return .complete }
-        guard let bytes = read(file, at: 0, length),
+        guard length <= open.bytes else { return .invalid }
+        if isSealed { return .complete }
+        guard let bytes = read(open, at: 0, length),
             let (header, key) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes)),
-            header.fileBytes == file.bytes, header.identity == identity, keys.fileName(of: header.key) == name
+            header.fileBytes == open.bytes, header.identity.hexadecimal.hasPrefix(file.folder.identityHash),
+            keys.fileName(of: header.key) == file.name
         else { return .invalid }
-        return sections(of: file, header: header, from: 1) { codec.open($1, tag: $2, section: $0, of: key) } ? .complete : .invalid
+        return sections(of: open, header: header, from: 1) { codec.open($1, tag: $2, section: $0, of: key) } ? .complete : .invalid
     }
 
     /// Verifies and reads a header.

@@ -31,8 +31,9 @@ package final class BlockStore: Sendable {
         }
         let keys = SealingKeys(sealingKey)
         blocks = try StoredBlocks(in: directory, identity: identity, model: model, keys)
-        let files = CacheFolder.all(in: directory).flatMap(\.files)
+        let files = CacheFolder.files(in: directory)
         CacheFolder.removeOldTemporaries(files)
+        blocks.update(files)
         let total = files.reduce(0) { $0 + ($1.kind.isBlock ? $1.status.bytes : 0) }
         self.identity = SHA256.hash(Array(identity.utf8))
         readers = try ReaderPool(keys)
@@ -58,7 +59,7 @@ package final class BlockStore: Sendable {
     @discardableResult
     package func write(_ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieces: [[UInt8]]) -> Bool {
         let (name, parentName) = (blocks.keys.fileName(of: key.bytes), blocks.keys.fileName(of: parent.bytes))
-        if blocks.contains(name) {
+        if blocks.isThere(name) {
             use(name, parent: parentName)
             return true
         }
@@ -108,7 +109,7 @@ package final class BlockStore: Sendable {
         }
         switch try readers.withReader({ try $0?.read(blocks.path(name), expecting: header, take: take) }) {
         case .complete:
-            if blocks.contains(name) { use(name, parent: blocks.keys.fileName(of: parent.bytes)) }
+            if blocks.isThere(name) { use(name, parent: blocks.keys.fileName(of: parent.bytes)) }
             return true
         case .invalid: blocks.remove(name)
         case .absent, nil: blocks.forget(name)

@@ -22,7 +22,6 @@ final class StoredBlocks: Sendable {
         try folder.make()
         // A folder without a description is one that a list says less of.
         try? model.write(in: folder, identity: identity)
-        rescan()
     }
 
     /// Makes the folder again when somebody removed it.
@@ -32,23 +31,28 @@ final class StoredBlocks: Sendable {
         guard !folder.exists else { return }
         try folder.make()
         try model.write(in: folder, identity: identity)
-        rescan()
     }
 
-    func path(_ name: String) -> String { "\(folder.path)/\(name)" }
+    func path(_ name: String) -> String { folder.path(name) }
 
-    /// Whether a block is there, as far as its name says.
-    func contains(_ name: String) -> Bool {
-        if index.withLock({ $0.contains(name) }) { return true }
-        // Another process may have written it.
-        guard let status = FileStatus(path(name)) else { return false }
-        index.withLock { $0.add(name, use: status.use) }
-        return true
+    /// Whether a block is there, as far as its name says and is known.
+    func contains(_ name: String) -> Bool { index.withLock { $0.contains(name) } || isThere(name) }
+
+    /// Whether a block is there now: other processes write and remove files too.
+    func isThere(_ name: String) -> Bool {
+        let status = FileStatus(path(name))
+        index.withLock { index in
+            guard let status else { return index.remove(name) }
+            if !index.contains(name) { index.add(name, use: status.use) }
+        }
+        return status != nil
     }
 
-    /// Brings the index up to date with the folder.
-    func rescan() {
-        let mine = folder.files.filter { $0.kind == .block(sealed: keys.isSealed) }
+    /// Brings the index up to date.
+    ///
+    /// - Parameter files: all of the directory.
+    func update(_ files: [CacheFolder.File]) {
+        let mine = files.filter { $0.folder == folder && $0.kind == .block(sealed: keys.isSealed) }
         let present = Dictionary(mine.map { ($0.name, $0.status.use) }) { $1 }
         index.withLock { $0.update(present) }
     }

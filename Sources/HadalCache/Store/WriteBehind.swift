@@ -35,13 +35,13 @@ final class WriteBehind: @unchecked Sendable {
     }
 
     private func write(_ block: WriteQueue.Block) {
-        guard MonotonicClock.nanoseconds >= pausedUntil, !blocks.contains(block.name), let bytes = block.header.fileBytes else { return }
+        guard MonotonicClock.nanoseconds >= pausedUntil, !blocks.isThere(block.name), let bytes = block.header.fileBytes else { return }
         do {
             try blocks.restoreFolder()
             if !limit.hasRoom(for: bytes) {
                 blocks.saveUses()
-                let fits = limit.makeRoom(for: bytes)
-                blocks.rescan()
+                let (left, fits) = limit.makeRoom(for: bytes)
+                blocks.update(left)
                 guard fits else { return }
             }
             try writer.write(block.pieces, header: block.header, to: blocks.path(block.name))
