@@ -94,8 +94,8 @@ let package = Package(
         .executableTarget(
             name: "HadalCLI",
             dependencies: [
-                "Hadal", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools", "HadalQuantization",
-                "HadalSynthesis",
+                "Hadal", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools",
+                "HadalQuantization", "HadalSynthesis",
                 "CEditline",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -178,7 +178,8 @@ let package = Package(
         .testTarget(
             name: "HadalCLITests",
             dependencies: [
-                "HadalCLI", "HadalCore", "HadalFormats", "TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "HadalCLI", "HadalCache", "HadalCore", "HadalFormats", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(
             name: "HadalReferenceTests",

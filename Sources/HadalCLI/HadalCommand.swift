@@ -17,7 +17,9 @@ struct HadalCommand: ParsableCommand {
             CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
             CommandGroup(
                 name: "Models",
-                subcommands: [PullCommand.self, ModelsCommand.self, InspectCommand.self, QuantizeCommand.self, SynthCommand.self]),
+                subcommands: [
+                    PullCommand.self, ModelsCommand.self, InspectCommand.self, QuantizeCommand.self, SynthCommand.self, CacheCommand.self,
+                ]),
             CommandGroup(
                 name: "Inspecting",
                 subcommands: [

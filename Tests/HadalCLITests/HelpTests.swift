@@ -11,6 +11,7 @@ struct HelpTests {
             ["bench"], ["eval", "perplexity"], ["eval", "kl"], ["plan"], ["doctor"], ["backends"], ["plugin", "check"],
             ["kernels", "list"], ["kernels", "test"],
             ["kernels", "bench"], ["kernels", "watch"], ["kernels", "new"], ["kernels", "tune"], ["kernels", "build"], ["arch", "check"],
+            ["cache", "list"], ["cache", "verify"], ["cache", "clear"],
         ])
     func plainWords(command: [String]) throws {
         let run = try CommandRun(command + ["--help"])

@@ -56,6 +56,7 @@ struct CommandImportTests {
         (["Commands/BenchCommand.swift", "Commands/EvalCommand.swift"], ["HadalEngine", "HadalFormats"]),
         (["Commands/QuantizeCommand.swift"], ["HadalQuantization"]),
         (["Support/BackendListing.swift"], ["HadalBackend"]),
+        (["Commands/CacheCommand.swift", "Support/CacheListing.swift"], ["HadalCache"]),
         (["Support/StreamFigures.swift"], ["HadalServing"]),
         (["Support/ConstraintArguments.swift"], ["HadalConstraints"]),
         // The watcher of `--live-kernels`, its check in a process of its own, and the ceilings that doctor measures.
