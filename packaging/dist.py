@@ -160,7 +160,7 @@ def pack(root, tarball):
         info.mtime = time
         return info
 
-    with open(tarball, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=time) as stream:
+    with open(tarball, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=time) as stream:
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as archive:
             archive.add(root, root.name, recursive=False, filter=plain)
             for path in sorted(root.rglob("*")):
