@@ -26,42 +26,43 @@ extension ConstraintMatcher {
     package mutating func forcedTokens(_ tokenize: ([UInt8]) throws -> [Int]) throws -> [Int] {
         let bytes = try forcedBytes()
         if bytes.isEmpty { return [] }
-        var tokens: [Int] = []
-        var ends: [Int] = []
+        var tokens: [(id: Int, end: Int)] = []
         var length = 0
         for token in try tokenize(bytes) {
             guard vocabulary.texts.indices.contains(token), let text = vocabulary.texts[token],
                 bytes[length...].starts(with: text)
             else { break }
             length += text.count
-            tokens.append(token)
-            ends.append(length)
+            tokens.append((token, length))
         }
         if length < bytes.count {
             // The tokenizer wrote another text from here on; its last token may belong to that.
-            return Array(tokens.dropLast())
+            return tokens.dropLast().map(\.id)
         }
-        let vocabulary = vocabulary
+        let settled = try settledLength(bytes)
+        return tokens.prefix { $0.end <= settled }.map(\.id)
+    }
+
+    /// How many of the bytes that come next lie before any token that could reach beyond them.
+    private mutating func settledLength(_ bytes: [UInt8]) throws -> Int {
+        let trie = vocabulary.trie
         return try run { tables, current in
             var configuration = current
             for byte in bytes { configuration = try tables.step(configuration, byte) }
-            var kept = tokens.count
-            for index in tokens.indices.reversed() {
-                let start = index == 0 ? 0 : ends[index - 1]
-                guard bytes.count - start < vocabulary.trie.depth else { break }
-                guard let node = vocabulary.trie.node(of: bytes[start...]) else { continue }
+            var settled = bytes.count
+            for start in bytes.indices.reversed() where bytes.count - start < trie.depth {
+                guard let node = trie.node(of: bytes[start...]) else { continue }
                 var child = node + 1
-                let end = Int(vocabulary.trie.nodes[node].end)
-                while child < end {
-                    let entry = vocabulary.trie.nodes[child]
+                while child < Int(trie.nodes[node].end) {
+                    let entry = trie.nodes[child]
                     if try tables.step(configuration, entry.byte) != ParserTables.dead {
-                        kept = index
+                        settled = start
                         break
                     }
                     child = Int(entry.end)
                 }
             }
-            return Array(tokens.prefix(kept))
+            return settled
         }
     }
 }

@@ -13,7 +13,7 @@ extension Engine {
             if flag.isSet { throw HadalError(.cancelled, "loading was cancelled", at: SourcePlace(path)) }
         }
         return try await withTaskCancellationHandler {
-            try await EngineThread().run {
+            try await EngineThread(name: "hadal-load").run {
                 try check()
                 let plan = try LoadPlan(path: path, options: options)
                 try check()

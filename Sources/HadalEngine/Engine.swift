@@ -39,7 +39,9 @@ public final class Engine: @unchecked Sendable {
     /// Blocks on disk; nil without one.
     private(set) var disk: DiskTier?
     /// Where asynchronous calls run.
-    let thread = EngineThread()
+    let thread = EngineThread(name: "hadal-engine")
+    /// Where the masks of constrained generations are found while a step runs.
+    let maskThread = EngineThread(name: "hadal-masks")
     let endTokens: Set<Int32>
     let supportsBatches: Bool
     /// Whether some product has float weights, whose rows' last bits depend on whether few or many stand beside them in a step.

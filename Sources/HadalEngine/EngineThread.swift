@@ -11,7 +11,11 @@ final class EngineThread: Sendable {
         var isClosed = false
     }
 
+    private let name: String
     private let state = Monitor(State())
+
+    /// - Parameter name: what debuggers show.
+    init(name: String) { self.name = name }
 
     deinit { state.update { $0.isClosed = true } }
 
@@ -21,7 +25,7 @@ final class EngineThread: Sendable {
             defer { state.isStarted = true }
             return !state.isStarted
         }
-        guard starts, SystemThread(name: "hadal-engine", { [state] in Self.work(state) }) == nil else { return }
+        guard starts, SystemThread(name: name, { [state] in Self.work(state) }) == nil else { return }
         // The system has no thread to give: better late than never.
         state.withLock { $0.isStarted = false }
         while let job = state.withLock({ $0.jobs.isEmpty ? nil : $0.jobs.removeFirst() }) { job() }

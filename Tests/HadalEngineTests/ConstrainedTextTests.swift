@@ -1,9 +1,6 @@
 import Foundation
-import HadalArchitecture
 import HadalConstraints
 import HadalCore
-import HadalGraph
-import HadalSynthesis
 import TestSupport
 import Testing
 
@@ -18,22 +15,7 @@ struct ConstrainedTextTests {
          "required": ["name", "kind", "count", "tags"], "additionalProperties": false}
         """
 
-    /// Of a model with random weights, which would never write it by itself.
-    private func random(_ backend: String = "cpu") throws -> Engine {
-        let folder = try Fixtures.temporaryDirectory()
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let config = """
-            {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 96,
-             "vocab_size": 600, "max_position_embeddings": 1024, "tie_word_embeddings": true, "bos_token_id": 0, "eos_token_id": 1}
-            """
-        try SyntheticModel(
-            architecture: "llama", configuration: try JSONDocument(parsing: config, file: "config.json"), type: .q8_0,
-            library: ArchitectureLibrary(), catalogue: OpCatalogue.load()
-        ).write(to: "\(folder)/m.gguf", seed: 3)
-        var options = Golden.options(backend)
-        options.contextLength = 1024
-        return try Engine(path: "\(folder)/m.gguf", options: options)
-    }
+    private func random(_ backend: String = "cpu") throws -> Engine { try RandomModel.engine(backend) }
 
     private func fits(_ text: String) throws -> Bool {
         let json = try JSONDocument(parsing: text, file: "answer").root

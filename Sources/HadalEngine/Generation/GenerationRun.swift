@@ -70,7 +70,7 @@ final class GenerationRun: SteppedGeneration {
         }
         try options.check()
         sampler = try Sampler(options: options.sampling, vocabulary: session.engine.vocabularySize)
-        constraint = try options.constraint.map { ConstrainedText($0, try session.engine.constraintVocabulary()) }
+        constraint = try options.constraint.map { try ConstrainedText($0, session.engine, options.sampling) }
         summary = GenerationSummary(reason: .length, generatedTokens: 0, seconds: 0, seed: sampler.seed)
         session.clearCancellation()
         start = ContinuousClock.now

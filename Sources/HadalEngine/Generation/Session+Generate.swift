@@ -5,7 +5,8 @@ extension Session {
     /// Generates tokens from the session's logits, appending each, until something ends it. Text plays no part: stop strings are not
     /// looked for.
     ///
-    /// Blocks the calling thread. The last chosen token is in the session, unless it is one of the model's end tokens.
+    /// Blocks the calling thread. The last chosen token is in the session, unless it is one of the model's end tokens or a constraint lets
+    /// nothing follow it: then those that it was forced with are not either.
     /// - Throws: as `generate`.
     @discardableResult
     public func generateTokens(
@@ -13,7 +14,7 @@ extension Session {
     ) throws -> TokenSummary {
         clearCancellation()
         let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
-        let constraint = try options.constraint.map { ConstrainedText($0, try engine.constraintVocabulary()) }
+        let constraint = try options.constraint.map { try ConstrainedText($0, engine, options.sampling) }
         let generator = try TokenGenerator(self, options, sampler, constraint: constraint, promptLength: count)
         defer { generator.end() }
         while true {

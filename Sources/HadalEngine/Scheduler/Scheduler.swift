@@ -270,7 +270,7 @@ public final class Scheduler: Sendable {
                 batch.groups.append([member])
             }
         }
-        batch.decodeTokens = decoding.count
+        batch.decodeTokens = decoding.reduce(0) { $0 + ($1.part.hasDrafts ? 1 : $1.part.count) }
         batch.groups += groups(of: chosen)
         // Drafts share the rows of logits that a step gives, and each prompt that ends takes one.
         let drafts = decoding.isEmpty ? Int.max : (engine.program.bounds.rows - prefilling.count) / decoding.count - 1

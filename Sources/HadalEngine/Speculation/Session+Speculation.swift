@@ -11,6 +11,12 @@ extension Session {
         return StepPart(session: self, count: size, plannedLength: count + size, wantedRows: size, hasDrafts: true)
     }
 
+    /// Tokens that fit behind one more, in the context and this side of a length at which rope factors switch.
+    var roomForRows: Int {
+        let ends = engine.model.ropeSwitches.filter { $0 >= count } + [contextLength]
+        return (ends.min() ?? count) - count - 1
+    }
+
     /// Keeps the next token of the last step, which is in storage and in the state already.
     ///
     /// - Parameter row: the logits after it.

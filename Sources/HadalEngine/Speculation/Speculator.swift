@@ -9,13 +9,8 @@ final class Speculator {
     private let session: Session
     private let drafter: any Drafter
     private var controller: SpeculationController
-    private let most: Int
-    /// `[most + 1, vocabulary]`: logits of the last step with drafts.
-    private let rows: UnsafeMutablePointer<Float>
-    private let drafts: UnsafeMutablePointer<Int32>
-    /// Drafts in the state, and how many of them were kept.
-    private var proposed = 0
-    private var kept = 0
+    /// The last step with drafts.
+    private let ahead: RowsAhead
     private var draftSeconds = 0.0
     private var stepSeconds = 0.0
     private var stepStart = ContinuousClock.now
@@ -24,31 +19,21 @@ final class Speculator {
     init?(_ session: Session) {
         let options = session.engine.options.speculation
         guard let drafter = session.makeDrafter() else { return nil }
-        most = min(
+        let most = min(
             max(options.maxDraftTokens, 1), SpeculationOptions.mostDraftTokens, session.engine.program.bounds.rows - 1,
             session.engine.program.bounds.tokens - 1)
         guard most > 0 else { return nil }
         self.session = session
         self.drafter = drafter
         controller = SpeculationController(most: most, start: drafter.firstLength, isAdaptive: options.isAdaptive)
-        rows = .allocate(capacity: (most + 1) * session.engine.vocabularySize)
-        drafts = .allocate(capacity: most)
-    }
-
-    deinit {
-        rows.deallocate()
-        drafts.deallocate()
+        ahead = RowsAhead(session, most: most)
     }
 
     /// Takes a token that was sampled from the session's logits: if it is the next draft, the session holds it already.
     func takesDraft(_ token: Int32) -> Bool {
-        guard kept < proposed, drafts[kept] == token else {
-            finishRound()
-            return false
-        }
-        kept += 1
-        session.accept(logits: rows + kept * session.engine.vocabularySize)
-        return true
+        if ahead.takes(token) { return true }
+        finishRound()
+        return false
     }
 
     /// The step with a token that is not drafted, and with drafts of what follows it. nil: it goes in alone.
@@ -59,7 +44,7 @@ final class Speculator {
     /// - Throws: `cancelled` when the session was.
     func part(of token: Int32, remaining: Int, most: Int) throws -> StepPart? {
         let clock = ContinuousClock()
-        let limit = min(remaining, room, most)
+        let limit = min(remaining, session.roomForRows, most)
         let behind = drafter.behind(session)
         stepStart = clock.now
         let length = controller.draftLength(limit: limit, behind: behind)
@@ -74,20 +59,18 @@ final class Speculator {
         }
         let start = clock.now
         session.storage[session.count] = token
-        let drafted = try draftSafely { try drafter.draft(session, limit: length, into: drafts) }
+        let drafted = try draftSafely { try drafter.draft(session, limit: length, into: ahead.tokens) }
         stepStart = clock.now
         guard drafted > 0 else { return nil }
         draftSeconds = (stepStart - start).seconds
-        return session.part(of: token, drafts: UnsafeBufferPointer(start: drafts, count: drafted))
+        return ahead.part(of: token, count: drafted)
     }
 
     /// A step of `part` has run: keeps the chosen token.
     func accept(_ part: StepPart, logits: UnsafePointer<Float>) {
-        rows.update(from: logits, count: part.count * session.engine.vocabularySize)
-        session.accept(logits: rows)
-        proposed = part.count - 1
+        ahead.accept(part, logits: logits)
         stepSeconds = (ContinuousClock.now - stepStart).seconds
-        if proposed == 0 { controller.addPlainStep(seconds: stepSeconds) }
+        if ahead.proposed == 0 { controller.addPlainStep(seconds: stepSeconds) }
     }
 
     /// The token went in alone.
@@ -116,16 +99,9 @@ final class Speculator {
     /// A few tokens belong to every draft: the ones that were kept since the last.
     private static let unnoticed = SpeculationOptions.mostDraftTokens + 1
 
-    /// Drafts that fit the context, and this side of a length at which rope factors switch.
-    private var room: Int {
-        let past = session.count
-        let ends = session.engine.model.ropeSwitches.filter { $0 >= past } + [session.contextLength]
-        return (ends.min() ?? past) - past - 1
-    }
-
     private func finishRound() {
-        guard proposed > 0 else { return }
-        controller.addRound(drafted: proposed, accepted: kept, draftSeconds: draftSeconds, stepSeconds: stepSeconds)
-        (proposed, kept) = (0, 0)
+        guard ahead.proposed > 0 else { return }
+        controller.addRound(drafted: ahead.proposed, accepted: ahead.kept, draftSeconds: draftSeconds, stepSeconds: stepSeconds)
+        ahead.forget()
     }
 }
