@@ -53,7 +53,7 @@ let package = Package(
         .target(name: "HadalBackend", dependencies: ["CHadalPlugin", "CHadalSystem", "HadalCore", "HadalGraph"]),
         .target(name: "HadalPluginKit", dependencies: ["CHadalPlugin", "HadalCore", "HadalFormats", "HadalGraph", "HadalBackend"]),
         // Checks and times the kernels of any backend.
-        .target(name: "HadalConformance", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalBackend"]),
+        .target(name: "HadalConformance", dependencies: ["CHadalPlugin", "HadalCore", "HadalGraph", "HadalFormats", "HadalBackend"]),
         // Sources that the build makes: the operators by the files of Plugins/Reference/Ops, and JSON files as strings.
         .executableTarget(name: "make-source", path: "Plugins/Build/Tool"),
         .plugin(name: "OperatorTable", capability: .buildTool(), dependencies: ["make-source"], path: "Plugins/Build/OperatorTable"),

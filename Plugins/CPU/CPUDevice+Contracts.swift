@@ -38,7 +38,6 @@ extension CPUDevice {
     /// Why the operands of an op of the user's own cannot be given to its kernel.
     func unsupported(operandsOf node: Graph.Node, in segment: Segment) -> String? {
         if let state = node.states.first(where: { !segment.graph.states.indices.contains($0) }) { return "there is no state \(state)" }
-        if !node.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) { return "caches of type \(segment.stateDType.name)" }
         for case .weight(let weight) in node.inputs {
             guard segment.graph.weights.indices.contains(weight), segment.weights.indices.contains(weight) else {
                 return "a weight that is not there"

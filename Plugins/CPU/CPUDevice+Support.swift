@@ -18,7 +18,7 @@ extension CPUDevice {
         do {
             let contract = try kernels.contract(of: node.op)
             _ = try attributes(of: node)
-            if !contract.states.isEmpty, ![.f32, .f16, .bf16].contains(segment.stateDType) {
+            if !contract.stateTypes.contains(segment.stateDType) {
                 return "caches of type \(segment.stateDType.name)"
             }
             let matrices = contract.matrixInputs

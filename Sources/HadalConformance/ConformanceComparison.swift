@@ -23,6 +23,15 @@ struct ConformanceComparison {
 
     /// The worst element beyond |a - b| <= absolute + relative |b|, or nil.
     static func elementwise(expected: [Double], got: [Double], absolute: Double, relative: Double) -> Difference? {
+        elementwise(expected: expected, got: got, "tolerance \(absolute) + \(relative) |expected|") {
+            absolute + relative * abs(expected[$0])
+        }
+    }
+
+    /// The worst element that lies further from the expected one than is allowed for it, or nil.
+    ///
+    /// - Parameter bound: what `allowed` is called.
+    static func elementwise(expected: [Double], got: [Double], _ bound: String, allowed: (Int) -> Double) -> Difference? {
         guard expected.count == got.count else {
             return Difference(
                 index: min(expected.count, got.count), expected: .nan, got: .nan, bound: "\(expected.count) elements, not \(got.count)")
@@ -30,7 +39,7 @@ struct ConformanceComparison {
         var worst: (index: Int, excess: Double)?
         var wrong = 0
         for i in expected.indices where !same(expected[i], got[i]) {
-            let allowed = absolute + relative * abs(expected[i])
+            let allowed = allowed(i)
             let error = abs(expected[i] - got[i])
             // Anything but a finite error is as bad as can be.
             if error <= allowed, expected[i].isFinite { continue }
@@ -41,7 +50,7 @@ struct ConformanceComparison {
         return worst.map {
             Difference(
                 index: $0.index, expected: expected[$0.index], got: got[$0.index],
-                bound: "tolerance \(absolute) + \(relative) |expected|", wrong: (wrong, expected.count))
+                bound: bound, wrong: (wrong, expected.count))
         }
     }
 

@@ -18,9 +18,11 @@ public struct ConformanceKit {
         public var failuresPerOp: Int
         /// At most so many cases an op, of all kinds that the contract lists, in place of `casesPerOp`.
         public var quickCases: Int?
+        /// Element type of caches, where an op takes it; nil: those that it takes, in turn.
+        public var stateDType: DType?
         public init(
             seed: UInt64 = 1, casesPerOp: Int = 40, ops: Set<String> = [], only: String? = nil, failuresPerOp: Int = 3,
-            quickCases: Int? = nil
+            quickCases: Int? = nil, stateDType: DType? = nil
         ) {
             self.seed = seed
             self.casesPerOp = casesPerOp
@@ -28,6 +30,7 @@ public struct ConformanceKit {
             self.only = only
             self.failuresPerOp = failuresPerOp
             self.quickCases = quickCases
+            self.stateDType = stateDType
         }
 
         /// Few enough to run between two saves of a source, and the same every time.
@@ -124,7 +127,7 @@ public struct ConformanceKit {
             willRun?(point.id)
             let check = CaseCheck(
                 contract: contract, id: point.id, summary: point.summary, device: device, reference: reference, capabilities: capabilities)
-            op.add(try check.run(point, catalogue: catalogue, seed: options.seed))
+            op.add(try check.run(point, catalogue: catalogue, seed: options.seed, stateDType: options.stateDType))
             if op.failures.count >= options.failuresPerOp { break }
         }
         return op

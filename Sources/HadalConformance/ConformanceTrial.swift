@@ -67,7 +67,7 @@ package struct ConformanceTrial: Sendable {
     /// Pages that the caches have, those of the step's sequences among them.
     var poolPages: Int {
         guard let state = segment.graph.states.first, let bytes = states.first?.count else { return 0 }
-        return bytes / max(state.heads * segment.pageTokens * state.width * segment.stateDType.blockBytes, 1)
+        return bytes / max(segment.pageBytes(of: state), 1)
     }
 
     /// Writes the guard bytes around weights. Whoever runs the trial's executables reads the weights where they lie, or has copied them.
@@ -86,7 +86,7 @@ package struct ConformanceTrial: Sendable {
         var copy = self
         for (index, state) in segment.graph.states.enumerated() {
             var bytes = [UInt8](repeating: surroundings.unwrittenByte, count: states[index].count)
-            let row = state.width * segment.stateDType.blockBytes
+            let row = segment.rowBytes(of: state)
             for sequence in sequences {
                 for position in 0..<sequence.past {
                     let entry = sequence.firstPage + position / segment.pageTokens

@@ -28,7 +28,7 @@ package struct KernelForms: Sendable {
             let space = try ConformanceSpace(contract, case: index)
             let points = try space.all(&random) { TrialBuilder.isLegal($0, contract, catalogue) }
             for point in points.flatMap({ variations(of: $0, matrices, contract) }) {
-                for state in contract.states.isEmpty ? [DType.f32] : [.f32, .f16, .bf16] {
+                for state in contract.states.isEmpty ? [DType.f32] : contract.stateTypes {
                     let key = point.dtypes.map { "\($0.key) \($0.value.name)" }.sorted() + point.present.sorted() + [state.name]
                     guard done.insert(key).inserted else { continue }
                     let trial = try TrialBuilder(

@@ -1,5 +1,6 @@
 import HadalBackend
 import HadalCore
+import HadalFormats
 import HadalGraph
 
 /// Makes a trial from a case: builds the one-node graph and draws every operand.
@@ -171,12 +172,16 @@ struct TrialBuilder {
                 let drawn = repeatsData ? min(count, Self.repeatedBytes / 4) : count
                 // Neighbouring rows of activations for quantised weights differ in size: a kernel that scales each row has to keep them apart.
                 let width = max(shape.dropFirst().reduce(1, *), 1)
+                let isRow = zip(graph.states, contract.states).contains { $0.width == width && $1.multipleOf != nil }
                 let alternates =
                     contract.tolerance.quantised > 0 && index == graph.inputs.first && shape.count > 1 && input.multipleOf == nil
                 var bytes = PlainElement.encode(
                     value.dtype,
                     (0..<drawn).map { i in
-                        let x = Self.rounded(random.normal(), input.multipleOf)
+                        let x =
+                            stateDType.isQuantised
+                            ? Self.quantisable(&random, input.multipleOf, isFull: isRow && i % width % stateDType.blockElements == 0)
+                            : Self.rounded(random.normal(), input.multipleOf)
                         if alternates { return i / width % 2 == 0 ? x : 2 * x }
                         return outliers && random.below(48) == 0 ? x * 40 : x
                     })
@@ -194,6 +199,16 @@ struct TrialBuilder {
     private static func rounded(_ x: Float, _ unit: Double?) -> Float {
         guard let unit, unit > 0 else { return x }
         return Float((Double(x) / unit).rounded() * unit)
+    }
+
+    /// A number that every way of rounding makes the same level of: its distance to the next is never near half a level, whatever else its
+    /// block holds. Multiples of a unit stay what they are in a block that holds 127 units.
+    ///
+    /// - Parameter isFull: whether it is to be those 127 units.
+    private static func quantisable(_ random: inout SplitMix64, _ unit: Double?, isFull: Bool) -> Float {
+        if let unit { return isFull ? Float(127 * unit) : rounded(random.normal(), unit) }
+        let magnitude: Float = [1.5, 1.125, 0.6, 0.15][random.below(4)]
+        return random.below(2) == 0 ? magnitude : -magnitude
     }
 
     private func steps(_ random: inout SplitMix64) -> ([ConformanceTrial.StepSequence], [UInt32], Int) {
@@ -305,25 +320,32 @@ struct TrialBuilder {
     private func cache(
         _ state: Graph.State, _ trial: ConformanceTrial, _ poolPages: Int, multipleOf: Double?, _ random: inout SplitMix64
     ) -> [UInt8] {
-        let size = stateDType.blockBytes
-        var bytes = PlainElement.poison(poolPages * state.heads * pageTokens * state.width * size)
-        let few =
-            repeatsData
-            ? (0..<8).map { _ in PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) }) }
-            : []
+        let size = trial.segment.rowBytes(of: state)
+        var bytes = PlainElement.poison(poolPages * trial.segment.pageBytes(of: state))
+        let few = repeatsData ? (0..<8).map { _ in row(of: state, multipleOf: multipleOf, &random) } : []
         for sequence in trial.sequences {
             for position in 0..<sequence.past {
                 let page = Int(trial.pages[sequence.firstPage + position / pageTokens])
                 for head in 0..<state.heads {
-                    let row =
-                        repeatsData
-                        ? few[(position + head) % few.count]
-                        : PlainElement.encode(stateDType, (0..<state.width).map { _ in Self.rounded(random.normal(), multipleOf) })
-                    let offset = ((page * state.heads + head) * pageTokens + position % pageTokens) * state.width * size
+                    let row = repeatsData ? few[(position + head) % few.count] : row(of: state, multipleOf: multipleOf, &random)
+                    let offset = ((page * state.heads + head) * pageTokens + position % pageTokens) * size
                     bytes.replaceSubrange(offset..<offset + row.count, with: row)
                 }
             }
         }
+        return bytes
+    }
+
+    /// A row of a state, as it lies in memory.
+    private func row(of state: Graph.State, multipleOf: Double?, _ random: inout SplitMix64) -> [UInt8] {
+        let values = (0..<state.width).map { column in
+            stateDType.isQuantised && multipleOf != nil
+                ? Self.quantisable(&random, multipleOf, isFull: column % stateDType.blockElements == 0)
+                : Self.rounded(random.normal(), multipleOf)
+        }
+        guard let layout = StateRow(stateDType, width: state.width) else { return [] }
+        var bytes = [UInt8](repeating: 0, count: layout.bytes)
+        bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { layout.encode(values, into: base) } }
         return bytes
     }
 }

@@ -348,19 +348,41 @@ static void check_float_linear(uint32_t dtype, int64_t columns) {
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
+/* Rows of caches: bytes of one, random ones, and an element. */
+static int64_t row_bytes(uint32_t dtype, int64_t width) {
+    return dtype == HADAL_DTYPE_Q8_0 ? ((width + 31) / 32 * 34 + 3) / 4 * 4 : width * float_bytes(dtype);
+}
+static void random_rows(uint32_t dtype, char *p, int64_t rows, int64_t width) {
+    if (dtype != HADAL_DTYPE_Q8_0) {
+        random_floats(dtype, p, rows * width);
+        return;
+    }
+    for (int64_t row = 0; row < rows; row++, p += row_bytes(dtype, width))
+        for (int64_t i = 0; i < width; i++) {
+            char *block = p + i / 32 * 34;
+            if (i % 32 == 0) random_floats(HADAL_DTYPE_F16, block, 1);
+            block[2 + i % 32] = (char)(random_float() * 127);
+        }
+}
+static double row_value(uint32_t dtype, const char *row, int64_t i) {
+    if (dtype != HADAL_DTYPE_Q8_0) return float_value(dtype, row, i);
+    const char *block = row + i / 32 * 34;
+    return float_value(HADAL_DTYPE_F16, block, 0) * (double)(int8_t)block[2 + i % 32];
+}
+
 /* Three sequences: one token, some, and enough to be transposed; windows and pages end anywhere. */
 static void check_attention(uint32_t dtype, int64_t key_dim, int64_t value_dim, int64_t window) {
     enum { HEADS = 6, KV_HEADS = 2, PAGE = 32, PAGES = 12, SEQUENCES = 3 };
     const hadal_sequence sequences[SEQUENCES] = {{0, 1, 70, 71, 0, 3}, {1, 5, 17, 22, 3, 1}, {6, 40, 61, 101, 4, 4}};
     const uint32_t pages[8] = {7, 2, 9, 0, 11, 4, 1, 6};
     const hadal_step step = {sizeof step, 46, SEQUENCES, 46, sequences, pages, sizeof sequences[0], 8};
-    const int64_t tokens = step.tokens, size = float_bytes(dtype);
+    const int64_t tokens = step.tokens;
     float *q = make_floats(tokens * HEADS * key_dim), *k = make_floats(tokens * KV_HEADS * key_dim), *v = make_floats(tokens * KV_HEADS * value_dim);
-    const int64_t key_bytes = PAGES * KV_HEADS * PAGE * key_dim * size, value_bytes = PAGES * KV_HEADS * PAGE * value_dim * size;
+    const int64_t rows = PAGES * KV_HEADS * PAGE, key_bytes = rows * row_bytes(dtype, key_dim), value_bytes = rows * row_bytes(dtype, value_dim);
     char *keys[2] = {make(key_bytes), make(key_bytes)}, *values[2] = {make(value_bytes), make(value_bytes)};
     float *y[2] = {make(tokens * HEADS * value_dim * 4), make(tokens * HEADS * value_dim * 4)};
-    random_floats(dtype, keys[0], key_bytes / size);
-    random_floats(dtype, values[0], value_bytes / size);
+    random_rows(dtype, keys[0], rows, key_dim);
+    random_rows(dtype, values[0], rows, value_dim);
     memcpy(keys[1], keys[0], (size_t)key_bytes);
     memcpy(values[1], values[0], (size_t)value_bytes);
     const double scale = 1 / sqrt((double)key_dim);
@@ -385,8 +407,8 @@ static void check_attention(uint32_t dtype, int64_t key_dim, int64_t value_dim, 
                 const float *query = q + (token * HEADS + head) * key_dim;
                 double score[128], top = -INFINITY, total = 0, off = 0;
 #define CACHED(p, width, key, d)                                                                                                  \
-    float_value(dtype, p, (((int64_t)pages[sequences[s].first_page + (key) / PAGE] * KV_HEADS + head / (HEADS / KV_HEADS)) * PAGE \
-                           + (key) % PAGE) * (width) + (d))
+    row_value(dtype, p + (((int64_t)pages[sequences[s].first_page + (key) / PAGE] * KV_HEADS + head / (HEADS / KV_HEADS)) * PAGE  \
+                          + (key) % PAGE) * row_bytes(dtype, width), d)
                 for (int64_t j = first; j <= last; j++) {
                     double sum = 0, magnitude = 0;
                     for (int64_t d = 0; d < key_dim; d++) {
@@ -416,8 +438,10 @@ static void check_attention(uint32_t dtype, int64_t key_dim, int64_t value_dim, 
     for (int64_t d = 0; d < key_dim; d++) {
         const int s = 0;
         const int64_t head = 0;
-        const double got = CACHED(keys[0], key_dim, 70, d), bits = dtype == HADAL_DTYPE_F32 ? 0 : dtype == HADAL_DTYPE_F16 ? 0x1p-11 : 0x1p-8;
-        check(fabs(got - k[d]) <= fabs(k[d]) * bits + 0x1p-25, "attention_append, type %u: %g for %g", dtype, got, k[d]);
+        const double got = CACHED(keys[0], key_dim, 70, d), bits = dtype == HADAL_DTYPE_F32 ? 0 : dtype == HADAL_DTYPE_BF16 ? 0x1p-8 : 0x1p-11;
+        double step_size = 0; /* of a block: its largest magnitude is 127 of them */
+        for (int64_t i = d / 32 * 32; dtype == HADAL_DTYPE_Q8_0 && i < key_dim && i < d / 32 * 32 + 32; i++) step_size = fmax(step_size, fabs(k[i]) / 127);
+        check(fabs(got - k[d]) <= fabs(k[d]) * bits + 0.501 * step_size + 0x1p-25, "attention_append, type %u: %g for %g", dtype, got, k[d]);
     }
     void *const all[] = {q, k, v, keys[0], keys[1], values[0], values[1], y[0], y[1]};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) free(all[i]);
@@ -463,6 +487,8 @@ int main(int count, char **arguments) {
         check_attention(types[i], 64, 64, 0);
         check_attention(types[i], 36, 22, 33);
     }
+    check_attention(HADAL_DTYPE_Q8_0, 64, 64, 0);
+    check_attention(HADAL_DTYPE_Q8_0, 36, 22, 33);
     printf("%ld checks, %ld wrong\n", checks, failures);
     return failures ? 1 : 0;
 }

@@ -188,7 +188,8 @@ import TestSupport
         #expect(gemma.main.nodes("rope").allSatisfy { $0.string("layout") == "half" })
         #expect(gemma.main.nodes("attention").filter { $0.int("window") == 0 }.count == 3)
         #expect(gemma.main.nodes("attention").first?.float("scale") == 0.0625)
-        #expect(gemma.stateBytesPerToken(elementBytes: 2) == 18 * 2 * 256 * 2)
+        #expect(gemma.stateBytesPerToken(.f16) == 18 * 2 * 256 * 2)
+        #expect(gemma.stateBytesPerToken(.q8_0) == 18 * 2 * 256 / 32 * 34)
     }
 
     @Test func ggufOfPhi3HasFactorsInTensors() throws {

@@ -35,7 +35,7 @@ import TestSupport
         let node = try #require(v3.main.nodes("latent_attention").first)
         // (16 + 8)^-0.5 times the square of 0.1 ln 40 + 1.
         #expect(abs(node.float("scale") - 0.382499) < 1e-6)
-        #expect(v3.stateBytesPerToken(elementBytes: 1) == 4 * (24 + 8))
+        #expect(v3.stateBytesPerToken(.f16) == 2 * 4 * (24 + 8))
         #expect(v3.main.nodes("rope").allSatisfy { $0.string("layout") == "adjacent" && $0.float("scale") == 1 })
         #expect(v3.main.nodes("experts").count == 3 && v3.main.nodes("glu").count == 4)
         #expect(try fixture.build(Families.model("deepseek_v2_lite")).variant == "plain queries")

@@ -22,7 +22,7 @@ import TestSupport
         #expect(indexers.count == 3)
         #expect(indexers.allSatisfy { $0.int("heads") == 16 && $0.int("dim") == 12 && $0.int("top_k") == 8 })
         // A latent row and a key of the indexer for each token and layer.
-        #expect(model.stateBytesPerToken(elementBytes: 1) == 3 * (24 + 8 + 12))
+        #expect(model.stateBytesPerToken(.f16) == 2 * 3 * (24 + 8 + 12))
         for (indexer, attention) in zip(indexers, graph.nodes("latent_attention")) {
             #expect(attention.inputs.last == .value(indexer.outputs[0]))
             #expect(indexer.states != attention.states)

@@ -70,6 +70,23 @@ import Testing
         }
     }
 
+    /// Rows of every width, in each type that they can have.
+    @Test(arguments: instructionSets, DType.stateTypes)
+    func everyTypeOfCacheMatchesTheReference(isa: InstructionSet, type: DType) throws {
+        let backend = CPUBackend()
+        let device = try backend.open(device: 0, options: ["isa": .string(isa.name), "threads": .int(2)], log: .silent)
+        defer { device.quiesce() }
+        var kit = try Self.kit(cases: 24)
+        kit.options.ops = ["attention", "latent_attention", "indexer"]
+        kit.options.stateDType = type
+        for op in try kit.check(device, capabilities: backend.capabilities) {
+            #expect(op.status == .pass, "\(op.name)")
+            for failure in op.failures {
+                Issue.record("[\(failure.id)] \(failure.kind) \(failure.summary): \(failure.operand)\(failure.index); \(failure.message)")
+            }
+        }
+    }
+
     @Test func noOpIsLeftOut() throws {
         let backend = CPUBackend()
         let device = try backend.open(device: 0, options: [:], log: .silent)

@@ -43,11 +43,13 @@ struct ContractErrorTests {
         }
         for state in [#""dims": ["1", "D"]"#, #""dims": [1, "D"]"#, #""heads": 1, "width": "D""#] {
             let past = try #require(try contract(state).states.first)
-            #expect(past.heads.text == "1" && past.width.text == "D")
+            #expect(past.heads.text == "1" && past.width.text == "D" && past.dtypes == [.f32, .f16, .bf16])
         }
+        #expect(try contract(#""dims": ["1", "D"], "dtypes": ["f32", "q8_0"]"#).stateTypes == [.f32, .q8_0])
         for (state, message) in [
             (#""dims": ["D"]"#, "'dims' is [heads, width]"), (#""dims": ["1", "D"], "heads": 1"#, "'dims' is [heads, width]"),
             (#""width": "D""#, "'heads' is missing"),
+            (#""dims": ["1", "D"], "dtypes": ["f32", "q4_0"]"#, "a state cannot be of type Q4_0"),
             (#""dims": ["1", "Q"]"#, "no input has the extent 'Q' by itself, which 'Q' of state 'past'"),
         ] {
             expectError(.malformed, message) { try contract(state) }

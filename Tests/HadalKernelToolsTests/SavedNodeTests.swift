@@ -32,7 +32,9 @@ struct SavedNodeTests {
         try body(folder)
     }
 
-    @Test("Every op of a model, taken from its second step, gives alone the bits that it gave in the model", arguments: [DType.f32, .f16])
+    @Test(
+        "Every op of a model, taken from its second step, gives alone the bits that it gave in the model",
+        arguments: [DType.f32, .f16, .q8_0])
     func sameBits(_ cache: DType) throws {
         let engine = try engine(cache: cache)
         let results = Dictionary(try engine.evaluate(Self.tokens).map { ($0.name, $0) }, uniquingKeysWith: { a, _ in a })

@@ -104,6 +104,29 @@ struct OpTests {
         #expect(try fixture.trial(catalogue).run(on: device).outputs != got.outputs)
     }
 
+    @Test("A cache in blocks holds what each head's row was rounded to, its last block padded")
+    func blockCache() throws {
+        let fixture = try fixture("attention", "grouped queries")
+        let heads = 2
+        /// As a file's blocks are: a float16 scale, the largest magnitude being 127 times that.
+        func rounded(_ row: ArraySlice<Double>) -> [Double] {
+            stride(from: row.startIndex, to: row.endIndex, by: 32).flatMap { first -> [Double] in
+                let block = row[first..<min(first + 32, row.endIndex)].map { Float($0) }
+                let scale = (block.map(abs).max() ?? 0) / 127
+                return block.map { scale == 0 ? 0 : Double(($0 * (1 / scale)).rounded()) * Double(Float16(scale)) }
+            }
+        }
+        var kept = fixture
+        for i in [1, 2] {
+            let operand = try #require(fixture.operands[i]), width = operand.dims[1] / heads
+            #expect(operand.dims[1] % heads == 0)
+            kept.operands[i]?.data = stride(from: 0, to: operand.data.count, by: width).flatMap { rounded(operand.data[$0..<$0 + width]) }
+        }
+        let got = try fixture.trial(catalogue, stateDType: .q8_0).run(on: device)
+        #expect(try kept.trial(catalogue).run(on: device).outputs == got.outputs)
+        #expect(try fixture.trial(catalogue).run(on: device).outputs != got.outputs)
+    }
+
     @Test("Any number of threads gives the same bits")
     func threads() throws {
         var fixture = try fixture("linear", "with bias")

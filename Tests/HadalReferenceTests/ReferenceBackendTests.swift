@@ -108,8 +108,8 @@ struct ReferenceBackendTests {
             }, .limitExceeded, "too large")
         let attention = try fixture("attention").trial(catalogue).segment
         var wrong = attention
-        wrong.stateDType = .q8_0
-        #expect(device.unsupported(node: 0, of: wrong)?.contains("Q8_0") == true)
+        wrong.stateDType = .q4_0
+        #expect(device.unsupported(node: 0, of: wrong)?.contains("Q4_0") == true)
         wrong = attention
         wrong.graph.states[0].width = 1
         #expect(device.unsupported(node: 0, of: wrong) != nil)

@@ -23,6 +23,12 @@ struct VulkanConformanceTests {
 
     @Test func everyOpMatchesTheReference() throws { try check(try VulkanTestDevice.kit(cases: 10)) }
 
+    @Test func cachesInBlocksMatchTheReference() throws {
+        var kit = try VulkanTestDevice.kit(ops: ["attention", "latent_attention", "indexer"], cases: 20)
+        kit.options.stateDType = .q8_0
+        try check(kit)
+    }
+
     @Test func theBoundaryHolds() throws {
         let report = try VulkanTestDevice.kit(ops: ["add"], cases: 1).check(VulkanTestDevice.backend)
         for check in report.checks where check.status == .fail { Issue.record("\(check.name): \(check.detail)") }

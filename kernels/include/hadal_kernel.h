@@ -38,7 +38,7 @@ typedef struct hadal_kernel_tensor {
 /* A paged cache: page, head, token in page, then `width` elements. */
 typedef struct hadal_kernel_state {
     void *data;
-    uint32_t dtype;           /* F32, F16 or BF16 */
+    uint32_t dtype;           /* F32, F16, BF16, or of a contract that names it Q8_0, whose rows are padded: hadal_cache.h */
     uint32_t heads;
     uint32_t width;
     uint32_t page_tokens;

@@ -38,11 +38,17 @@
 #define v_load_f16 HADAL_FN(v_load_f16)
 #define v_store_f16 HADAL_FN(v_store_f16)
 #define v_load_bf16 HADAL_FN(v_load_bf16)
+#define v_load_i8 HADAL_FN(v_load_i8)
+#define v_splat_f16 HADAL_FN(v_splat_f16)
+#define v_from_f16 HADAL_FN(v_from_f16)
+#define vbytes HADAL_FN(vbytes)
+#define vbytes_unaligned HADAL_FN(vbytes_unaligned)
 #define v_select HADAL_FN(v_select)
 #define v_max HADAL_FN(v_max)
 #define v_min HADAL_FN(v_min)
 #define v_reduce_add HADAL_FN(v_reduce_add)
 #define v_sums HADAL_FN(v_sums)
+#define v_sums8 HADAL_FN(v_sums8)
 #define v_max4 HADAL_FN(v_max4)
 #define v_reduce_max HADAL_FN(v_reduce_max)
 #define vf4 HADAL_FN(vf4)
@@ -74,6 +80,8 @@ typedef int32_t vi4 __attribute__((vector_size(16)));
 typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 typedef int32_t vi_unaligned __attribute__((vector_size(LANES * 4), aligned(1), may_alias));
 typedef uint16_t vh_unaligned __attribute__((vector_size(LANES * 2), aligned(1), may_alias));
+typedef int8_t vbytes __attribute__((vector_size(LANES)));
+typedef int8_t vbytes_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 /* What the compilers' conversions take. They are used by name: the header that declares them by another takes most of the time that a small kernel
  * takes to compile. */
@@ -129,6 +137,23 @@ INLINE vf v_sums(const vf *v) {
 #endif
 #undef SHUFFLE
 }
+/* The same of eight vectors, in the first eight lanes, with the same bits. */
+#if LANES == 16
+INLINE vf v_sums8(const vf *v) {
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+    vf a[4], b[2];
+    for (int i = 0; i < 4; i++)
+        a[i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+            + SHUFFLE(v[2 * i], v[2 * i + 1], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    for (int i = 0; i < 2; i++)
+        b[i] = SHUFFLE(a[2 * i], a[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+            + SHUFFLE(a[2 * i], a[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const vf c = SHUFFLE(b[0], b[1], 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29)
+        + SHUFFLE(b[0], b[1], 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
+    return SHUFFLE(c, c, 0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14) + SHUFFLE(c, c, 1, 3, 5, 7, 9, 11, 13, 15, 1, 3, 5, 7, 9, 11, 13, 15);
+#undef SHUFFLE
+}
+#endif
 INLINE vf4 v_max4(vf4 a, vf4 b) {
     const vi4 first = a > b;
     return (vf4)((first & (vi4)a) | (~first & (vi4)b));
@@ -180,21 +205,32 @@ INLINE uint16_t f32_to_bf16(float value) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-INLINE vf v_load_f16(const void *p) {
+INLINE vf v_from_f16(vh h) {
 #if LANES == 16
-    return (vf)__builtin_ia32_vcvtph2ps512_mask((v_halves)*(const vh_unaligned *)p, (vf){0}, (uint16_t)-1, 4 /* the current direction */);
+    return (vf)__builtin_ia32_vcvtph2ps512_mask((v_halves)h, (vf){0}, (uint16_t)-1, 4 /* the current direction */);
 #elif LANES == 8
-    return (vf)__builtin_ia32_vcvtph2ps256((v_halves)*(const vh_unaligned *)p);
+    return (vf)__builtin_ia32_vcvtph2ps256((v_halves)h);
 #elif defined(__aarch64__)
-    return (vf)vcvt_f32_f16((float16x4_t)*(const vh_unaligned *)p);
+    return (vf)vcvt_f32_f16((float16x4_t)h);
 #else
     vf v;
-    uint16_t h[LANES];
-    memcpy(h, p, sizeof h);
     for (int i = 0; i < LANES; i++) v[i] = f16_to_f32(h[i]);
     return v;
 #endif
 }
+INLINE vf v_load_f16(const void *p) { return v_from_f16((vh)*(const vh_unaligned *)p); }
+/* One float16 in every lane. */
+INLINE vf v_splat_f16(const void *p) {
+    uint16_t h;
+    memcpy(&h, p, 2);
+#if LANES > 4 || defined(__aarch64__)
+    return v_from_f16(h - (vh){0});
+#else
+    return v_splat(f16_to_f32(h));
+#endif
+}
+/* LANES signed bytes. */
+INLINE vf v_load_i8(const void *p) { return __builtin_convertvector(__builtin_convertvector((vbytes)*(const vbytes_unaligned *)p, vi), vf); }
 INLINE void v_store_f16(void *p, vf v) {
 #if LANES == 16
     *(vh_unaligned *)p = (vh)__builtin_ia32_vcvtps2ph512_mask(v, 0 /* to nearest */, (v_halves){0}, (uint16_t)-1);

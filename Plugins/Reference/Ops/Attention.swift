@@ -41,8 +41,8 @@ struct Attention: Operator {
             for i in 0..<sequence.count {
                 let (token, position) = (sequence.first + i, sequence.past + i)
                 for head in 0..<kvHeads {
-                    keys.store(k[token] + head * headDim, sequence, position: position, head: head, count: headDim)
-                    values.store(v[token] + head * valueDim, sequence, position: position, head: head, count: valueDim)
+                    keys.store(k[token] + head * headDim, sequence, position: position, head: head)
+                    values.store(v[token] + head * valueDim, sequence, position: position, head: head)
                 }
             }
         }

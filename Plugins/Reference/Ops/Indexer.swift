@@ -28,7 +28,7 @@ struct Indexer: Operator {
         try call.requireEveryToken(q.count)
         for sequence in call.step.sequences {
             for i in 0..<sequence.count {
-                cache.store(k[sequence.first + i], sequence, position: sequence.past + i, head: 0, count: dim)
+                cache.store(k[sequence.first + i], sequence, position: sequence.past + i, head: 0)
             }
         }
         for sequence in call.step.sequences where sequence.count > 0 {

@@ -39,11 +39,13 @@ struct LatentAttention: Operator {
         let (q, latent, key, y) = (try call.rows(0), try call.rows(1), try call.rows(2), try call.output())
         let (cache, selection) = (call.cache(0), isSelective ? try call.integers(4) : nil)
         try call.requireEveryToken(q.count)
-        for sequence in call.step.sequences {
-            for i in 0..<sequence.count {
-                let (token, position) = (sequence.first + i, sequence.past + i)
-                cache.store(latent[token], sequence, position: position, head: 0, count: rank)
-                cache.store(key[token], sequence, position: position, head: 0, start: rank, count: rope)
+        withScratch(rank + rope) { row in
+            for sequence in call.step.sequences {
+                for i in 0..<sequence.count {
+                    row.update(from: latent[sequence.first + i], count: rank)
+                    (row + rank).update(from: key[sequence.first + i], count: rope)
+                    cache.store(row, sequence, position: sequence.past + i, head: 0)
+                }
             }
         }
         for sequence in call.step.sequences where sequence.count > 0 {

@@ -30,7 +30,7 @@ struct NodeView {
         for output in node.outputs { try checkValue(output) }
         for state in node.states {
             try require(graph.states.indices.contains(state), "there is no state \(state)")
-            guard PagedCache.dtypes.contains(segment.stateDType) else {
+            guard DType.stateTypes.contains(segment.stateDType) else {
                 throw fail(.unsupported, "states of \(segment.stateDType.name)")
             }
             try require(

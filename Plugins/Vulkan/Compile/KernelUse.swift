@@ -78,8 +78,8 @@ struct KernelUse {
         extents = try ShapeRule.apply(contract, operands: operands, attributes: node.attributes).extents
         let stateType = contract.states.isEmpty ? nil : segment.stateDType
         if let stateType {
-            guard [.f32, .f16, .bf16].contains(stateType) else { throw unsupported("caches of type \(stateType.name)") }
-            if stateType != .f32, let odd = node.states.first(where: { graph.states[$0].width % 2 != 0 }) {
+            guard contract.stateTypes.contains(stateType) else { throw unsupported("caches of type \(stateType.name)") }
+            if !stateType.isQuantised, stateType != .f32, let odd = node.states.first(where: { graph.states[$0].width % 2 != 0 }) {
                 throw unsupported("a 16-bit cache of odd width (\(graph.states[odd].width))")
             }
         }

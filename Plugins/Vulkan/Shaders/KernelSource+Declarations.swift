@@ -75,10 +75,25 @@ extension KernelSource {
         /// - Parameter name: what its functions are called by: the contract's name, unless an input or output has that too.
         mutating func state(_ i: Int, _ state: OpContract.State, _ dtype: DType, name: String) {
             address("c_\(name)", .state(i))
+            let width = dtype.isQuantised ? "\(name)_padded" : "uint(\(state.width.text))"
             access.append(
                 """
-                #define \(name)_row(sequence, position, head) hadal_cache_row(sequence, position, head, uint(\(state.heads.text)), uint(\(state.width.text)), page_tokens)
+                #define \(name)_has_blocks \(dtype.isQuantised ? 1 : 0)
+                #define \(name)_row(sequence, position, head) hadal_cache_row(sequence, position, head, uint(\(state.heads.text)), \(width), page_tokens)
                 """)
+            if dtype.isQuantised {
+                // Macros, since the names that a width is made of come later.
+                let words = "HadalWords(hadal_push.c_\(name))"
+                access.append(
+                    """
+                    #define \(name)_padded ((uint(\(state.width.text)) + 31u) / 32u * 32u)
+                    #define \(name)_at(i) hadal_q8_at(\(words), i, \(name)_padded)
+                    #define \(name)_at2(i) hadal_q8_at2(\(words), i, \(name)_padded)
+                    #define \(name)_at4(i) hadal_q8_at4(\(words), i, \(name)_padded)
+                    #define \(name)_put_blocks(i, v) hadal_q8_put(\(words), i, \(name)_padded, v)
+                    """)
+                return
+            }
             if dtype == .f32 {
                 access.append(
                     """

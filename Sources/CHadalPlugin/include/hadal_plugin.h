@@ -220,8 +220,9 @@ typedef struct hadal_weight {
     const hadal_piece *pieces;
 } hadal_weight;
 
-/* A per-token cache: page p, head h, token t in the page, then `width` contiguous elements. The host allocates it with
- * buffer_allocate (or as host memory), pages * heads * page_tokens * width elements. */
+/* A per-token cache: page p, head h, token t in the page, then a row of `width` contiguous elements. The host allocates it
+ * with buffer_allocate (or as host memory), pages * heads * page_tokens rows. A row of HADAL_DTYPE_Q8_0 is padded with zeros
+ * to whole blocks of 32 elements (34 bytes), and to a multiple of 4 bytes. */
 typedef struct hadal_state {
     uint32_t size;
     uint32_t dtype;

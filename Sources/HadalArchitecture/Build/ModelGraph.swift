@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 import HadalFormats
 package import HadalGraph
 
@@ -51,8 +51,8 @@ package struct ModelGraph: Sendable {
         }
     }
 
-    /// Bytes of state that one token takes in the main graph, with elements of `elementBytes`.
-    package func stateBytesPerToken(elementBytes: Int) -> Int {
-        main.states.reduce(0) { $0 + $1.heads * $1.width * elementBytes }
+    /// Bytes of state that one token takes in the main graph, with elements of a type of `DType.stateTypes`.
+    package func stateBytesPerToken(_ dtype: DType) -> Int {
+        main.states.reduce(0) { $0 + $1.heads * (dtype.stateRowBytes(width: $1.width) ?? 0) }
     }
 }

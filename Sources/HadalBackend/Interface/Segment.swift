@@ -85,7 +85,7 @@ public struct Segment: Sendable {
     /// One for each of `graph.weights`.
     public var weights: [WeightData]
     public var bounds: Bounds
-    /// Element type of every state.
+    /// Element type of every state, one of `DType.stateTypes`.
     public var stateDType: DType
     public var pageTokens: Int
 
@@ -107,8 +107,9 @@ public struct Segment: Sendable {
         self.init(graph: graph, weights: weights, bounds: bounds, stateDType: stateDType, pageTokens: pageTokens)
     }
 
+    /// Bytes of one head's row of one token of a state; 0 if there is no such size.
+    public func rowBytes(of state: Graph.State) -> Int { stateDType.stateRowBytes(width: state.width) ?? 0 }
+
     /// Bytes of one page of a state.
-    public func pageBytes(of state: Graph.State) -> Int {
-        (stateDType.byteCount(elements: state.heads * state.width) ?? 0) * pageTokens
-    }
+    public func pageBytes(of state: Graph.State) -> Int { rowBytes(of: state) * state.heads * pageTokens }
 }

@@ -1,5 +1,5 @@
 package import HadalBackend
-import HadalCore
+package import HadalCore
 package import HadalGraph
 
 /// Times ops on a device, one node at a time.
@@ -12,6 +12,8 @@ package struct KernelBench {
         /// Most bytes of all copies.
         package var mostBytes = 1 << 30
         package var seed: UInt64 = 1
+        /// Element type of caches.
+        package var stateDType = DType.f32
         package init() {}
     }
 
@@ -74,7 +76,8 @@ package struct KernelBench {
 
     private func builder(_ point: ConformancePoint, _ contract: OpContract) -> TrialBuilder {
         TrialBuilder(
-            catalogue: catalogue, contract: contract, point: point, stateDType: .f32, pageTokens: 64, manySequences: point.step.count > 1,
+            catalogue: catalogue, contract: contract, point: point, stateDType: options.stateDType, pageTokens: 64,
+            manySequences: point.step.count > 1,
             blockScales: capabilities.contains(.blockScales), repeatsData: true)
     }
 

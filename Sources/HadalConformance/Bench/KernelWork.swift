@@ -31,10 +31,13 @@ struct KernelWork {
         operations = try contract.bench.operations.map(evaluate)
         let graph = trial.segment.graph
         /// Bytes that are read of an operand; variadic ones have a number after their name.
-        func read(_ name: String, _ dtype: DType, elements: Int) throws -> Double {
+        func read(_ name: String, bytesPerElement: Double, elements: Int) throws -> Double {
             let declared = contract.bench.reads.first { $0.name == name || name.hasPrefix("\($0.name).") }
             let count = try declared.map { min(try evaluate($0.elements), Double(elements)) } ?? Double(elements)
-            return count * Double(dtype.blockBytes) / Double(dtype.blockElements)
+            return count * bytesPerElement
+        }
+        func read(_ name: String, _ dtype: DType, elements: Int) throws -> Double {
+            try read(name, bytesPerElement: Double(dtype.blockBytes) / Double(dtype.blockElements), elements: elements)
         }
         for index in graph.inputs {
             let value = graph.values[index]
@@ -44,8 +47,9 @@ struct KernelWork {
         for index in graph.outputs { bytes += Double(trial.bytes(of: graph.values[index])) }
         for state in graph.states {
             let width = state.heads * state.width
-            bytes += try read(state.name, trial.segment.stateDType, elements: cached * width)
-            bytes += Double(trial.tokens * width * trial.segment.stateDType.blockBytes)
+            let perToken = Double(trial.segment.rowBytes(of: state) * state.heads)
+            bytes += try read(state.name, bytesPerElement: perToken / Double(width), elements: cached * width)
+            bytes += Double(trial.tokens) * perToken
         }
     }
 }

@@ -105,7 +105,10 @@ extension OpContract {
             if let count = output.count { facts.append("`\(count.text)` of them") }
             text += line(output.name, facts, output.help)
         }
-        for state in states { text += line(state.name, ["state", "`[\(state.heads.text), \(state.width.text)]` a token"], state.help) }
+        for state in states {
+            let types = state.dtypes.map(\.name).joined(separator: " ")
+            text += line(state.name, ["state", "`[\(state.heads.text), \(state.width.text)]` a token", types], state.help)
+        }
         for attribute in attributes {
             var facts = ["attribute", attribute.kind.rawValue]
             if !attribute.choices.isEmpty { facts.append(attribute.choices.joined(separator: " ")) }

@@ -209,6 +209,10 @@ extension OpContract.State {
             heads = try OpContract.expression(fields.required("heads"), document)
             width = try OpContract.expression(fields.required("width"), document)
         }
+        dtypes = try fields.optionalArray("dtypes")?.map { try OpContract.dtype($0, document) } ?? Self.plainTypes
+        if let other = dtypes.first(where: { !DType.stateTypes.contains($0) }) {
+            throw fields.fail("a state cannot be of type \(other.name)", at: json["dtypes"])
+        }
         multipleOf = try fields.optionalDouble("multiple_of")
         help = try fields.optionalString("help") ?? ""
         try fields.finish()

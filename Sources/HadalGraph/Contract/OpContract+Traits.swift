@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// What a contract says of an op to those who look after graphs rather than compute it.
 extension OpContract {
@@ -35,6 +35,9 @@ extension OpContract {
 
         package init() {}
     }
+
+    /// Types that all of its states may have; all types where there are no states.
+    package var stateTypes: [DType] { DType.stateTypes.filter { dtype in states.allSatisfy { $0.dtypes.contains(dtype) } } }
 
     /// Whether the other contract has operands, states and attributes of the same names.
     private func hasSameNames(as other: OpContract) -> Bool {

@@ -54,9 +54,14 @@ package struct OpContract: Sendable {
         package var name: String
         package var heads: Expression
         package var width: Expression
+        /// Element types that the op's kernels take.
+        package var dtypes: [DType]
         /// As an input's.
         package var multipleOf: Double?
         package var help: String
+
+        /// Those whose elements can be read and written one by one: what kernels take that say nothing of types.
+        package static let plainTypes: [DType] = [.f32, .f16, .bf16]
     }
 
     /// What is timed, and how much work it is.

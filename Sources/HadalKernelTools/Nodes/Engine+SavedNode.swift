@@ -126,7 +126,7 @@ extension Engine {
         let sequence = ConformanceTrial.StepSequence(
             first: 0, count: tokens, past: past, plannedLength: planned, firstPage: 0, pageCount: pages)
         return SavedNode(
-            op: node.op, label: node.label, attributes: node.attributes, operands: operands, states: states, stateDType: options.cacheDType,
+            op: node.op, label: node.label, attributes: node.attributes, operands: operands, states: states, stateDType: cacheDType,
             pageTokens: pageTokens, pages: (0..<UInt32(clamping: pages)).map { $0 }, tokens: tokens, rows: tokens, sequences: [sequence],
             model: fingerprint, backend: options.backend)
     }

@@ -108,8 +108,8 @@ extension SavedNode {
         let rows = try range("rows", fields.int("rows"), 0...Self.mostTokens)
         let pageTokens = try range("page_tokens", fields.int("page_tokens"), 1...1 << 20)
         (self.tokens, self.rows, self.pageTokens) = (tokens, rows, pageTokens)
-        guard let stateDType = DType(name: try fields.string("state_dtype")), [.f32, .f16, .bf16].contains(stateDType) else {
-            throw fields.fail("'state_dtype' must be f32, f16 or bf16")
+        guard let stateDType = DType(name: try fields.string("state_dtype")), DType.stateTypes.contains(stateDType) else {
+            throw fields.fail("'state_dtype' must be f32, f16, bf16 or q8_0")
         }
         self.stateDType = stateDType
         attributes = try Self.attributes(fields.required("attributes"))
@@ -131,7 +131,10 @@ extension SavedNode {
             var state = try JSONFields(json, in: document, what: "state")
             let (name, heads, width) = (try state.string("name"), try state.int("heads"), try state.int("width"))
             try state.finish()
-            let bytes = try Self.size([pages.count, heads, pageTokens, width], stateDType, "state '\(name)'")
+            guard width > 0, let row = stateDType.stateRowBytes(width: width) else {
+                throw HadalError(.malformed, "state '\(name)' has rows of \(width) elements")
+            }
+            let bytes = try Self.size([pages.count, heads, pageTokens, row], .u8, "state '\(name)'")
             return State(name: name, heads: heads, width: width, bytes: try Self.data("state.\(index)", file, bytes: bytes))
         }
         try fields.finish()

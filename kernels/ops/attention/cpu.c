@@ -41,9 +41,15 @@ HADAL_EXPORT_KERNEL(attention_append, 0)
 #undef TRANSPOSED_KEYS
 #define SUMS (REGISTERS / 2)
 #define TRANSPOSED_KEYS (SUMS / 2)
-/* Vectors of values that are accumulated at a time for 1, 2 or 4 rows. */
+/* Rows that take every key and value together. With many registers six do, whose sums then fill most of them. */
+#undef MOST_ROWS
+#define MOST_ROWS (REGISTERS == 32 ? 6 : 4)
+/* Keys whose products with 1, 2, 4 or 6 rows are summed at a time. */
+#undef SCORE_KEYS
+#define SCORE_KEYS(rows) ((rows) > 4 ? 4 : LANES / (rows))
+/* Vectors of values that are accumulated at a time for 1, 2, 4 or 6 rows. */
 #undef VALUE_VECTORS
-#define VALUE_VECTORS(rows) (SUMS / (rows) < 8 ? SUMS / (rows) : 8)
+#define VALUE_VECTORS(rows) ((rows) > 4 ? 4 : SUMS / (rows) < 8 ? SUMS / (rows) : 8)
 
 /* inputs: k, v; states: key, value. */
 HADAL_KERNEL(attention_append) {
@@ -63,17 +69,6 @@ HADAL_KERNEL(attention_append) {
     }
 }
 
-/* LANES elements of a cache's type. */
-INLINE vf HADAL_FN(cached)(uint32_t dtype, const char *p, int64_t i) {
-    if (dtype == HADAL_DTYPE_F32) return v_load(p + i * 4);
-    return dtype == HADAL_DTYPE_F16 ? v_load_f16(p + i * 2) : v_load_bf16(p + i * 2);
-}
-INLINE float HADAL_FN(cached_one)(uint32_t dtype, const char *p, int64_t i) {
-    float x;
-    floats_from(&x, p + i * (dtype == HADAL_DTYPE_F32 ? 4 : 2), dtype, 1);
-    return x;
-}
-
 /* Memory that is needed soon. It is prefetched into the second-level cache beside other work, some lines at a time: a burst makes the processor wait. */
 typedef struct {
     const char *at, *end;
@@ -85,50 +80,76 @@ INLINE void HADAL_FN(prefetch_next)(HADAL_FN(prefetch) *prefetch) {
 }
 
 /*
- * scores[r * TILE + j] = q row r . key j for `rows` (1, 2 or 4) rows and keys from ..< to. So many keys go together that their sums fill a vector: one
- * horizontal add serves all of them. The tail repeats the last key.
+ * scores[r * TILE + j] = q row r . key j for `rows` (1, 2, 4 or 6) rows and keys from ..< to. So many keys go together that horizontal adds serve
+ * whole vectors of sums. The tail repeats the last key.
  */
 INLINE void HADAL_FN(score_rows)(
     uint32_t dtype, int rows, float *scores, const float *q, const char *k, int64_t from, int64_t to, int64_t n, HADAL_FN(prefetch) *prefetch) {
-    const int64_t bytes = n * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
-    const int keys = LANES / rows;
+    const int64_t bytes = cache_row_bytes(dtype, n);
+    const int keys = SCORE_KEYS(rows), sums = rows * keys;
     for (int64_t first = from; first < to; first += keys) {
         const int64_t count = to - first < keys ? to - first : keys;
         const char *at[LANES];
 #pragma GCC unroll 16
         for (int j = 0; j < keys; j++) at[j] = k + (first + (j < count ? j : count - 1)) * bytes;
         HADAL_FN(prefetch_next)(prefetch);
-        vf sum[LANES];
-#pragma GCC unroll 16
-        for (int i = 0; i < LANES; i++) sum[i] = (vf){0};
+        vf sum[24];
+#pragma GCC unroll 24
+        for (int i = 0; i < sums; i++) sum[i] = (vf){0};
         int64_t d = 0;
+        if (dtype == HADAL_DTYPE_Q8_0)
+            for (; d + CACHE_BLOCK <= n; d += CACHE_BLOCK) {
+                vf x[CACHE_BLOCK / LANES][MOST_ROWS];
+#pragma GCC unroll 8
+                for (int c = 0; c < CACHE_BLOCK / LANES; c++)
+#pragma GCC unroll 6
+                    for (int r = 0; r < rows; r++) x[c][r] = v_load(q + r * n + d + c * LANES);
+#pragma GCC unroll 16
+                for (int j = 0; j < keys; j++) {
+                    const char *block = at[j] + d / CACHE_BLOCK * CACHE_BLOCK_BYTES;
+                    const vf scale = v_splat_f16(block);
+#pragma GCC unroll 8
+                    for (int c = 0; c < CACHE_BLOCK / LANES; c++) {
+                        const vf key = v_load_i8(block + 2 + c * LANES) * scale;
+#pragma GCC unroll 6
+                        for (int r = 0; r < rows; r++) sum[r * keys + j] += x[c][r] * key;
+                    }
+                }
+            }
         for (; d + LANES <= n; d += LANES) {
-            vf x[4];
-#pragma GCC unroll 4
+            vf x[MOST_ROWS];
+#pragma GCC unroll 6
             for (int r = 0; r < rows; r++) x[r] = v_load(q + r * n + d);
 #pragma GCC unroll 16
             for (int j = 0; j < keys; j++) {
-                const vf key = HADAL_FN(cached)(dtype, at[j], d);
-#pragma GCC unroll 4
+                const vf key = cache_lanes(dtype, at[j], d);
+#pragma GCC unroll 6
                 for (int r = 0; r < rows; r++) sum[r * keys + j] += x[r] * key;
             }
         }
-        float total[LANES];
-        v_store(total, v_sums(sum));
+        float total[24];
+#pragma GCC unroll 6
+        for (int i = 0; i + LANES <= sums; i += LANES) v_store(total + i, v_sums(sum + i));
+#if LANES == 16
+        if (sums % LANES) {
+            const vf rest = v_sums8(sum + LANES);
+            memcpy(total + LANES, &rest, 8 * sizeof(float));
+        }
+#endif
         for (int r = 0; r < rows && d < n; r++)
             for (int64_t j = 0; j < count; j++)
-                for (int64_t i = d; i < n; i++) total[r * keys + j] += q[r * n + i] * HADAL_FN(cached_one)(dtype, at[j], i);
+                for (int64_t i = d; i < n; i++) total[r * keys + j] += q[r * n + i] * cache_element(dtype, at[j], i);
         for (int r = 0; r < rows; r++) memcpy(scores + r * ATTENTION_TILE + first, total + r * keys, (size_t)count * 4);
     }
 }
 
-/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1 ... 4) rows; `vectors` at column i, SUMS with all rows at most. */
+/* acc[r * width ...] = acc * decay[r] + sum over j of p[r * p_row + j * p_key] * value j, for `rows` (1, 2, 4 or 6) rows; `vectors` at column i. */
 INLINE void HADAL_FN(accumulate_values)(
     uint32_t dtype, int rows, int vectors, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
     int64_t i, HADAL_FN(prefetch) *prefetch) {
-    const int64_t bytes = width * (dtype == HADAL_DTYPE_F32 ? 4 : 2);
-    vf sum[SUMS];
-#pragma GCC unroll 4
+    const int64_t bytes = cache_row_bytes(dtype, width);
+    vf sum[24];
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) sum[r * vectors + c] = v_load(acc + r * width + i + c * LANES) * decay[r];
@@ -136,15 +157,15 @@ INLINE void HADAL_FN(accumulate_values)(
         HADAL_FN(prefetch_next)(prefetch);
         vf value[8];
 #pragma GCC unroll 8
-        for (int c = 0; c < vectors; c++) value[c] = HADAL_FN(cached)(dtype, v + j * bytes, i + c * LANES);
-#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++) value[c] = cache_lanes(dtype, v + j * bytes, i + c * LANES);
+#pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             const vf weight = v_splat(p[r * p_row + j * p_key]);
 #pragma GCC unroll 8
             for (int c = 0; c < vectors; c++) sum[r * vectors + c] += weight * value[c];
         }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 8
         for (int c = 0; c < vectors; c++) v_store(acc + r * width + i + c * LANES, sum[r * vectors + c]);
@@ -153,6 +174,7 @@ INLINE void HADAL_FN(accumulate_values)(
 INLINE void HADAL_FN(accumulate_value_rows)(
     uint32_t dtype, int rows, float *acc, const float *decay, const float *p, int64_t p_row, int64_t p_key, const char *v, int64_t count, int64_t width,
     HADAL_FN(prefetch) *prefetch) {
+    const int64_t bytes = cache_row_bytes(dtype, width);
     const int wide = VALUE_VECTORS(rows), half = wide / 2;
     int64_t i = 0;
     for (; i + wide * LANES <= width; i += wide * LANES)
@@ -162,11 +184,11 @@ INLINE void HADAL_FN(accumulate_value_rows)(
     for (; i + LANES <= width; i += LANES)
         HADAL_FN(accumulate_values)(dtype, rows, 1, acc, decay, p, p_row, p_key, v, count, width, i, prefetch);
     for (; i < width; i++)
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
             float sum = acc[r * width + i] * decay[r];
             for (int64_t j = 0; j < count; j++)
-                sum += p[r * p_row + j * p_key] * HADAL_FN(cached_one)(dtype, v + j * width * (dtype == HADAL_DTYPE_F32 ? 4 : 2), i);
+                sum += p[r * p_row + j * p_key] * cache_element(dtype, v + j * bytes, i);
             acc[r * width + i] = sum;
         }
 }
@@ -228,19 +250,21 @@ INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start,
 INLINE void HADAL_FN(tile_few)(
     uint32_t key_type, uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v, int64_t key_prefetch,
     int64_t value_prefetch) {
-    const int64_t key_size = key_type == HADAL_DTYPE_F32 ? 4 : 2, value_size = value_type == HADAL_DTYPE_F32 ? 4 : 2;
-    const int64_t key_bytes = item->key_dim * key_size, value_bytes = item->value_dim * value_size, rows = item->rows;
-    /* Of each key's and value's lines, as many as bring all of the next tile by the end of this one. */
-    const int64_t vectors = item->group > 1 ? SUMS : VALUE_VECTORS(1);
-    HADAL_FN(prefetch) keys = {k + key_prefetch, k + key_prefetch + (key_prefetch ? n * key_bytes : 0), (key_bytes * LANES / 64 + rows - 1) / rows};
+    const int64_t key_bytes = cache_row_bytes(key_type, item->key_dim), value_bytes = cache_row_bytes(value_type, item->value_dim);
+    const int64_t rows = item->rows;
+    /* Of each key's and value's lines, as many as bring all of the next tile by the end of this one: a row has that share of what is summed at a time. */
+    const int is_most = item->group >= MOST_ROWS;
+    const int64_t scores_together = is_most ? MOST_ROWS * SCORE_KEYS(MOST_ROWS) : LANES;
+    const int64_t vectors = is_most ? MOST_ROWS * VALUE_VECTORS(MOST_ROWS) : item->group > 1 ? SUMS : VALUE_VECTORS(1);
+    HADAL_FN(prefetch) keys = {k + key_prefetch, k + key_prefetch + (key_prefetch ? n * key_bytes : 0), (key_bytes * scores_together / 64 + rows - 1) / rows};
     HADAL_FN(prefetch) values = {
-        v + value_prefetch, v + value_prefetch + (value_prefetch ? n * value_bytes : 0), (value_size * vectors * LANES / 64 + rows - 1) / rows};
+        v + value_prefetch, v + value_prefetch + (value_prefetch ? n * value_bytes : 0), (cache_row_bytes(value_type, vectors * LANES) / 64 + rows - 1) / rows};
     for (int64_t r = 0; r < item->rows;) {
         int64_t from, to;
         HADAL_FN(seen)(item, r, start, n, &from, &to);
         /* Rows of one token see the same keys. */
         int64_t count = item->group - r % item->group;
-        count = count >= 4 ? 4 : count >= 2 ? 2 : 1;
+        count = count >= MOST_ROWS ? MOST_ROWS : count >= 4 ? 4 : count >= 2 ? 2 : 1;
         if (from >= to) {
             r += count;
             continue;
@@ -250,7 +274,8 @@ INLINE void HADAL_FN(tile_few)(
         switch (count) {
         case 1: HADAL_FN(score_rows)(key_type, 1, scores, q, k, from, to, item->key_dim, &keys); break;
         case 2: HADAL_FN(score_rows)(key_type, 2, scores, q, k, from, to, item->key_dim, &keys); break;
-        default: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim, &keys);
+        case 4: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim, &keys); break;
+        default: HADAL_FN(score_rows)(key_type, MOST_ROWS, scores, q, k, from, to, item->key_dim, &keys);
         }
         for (int64_t i = 0; i < count; i++) {
             float *score = scores + i * ATTENTION_TILE;
@@ -282,7 +307,8 @@ INLINE void HADAL_FN(tile_few)(
         switch (count) {
         case 1: HADAL_FN(accumulate_value_rows)(value_type, 1, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
         case 2: HADAL_FN(accumulate_value_rows)(value_type, 2, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
-        default: HADAL_FN(accumulate_value_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values);
+        case 4: HADAL_FN(accumulate_value_rows)(value_type, 4, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values); break;
+        default: HADAL_FN(accumulate_value_rows)(value_type, MOST_ROWS, acc, decay, p, ATTENTION_TILE, 1, v, to - from, item->value_dim, &values);
         }
         v -= from * value_bytes;
         r += count;
@@ -292,9 +318,10 @@ INLINE void HADAL_FN(tile_few)(
 /* The same with transposed rows; keys unseen ..< n of the tile. */
 INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t unseen, int64_t n, const char *k, const char *v) {
     const int64_t rows = attention_rows(item->rows), key_dim = item->key_dim;
-    const float *keys = (const float *)k + unseen * key_dim;
+    k += unseen * cache_row_bytes(item->keys->dtype, key_dim);
+    const float *keys = (const float *)k;
     if (item->keys->dtype != HADAL_DTYPE_F32) {
-        floats_from(item->key_tile, k + unseen * key_dim * 2, item->keys->dtype, (n - unseen) * key_dim);
+        cache_floats(item->key_tile, k, item->keys->dtype, n - unseen, key_dim);
         keys = item->key_tile;
     }
     HADAL_FN(score_all)(item->scores + unseen * rows, item->queries, rows, keys, n - unseen, key_dim);
@@ -334,7 +361,7 @@ INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item,
         v_store(item->decay + r, decay);
         v_store(item->total + r, v_load(item->total + r) * decay + sum);
     }
-    v += unseen * item->value_dim * (value_type == HADAL_DTYPE_F32 ? 4 : 2);
+    v += unseen * cache_row_bytes(value_type, item->value_dim);
     const float *p = item->scores + unseen * rows;
     HADAL_FN(prefetch) none = {0, 0, 0};
     /* Up to three rows more than there are, which nobody reads. */
@@ -359,6 +386,7 @@ static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_transposed, int6
             switch (values->dtype) {
             case HADAL_DTYPE_F32: HADAL_FN(tile_many)(HADAL_DTYPE_F32, item, start, unseen, n, k, v); break;
             case HADAL_DTYPE_F16: HADAL_FN(tile_many)(HADAL_DTYPE_F16, item, start, unseen, n, k, v); break;
+            case HADAL_DTYPE_Q8_0: HADAL_FN(tile_many)(HADAL_DTYPE_Q8_0, item, start, unseen, n, k, v); break;
             default: HADAL_FN(tile_many)(HADAL_DTYPE_BF16, item, start, unseen, n, k, v);
             }
         } else {
@@ -369,6 +397,8 @@ static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_transposed, int6
                 HADAL_FN(tile_few)(HADAL_DTYPE_F32, HADAL_DTYPE_F32, item, start, n, k, v, key_prefetch, value_prefetch);
             else if (keys->dtype == HADAL_DTYPE_F16 && values->dtype == HADAL_DTYPE_F16)
                 HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v, key_prefetch, value_prefetch);
+            else if (keys->dtype == HADAL_DTYPE_Q8_0 && values->dtype == HADAL_DTYPE_Q8_0)
+                HADAL_FN(tile_few)(HADAL_DTYPE_Q8_0, HADAL_DTYPE_Q8_0, item, start, n, k, v, key_prefetch, value_prefetch);
             else
                 HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v, key_prefetch, value_prefetch);
         }

@@ -1,9 +1,18 @@
 #if defined(STAGE_append)
-// Writes one token's keys and values to the caches, in pairs, since two 16-bit numbers share a word.
+// Writes one token's keys and values to the caches: in pairs, since two 16-bit numbers share a word, or in two blocks at a time.
 void main() {
     uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, sequence = sequence_of(token), position = position_of(token);
     uint k_first = (token * kv_heads + head) * head_dim, v_first = (token * kv_heads + head) * value_dim;
     uint k_row = key_row(sequence, position, head), v_row = value_row(sequence, position, head);
+#if key_has_blocks
+    for (uint i = 64 * gl_LocalInvocationIndex; i < max(head_dim, value_dim); i += 64 * THREADS) {
+        float quantised[64];
+        for (uint c = 0; c < 64; c++) quantised[c] = i + c < head_dim ? k_at(k_first + i + c) : 0.0;
+        if (i < head_dim) key_put_blocks(k_row + i, quantised);
+        for (uint c = 0; c < 64; c++) quantised[c] = i + c < value_dim ? v_at(v_first + i + c) : 0.0;
+        if (i < value_dim) value_put_blocks(v_row + i, quantised);
+    }
+#else
     for (uint i = 2 * gl_LocalInvocationIndex; i < head_dim; i += 2 * THREADS) {
         if (i + 1 < head_dim) key_put(k_row + i, k_at(k_first + i), k_at(k_first + i + 1));
         else key_put_last(k_row + i, k_at(k_first + i));
@@ -12,6 +21,7 @@ void main() {
         if (i + 1 < value_dim) value_put(v_row + i, v_at(v_first + i), v_at(v_first + i + 1));
         else value_put_last(v_row + i, v_at(v_first + i));
     }
+#endif
 }
 #else
 #define QUERY_HEADS a_heads

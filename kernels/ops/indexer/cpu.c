@@ -145,7 +145,7 @@ HADAL_KERNEL(indexer_append) {
 static void HADAL_FN(load_columns)(
     const hadal_kernel_args *args, const hadal_sequence *sequence, int64_t start, int64_t n, int64_t dim, float *rows, float *to) {
     const hadal_kernel_state *state = &args->states[0];
-    for (int64_t j = 0; j < n; j++) floats_from(rows + j * dim, cache_row(state, args->step, sequence, 0, start + j), state->dtype, dim);
+    for (int64_t j = 0; j < n; j++) cache_floats(rows + j * dim, cache_row(state, args->step, sequence, 0, start + j), state->dtype, 1, dim);
     if (n < TILE) memset(rows + n * dim, 0, (size_t)((TILE - n) * dim) * 4);
     for (int64_t j = 0; j < TILE; j += 4) {
         const float *from = rows + j * dim;

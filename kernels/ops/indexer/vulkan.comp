@@ -4,10 +4,18 @@
 #if defined(STAGE_append)
 void main() {
     uint token = gl_WorkGroupID.x, from = token * dim, row = key_row(sequence_of(token), position_of(token), 0);
+#if key_has_blocks
+    for (uint i = 64 * gl_LocalInvocationIndex; i < dim; i += 64 * THREADS) {
+        float quantised[64];
+        for (uint c = 0; c < 64; c++) quantised[c] = i + c < dim ? k_at(from + i + c) : 0.0;
+        key_put_blocks(row + i, quantised);
+    }
+#else
     for (uint i = 2 * gl_LocalInvocationIndex; i < dim; i += 2 * THREADS) {
         if (i + 1 < dim) key_put(row + i, k_at(from + i), k_at(from + i + 1));
         else key_put_last(row + i, k_at(from + i));
     }
+#endif
 }
 #else
 #define DIGITS 256

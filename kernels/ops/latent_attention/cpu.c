@@ -65,16 +65,16 @@ HADAL_KERNEL(latent_attention_pack) {
 HADAL_KERNEL(latent_attention_append) {
     const hadal_kernel_tensor *latent = &args->inputs[0], *key = &args->inputs[1];
     const hadal_kernel_state *state = &args->states[0];
-    const int64_t size = state->dtype == HADAL_DTYPE_F32 ? 4 : 2;
     for (uint32_t s = 0; s < args->step->sequence_count; s++) {
         const hadal_sequence *sequence = step_sequence(args->step, s);
         int64_t token, end;
         hadal_share(sequence->token_count, 1, thread, &token, &end);
         for (; token < end; token++) {
             const int64_t row = sequence->first_token + token;
-            char *to = cache_row(state, args->step, sequence, 0, sequence->past + token);
-            cache_store(state->dtype, to, (const float *)((const char *)latent->data + row * latent->stride), latent->columns);
-            cache_store(state->dtype, to + latent->columns * size, (const float *)((const char *)key->data + row * key->stride), key->columns);
+            cache_store_joined(
+                state->dtype, cache_row(state, args->step, sequence, 0, sequence->past + token),
+                (const float *)((const char *)latent->data + row * latent->stride), latent->columns,
+                (const float *)((const char *)key->data + row * key->stride), key->columns);
         }
     }
 }
@@ -193,7 +193,7 @@ INLINE int64_t HADAL_FN(load_tile)(const hadal_kernel_args *args, const hadal_se
     const char *from = cache_row(state, args->step, sequence, 0, start);
     *tile = (const float *)from;
     if (state->dtype != HADAL_DTYPE_F32) {
-        floats_from(buffer, from, state->dtype, n * state->width);
+        cache_floats(buffer, from, state->dtype, n, state->width);
         *tile = buffer;
     }
     return n;
@@ -207,7 +207,7 @@ INLINE int64_t HADAL_FN(gather_tile)(
     for (; *next < selected && n < LATENT_TILE; ++*next) {
         const int32_t token = selection[*next];
         if (token < 0 || token > own) continue;
-        floats_from(buffer + n++ * state->width, cache_row(state, args->step, sequence, 0, token), state->dtype, state->width);
+        cache_floats(buffer + n++ * state->width, cache_row(state, args->step, sequence, 0, token), state->dtype, 1, state->width);
     }
     return n;
 }

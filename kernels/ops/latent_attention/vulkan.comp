@@ -17,13 +17,21 @@ shared float weights[32 * PITCH], numbers[32 * TOKEN_PITCH];
 
 float row_part(uint token, uint i) { return i < rank ? latent_at(token * rank + i) : k_rope_at(token * rope_dim + i - rank); }
 
-// In pairs, since two 16-bit numbers share a word.
+// In pairs, since two 16-bit numbers share a word, or in two blocks at a time.
 void append(uint token) {
     uint row = cached_latent_row(sequence_of(token), position_of(token), 0);
+#if cached_latent_has_blocks
+    for (uint i = 64 * gl_LocalInvocationIndex; i < KEY; i += 64 * THREADS) {
+        float quantised[64];
+        for (uint c = 0; c < 64; c++) quantised[c] = i + c < KEY ? row_part(token, i + c) : 0.0;
+        cached_latent_put_blocks(row + i, quantised);
+    }
+#else
     for (uint i = 2 * gl_LocalInvocationIndex; i < KEY; i += 2 * THREADS) {
         if (i + 1 < KEY) cached_latent_put(row + i, row_part(token, i), row_part(token, i + 1));
         else cached_latent_put_last(row + i, row_part(token, i));
     }
+#endif
 }
 
 void main() {
