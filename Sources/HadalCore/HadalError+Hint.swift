@@ -42,6 +42,8 @@ extension HadalError.Hint {
         case architecture
         /// `EngineOptions.cacheTokens`, in tokens
         case cacheTokens = "cache_tokens"
+        /// `EngineOptions.cacheDType`
+        case cacheType = "cache_type"
         /// Whether a prompt is put into the model's chat template.
         case chatTemplate = "chat_template"
         /// `EngineOptions.contextLength`, in tokens

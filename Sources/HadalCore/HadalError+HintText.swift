@@ -37,6 +37,7 @@ extension HadalError.Hint.Setting: CustomStringConvertible {
         switch self {
         case .architecture: "the architecture"
         case .cacheTokens: "the number of tokens in the cache"
+        case .cacheType: "the element type of the cache"
         case .chatTemplate: "the chat template"
         case .contextLength: "the context length"
         case .expertMemory: "the limit on expert memory"

@@ -175,7 +175,8 @@ public final class Engine: @unchecked Sendable {
     /// Most tokens a session may hold.
     public var contextLength: Int { plan.contextLength }
     public var vocabularySize: Int { model.vocabularySize }
-    public var cacheDType: DType { options.cacheDType }
+    /// Element type of the cache.
+    public var cacheDType: DType { plan.cacheDType }
     public var batchTokens: Int { program.bounds.tokens }
     public var batchSequences: Int { program.bounds.sequences }
     public var pageTokens: Int { program.pageTokens }

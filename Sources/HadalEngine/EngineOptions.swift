@@ -21,8 +21,10 @@ public struct EngineOptions: Sendable {
     public var contextLength: Int?
     /// Tokens that all sessions together may hold; nil: twice the context.
     public var cacheTokens: Int?
-    /// Element type of the cache. F32 keeps results within the float32 tolerances; F16 halves the memory.
-    public var cacheDType: DType
+    /// Element type of the cache: F32, F16, BF16 or Q8_0; nil: F16, which results hardly show, but F32 on the reference backend, whose results
+    /// are to be exact, and where a backend has no caches of F16 for the model. F32 keeps results within the float32 tolerances. Q8_0 takes
+    /// 17 bytes for 16 elements.
+    public var cacheDType: DType?
     /// Most tokens processed in one step; longer prompts go in chunks.
     public var batchTokens: Int
     /// Most sequences decoded together.
@@ -61,7 +63,7 @@ public struct EngineOptions: Sendable {
     public init(
         backend: String = "cpu", placement: PlacementRules? = nil, fallback: FallbackPolicy = .error, settings: [String: String] = [:],
         threads: Int? = nil, environment: SearchPaths = SearchPaths(), architecture: String? = nil, contextLength: Int? = nil,
-        cacheTokens: Int? = nil, cacheDType: DType = .f32, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
+        cacheTokens: Int? = nil, cacheDType: DType? = nil, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
         predictsNext: Bool = false, expertMemory: Int? = nil, diskCache: DiskCache? = nil,
         speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
         log: LogSink = .silent

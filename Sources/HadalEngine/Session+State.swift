@@ -7,9 +7,11 @@ import Synchronization
 /// Sessions on disk: the tokens and every state's rows, so that a long prompt need not be processed again.
 ///
 /// The file is a safetensors file: `tokens` I32 `[length]`, and for each state a tensor `[heads, length, width]` in the cache's
-/// element type. Its metadata name the format version and the model's fingerprint.
+/// element type, or U8 `[heads, length, bytes of a row]` of a quantised one. Its metadata name the format version, the model's fingerprint
+/// and the cache's type; files without the last have tensors of that type.
 extension Session {
     private static let version = "hadal-session/1"
+    private static let cacheTypeKey = "cache_type"
 
     /// Writes the session to a file, replacing it atomically.
     public func save(to path: String) throws {
@@ -21,12 +23,12 @@ extension Session {
                 name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
         for (index, state) in engine.program.graph.states.enumerated() {
             let rows = try engine.state.withLock { _ in try readRows(index, heads: state.heads, width: state.width, length: length) }
-            tensors.append(
-                .init(
-                    name: "state.\(index)", dtype: engine.cacheDType, shape: [state.heads, length, state.width], bytes: rows))
+            let (dtype, shape) = storage(of: state, length: length)
+            tensors.append(.init(name: "state.\(index)", dtype: dtype, shape: shape, bytes: rows))
         }
         try SafetensorsWriter.write(
-            to: path, tensors: tensors, metadata: [("format", Self.version), ("fingerprint", engine.fingerprint)])
+            to: path, tensors: tensors,
+            metadata: [("format", Self.version), ("fingerprint", engine.fingerprint), (Self.cacheTypeKey, engine.cacheDType.name)])
     }
 
     /// A session from a file that `save` wrote with the same model.
@@ -40,6 +42,12 @@ extension Session {
         }
         guard metadata("fingerprint") == engine.fingerprint else {
             throw HadalError(.mismatch, "the session was saved with another model", at: SourcePlace(path))
+        }
+        let saved = metadata(Self.cacheTypeKey) ?? file.tensors.first { $0.name.hasPrefix("state.") }?.dtype.name
+        guard saved == nil || saved == engine.cacheDType.name else {
+            throw HadalError(
+                .mismatch, "the session was saved with a cache of type \(saved ?? ""), this one is \(engine.cacheDType.name)",
+                at: SourcePlace(path), hint: [.set(.cacheType, to: .text((saved ?? "").lowercased()))])
         }
         func bytes(_ name: String, _ dtype: DType, _ shape: [Int]?) throws -> UnsafeRawBufferPointer {
             guard let tensor = file.tensors.first(where: { $0.name == name }) else {
@@ -67,7 +75,8 @@ extension Session {
         }
         self.init(engine: engine, contextLength: engine.contextLength)
         for (index, state) in engine.program.graph.states.enumerated() {
-            let rows = try bytes("state.\(index)", engine.cacheDType, [state.heads, ids.count, state.width])
+            let (dtype, shape) = storage(of: state, length: ids.count)
+            let rows = try bytes("state.\(index)", dtype, shape)
             try engine.state.withLock { shared in
                 try writeRows(index, heads: state.heads, width: state.width, length: ids.count, from: rows, &shared)
             }
@@ -76,7 +85,14 @@ extension Session {
         count = ids.count
     }
 
-    private func rowBytes(_ width: Int) -> Int { engine.cacheDType.byteCount(elements: width) ?? 0 }
+    private func rowBytes(_ width: Int) -> Int { engine.cacheDType.stateRowBytes(width: width) ?? 0 }
+
+    /// How a file has the rows of a state.
+    private func storage(of state: Graph.State, length: Int) -> (dtype: DType, shape: [Int]) {
+        let dtype = engine.cacheDType
+        return dtype.isQuantised
+            ? (.u8, [state.heads, length, rowBytes(state.width)]) : (dtype, [state.heads, length, state.width])
+    }
 
     private func readRows(_ state: Int, heads: Int, width: Int, length: Int) throws -> [UInt8] {
         let (row, size) = (rowBytes(width), engine.pageTokens)

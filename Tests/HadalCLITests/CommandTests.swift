@@ -159,7 +159,7 @@ struct CommandTests {
         let inspect = try json(try succeed(["inspect", llama, "--json"]))
         #expect(inspect["architecture"]?.string == "llama" && inspect["layers"]?.int == 3)
         #expect(inspect["reasons"]?.array?.first?.string?.contains("because") == true)
-        let plan = try json(try succeed(["plan", llama, "--json", "--backend", "reference"]))
+        let plan = try json(try succeed(["plan", llama, "--json", "--backend", "reference", "--cache-type", "f16"]))
         #expect(plan["devices"]?.array?.first?.string == "reference" && plan["moves"]?.array?.isEmpty == true)
         #expect(plan["obstacle"]?.isNull == true)
         // What both tell is the same.
@@ -170,6 +170,28 @@ struct CommandTests {
             let (a, b) = (inspect["memory"]?[mine]?.int, plan["memory"]?[theirs]?.int)
             #expect(a != nil && a == b, "\(mine): \(a ?? -1), \(b ?? -1)")
         }
+    }
+
+    @Test("the cache is f16 for answers, f32 for numbers that are compared, and what was asked for")
+    func cacheTypes() throws {
+        func type(_ more: String...) throws -> String? {
+            try json(try succeed(["plan", llama, "--json"] + more))["memory"]?["cache_type"]?.string
+        }
+        #expect(try type() == "f16" && type("--backend", "reference") == "f32" && type("--cache-type", "q8_0") == "q8_0")
+        #expect(try CommandRun(["plan", llama, "--cache-type", "q5_0"]).status == 2)
+        func logits(_ more: String...) throws -> Data {
+            let file = FileManager.default.temporaryDirectory.appending(path: "cache-\(UUID()).safetensors")
+            defer { try? FileManager.default.removeItem(at: file) }
+            _ = try succeed(["logits", llama, "--tokens", "1,2,3,4,5", "-o", file.path] + more)
+            return try Data(contentsOf: file)
+        }
+        #expect(try logits() == logits("--cache-type", "f32") && logits() != logits("--cache-type", "f16"))
+        func divergence(_ type: String) throws -> Double? {
+            let arguments = ["--cache-type", type, "--against-cache-type", "f32", "--tokens", "1,2,3,4,5,6,7,8", "--json"]
+            return try json(try succeed(["eval", "kl", llama] + arguments))["mean_kl"]?.double
+        }
+        let (none, some) = (try #require(try divergence("auto")), try #require(try divergence("q8_0")))
+        #expect(none == 0 && some > 0)
     }
 
     @Test(

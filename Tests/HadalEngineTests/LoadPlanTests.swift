@@ -111,7 +111,7 @@ struct LoadPlanTests {
         options.cacheTokens = pick([nil, nil, 1, 1000, 1 << 21], orRarely: [.max, 0])
         options.batchTokens = pick([512, 1, 7, 64], orRarely: [1 << 50, 0])
         options.batchSequences = pick([8, 1, 3], orRarely: [0, 1 << 50])
-        options.cacheDType = pick([.f32, .f16])
+        options.cacheDType = pick([.f32, .f16, .q8_0, nil], orRarely: [.q4_0])
         options.observe = pick([.none, .none, .allLogits, .hidden])
         options.predictsNext = pick([false], orRarely: [true])
         if model.name == "deepseek_v3" { options.predictsNext = pick([false, true]) }
@@ -131,7 +131,8 @@ struct LoadPlanTests {
             "context \(options.contextLength ?? -1), cache \(options.cacheTokens ?? -1), step \(options.batchTokens) x\(options.batchSequences)"
         )
         parts.append(
-            "\(options.cacheDType.name), observe \(options.observe), next \(options.predictsNext), experts \(options.expertMemory ?? -1)")
+            "\(options.cacheDType?.name ?? "auto"), observe \(options.observe), next \(options.predictsNext), experts \(options.expertMemory ?? -1)"
+        )
         parts.append("limits \(options.memoryLimits ?? MemoryLimits()), island \(island.heapBytes), cramped \(cramped.bytes)")
         parts.append("\(options.speculation.source), \(options.settings), \(options.architecture ?? "-")")
         return Case(model: model, options: options, description: parts.joined(separator: "; "))

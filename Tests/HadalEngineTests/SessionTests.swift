@@ -85,12 +85,12 @@ struct SessionTests {
         for (a, b) in zip(together, alone) { #expect(distance(a, b) < 1e-3) }
     }
 
-    @Test("a saved session goes on where it was", arguments: backends)
-    func saveAndLoad(_ backend: String) throws {
+    @Test("a saved session goes on where it was", arguments: backends, [DType.f32, .f16, .q8_0])
+    func saveAndLoad(_ backend: String, _ type: DType) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let file = "\(folder)/session.safetensors"
-        let engine = try engine(backend)
+        let engine = try engine(backend) { $0.cacheDType = type }
         let session = engine.makeSession()
         try session.append(prompt(90))
         try session.save(to: file)
@@ -99,7 +99,11 @@ struct SessionTests {
         try session.append([5])
         try restored.append([5])
         #expect(distance(session, restored) == 0)
-        // Another model refuses it, and so does a damaged file.
+        // Another cache refuses it with the name of its own, another model, too, and so does a damaged file.
+        let coarse = try self.engine(backend) { $0.cacheDType = .bf16 }
+        expectError(.mismatch, "saved with a cache of type \(type.name), this one is BF16") {
+            try Session(contentsOf: file, engine: coarse)
+        }
         let other = try Engine(path: Fixtures.path("models/gemma3_text"), options: Golden.options(backend))
         #expect { try Session(contentsOf: file, engine: other) } throws: { ($0 as? HadalError)?.code == .mismatch }
         let bytes = try Data(contentsOf: URL(fileURLWithPath: file))

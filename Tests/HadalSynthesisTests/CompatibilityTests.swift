@@ -25,6 +25,8 @@ import Testing
         var options = EngineOptions()
         options.backend = backend
         options.environment.pluginPaths = [Fixtures.products]
+        // The session was saved when that was what there was.
+        options.cacheDType = .f32
         return options
     }
 

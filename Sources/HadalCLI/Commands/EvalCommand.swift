@@ -66,7 +66,7 @@ struct PerplexityCommand: ParsableCommand {
 
     func run() throws {
         let engine = try Engine.forEvaluation(
-            path: try ModelStore.resolve(model.model), options: try model.engineOptions(), context: model.context)
+            path: try ModelStore.resolve(model.model), options: try model.engineOptions(exact: true), context: model.context)
         let tokens = try text.ids(engine)
         let windows = try text.windows(engine)
         let progress = Progress("perplexity")
@@ -98,7 +98,7 @@ struct KLCommand: ParsableCommand {
         commandName: "kl", abstract: "Measure how far a model's predictions of a text diverge from a reference's: KL(reference ‖ model).",
         discussion: """
             The reference is another model with the same vocabulary (--against original.gguf), the same model on another backend \
-            (--against-backend reference), or logits computed before (--against LOGITS.safetensors, from hadal logits, for a text of one \
+            (--against-backend reference) or with another cache (--against-cache-type f32), or logits computed before (--against LOGITS.safetensors, from hadal logits, for a text of one \
             window). The loss from quantising: hadal eval kl quantised.gguf --against original.gguf -f text.txt. Windows are those of hadal eval perplexity.
             """)
 
@@ -110,19 +110,27 @@ struct KLCommand: ParsableCommand {
     var against: String?
     @Option(name: .customLong("against-backend"), help: ArgumentHelp("The reference's backend. Default: the model's.", valueName: "name"))
     var againstBackend: String?
+    @Option(
+        name: .customLong("against-cache-type"),
+        help: ArgumentHelp("Element type of the reference's KV cache. Default: the model's.", valueName: "type"))
+    var againstCacheType: CacheType?
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        guard against != nil || againstBackend != nil else { throw ValidationError("Give --against or --against-backend.") }
-        if isLogits, againstBackend != nil { throw ValidationError("--against-backend needs a model to run, not logits.") }
+        guard against != nil || againstBackend != nil || againstCacheType != nil else {
+            throw ValidationError("Give --against, --against-backend or --against-cache-type.")
+        }
+        if isLogits, againstBackend != nil || againstCacheType != nil {
+            throw ValidationError("--against-backend and --against-cache-type need a model to run, not logits.")
+        }
     }
 
     private var isLogits: Bool { against?.hasSuffix(".safetensors") ?? false }
 
     func run() throws {
         let path = try ModelStore.resolve(model.model)
-        var options = try model.engineOptions()
+        var options = try model.engineOptions(exact: true)
         if againstBackend != nil, options.placement == nil { options.settings = Self.settings(options.settings, of: options.backend) }
         let engine = try Engine.forEvaluation(path: path, options: options, context: model.context)
         let tokens = try text.ids(engine)
@@ -150,7 +158,8 @@ struct KLCommand: ParsableCommand {
 
     private func reference(_ engine: Engine, _ path: String, _ tokens: [Int32]) throws -> Engine.DivergenceReference {
         if isLogits, let against { return .logits(try LogitsFile(path: against)) }
-        var options = try model.engineOptions()
+        var options = try model.engineOptions(exact: true)
+        if let againstCacheType { options.cacheDType = againstCacheType.dtype ?? .f32 }
         if against != nil { options.architecture = nil }
         if let againstBackend {
             options.backend = againstBackend

@@ -51,9 +51,9 @@ struct InspectCommand: ParsableCommand {
         facts += [["  parameters", Self.count(parameters)], ["  file", Terminal.bytes(files.totalBytes)]]
         if let description {
             let context = description.usualContextLength
-            let memory = description.memory(contextLength: context, cacheDType: .f32)
+            let memory = description.memory(contextLength: context, cacheDType: .f16)
             facts.append([
-                "  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f32)",
+                "  memory", "weights \(Terminal.bytes(memory.weights)), cache \(Terminal.bytes(memory.cache)) for \(context) tokens (f16)",
             ])
         }
         Terminal.line(Terminal.table(facts))
@@ -79,7 +79,7 @@ struct InspectCommand: ParsableCommand {
         if let description {
             let graph = description.graph
             let context = description.usualContextLength
-            let memory = description.memory(contextLength: context, cacheDType: .f32)
+            let memory = description.memory(contextLength: context, cacheDType: .f16)
             object["architecture"] = JSON(.string(graph.architecture))
             object["variant"] = graph.variant.map { JSON(.string($0)) } ?? .null
             object["reasons"] = JSON(.array(graph.reasons.map { JSON(.string($0)) }))
@@ -92,7 +92,7 @@ struct InspectCommand: ParsableCommand {
                 .object(JSONObject(graph.parameters.map { ($0.name, ["value": $0.value.json, "from": JSON(.string($0.origin))]) })))
             object["memory"] = [
                 "weights_bytes": JSON(.int(Int64(memory.weights))), "cache_bytes": JSON(.int(Int64(memory.cache))),
-                "cache_bytes_per_token": JSON(.int(Int64(graph.stateBytesPerToken(elementBytes: 4)))),
+                "cache_bytes_per_token": JSON(.int(Int64(graph.stateBytesPerToken(.f16)))),
                 "cache_context": JSON(.int(Int64(context))),
             ]
         } else {

@@ -42,7 +42,7 @@ struct PlanCommand: ParsableCommand {
                 ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],
                 [
                     "  cache", Terminal.bytes(plan.cacheBytes),
-                    "for \(plan.contextLength) tokens, \(Terminal.bytes(plan.cacheBytesPerToken)) each; taken as it fills",
+                    "for \(plan.contextLength) tokens, \(Terminal.bytes(plan.cacheBytesPerToken)) each (\(plan.cacheDType.name.lowercased())); taken as it fills",
                 ],
                 ["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
             ]))

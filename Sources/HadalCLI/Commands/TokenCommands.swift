@@ -23,7 +23,7 @@ struct LogitsCommand: ParsableCommand {
 
     func run() throws {
         try OutputFile.check(output)
-        var options = try model.engineOptions(observe: hidden ? .hidden : .allLogits)
+        var options = try model.engineOptions(observe: hidden ? .hidden : .allLogits, exact: true)
         options.predictsNext = mtp
         let engine = try Engine(path: try ModelStore.resolve(model.model), options: options)
         let tensors = try engine.evaluate(tokens.ids)
@@ -44,7 +44,7 @@ struct GenerateIDsCommand: ParsableCommand {
     @OptionGroup var speculation: SpeculationArguments
 
     func run() throws {
-        let engine = try model.load(speculation)
+        let engine = try model.load(speculation, exact: true)
         let session = engine.makeSession()
         try session.append(tokens.ids)
         var options = GenerationOptions()

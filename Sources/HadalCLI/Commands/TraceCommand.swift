@@ -63,7 +63,7 @@ struct TraceCommand: ParsableCommand {
             return try runComparison(names[0], names[1])
         }
         try OutputFile.check(output)
-        let engine = try model.load()
+        let engine = try Engine(path: try ModelStore.resolve(model.model), options: try model.engineOptions(exact: true))
         let session = engine.makeSession()
         let prompt = try ids(engine)
         let events = try engine.tracing {
@@ -105,7 +105,7 @@ struct TraceCommand: ParsableCommand {
     }
 
     private func runComparison(_ first: String, _ second: String) throws {
-        var options = try model.engineOptions(observe: .everything)
+        var options = try model.engineOptions(observe: .everything, exact: true)
         options.settings = options.settings.filter { $0.key.hasPrefix("\(first).") }
         options.backend = first
         let path = try ModelStore.resolve(model.model)

@@ -45,6 +45,7 @@ extension HadalError.Hint.Setting {
         switch self {
         case .architecture: "--architecture"
         case .cacheTokens: nil
+        case .cacheType: "--cache-type"
         case .chatTemplate: "--raw"
         case .contextLength: "--context"
         case .expertMemory: "--expert-memory"

@@ -85,8 +85,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Maximum context length in tokens.", valueName: "tokens"), transform: NumberOption.integer(1...))
     var context: Int?
 
-    @Option(name: .customLong("cache-type"), help: "Element type of the KV cache: f32 or f16.")
-    var cacheType = "f32"
+    @Option(
+        name: .customLong("cache-type"),
+        help:
+            "Element type of the KV cache. auto: f16, but f32 for logits, generate-ids, eval and trace, and for the reference backend. q8_0 takes about half of f16."
+    )
+    var cacheType = CacheType.auto
 
     @Option(
         help: ArgumentHelp("Maximum prompt tokens per step.", valueName: "tokens"), reading: NumberOption.integer(1...65536))
@@ -102,7 +106,6 @@ struct ModelOptions: ParsableArguments {
 
     func validate() throws {
         if place != nil, planFile != nil { throw ValidationError("--place and --plan cannot be combined.") }
-        guard ["f32", "f16"].contains(cacheType.lowercased()) else { throw ValidationError("--cache-type must be f32 or f16.") }
         for setting in set where !setting.contains("=") || !(setting.split(separator: "=").first?.contains(".") ?? false) {
             throw ValidationError("--set requires backend.option=value, not '\(setting)'.")
         }
@@ -110,8 +113,9 @@ struct ModelOptions: ParsableArguments {
 
     /// The options as the library takes them.
     ///
+    /// - Parameter exact: whether the command's numbers are to be those of a cache that keeps every bit, unless another is asked for.
     /// - Throws: `HadalError` for a plan file that cannot be read.
-    func engineOptions(observe: EngineOptions.Observation = .none) throws -> EngineOptions {
+    func engineOptions(observe: EngineOptions.Observation = .none, exact: Bool = false) throws -> EngineOptions {
         var options = EngineOptions()
         options.backend = backend
         options.placement = try planFile.map { try PlacementRules(contentsOf: $0) } ?? place
@@ -124,7 +128,7 @@ struct ModelOptions: ParsableArguments {
         options.environment = search.environment
         options.architecture = architecture
         options.contextLength = context
-        options.cacheDType = DType(name: cacheType) ?? .f32
+        options.cacheDType = cacheType.dtype ?? (exact ? .f32 : nil)
         options.batchTokens = batch
         options.observe = observe
         options.expertMemory = expertMemory?.bytes
@@ -132,9 +136,6 @@ struct ModelOptions: ParsableArguments {
         return options
     }
 
-    func load(observe: EngineOptions.Observation = .none) throws -> Engine {
-        try Engine(path: try ModelStore.resolve(model), options: try engineOptions(observe: observe))
-    }
 }
 
 extension FallbackPolicy: ExpressibleByArgument {}

@@ -30,10 +30,10 @@ struct SpeculationArguments: ParsableArguments {
 
 extension ModelOptions {
     func load(
-        _ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, cache: DiskCacheArguments? = nil,
+        _ speculation: SpeculationArguments, _ live: LiveKernelArguments? = nil, cache: DiskCacheArguments? = nil, exact: Bool = false,
         adjust: (inout EngineOptions) -> Void = { _ in }
     ) throws -> Engine {
-        var options = try engineOptions()
+        var options = try engineOptions(exact: exact)
         options.speculation = try speculation.options()
         options.diskCache = cache?.options
         options.fusesOps = live?.isOn != true

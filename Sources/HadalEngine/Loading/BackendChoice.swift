@@ -169,11 +169,34 @@ package final class BackendChoice: Sendable {
 
     // MARK: placing
 
+    /// The entry that each node is meant for.
+    private func preferred(_ graph: Graph) -> [Int] {
+        let taken = options.placement?.assign(graph) ?? Array(repeating: nil, count: graph.nodes.count)
+        let unruled = entryOfRule.count - 1
+        return taken.map { entryOfRule[$0 ?? unruled] ?? 0 }
+    }
+
+    /// The type of a graph's caches where none is asked for: F16, but F32 where they are the reference backend's, or a device has no others.
+    func cacheDType(for graph: Graph) throws -> DType {
+        let one = Segment.Bounds(tokens: 1, sequences: 1, rows: 1)
+        func segment(_ dtype: DType) -> Segment {
+            Segment(withoutData: graph, bounds: one, stateDType: dtype, pageTokens: Engine.pageTokens)
+        }
+        let (halves, floats) = (segment(.f16), segment(.f32))
+        for (node, index) in preferred(graph).enumerated() where !graph.nodes[node].states.isEmpty {
+            if entries[index].backend.name == Self.exactBackend { return .f32 }
+            let device = try entries[index].open()
+            if device.unsupported(node: node, of: halves) != nil, device.unsupported(node: node, of: floats) == nil { return .f32 }
+        }
+        return .f16
+    }
+
+    /// The backend that defines what results are, and can run everything.
+    private static let exactBackend = "reference"
+
     /// Places a graph. Asks devices, but reads no weight.
     func place(_ segment: Segment) throws -> PlacedGraph {
-        let taken = options.placement?.assign(segment.graph) ?? Array(repeating: nil, count: segment.graph.nodes.count)
-        let unruled = entryOfRule.count - 1
-        let preferred = taken.map { entryOfRule[$0 ?? unruled] ?? 0 }
+        let preferred = preferred(segment.graph)
         let (plan, devices) = try ExecutionPlan.make(
             for: segment, preferred: preferred, candidates: entries.map(\.candidate), others: { others().map(\.candidate) },
             policy: options.fallback)
@@ -200,7 +223,7 @@ package final class BackendChoice: Sendable {
 
     private func findOthers() -> [Entry] {
         let all = registry.list().available.map(\.backend).filter { backend in !entries.contains { $0.backend.name == backend.name } }
-        let ordered = all.filter { $0.name != "reference" } + all.filter { $0.name == "reference" }
+        let ordered = all.filter { $0.name != Self.exactBackend } + all.filter { $0.name == Self.exactBackend }
         return ordered.compactMap { backend in
             do { return Entry(backend, 0, settings: try Self.settings(options, for: backend), log: options.log) } catch {
                 options.log.write(.warning, "backend \(backend.name) cannot take over: \(error)")

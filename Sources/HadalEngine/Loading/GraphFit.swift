@@ -42,16 +42,19 @@ struct GraphFit: Sendable {
 
     /// What a device can run depends on the step's bounds, and these on what the devices can do and hold: what is asked for is tried first.
     ///
-    /// - Parameter context: what is asked for, or else what is usual.
+    /// - Parameters:
+    ///   - cacheDType: element type of every state.
+    ///   - context: what is asked for, or else what is usual.
     /// - Throws: what placing meets. What does not fit is an `obstacle`.
     static func find(
-        _ graph: Graph, of description: ModelDescription, on backends: BackendChoice, _ options: EngineOptions, context: Int
+        _ graph: Graph, of description: ModelDescription, on backends: BackendChoice, _ options: EngineOptions, cacheDType: DType,
+        context: Int
     ) throws -> GraphFit {
         let scales = try description.scales(of: graph)
         let limits = options.memoryLimits ?? .current()
         func fit(_ bounds: Segment.Bounds, _ context: Int, _ cache: Int) throws -> GraphFit {
             let segment = Segment(
-                withoutData: graph, scales: scales, bounds: bounds, stateDType: options.cacheDType, pageTokens: Engine.pageTokens)
+                withoutData: graph, scales: scales, bounds: bounds, stateDType: cacheDType, pageTokens: Engine.pageTokens)
             return try GraphFit(segment, description, backends, options, limits, context: context, cache: cache)
         }
         let first = Self.bounds(options, context: context, capabilities: [.multiSequence])

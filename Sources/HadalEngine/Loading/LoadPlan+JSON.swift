@@ -56,7 +56,8 @@ extension LoadPlan {
             "memory": [
                 "weights_bytes": JSON(.int(Int64(weightBytes))), "held_weights_bytes": number(heldBytes),
                 "cache_bytes": JSON(.int(Int64(cacheBytes))),
-                "cache_bytes_per_token": JSON(.int(Int64(cacheBytesPerToken))), "context": JSON(.int(Int64(contextLength))),
+                "cache_bytes_per_token": JSON(.int(Int64(cacheBytesPerToken))),
+                "cache_type": JSON(.string(cacheDType.name.lowercased())), "context": JSON(.int(Int64(contextLength))),
                 "free_bytes": freeBytes.map { JSON(.int(Int64($0))) } ?? .null,
                 "resident_weights_bytes": JSON(.int(Int64(residentBytes))),
             ],

@@ -47,11 +47,13 @@ public struct LoadPlan: Sendable {
     /// Bytes of all weights as stored, and of a session's cache when it is full.
     public var weightBytes: Int { memory.weights }
     public var cacheBytes: Int { memory.cache }
-    public var cacheBytesPerToken: Int { description.graph.stateBytesPerToken(elementBytes: options.cacheDType.blockBytes) }
+    public var cacheBytesPerToken: Int { description.graph.stateBytesPerToken(cacheDType) }
+    /// Element type of the cache: `EngineOptions.cacheDType`, or what was chosen in its place.
+    public let cacheDType: DType
     /// Free memory of the first device's first heap, when it tells.
     public var freeBytes: Int? { fit?.freeBytes }
 
-    private var memory: (weights: Int, cache: Int) { description.memory(contextLength: contextLength, cacheDType: options.cacheDType) }
+    private var memory: (weights: Int, cache: Int) { description.memory(contextLength: contextLength, cacheDType: cacheDType) }
 
     /// - Throws: `HadalError` for a model that cannot be described, with its place: then there is nothing to plan. Everything else that loading
     ///   would throw is the plan's `obstacle`.
@@ -87,8 +89,10 @@ public struct LoadPlan: Sendable {
             : try attempt {
                 try BackendChoice(options, for: [graph] + (head.map { [$0] } ?? []), isDraft: isDraft)
             }
+        let cacheDType =
+            try options.cacheDType ?? backends.flatMap { backends in try attempt { try backends.cacheDType(for: graph) } } ?? .f16
         let fit = try backends.flatMap { backends in
-            try attempt { try GraphFit.find(graph, of: description, on: backends, options, context: asked) }
+            try attempt { try GraphFit.find(graph, of: description, on: backends, options, cacheDType: cacheDType, context: asked) }
         }
         obstacle = obstacle ?? fit?.obstacle
         let context = fit?.context ?? asked
@@ -98,7 +102,9 @@ public struct LoadPlan: Sendable {
             _ = try attempt { try Self.checkDrafts(fit.placed, options) }
             if options.usesPredictionHead {
                 let pages = options.speculation.source == .mtp ? fit.pages : 0
-                prediction = try attempt { try PredictionPlan(description, on: backends, options, contextLength: context, pages: pages) }
+                prediction = try attempt {
+                    try PredictionPlan(description, on: backends, options, cacheDType: cacheDType, contextLength: context, pages: pages)
+                }
             }
         }
         let draft = try Self.draftPath(options).flatMap { path in
@@ -113,13 +119,14 @@ public struct LoadPlan: Sendable {
         }
         if obstacle == nil, let run, let text, let backends, let fit {
             let main = GraphPlan(
-                graph: graph, placed: fit.placed, bounds: fit.bounds, streamed: fit.streamed, stateDType: options.cacheDType,
+                graph: graph, placed: fit.placed, bounds: fit.bounds, streamed: fit.streamed, stateDType: cacheDType,
                 pages: fit.pages)
             outcome = .success(CompilePlan(run: run, text: text, backends: backends, main: main, prediction: prediction, draft: draft))
         } else {
             outcome = .failure(obstacle ?? Self.unplaced)
         }
         contextLength = context
+        self.cacheDType = cacheDType
         expertMemory = backends?.expertMemory
         (self.graph, self.text, self.fit) = (graph, text, fit)
     }
@@ -159,6 +166,10 @@ public struct LoadPlan: Sendable {
     private static let stepSizes = 1...(1 << 16)
 
     private static func check(_ options: EngineOptions) throws {
+        if let dtype = options.cacheDType, !DType.stateTypes.contains(dtype) {
+            let known = DType.stateTypes.map(\.name).joined(separator: ", ")
+            throw HadalError(.invalidArgument, "a cache of type \(dtype.name): it must be one of \(known)", hint: [.set(.cacheType)])
+        }
         let sizes = [
             ("a context", options.contextLength ?? 1, "tokens", mostTokens),
             ("a cache", options.cacheTokens ?? 1, "tokens", 2 * mostTokens),

@@ -52,7 +52,7 @@ public struct ModelDescription: Sendable {
 
     /// Bytes that the engine will hold for a model run with these options, before any backend's own work space.
     public func memory(contextLength: Int, cacheDType: DType) -> (weights: Int, cache: Int) {
-        let perToken = graph.stateBytesPerToken(elementBytes: cacheDType.blockBytes)
+        let perToken = graph.stateBytesPerToken(cacheDType)
         let (cache, overflow) = perToken.multipliedReportingOverflow(by: contextLength)
         return (graph.weightBytes, overflow ? Int.max : cache)
     }

@@ -41,10 +41,16 @@ struct PredictionPlan: Sendable {
     }
 
     /// - Parameters:
+    ///   - cacheDType: element type of every state.
     ///   - contextLength: tokens of a session.
     ///   - pages: for the drafts of all sessions; 0 when none drafts with it.
     /// - Throws: `unsupported` for a model without such a graph, and what placing it meets.
-    init(_ description: ModelDescription, on backends: BackendChoice, _ options: EngineOptions, contextLength: Int, pages: Int) throws {
+    init(
+        _ description: ModelDescription, on backends: BackendChoice, _ options: EngineOptions, cacheDType: DType, contextLength: Int,
+        pages: Int
+    )
+        throws
+    {
         width = try Self.source(in: description).width
         guard var graph = description.graph.graphs[Self.graphName] else { throw HadalError(.unsupported, "no graph '\(Self.graphName)'") }
         ports = try StepRunner.Ports(of: graph, architecture: description.graph.architecture)
@@ -63,14 +69,14 @@ struct PredictionPlan: Sendable {
         let tokens = min(options.batchTokens, contextLength)
         let bounds = Segment.Bounds(tokens: tokens, sequences: 1, rows: options.predictsNext ? tokens : 1)
         let segment = Segment(
-            withoutData: graph, scales: try description.scales(of: graph), bounds: bounds, stateDType: options.cacheDType,
+            withoutData: graph, scales: try description.scales(of: graph), bounds: bounds, stateDType: cacheDType,
             pageTokens: Engine.pageTokens)
         let placed = try backends.place(segment)
         let streamed = try backends.expertMemory.map { _ in try ExpertPlacement(graph, of: description.graph, on: placed) }
         pagesPerSession = GraphFit.pages(contextLength)
         vocabularySize = description.graph.vocabularySize
         self.graph = GraphPlan(
-            graph: graph, placed: placed, bounds: bounds, streamed: streamed, stateDType: options.cacheDType,
+            graph: graph, placed: placed, bounds: bounds, streamed: streamed, stateDType: cacheDType,
             pages: max(pages, pagesPerSession))
         try Program.checkHostMemory(for: segment, plan: placed.plan, pageCount: self.graph.pages)
     }

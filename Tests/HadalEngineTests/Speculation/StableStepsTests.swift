@@ -109,9 +109,11 @@ struct StableStepsTests {
     func families(_ path: String, _ backend: String) throws {
         try check(try Engine(path: path, options: Self.options(backend)), "\(path) \(backend)")
         guard backend == "cpu" else { return }
-        var options = Self.options(backend)
-        options.cacheDType = .f16
-        try check(try Engine(path: path, options: options), "\(path) \(backend) f16 cache")
+        for type in [DType.f16, .q8_0] {
+            var options = Self.options(backend)
+            options.cacheDType = type
+            try check(try Engine(path: path, options: options), "\(path) \(backend) \(type.name) cache")
+        }
     }
 
     @Test(

@@ -1,12 +1,14 @@
+import HadalCore
 public import HadalEngine
 public import TestSupport
 
 extension EngineOptions {
-    /// A backend with the plugins that were built.
+    /// A backend with the plugins that were built, and caches that keep every bit.
     public static func test(_ backend: String, observe: Observation = .none) -> EngineOptions {
         var options = EngineOptions()
         options.backend = backend
         options.observe = observe
+        options.cacheDType = .f32
         options.environment.pluginPaths = [Fixtures.products]
         return options
     }

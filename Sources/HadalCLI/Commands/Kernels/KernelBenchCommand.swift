@@ -21,6 +21,8 @@ struct KernelBenchCommand: ParsableCommand {
         help: ArgumentHelp("Approximate time to spend on each shape.", valueName: "seconds"),
         reading: NumberOption.number(above: 0, atMost: 600))
     var seconds = 0.5
+    @Option(name: .customLong("cache-type"), help: "Element type of KV caches. auto: f32.")
+    var cacheType = CacheType.auto
     @Flag(help: "Use one copy of the weights, which a cache may hold.")
     var warm = false
     @Flag(help: "Print JSON.")
@@ -32,6 +34,7 @@ struct KernelBenchCommand: ParsableCommand {
         let contracts = try bench.contracts(ops)
         var options = KernelBench.Options()
         options.seconds = seconds
+        options.stateDType = cacheType.dtype ?? .f32
         options.coldBytes = warm ? 0 : KernelRates.coldBytes(bench)
         let timer = KernelBench(catalogue: bench.catalogue, device: bench.device, capabilities: bench.capabilities, options: options)
         let points = try contracts.flatMap { contract in try timer.points(contract, wanted).map { (contract, $0) } }
