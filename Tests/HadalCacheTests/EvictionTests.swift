@@ -80,6 +80,21 @@ struct EvictionTests {
         for block in blocks { if let parent = uses[block.parent] { #expect(parent > uses[block.key] ?? 0) } }
     }
 
+    @Test("what was used is known on the disk before long, and when the store goes", arguments: [false, true])
+    func savedUses(closes: Bool) throws {
+        let fixture = try StoreFixture()
+        let block = TestBlock(tokens: [1], sizes: [10])
+        write([block], to: try fixture.store())
+        FileStatus.set(use: 1_000_000_000, of: fixture.path(of: block))
+        var store: BlockStore? = try fixture.store()
+        #expect(try block.isWhole(in: #require(store)))
+        if closes { store = nil }
+        // As long as that takes on a busy machine.
+        for _ in 0..<6000 where FileStatus(fixture.path(of: block))?.use == 1_000_000_000 { usleep(10_000) }
+        #expect(FileStatus(fixture.path(of: block))?.use != 1_000_000_000)
+        withExtendedLifetime(store) {}
+    }
+
     @Test("a new block is no younger than its parent before uses are saved")
     func newBlock() throws {
         let fixture = try StoreFixture()

@@ -74,7 +74,8 @@ package final class BlockStore: Sendable {
     /// Bytes of blocks that wait to be written.
     package var pendingBytes: Int { queue.pendingBytes }
 
-    /// Waits until all that was given to `write` is on the disk, or was given up.
+    /// Waits until all that was given to `write` is on the disk, or was given up, and what was used is known there. A process that may exit while the
+    /// store lives calls it first.
     package func flush() {
         queue.waitUntilEmpty()
         blocks.saveUses()

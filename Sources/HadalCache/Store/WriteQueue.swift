@@ -5,7 +5,7 @@ final class WriteQueue: Sendable {
     /// One block is taken whatever its size.
     static let mostBytes = 64 << 20
     /// How long the times of files may be behind, nanoseconds.
-    private static let useDelay: UInt64 = 5_000_000_000
+    private static let useDelay: UInt64 = 1_000_000_000
 
     struct Block: Sendable {
         let name: String
