@@ -126,11 +126,11 @@ public final class Engine: @unchecked Sendable {
         endTokens = parts.text.tokenizer?.special.endIDs ?? []
         recommendation = GenerationRecommendation(plan.files, endTokens: endTokens)
         let description = plan.description
-        guard let cache = options.diskCache else { return }
+        guard let directory = options.cacheDirectory else { return }
         let described = CachedModel(
             name: description.files.path.split(separator: "/").last.map(String.init) ?? "", architecture: description.graph.architecture,
             cacheType: cacheDType.name)
-        disk = try DiskTier(cache, program, identity: stateIdentity, model: described, log: options.log)
+        disk = try DiskTier(directory, options, program, identity: stateIdentity, model: described)
         disk?.start(for: self)
     }
 
@@ -186,9 +186,11 @@ public final class Engine: @unchecked Sendable {
 
     /// An empty session. Its memory is taken as it fills.
     ///
-    /// - Parameter cache: what it shares with others.
-    public func makeSession(cache: CacheUse = CacheUse()) -> Session {
-        Session(engine: self, contextLength: contextLength, cacheUse: cache)
+    /// - Parameters:
+    ///   - salt: sessions with different ones share no blocks of the cache.
+    ///   - isKeptOnDisk: whether its blocks may be written to `EngineOptions.cacheDirectory`. false: they never leave memory.
+    public func makeSession(salt: String = "", isKeptOnDisk: Bool = true) -> Session {
+        Session(engine: self, contextLength: contextLength, cacheUse: CacheUse(salt: salt, isKeptOnDisk: isKeptOnDisk))
     }
 
     /// What follows a new session; nil unless the model's own prediction layer drafts.

@@ -36,8 +36,13 @@ public struct EngineOptions: Sendable {
     /// Bytes of experts to keep in memory, the others being read from disk as they are needed; nil: all of them. Results do not depend
     /// on it. The same as the setting `expert-memory` of the backend.
     public var expertMemory: Int?
-    /// Where blocks of sessions' state are kept on disk as well; nil: nowhere.
-    public var diskCache: DiskCache?
+    /// Where blocks of sessions' state are kept on disk as well, so that they outlive the process: a directory, made if it is not there, for the
+    /// user alone. nil: nowhere. It holds what people typed: docs/serving.md says what lies there.
+    public var cacheDirectory: String?
+    /// Bytes of all blocks in `cacheDirectory`; those used longest ago make room.
+    public var cacheLimit: Int
+    /// 32 bytes with which blocks in `cacheDirectory` are encrypted and their names hashed; nil: they are not encrypted.
+    public var sealingKey: [UInt8]?
     /// Whether and how generations draft tokens ahead.
     public var speculation: SpeculationOptions
     /// Whether a backend may compute several ops in one kernel. Results do not depend on it. false for a model whose kernels are to be replaced
@@ -64,7 +69,8 @@ public struct EngineOptions: Sendable {
         backend: String = "cpu", placement: PlacementRules? = nil, fallback: FallbackPolicy = .error, settings: [String: String] = [:],
         threads: Int? = nil, environment: SearchPaths = SearchPaths(), architecture: String? = nil, contextLength: Int? = nil,
         cacheTokens: Int? = nil, cacheDType: DType? = nil, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
-        predictsNext: Bool = false, expertMemory: Int? = nil, diskCache: DiskCache? = nil,
+        predictsNext: Bool = false, expertMemory: Int? = nil, cacheDirectory: String? = nil,
+        cacheLimit: Int = 20 << 30, sealingKey: [UInt8]? = nil,
         speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
         log: LogSink = .silent
     ) {
@@ -83,7 +89,9 @@ public struct EngineOptions: Sendable {
         self.observe = observe
         self.predictsNext = predictsNext
         self.expertMemory = expertMemory
-        self.diskCache = diskCache
+        self.cacheDirectory = cacheDirectory
+        self.cacheLimit = cacheLimit
+        self.sealingKey = sealingKey
         self.speculation = speculation
         self.fusesOps = fusesOps
         self.log = log

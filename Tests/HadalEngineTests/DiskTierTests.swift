@@ -11,15 +11,13 @@ import Testing
 struct DiskTierTests {
     private static func engine(
         _ directory: String, _ path: String = Golden.families[0], backend: String = "cpu", cacheType: DType = .f32,
-        change: (inout EngineOptions.DiskCache) -> Void = { _ in }
+        sealingKey: [UInt8]? = nil
     ) throws -> Engine {
         var options = Golden.options(backend)
         options.contextLength = 600
         options.cacheTokens = 1200
         options.cacheDType = cacheType
-        var cache = EngineOptions.DiskCache(directory: directory)
-        change(&cache)
-        options.diskCache = cache
+        (options.cacheDirectory, options.sealingKey) = (directory, sealingKey)
         return try Engine(path: path, options: options)
     }
 
@@ -28,9 +26,9 @@ struct DiskTierTests {
         return (0..<count).map { _ in Int32.random(in: 0..<200, using: &random) }
     }
 
-    private static func request(_ ids: [Int32], cache: CacheUse = CacheUse()) -> GenerationRequest {
+    private static func request(_ ids: [Int32], salt: String = "", isKeptOnDisk: Bool = true) -> GenerationRequest {
         let options = GenerationOptions(sampling: .greedy, maxTokens: 20, ignoreEndOfText: true, logProbabilities: 3)
-        return GenerationRequest(.tokens(ids), options: options, cache: cache)
+        return GenerationRequest(.tokens(ids), options: options, salt: salt, isKeptOnDisk: isKeptOnDisk)
     }
 
     private static func result(_ engine: Engine, _ request: GenerationRequest) async throws -> (ScheduledOutcome, reply: ChatReply) {
@@ -97,18 +95,18 @@ struct DiskTierTests {
             let ids = Self.ids(200, seed: 3)
             let engine = try Self.engine(directory)
             _ = try await Self.result(engine, Self.request(ids))
-            _ = try await Self.result(engine, Self.request(Self.ids(200, seed: 4), cache: CacheUse(isKeptOnDisk: false)))
+            _ = try await Self.result(engine, Self.request(Self.ids(200, seed: 4), isKeptOnDisk: false))
             engine.saveCache()
             let blocks = Self.files(directory).filter { $0.hasSuffix(".block") }.count
-            func reused(_ engine: Engine, _ ids: [Int32], _ cache: CacheUse = CacheUse()) async throws -> Int {
-                try await Self.result(engine, Self.request(ids, cache: cache)).reply.reusedTokens
+            func reused(_ engine: Engine, _ ids: [Int32], salt: String = "") async throws -> Int {
+                try await Self.result(engine, Self.request(ids, salt: salt)).reply.reusedTokens
             }
             #expect(blocks == 3)
             #expect(try await reused(try Self.engine(directory), Self.ids(200, seed: 4)) == 0)
             #expect(try await reused(try Self.engine(directory, cacheType: .f16), ids) == 0)
             #expect(try await reused(try Self.engine(directory, backend: "reference"), ids) == 0)
             #expect(try await reused(try Self.engine(directory, Golden.families[2]), ids) == 0)
-            #expect(try await reused(try Self.engine(directory), ids, CacheUse(salt: "other")) == 0)
+            #expect(try await reused(try Self.engine(directory), ids, salt: "other") == 0)
             #expect(try await reused(try Self.engine(directory), ids) == 128)
         }
     }
@@ -134,11 +132,11 @@ struct DiskTierTests {
     func sealing() async throws {
         try await inDirectory { directory in
             let ids = Self.ids(200, seed: 6), key = [UInt8](repeating: 7, count: 32)
-            let engine = try Self.engine(directory) { $0.sealingKey = key }
+            let engine = try Self.engine(directory, sealingKey: key)
             _ = try await Self.result(engine, Self.request(ids))
             engine.saveCache()
             #expect(try await Self.result(try Self.engine(directory), Self.request(ids)).reply.reusedTokens == 0)
-            let same = try Self.engine(directory) { $0.sealingKey = key }
+            let same = try Self.engine(directory, sealingKey: key)
             #expect(try await Self.result(same, Self.request(ids)).reply.reusedTokens == 128)
             let file = try #require(Self.files(directory).first)
             expectError(.io) { try Self.engine(file) }

@@ -28,11 +28,11 @@ struct PrefixCacheTests {
     }
 
     private static func request(
-        _ ids: [Int32], tokens: Int = 6, choices: Int = 1, seed: UInt64? = nil, cache: CacheUse = CacheUse()
+        _ ids: [Int32], tokens: Int = 6, choices: Int = 1, seed: UInt64? = nil, salt: String = ""
     ) -> GenerationRequest {
         var options = GenerationOptions(maxTokens: tokens, ignoreEndOfText: true, logProbabilities: 3)
         options.sampling = seed.map { SamplingOptions(temperature: 1.5, topK: 0, topP: 1, seed: $0) } ?? .greedy
-        return GenerationRequest(.tokens(ids), options: options, choices: choices, cache: cache)
+        return GenerationRequest(.tokens(ids), options: options, choices: choices, salt: salt)
     }
 
     /// Tokens of prompts that a scheduler computes for a request.
@@ -51,8 +51,8 @@ struct PrefixCacheTests {
         let scheduler = Scheduler(engine)
         for (index, prompt) in prompts.enumerated() {
             // Without anything to find.
-            let salt = CacheUse(salt: "\(index)")
-            let alone = try await Self.computed(scheduler, Self.request(prompt, choices: 2, seed: 3, cache: salt))
+            let salt = "\(index)"
+            let alone = try await Self.computed(scheduler, Self.request(prompt, choices: 2, seed: 3, salt: salt))
             #expect(alone.tokens == prompt.count)
             let shared = try await Self.computed(scheduler, Self.request(prompt, choices: 2, seed: 3))
             #expect(shared.1 == alone.1, "\(path) \(backend) \(index)")
@@ -69,7 +69,7 @@ struct PrefixCacheTests {
         var alone: [ScheduledOutcome] = []
         for (index, request) in requests.enumerated() {
             var request = request
-            request.cache.salt = "\(index)"
+            request.salt = "\(index)"
             alone += try await Self.computed(Scheduler(engine), request).1
         }
         let scheduler = Scheduler(engine)
@@ -77,7 +77,7 @@ struct PrefixCacheTests {
         #expect(together == alone)
         #expect(scheduler.status.prefillTokens <= 256 + 4 * 24)
         // Those of others see nothing of it.
-        let other = try await Self.computed(scheduler, Self.request(common + [1], cache: CacheUse(salt: "other")))
+        let other = try await Self.computed(scheduler, Self.request(common + [1], salt: "other"))
         #expect(other.tokens == 257)
     }
 
@@ -114,7 +114,7 @@ struct PrefixCacheTests {
         let second = try complete(engine.makeSession())
         #expect(second.promptTokens <= 8 + engine.pageTokens && second.reusedTokens == 200 - second.promptTokens)
         #expect(second.tokens == first.tokens)
-        #expect(try complete(engine.makeSession(cache: CacheUse(salt: "other"))).reusedTokens == 0)
+        #expect(try complete(engine.makeSession(salt: "other")).reusedTokens == 0)
     }
 
     @Test("requests that need more than the cache give way to the older ones, and get what they get alone", arguments: cases)
@@ -125,7 +125,7 @@ struct PrefixCacheTests {
         let lengths = [130, 9, 20, 9], seeds: [UInt64?] = [nil, 1, nil, 3], choices = [1, 1, 1, 2]
         let requests = lengths.indices.map { (index: Int) -> GenerationRequest in
             let ids = Self.ids(lengths[index], roomy.vocabularySize, seed: UInt64(index))
-            return Self.request(ids, tokens: 180, choices: choices[index], seed: seeds[index], cache: CacheUse(salt: "\(index)"))
+            return Self.request(ids, tokens: 180, choices: choices[index], seed: seeds[index], salt: "\(index)")
         }
         var alone: [ScheduledOutcome] = []
         for request in requests { alone += try await ScheduledOutcome.all(Scheduler(roomy).submit(request)) }

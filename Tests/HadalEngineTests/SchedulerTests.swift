@@ -20,35 +20,9 @@ struct SchedulerTests {
         return options
     }
 
-    /// Requests of mixed lengths, greedy and seeded, some with several answers.
-    private static func requests(_ vocabulary: Int, context: Int, seed: UInt64) -> [GenerationRequest] {
-        var random = SeededGenerator(seed: seed)
-        return [(3, 1), (140, 1), (17, 2), (150, 1), (9, 1), (128, 2)].enumerated().map { index, shape in
-            let ids = (0..<min(shape.0, context - 20)).map { _ in Int32.random(in: 0..<Int32(vocabulary), using: &random) }
-            var options = GenerationOptions(maxTokens: 6 + index, ignoreEndOfText: true, logProbabilities: 3)
-            options.sampling = index % 2 == 0 ? .greedy : SamplingOptions(temperature: 1.5, topK: 0, topP: 1, seed: UInt64(40 + index))
-            return GenerationRequest(.tokens(ids), options: options, choices: shape.1)
-        }
-    }
-
-    /// What requests get together is what each of them gets alone, bit for bit.
-    private func check(_ engine: Engine, _ what: String) async throws {
-        // Some families have a table of positions, beyond which there is nothing.
-        let context = min(engine.contextLength, engine.plan.description.graph.contextLength)
-        let requests = Self.requests(engine.vocabularySize, context: context, seed: 8)
-        var alone: [ScheduledOutcome] = []
-        for request in requests { alone += try await ScheduledOutcome.all(Scheduler(engine).submit(request)) }
-        for count in [2, requests.count] {
-            let scheduler = Scheduler(engine)
-            let together = try await ScheduledOutcome.all(requests.prefix(count).flatMap { try scheduler.submit($0) })
-            #expect(together == Array(alone.prefix(together.count)), "\(what), \(count) requests")
-        }
-        #expect(try await engine.hasAllPages(), "\(what): pages did not come back")
-    }
-
     @Test("a request gets what it gets alone, in every family", arguments: Golden.cases)
     func families(_ path: String, _ backend: String) async throws {
-        try await check(try Engine(path: path, options: Self.options(backend)), "\(path) \(backend)")
+        try await ScheduledOutcome.check(try Engine(path: path, options: Self.options(backend)), "\(path) \(backend)")
     }
 
     @Test(
@@ -88,7 +62,7 @@ struct SchedulerTests {
                 do { engine = try Engine(path: path, options: options) } catch let error as HadalError
                     where error.code == .unsupported && !settings.isEmpty
                 { continue }
-                try await check(engine, "\(architecture) \(type.name) \(settings)")
+                try await ScheduledOutcome.check(engine, "\(architecture) \(type.name) \(settings)")
             }
         }
     }

@@ -17,8 +17,9 @@ struct DiskCacheArguments: ParsableArguments {
         transform: NumberOption.bytes(atLeast: 1))
     var limit: ByteCount?
 
-    var options: EngineOptions.DiskCache? {
-        directory.map { directory in limit.map { .init(directory: directory, limit: $0.bytes) } ?? .init(directory: directory) }
+    func set(_ options: inout EngineOptions) {
+        options.cacheDirectory = directory
+        if let limit { options.cacheLimit = limit.bytes }
     }
 
     func validate() throws {

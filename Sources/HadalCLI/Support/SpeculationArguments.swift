@@ -35,7 +35,7 @@ extension ModelOptions {
     ) throws -> Engine {
         var options = try engineOptions(exact: exact)
         options.speculation = try speculation.options()
-        options.diskCache = cache?.options
+        cache?.set(&options)
         options.fusesOps = live?.isOn != true
         adjust(&options)
         return try Engine(path: try ModelStore.resolve(model), options: options)

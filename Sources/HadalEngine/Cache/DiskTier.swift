@@ -4,23 +4,6 @@ import HadalCore
 import HadalGraph
 import Synchronization
 
-extension EngineOptions {
-    /// Where blocks of sessions' state are kept on disk, so that they outlive the process. They hold what people typed: docs/serving.md says what
-    /// lies there.
-    public struct DiskCache: Sendable, Equatable {
-        /// Made if it is not there, for the user alone. May be shared by models and processes.
-        public var directory: String
-        /// Bytes of all blocks in the directory; those used longest ago make room.
-        public var limit: Int
-        /// 32 bytes with which blocks are encrypted and their names hashed; nil: they are not encrypted.
-        public var sealingKey: [UInt8]?
-
-        public init(directory: String, limit: Int = 20 << 30, sealingKey: [UInt8]? = nil) {
-            (self.directory, self.limit, self.sealingKey) = (directory, limit, sealingKey)
-        }
-    }
-}
-
 /// The blocks of an engine on disk, and a thread that copies new ones out of its memory between steps.
 final class DiskTier: Sendable {
     /// A block that is to be written. Holds a reference to its page.
@@ -40,9 +23,10 @@ final class DiskTier: Sendable {
     fileprivate let saving = Mutex(())
     private let work = Monitor(Work.idle)
 
-    init(_ options: EngineOptions.DiskCache, _ program: Program, identity: String, model: CachedModel, log: LogSink) throws {
+    init(_ directory: String, _ options: EngineOptions, _ program: Program, identity: String, model: CachedModel) throws {
         store = try BlockStore(
-            directory: options.directory, limit: options.limit, sealingKey: options.sealingKey, identity: identity, model: model, log: log)
+            directory: directory, limit: options.cacheLimit, sealingKey: options.sealingKey, identity: identity, model: model,
+            log: options.log)
         pieceSizes = program.graph.states.indices.map { program.pageBytes(state: $0) }
     }
 

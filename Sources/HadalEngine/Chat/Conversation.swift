@@ -18,8 +18,11 @@ public final class Conversation: Sendable {
     }
 
     /// - Parameter system: a message put before all others.
-    public init(engine: Engine, system: String? = nil) {
-        session = engine.makeSession()
+    public convenience init(engine: Engine, system: String? = nil) { self.init(session: engine.makeSession(), system: system) }
+
+    /// The same with a session of the caller's, which nobody else uses.
+    public init(session: Session, system: String? = nil) {
+        self.session = session
         state = Mutex(State(system: system))
     }
 

@@ -19,18 +19,22 @@ public struct GenerationRequest: Sendable {
     /// When the request ends with what it has, for the reason `deadline`; nil: never.
     public var deadline: ContinuousClock.Instant?
 
-    /// What the request shares with others.
-    public var cache: CacheUse
+    /// Requests with different salts share no blocks of the cache: nobody can tell by the time that an answer takes what another has sent. One
+    /// for each client.
+    public var salt: String
+    /// Whether its blocks may be written to `EngineOptions.cacheDirectory`. false: they never leave memory.
+    public var isKeptOnDisk: Bool
 
     public init(
         _ prompt: Prompt, options: GenerationOptions = GenerationOptions(), choices: Int = 1, priority: Int = 0,
-        deadline: ContinuousClock.Instant? = nil, cache: CacheUse = CacheUse()
+        deadline: ContinuousClock.Instant? = nil, salt: String = "", isKeptOnDisk: Bool = true
     ) {
         self.prompt = prompt
         self.options = options
         self.choices = choices
         self.priority = priority
         self.deadline = deadline
-        self.cache = cache
+        self.salt = salt
+        self.isKeptOnDisk = isKeptOnDisk
     }
 }

@@ -27,7 +27,8 @@ final class ScheduledRequest: @unchecked Sendable {
     let place: QueuePlace
     let deadline: ContinuousClock.Instant?
     let choices: [ScheduledChoice]
-    private let cache: CacheUse
+    private let salt: String
+    private let isKeptOnDisk: Bool
     /// Chunks of the prompt that have run.
     var chunks = 0
 
@@ -35,7 +36,7 @@ final class ScheduledRequest: @unchecked Sendable {
     ///   fit a context, or a request that does not fit the cache.
     init(_ request: GenerationRequest, number: Int, choices: [ScheduledChoice], engine: Engine) throws {
         place = QueuePlace(priority: request.priority, arrival: .now, number: number)
-        (deadline, cache, self.choices) = (request.deadline, request.cache, choices)
+        (deadline, salt, isKeptOnDisk, self.choices) = (request.deadline, request.salt, request.isKeptOnDisk, choices)
         var options = request.options
         try options.check()
         try options.sampling.validate()
@@ -74,7 +75,7 @@ final class ScheduledRequest: @unchecked Sendable {
         guard wanted.contains(where: { $0.run == nil }) else { return }
         do {
             guard let first = wanted.first(where: { $0.run != nil }), let run = first.run else {
-                wanted[0].begin(try makeRun(wanted[0], engine.makeSession(cache: cache)), like: nil)
+                wanted[0].begin(try makeRun(wanted[0], engine.makeSession(salt: salt, isKeptOnDisk: isKeptOnDisk)), like: nil)
                 return
             }
             guard run.hasPrompt, !first.isSuspended else { return }
