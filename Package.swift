@@ -136,7 +136,17 @@ let package = Package(
 
         .target(
             name: "TestSupport", dependencies: ["HadalCore", "HadalFormats"], path: "Tests/Support",
-            exclude: ["CAllocationCounter", "Engine"]),
+            exclude: ["CAllocationCounter", "Constraints", "Engine"]),
+        .target(
+            name: "ConstraintTestSupport", dependencies: ["HadalConstraints", "HadalCore", "TestSupport"], path: "Tests/Support/Constraints"
+        ),
+        // Measures constraints over published schemas, and throws random ones at them.
+        .executableTarget(
+            name: "constraint-check",
+            dependencies: [
+                "ConstraintTestSupport", "HadalConstraints", "HadalCore", "HadalEngine", "HadalText", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Tests/ConstraintCheck"),
         .target(name: "EngineTestSupport", dependencies: ["HadalEngine", "TestSupport"], path: "Tests/Support/Engine"),
         .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),
@@ -153,7 +163,7 @@ let package = Package(
             dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTemplateTests", dependencies: ["HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalCacheTests", dependencies: ["HadalCache", "HadalCore", "TestSupport"]),
-        .testTarget(name: "HadalConstraintsTests", dependencies: ["HadalConstraints", "TestSupport"]),
+        .testTarget(name: "HadalConstraintsTests", dependencies: ["ConstraintTestSupport", "HadalConstraints", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "HadalTemplate", "TestSupport"]),
         .testTarget(name: "HadalHubTests", dependencies: ["HadalHub", "TestSupport"]),
         .testTarget(
@@ -167,8 +177,8 @@ let package = Package(
         .testTarget(
             name: "HadalEngineTests",
             dependencies: [
-                "HadalEngine", "HadalConstraints", "HadalFormats", "HadalSynthesis", "CAllocationCounter", "EngineTestSupport",
-                "TestSupport",
+                "HadalEngine", "HadalConstraints", "HadalFormats", "HadalSynthesis", "HadalText", "CAllocationCounter",
+                "ConstraintTestSupport", "EngineTestSupport", "TestSupport",
             ]),
         .testTarget(
             name: "HadalKernelToolsTests",

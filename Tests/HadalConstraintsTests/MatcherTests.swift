@@ -1,3 +1,4 @@
+import ConstraintTestSupport
 import HadalCore
 import TestSupport
 import Testing

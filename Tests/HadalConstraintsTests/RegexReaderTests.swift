@@ -1,3 +1,4 @@
+import ConstraintTestSupport
 import HadalConstraints
 import HadalCore
 import TestSupport

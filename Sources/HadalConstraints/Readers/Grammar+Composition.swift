@@ -53,6 +53,9 @@ extension Grammar {
 extension ByteRegex {
     package static let anyBytes = ByteRegex.repetition(.set(.all), minimum: 0, maximum: nil)
 
+    /// Bytes with this text in them.
+    package static func containing(_ text: String) -> ByteRegex { .concatenation([anyBytes, .text(text), anyBytes]) }
+
     /// Any bytes up to the first occurrence of this text and with it: bytes that contain it at their end alone.
     package static func until(_ marker: String) -> ByteRegex {
         let marker = ByteRegex.text(marker)

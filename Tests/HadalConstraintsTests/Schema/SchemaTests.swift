@@ -1,3 +1,4 @@
+import ConstraintTestSupport
 import Foundation
 import HadalCore
 import TestSupport

@@ -11,6 +11,10 @@ extension SchemaCompiler {
         if source.dialect.refStandsAlone, let reference = try keywords.string("$ref") {
             return try record(term(source.resolve(reference, from: node, key: "$ref")))
         }
+        // What a string holds in another form is not looked into.
+        if let key = ["contentEncoding", "contentMediaType", "contentSchema"].first(where: { object[$0] != nil }) {
+            throw keywords.unsupported(key, "the contents of strings are not supported")
+        }
         var result = SchemaRecord.all(strings)
         if object["type"] != nil { try restrict(&result, toTypesOf: keywords) }
         if let format = object["format"] { try restrict(&result, format: format, keywords) }

@@ -64,8 +64,8 @@ extension SchemaCompiler {
 
     func restrict(_ record: inout SchemaRecord, format json: JSON, _ keywords: SchemaKeywords) throws {
         guard let name = json.string else { throw keywords.malformed("format", "a string") }
-        if let interval = SchemaFormats.numbers(name) {
-            if let interval { record.numbers = record.numbers.intersection(NumberSet(interval).intersection(.integers)) }
+        if let numbers = SchemaFormats.numbers(name) {
+            record.numbers = record.numbers.intersection(numbers)
         } else if let regex = SchemaFormats.strings(name) {
             record.strings = strings.intersection(record.strings, strings.regex(regex))
         } else {

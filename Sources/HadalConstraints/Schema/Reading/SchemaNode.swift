@@ -1,7 +1,7 @@
 import HadalCore
 
 /// A schema inside its document.
-struct SchemaNode {
+package struct SchemaNode {
     let json: JSON
     /// RFC 6901, from the root of the document.
     let pointer: String
@@ -22,7 +22,7 @@ struct SchemaNode {
         return result
     }
 
-    static func unescaped(_ token: Substring) -> String {
+    package static func unescaped(_ token: Substring) -> String {
         guard token.contains("~") else { return String(token) }
         var result = ""
         var rest = token[...]

@@ -1,5 +1,5 @@
 /// A URI reference, divided as RFC 3986 does: enough to resolve the references between schemas.
-struct SchemaURI {
+package struct SchemaURI {
     var scheme: Substring?
     var authority: Substring?
     var path: Substring
@@ -71,7 +71,7 @@ struct SchemaURI {
     }
 
     /// A fragment with its `%` escapes decoded; nil where they are none.
-    static func decoded(_ fragment: Substring) -> String? {
+    package static func decoded(_ fragment: Substring) -> String? {
         guard fragment.contains("%") else { return String(fragment) }
         var bytes: [UInt8] = []
         var rest = Array(fragment.utf8)[...]

@@ -1,5 +1,5 @@
 /// Derivatives of regular expressions over characters: enough to match short texts and to find an expression empty.
-enum CharacterDerivative {
+package enum CharacterDerivative {
     /// What may follow `scalar` in a text of the expression.
     static func derivative(_ regex: CharacterRegex, _ scalar: UInt32) -> CharacterRegex {
         switch regex {
@@ -49,7 +49,7 @@ enum CharacterDerivative {
         return flat.isEmpty ? .nothing : flat.count == 1 ? flat[0] : .union(flat)
     }
 
-    static func matches(_ regex: CharacterRegex, _ text: String) -> Bool {
+    package static func matches(_ regex: CharacterRegex, _ text: String) -> Bool {
         var state = regex
         for scalar in text.unicodeScalars {
             state = derivative(state, scalar.value)

@@ -1,28 +1,28 @@
 /// The values of `format` that are enforced, as expressions.
 enum SchemaFormats {
-    /// Formats of numbers: nil in the second place restricts nothing.
-    ///
-    /// - Returns: nil for a name that is no format of numbers.
-    static func numbers(_ name: String) -> NumberInterval?? {
-        func between(_ low: String, _ high: String) -> NumberInterval?? {
-            .some(NumberInterval(lower: DecimalNumber(text: low), upper: DecimalNumber(text: high)))
+    /// nil for a name that is no format of numbers.
+    static func numbers(_ name: String) -> NumberSet? {
+        func between(_ low: String, _ high: String) -> NumberSet {
+            NumberSet(NumberInterval(lower: DecimalNumber(text: low), upper: DecimalNumber(text: high)))
         }
         // OpenAPI's, and those of Rust's types.
         switch name {
-        case "int": return .some(.all)
-        case "uint": return .some(NumberInterval(lower: .zero))
-        case "int128": return between("-170141183460469231731687303715884105728", "170141183460469231731687303715884105727")
-        case "uint128": return between("0", "340282366920938463463374607431768211455")
-        case "int8": return between("-128", "127")
-        case "int16": return between("-32768", "32767")
-        case "int32": return between("-2147483648", "2147483647")
-        case "int64": return between("-9223372036854775808", "9223372036854775807")
-        case "uint8": return between("0", "255")
-        case "uint16": return between("0", "65535")
-        case "uint32": return between("0", "4294967295")
-        case "uint64": return between("0", "18446744073709551615")
-        // Any JSON number is one; "password" and "binary" are hints to user interfaces and transports.
-        case "double", "float", "decimal", "password", "binary", "utc-millisec": return .some(nil)
+        case "int": return .integers
+        case "uint": return NumberSet(NumberInterval(lower: .zero)).intersection(.integers)
+        case "int128":
+            return between("-170141183460469231731687303715884105728", "170141183460469231731687303715884105727").intersection(.integers)
+        case "uint128": return between("0", "340282366920938463463374607431768211455").intersection(.integers)
+        case "int8": return between("-128", "127").intersection(.integers)
+        case "int16": return between("-32768", "32767").intersection(.integers)
+        case "int32": return between("-2147483648", "2147483647").intersection(.integers)
+        case "int64": return between("-9223372036854775808", "9223372036854775807").intersection(.integers)
+        case "uint8": return between("0", "255").intersection(.integers)
+        case "uint16": return between("0", "65535").intersection(.integers)
+        case "uint32": return between("0", "4294967295").intersection(.integers)
+        case "uint64": return between("0", "18446744073709551615").intersection(.integers)
+        // What rounds to a finite number of the type, up to its largest.
+        case "float": return between("-340282346638528859811704183484516925440", "340282346638528859811704183484516925440")
+        case "double": return between("-1" + String(repeating: "0", count: 307), "1" + String(repeating: "0", count: 307))
         default: return nil
         }
     }

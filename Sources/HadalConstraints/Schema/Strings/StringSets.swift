@@ -104,7 +104,7 @@ final class StringSets {
         return result
     }
 
-    private func expression(_ id: ID) -> CharacterRegex {
+    func expression(_ id: ID) -> CharacterRegex {
         switch contents[id] {
         case .finite(let strings): .any(of: strings.map { .text($0.text) })
         case .cofinite(let strings): .complement(.any(of: strings.map { .text($0.text) }))

@@ -8,6 +8,8 @@ final class SchemaWriter {
     let maximumRules: Int
     let tokens: JSONTokens
     var grammar: Grammar
+    /// Texts that no string holds.
+    var avoided: [String] = []
     /// Rules and terminals that were there before.
     private let before: (rules: Int, terminals: Int)
     private var symbols: [SchemaTerms.ID: Symbol?] = [:]
@@ -104,15 +106,20 @@ final class SchemaWriter {
 
     private func string(_ set: StringSets.ID) -> Symbol {
         if let symbol = stringSymbols[set] { return symbol }
-        let symbol = grammar.terminal(compiler.strings.literal(set))
+        let symbol = grammar.terminal(literal(set))
         stringSymbols[set] = symbol
         return symbol
+    }
+
+    private func literal(_ set: StringSets.ID) -> ByteRegex {
+        let literal = compiler.strings.literal(set)
+        return avoided.isEmpty ? literal : .intersection([literal] + avoided.map { .complement(.containing($0)) })
     }
 
     /// A property's name and colon.
     func key(_ names: StringSets.ID) -> Symbol {
         if let symbol = keySymbols[names] { return symbol }
-        let symbol = grammar.terminal(.concatenation([compiler.strings.literal(names), JSONTokens.colon]))
+        let symbol = grammar.terminal(.concatenation([literal(names), JSONTokens.colon]))
         keySymbols[names] = symbol
         return symbol
     }

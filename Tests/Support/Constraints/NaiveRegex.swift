@@ -1,12 +1,12 @@
-import HadalConstraints
+package import HadalConstraints
 
 /// Matches expressions by their definition, place by place: slow, and simple enough to be believed.
-enum NaiveRegex {
-    static func matches(_ regex: ByteRegex, _ text: String) -> Bool { matches(regex, Array(text.utf8)) }
-    static func matches(_ regex: ByteRegex, _ bytes: [UInt8]) -> Bool { ends(regex, bytes, 0).contains(bytes.count) }
+package enum NaiveRegex {
+    package static func matches(_ regex: ByteRegex, _ text: String) -> Bool { matches(regex, Array(text.utf8)) }
+    package static func matches(_ regex: ByteRegex, _ bytes: [UInt8]) -> Bool { ends(regex, bytes, 0).contains(bytes.count) }
 
     /// Where a match that begins at `start` can end.
-    static func ends(_ regex: ByteRegex, _ bytes: [UInt8], _ start: Int) -> Set<Int> {
+    package static func ends(_ regex: ByteRegex, _ bytes: [UInt8], _ start: Int) -> Set<Int> {
         switch regex {
         case .nothing: return []
         case .empty: return [start]

@@ -1,20 +1,20 @@
-import HadalCore
+package import HadalCore
 
 /// JSON texts as Python's `json.dumps` writes them.
-struct JSONDump {
+package struct JSONDump {
     var comma = ", "
     var colon = ": "
     /// What a line is indented by for each level; nil is no lines.
     var indent: String?
     var isASCII = true
 
-    static let compact = JSONDump(comma: ",", colon: ":")
-    static let all = [
+    package static let compact = JSONDump(comma: ",", colon: ":")
+    package static let all = [
         compact, JSONDump(), JSONDump(comma: ",", indent: "  "), JSONDump(comma: ",", indent: "    ", isASCII: false),
         JSONDump(comma: ",", indent: "\t"), JSONDump(comma: ",", colon: ":", isASCII: false),
     ]
 
-    func text(_ json: JSON) -> String {
+    package func text(_ json: JSON) -> String {
         var out = ""
         write(json, to: &out, level: 0)
         return out

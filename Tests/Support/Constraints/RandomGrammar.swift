@@ -1,11 +1,11 @@
-import HadalConstraints
-import TestSupport
+package import HadalConstraints
+package import TestSupport
 
 /// Small expressions, grammars and texts over few letters, in which the odd cases are common.
-enum RandomGrammar {
-    static let letters = Array("abc".utf8)
+package enum RandomGrammar {
+    package static let letters = Array("abc".utf8)
 
-    static func regex(_ random: inout SeededGenerator, depth: Int = 3) -> ByteRegex {
+    package static func regex(_ random: inout SeededGenerator, depth: Int = 3) -> ByteRegex {
         func inner() -> ByteRegex { regex(&random, depth: depth - 1) }
         if depth == 0 || Int.random(in: 0..<3, using: &random) == 0 {
             switch Int.random(in: 0..<12, using: &random) {
@@ -29,7 +29,7 @@ enum RandomGrammar {
         }
     }
 
-    static func grammar(_ random: inout SeededGenerator) -> Grammar {
+    package static func grammar(_ random: inout SeededGenerator) -> Grammar {
         var grammar = Grammar()
         let rules = (0..<Int.random(in: 1...4, using: &random)).map { _ in grammar.declareRule() }
         let terminals = (0..<Int.random(in: 1...4, using: &random)).map { _ in
@@ -48,7 +48,7 @@ enum RandomGrammar {
         return grammar
     }
 
-    static func text(_ random: inout SeededGenerator, _ longest: Int) -> [UInt8] {
+    package static func text(_ random: inout SeededGenerator, _ longest: Int) -> [UInt8] {
         (0..<Int.random(in: 0...longest, using: &random)).map { _ in letters.randomElement(using: &random) ?? 0x61 }
     }
 }

@@ -1,7 +1,7 @@
-import HadalConstraints
+package import HadalConstraints
 
 /// Which parts of a text which symbols match, by repeating the definition until nothing is added.
-struct NaiveGrammar {
+package struct NaiveGrammar {
     private let grammar: Grammar
     private let bytes: [UInt8]
     /// By terminal and start, where it can end.
@@ -9,7 +9,7 @@ struct NaiveGrammar {
     /// By rule and start, where it can end.
     private var rules: [[Set<Int>]]
 
-    static func matches(_ grammar: Grammar, _ bytes: [UInt8]) -> Bool {
+    package static func matches(_ grammar: Grammar, _ bytes: [UInt8]) -> Bool {
         NaiveGrammar(grammar, bytes).ends(grammar.start, 0).contains(bytes.count)
     }
 

@@ -1,12 +1,13 @@
-import HadalCore
-
-@testable import HadalConstraints
+import HadalConstraints
+package import HadalCore
 
 /// Puts the members of instances into the order in which a schema lists them.
-struct SchemaOrder {
-    let root: JSON
+package struct SchemaOrder {
+    private let root: JSON
 
-    func ordered(_ value: JSON) -> JSON { ordered(value, applicable(root, [])) }
+    package init(root: JSON) { self.root = root }
+
+    package func ordered(_ value: JSON) -> JSON { ordered(value, applicable(root, [])) }
 
     private func resolve(_ reference: String) -> JSON? {
         guard reference.hasPrefix("#"), let path = SchemaURI.decoded(reference.dropFirst()) else { return nil }
