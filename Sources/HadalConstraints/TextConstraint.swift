@@ -1,4 +1,5 @@
 package import HadalCore
+import Synchronization
 
 /// What a text must be: a value that fits a JSON Schema, a match of a regular expression, or a text of a grammar.
 ///
@@ -6,11 +7,15 @@ package import HadalCore
 /// vocabulary.
 public struct TextConstraint: Sendable {
     package let compiled: CompiledConstraint
+    private let frames: Frames
 
     /// The texts of a grammar.
     ///
     /// - Throws: `invalidArgument` where there are none, `limitExceeded` where the grammar is too large.
-    package init(_ grammar: Grammar) throws { compiled = try CompiledConstraint(grammar) }
+    package init(_ grammar: Grammar) throws {
+        compiled = try CompiledConstraint(grammar)
+        frames = Frames(grammar)
+    }
 
     package init(schema document: JSONDocument) throws { try self.init(JSONSchemaReader.grammar(document)) }
 
@@ -38,5 +43,39 @@ public struct TextConstraint: Sendable {
     /// - Throws: `malformed`, `notFound` for a rule, `unsupported` or `limitExceeded`, with line and column.
     public static func grammar(_ text: String, name: String = "grammar") throws -> TextConstraint {
         try TextConstraint(GBNFReader.read(text, name: name))
+    }
+
+    // MARK: Frames
+
+    private struct Frame: Hashable {
+        let before: [[UInt8]]
+        let behind: [[UInt8]]
+        let opening: [UInt8]
+    }
+
+    /// The same in other texts, each made once.
+    private final class Frames: Sendable {
+        let grammar: Grammar
+        let made = Mutex<[Frame: TextConstraint]>([:])
+
+        init(_ grammar: Grammar) { self.grammar = grammar }
+    }
+
+    /// The same texts, with one of some others or none before them and behind them.
+    ///
+    /// - Parameter opening: may begin any text at all instead; empty: nothing may.
+    package func framed(before: [[UInt8]], behind: [[UInt8]], orBeginning opening: [UInt8]) throws -> TextConstraint {
+        if before.isEmpty, behind.isEmpty, opening.isEmpty { return self }
+        let frame = Frame(before: before, behind: behind, opening: opening)
+        if let known = frames.made.withLock({ $0[frame] }) { return known }
+        var grammar = Grammar()
+        let text = grammar.add(frames.grammar)
+        func optional(_ texts: [[UInt8]]) -> Grammar.Symbol { grammar.rule([[]] + texts.map { [grammar.terminal(.bytes($0))] }) }
+        var alternatives = [[optional(before), text, optional(behind)]]
+        if !opening.isEmpty { alternatives.append([grammar.terminal(.bytes(opening)), grammar.terminal(.anyBytes)]) }
+        grammar.start = grammar.rule(alternatives)
+        let made = try TextConstraint(grammar)
+        frames.made.withLock { $0[frame] = made }
+        return made
     }
 }

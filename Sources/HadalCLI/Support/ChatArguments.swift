@@ -24,12 +24,19 @@ struct ChatArguments: ParsableArguments {
     var tools: String?
 
     @Option(
+        name: .customLong("tool-choice"),
+        help: ArgumentHelp(
+            "Whether the model calls a tool: auto, none, required, or the name of the tool that it has to call.", valueName: "choice"))
+    var toolChoice: String?
+
+    @Option(
         name: .customLong("option"),
         help: ArgumentHelp(
             "Variable of the chat template: a JSON value or plain text; may be given several times.", valueName: "name=value"))
     var options: [String] = []
 
     func validate() throws {
+        if toolChoice != nil, tools == nil { throw ValidationError("--tool-choice requires --tools.") }
         for option in options where !option.contains("=") { throw ValidationError("--option requires name=value, not '\(option)'.") }
     }
 
@@ -39,6 +46,7 @@ struct ChatArguments: ParsableArguments {
         let tools = try tools.map { try Self.readTools($0).array ?? [] } ?? []
         var request = ChatRequest(messages: messages, tools: tools.map { Tool($0) }, thinking: think, reasoningBudget: reasoningBudget)
         request.variables = Self.variables(options)
+        if let toolChoice { request.toolChoice = ConstraintArguments.toolChoice(toolChoice) }
         return request
     }
 

@@ -25,4 +25,13 @@ struct ConstraintArguments: ParsableArguments {
         if let grammar { return try .grammar(try InputText.file(grammar), name: grammar) }
         return try regex.map { try .regex($0) }
     }
+
+    static func toolChoice(_ text: String) -> ToolChoice {
+        switch text {
+        case "auto": .auto
+        case "none": .none
+        case "required": .required
+        default: .named(text)
+        }
+    }
 }

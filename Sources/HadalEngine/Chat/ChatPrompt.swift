@@ -11,6 +11,10 @@ public struct ChatPrompt: Sendable {
     public let tools: [Tool]
     /// As in the request; 0 also where reasoning was turned off and the template could not be told.
     public let reasoningBudget: Int?
+    /// What tool calls in the reply have to be.
+    let calls: CallConstraint?
+    /// The model may open reasoning itself.
+    let mayReason: Bool
     /// The number of the first call of the reply, for its id.
     let firstCallNumber: Int
 }

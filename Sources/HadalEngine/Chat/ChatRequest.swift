@@ -1,3 +1,4 @@
+public import HadalConstraints
 package import HadalCore
 public import HadalText
 
@@ -6,6 +7,8 @@ public struct ChatRequest: Sendable {
     public var messages: [ChatMessage]
     /// The tools the model may call; without any, calls are not looked for in the answer.
     public var tools: [Tool]
+    /// Whether the model has to call one of the tools.
+    public var toolChoice = ToolChoice.auto
     public var thinking: ThinkingMode
     /// Most tokens the model may think before it has to answer; 0: none; nil: as many as it likes.
     public var reasoningBudget: Int?

@@ -1,3 +1,4 @@
+import HadalConstraints
 import HadalCore
 import HadalTemplate
 import HadalText
@@ -49,13 +50,15 @@ extension Engine {
 
     /// A request as this model gets it.
     ///
-    /// - Throws: as `renderChat`; `unsupported` when reasoning is asked of a model that is not known to reason.
+    /// - Throws: as `renderChat`; `unsupported` when reasoning is asked of a model that is not known to reason, and for calls that cannot be
+    ///   enforced; `notFound` for a tool that has to be called and is not offered.
     public func chatPrompt(_ request: ChatRequest) throws -> ChatPrompt {
         if let budget = request.reasoningBudget, budget < 0 {
             throw HadalError(.invalidArgument, "a reasoning budget must be 0 or more, not \(budget)")
         }
         var variables = request.variables
-        let template = try chatTemplate(request.tools, &variables)
+        let tools = request.toolChoice == .none ? [] : request.tools
+        let template = try chatTemplate(tools, &variables)
         let format = chatFormat(of: template)
         var budget = request.reasoningBudget
         if let thinking = format.thinkingSwitch {
@@ -68,8 +71,8 @@ extension Engine {
             throw HadalError(
                 .unsupported, "this model is not known to reason", hint: "its chat template and its vocabulary have no markers for it")
         }
-        var text = try renderChat(request.messages, request.tools, variables, template)
-        var isOpen = false
+        var text = try renderChat(request.messages, tools, variables, template)
+        var (isOpen, mayReason) = (false, false)
         if let markers = format.reasoning {
             isOpen = markers.isOpen(atEndOf: text)
             if !isOpen, request.thinking == .on, format.thinkingSwitch == nil, !markers.isClosed(atEndOf: text) {
@@ -80,10 +83,12 @@ extension Engine {
                 text += closing
                 isOpen = false
             }
+            mayReason = !isOpen && request.thinking != .off && budget != 0 && !markers.isClosed(atEndOf: text)
         }
         let calls = request.messages.reduce(0) { $0 + $1.toolCalls.count }
         return ChatPrompt(
-            text: text, ids: try encodePrompt(text), startsInReasoning: isOpen, format: format, tools: request.tools,
-            reasoningBudget: budget, firstCallNumber: calls + 1)
+            text: text, ids: try encodePrompt(text), startsInReasoning: isOpen, format: format, tools: tools, reasoningBudget: budget,
+            calls: try CallConstraint(request.toolChoice, tools, format, afterPrompt: text, self), mayReason: mayReason,
+            firstCallNumber: calls + 1)
     }
 }

@@ -9,6 +9,13 @@ public struct Tool: Sendable, Equatable {
 
     package init(_ json: JSON) { self.json = json }
 
+    private var function: JSON { json["function"] ?? json }
+    var name: String? { function["name"]?.string }
+    /// The schema of the arguments; nil where there is none.
+    var parameters: JSON? { function["parameters"] }
+    /// Whether calls are to be held to the schema wherever they come.
+    var isStrict: Bool { (function["strict"] ?? json["strict"])?.bool == true }
+
     /// - Parameter parameters: a JSON schema of an object, as any value that is encoded as one. Keys are sorted.
     /// - Throws: `invalidArgument` for what is not encoded as a JSON object.
     public init(name: String, description: String, parameters: some Encodable) throws {

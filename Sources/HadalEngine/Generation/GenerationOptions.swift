@@ -17,8 +17,8 @@ public struct GenerationOptions: Sendable {
     public var speculates: Bool
     /// Report the log probability of each token that is chosen, and of so many of the most likely ones at its place; nil: none.
     public var logProbabilities: Int?
-    /// What the answer must be, from its first token to its end; nil: any text. Reasoning before the answer is free. `ignoreEndOfText` means
-    /// nothing then.
+    /// What the answer must be, from its first token to its end; nil: any text. Reasoning before the answer is free, whether the prompt or the
+    /// model opens it. `ignoreEndOfText` means nothing then.
     public var constraint: TextConstraint?
 
     public init(

@@ -23,7 +23,7 @@ final class GenerationRun: SteppedGeneration {
     private let options: GenerationOptions
     private let chat: ChatPrompt?
     private let sampler: Sampler
-    private let constraint: ConstrainedText?
+    private let constraint: ReplyConstraint?
     /// The prompt, until the session holds it.
     private var prompt: Session.PromptFill?
     /// The line that closes reasoning over its budget, until the session holds it.
@@ -70,7 +70,7 @@ final class GenerationRun: SteppedGeneration {
         }
         try options.check()
         sampler = try Sampler(options: options.sampling, vocabulary: session.engine.vocabularySize)
-        constraint = try options.constraint.map { try ConstrainedText($0, session.engine, options.sampling) }
+        constraint = try ReplyConstraint(options, chat: chat, session.engine)
         summary = GenerationSummary(reason: .length, generatedTokens: 0, seconds: 0, seed: sampler.seed)
         session.clearCancellation()
         start = ContinuousClock.now
@@ -79,6 +79,7 @@ final class GenerationRun: SteppedGeneration {
         case .text(let ids): prompt = try session.fill(with: ids)
         case .chat(let chat): prompt = try session.fill(with: chat.ids)
         }
+        try constraint?.active(assembler)?.beginMask()
     }
 
     func stop() { stop(.cancelled) }
@@ -109,7 +110,7 @@ final class GenerationRun: SteppedGeneration {
             let generator = try generator ?? makeGenerator()
             self.generator = generator
             generator.mostDrafts = mostDrafts
-            generator.isConstrained = !assembler.isReasoning
+            generator.constraint = try constraint?.active(assembler)
             switch try generator.proceed() {
             case .token(let token): return .events(try take(token, from: generator))
             case .step(let part): return .step(part)
@@ -221,7 +222,7 @@ final class GenerationRun: SteppedGeneration {
         var part = options
         part.maxTokens = limit.map { $0 - summary.generatedTokens }
         part.maxLength = nil
-        return try TokenGenerator(session, part, sampler, constraint: constraint, promptLength: promptLength)
+        return try TokenGenerator(session, part, sampler, promptLength: promptLength)
     }
 
     private func take(_ token: Int32, from generator: TokenGenerator) throws -> [GenerationEvent] {
@@ -246,6 +247,7 @@ final class GenerationRun: SteppedGeneration {
 
     private func taken(_ token: Int32) throws -> [GenerationEvent] {
         let events = try assembler.take(token)
+        try constraint?.note(token)
         noteThoughts(events)
         return [.token(token)] + events
     }

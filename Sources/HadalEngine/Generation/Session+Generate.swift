@@ -15,7 +15,8 @@ extension Session {
         clearCancellation()
         let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
         let constraint = try options.constraint.map { try ConstrainedText($0, engine, options.sampling) }
-        let generator = try TokenGenerator(self, options, sampler, constraint: constraint, promptLength: count)
+        let generator = try TokenGenerator(self, options, sampler, promptLength: count)
+        generator.constraint = constraint
         defer { generator.end() }
         while true {
             switch try generator.proceed() {

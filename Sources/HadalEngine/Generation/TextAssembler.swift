@@ -39,6 +39,9 @@ struct TextAssembler {
 
     var isReasoning: Bool { parser?.isReasoning ?? false }
 
+    /// What there is of the answer in a chat, told or not yet.
+    var answerSoFar: [UInt8] { parser?.answerSoFar ?? [] }
+
     /// Whether text can be put in here without cutting a marker or a character in two.
     var canBeInterrupted: Bool { (parser?.isBetweenMarkers ?? true) && detokenizer?.isInsideCharacter != true }
 

@@ -20,9 +20,8 @@ final class TokenGenerator {
     /// Forced tokens whose logits are asked for: they are in the state before they are given out.
     private var forcedRows: RowsAhead?
     private var isStepOfForcedRows = false
-    private let constraint: ConstrainedText?
-    /// Whether the next token is one of the constrained text.
-    var isConstrained = true
+    /// What the next token is constrained by; nil: by nothing.
+    var constraint: ConstrainedText?
     /// Drafts that a step has room for.
     var mostDrafts = Int.max
     private var generated = 0
@@ -33,16 +32,14 @@ final class TokenGenerator {
 
     /// - Parameters:
     ///   - sampler: may have been used before: its random numbers go on.
-    ///   - constraint: of the text, as far as it has come; nil: there is none.
     ///   - promptLength: how many of the session's tokens were there before the whole of the generation.
     /// - Throws: `invalidArgument` when the session has no logits or `maxTokens` is negative.
-    init(_ session: Session, _ options: GenerationOptions, _ sampler: Sampler, constraint: ConstrainedText?, promptLength: Int) throws {
+    init(_ session: Session, _ options: GenerationOptions, _ sampler: Sampler, promptLength: Int) throws {
         guard session.hasLogits else { throw HadalError(.invalidArgument, "nothing to continue", hint: "append a prompt first") }
         try options.check()
         self.session = session
         self.options = options
         self.sampler = sampler
-        self.constraint = constraint
         self.promptLength = promptLength
         limit = options.tokenLimit(promptLength: session.count) ?? .max
         speculator = options.speculates ? Speculator(session) : nil
@@ -63,7 +60,7 @@ final class TokenGenerator {
     /// Goes on to the next token, or to the step that it needs.
     func proceed() throws -> Progress {
         guard summary == nil else { return .over }
-        if isConstrained, let constraint, try constraint.isFinished() {
+        if let constraint, try constraint.isFinished() {
             // What was chosen since the last step stays out of the session.
             chosen = []
             end(.endOfText)
@@ -72,7 +69,7 @@ final class TokenGenerator {
         do {
             if canExtendStep, let token = try takeForced() { return .token(try give(token)) }
             if let part = try partOfChosen() {
-                if isConstrained, reasonToEnd == nil { constraint?.beginMask() }
+                if reasonToEnd == nil { constraint?.beginMask() }
                 return .step(part)
             }
         } catch let error as HadalError where error.code == .cancelled {
@@ -91,7 +88,6 @@ final class TokenGenerator {
 
     /// nil: a token that ends the text.
     private func sample() throws -> Int32? {
-        let constraint = isConstrained ? constraint : nil
         let token = sampler.sample(
             session.logits.baseAddress!, history: session.history, promptLength: promptLength, allowed: try constraint?.allowed())
         if constraint != nil || !options.ignoreEndOfText, session.engine.endTokens.contains(token) { return nil }
@@ -127,13 +123,12 @@ final class TokenGenerator {
     private var context: [Int32] { (session.history.suffix(ConstrainedText.contextTokens) + chosen).suffix(ConstrainedText.contextTokens) }
 
     private func takeForced() throws -> Int32? {
-        guard isConstrained, let constraint else { return nil }
-        return try constraint.takeForced { context }
+        try constraint?.takeForced { context }
     }
 
     /// The step with the chosen token, all of whose logits are asked for, and those that are forced behind it.
     private func partWithForcedRows() throws -> StepPart? {
-        guard isConstrained, let constraint, options.logProbabilities != nil, chosen.count == 1, reasonToEnd == nil else { return nil }
+        guard let constraint, options.logProbabilities != nil, chosen.count == 1, reasonToEnd == nil else { return nil }
         let most = min(
             mostStepTokens - 1, session.engine.program.bounds.rows - 1, session.roomForRows, mostDrafts, limit - generated)
         guard most > 0 else { return nil }

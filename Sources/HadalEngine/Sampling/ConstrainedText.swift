@@ -56,16 +56,31 @@ final class ConstrainedText {
 
     /// The tokens of a text behind others: those that the tokenizer makes of it there, where it begins one with it.
     private func tokens(of bytes: [UInt8], after context: [Int32]) throws -> [Int] {
+        var (found, context): ([Int32], [Int32]) = ([], context)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let plain = rest.prefix { $0 != 0xFF }
+            if !plain.isEmpty { found += try plainTokens(of: Array(plain), after: context) }
+            rest = rest.dropFirst(plain.count)
+            guard let control = ControlTokenText.token(at: rest) else { break }
+            found.append(control)
+            context = [control]
+            rest = rest.dropFirst(ControlTokenText.length)
+        }
+        return found.map { Int($0) }
+    }
+
+    private func plainTokens(of bytes: [UInt8], after context: [Int32]) throws -> [Int32] {
         let spoken = try context.suffix(Self.contextTokens).reversed().prefix { try $0 < tokenizer.count && !tokenizer.isControl($0) }
         let before = try spoken.reversed().flatMap { try tokenizer.tokenBytes($0) }
-        var tail: [Int] = []
+        var tail: [Int32] = []
         var length = 0
         for token in try tokenizer.encode(bytes: before + bytes, parseSpecial: false).reversed() where length < bytes.count {
             length += try tokenizer.tokenBytes(token).count
-            tail.append(Int(token))
+            tail.append(token)
         }
         if length == bytes.count { return tail.reversed() }
-        return try tokenizer.encode(bytes: bytes, parseSpecial: false).map { Int($0) }
+        return try tokenizer.encode(bytes: bytes, parseSpecial: false)
     }
 
     // MARK: Masks
@@ -97,6 +112,17 @@ final class ConstrainedText {
         return found
     }
 
+    /// Whether the text may end here.
+    func canEnd() throws -> Bool { try matcher.canEnd() }
+
+    /// Goes on behind bytes that were written before the constraint began.
+    ///
+    /// - Returns: whether they may come next.
+    func accept(bytes: some Collection<UInt8>) throws -> Bool {
+        (forced, job) = (nil, nil)
+        return try matcher.accept(bytes: bytes)
+    }
+
     /// Goes on behind a chosen token.
     ///
     /// - Throws: `unsupported` when it may not come next: other settings left no token that may.
@@ -119,7 +145,7 @@ extension SamplingOptions {
 }
 
 extension Engine {
-    /// The tokens as constraints see them, made when first asked for. Control tokens have no text.
+    /// The tokens as constraints see them, made when first asked for. Control tokens have a text of `ControlTokenText`.
     ///
     /// - Throws: `notFound` for a model without a tokenizer.
     func constraintVocabulary() throws -> TokenVocabulary {
@@ -127,8 +153,8 @@ extension Engine {
         return try tokenTexts.withLock { made in
             if let made { return made }
             let texts: [[UInt8]?] = try (0..<vocabularySize).map { id in
-                guard id < tokenizer.count, try !tokenizer.isControl(Int32(id)) else { return nil }
-                return try tokenizer.tokenBytes(Int32(id))
+                guard id < tokenizer.count else { return nil }
+                return try tokenizer.isControl(Int32(id)) ? ControlTokenText.bytes(of: Int32(id)) : tokenizer.tokenBytes(Int32(id))
             }
             let vocabulary = TokenVocabulary(texts, endTokens: endTokens.map(Int.init))
             made = vocabulary

@@ -8,6 +8,8 @@ package struct ChatFormat: Sendable {
     /// nil: the template cannot be asked.
     package let thinkingSwitch: ThinkingSwitch?
     package let toolFormats: [ToolCallFormat]
+    /// How the model writes calls itself; nil: no form is known.
+    package let callForm: WrittenCallForm?
     /// The key under which messages hold reasoning.
     package let reasoningKey: String
     /// A message that only calls tools has null for its content; otherwise an empty string.
@@ -37,6 +39,13 @@ package struct ChatFormat: Sendable {
         let content = probe.map { ContentForms($0) } ?? ContentForms()
         self.content = content
         (takesNullContent, takesArgumentsAsText, keepsContentWithCalls) = probe?.callForm(content.content(_:role:)) ?? (false, false, true)
+        let rendered =
+            toolFormats.isEmpty
+            ? nil
+            : probe?.renderedCall(content.content(_:role:), nullContent: takesNullContent, argumentsAsText: takesArgumentsAsText)
+        callForm =
+            rendered.flatMap { [toolFormats] in WrittenCallForm(toolFormats, in: $0, call: ChatTemplateProbe.call) }
+            ?? WrittenCallForm(toolFormats)
     }
 
     /// Control tokens that must be shown for the parts of an answer to be told apart.

@@ -120,6 +120,9 @@ package struct ChatOutputParser: Sendable {
     /// Whether what comes next is reasoning, as far as is known.
     package var isReasoning: Bool { part == .reasoning }
 
+    /// What there is of the answer, told or not yet.
+    package var answerSoFar: [UInt8] { part == .answer ? told + undecided + held : [] }
+
     /// Whether something can be put in here without cutting a marker in two.
     package var isBetweenMarkers: Bool { held.allSatisfy { $0 == 0x0A || $0 == 0x0D } }
 

@@ -27,7 +27,7 @@ struct ChatTemplateProbe {
         return ExactString(on) != ExactString(off)
     }
 
-    private static let call = ToolCall(id: ToolCall.makeID(1), name: "called_tool", argumentsJSON: #"{"called_key": "called_value"}"#)
+    static let call = ToolCall(id: ToolCall.makeID(1), name: "called_tool", argumentsJSON: #"{"called_key": "called_value"}"#)
 
     /// A question, a call and its result.
     private func render(
@@ -74,6 +74,11 @@ struct ChatTemplateProbe {
             guard let text, TextSearch.first(of: needle, in: text) != nil else { return false }
             return !["'text':", "\"text\":"].contains { TextSearch.first(of: $0, in: text) != nil }
         }
+    }
+
+    /// What the template makes of a call.
+    func renderedCall(_ form: (String, String) -> JSON, nullContent: Bool, argumentsAsText: Bool) -> String? {
+        render(calling: nullContent ? .null : form("", "assistant"), argumentsAsText, form)
     }
 
     /// How a message that calls a tool must be given for the call to be in the prompt.

@@ -1,7 +1,7 @@
-import HadalCore
+package import HadalCore
 
 /// The tools that a model was offered: their names, and the schemas of their parameters.
-struct OfferedTools: Sendable {
+package struct OfferedTools: Sendable {
     let names: Set<ExactString>
     private let parameters: [ExactString: JSONObject]
 
@@ -75,7 +75,7 @@ struct OfferedTools: Sendable {
     }
 
     /// The types that a schema allows; empty: not known.
-    private static func types(_ schema: JSON?, depth: Int = 0) -> Set<String> {
+    package static func types(_ schema: JSON?, depth: Int = 0) -> Set<String> {
         guard let schema, depth < 8 else { return [] }
         var types = Set(schema["type"]?.string.map { [$0] } ?? schema["type"]?.array?.compactMap(\.string) ?? [])
         for key in ["anyOf", "oneOf", "allOf"] {

@@ -2,10 +2,10 @@ import HadalCore
 
 /// A way in which models write tool calls, as the list of chat forms describes it.
 package struct ToolCallFormat: Sendable {
-    struct ParameterForm: Sendable {
-        var pattern: ToolCallPattern
+    package struct ParameterForm: Sendable {
+        package var pattern: ToolCallPattern
         /// The value stands on lines of its own.
-        var trims: Bool
+        package var trims: Bool
     }
 
     /// Where a call written as a JSON object has its parts: the first key of each that is there.
@@ -24,16 +24,16 @@ package struct ToolCallFormat: Sendable {
     let calls: [ToolCallPattern]
     /// What a call looks like that is marked by nothing but its place: an answer may begin with it, and the calls must be of offered tools.
     let bare: [ToolCallPattern]
-    let parameters: [ParameterForm]
+    package let parameters: [ParameterForm]
     /// Texts that may stand around a group of calls.
     let begin: [[UInt8]]
-    let end: [[UInt8]]
+    package let end: [[UInt8]]
     /// Texts that tell an answer from calls and belong to neither.
     let drops: [String]
     /// The beginning of a call or of `drops` that a rendered prompt ends with; empty: none.
-    let prompt: String
+    package let prompt: String
     /// The mark around strings in `{object}`, and before tags in `{elements}`.
-    let mark: [UInt8]
+    package let mark: [UInt8]
     /// How the id of a call is put together, when its parts are written.
     let id: String?
     /// A call ends reasoning that was not closed as soon as it begins. Without: when the output ends with it.
@@ -47,7 +47,7 @@ package struct ToolCallFormat: Sendable {
     }
 
     /// What makes a stream look closer.
-    var triggers: [[UInt8]] { calls.map(\.trigger) + begin }
+    package var triggers: [[UInt8]] { calls.map(\.trigger) + begin }
 
     /// Whether the beginning of a JSON value may become a call: as far as its first key tells.
     func mayHoldCall(_ value: ArraySlice<UInt8>) -> Bool {

@@ -3,8 +3,8 @@ import HadalCore
 /// How a tool call, or one of its parameters, is written: literal text with places for its parts.
 ///
 /// White space in a pattern stands for any amount of it, none included.
-struct ToolCallPattern: Sendable {
-    enum Element: Sendable, Equatable {
+package struct ToolCallPattern: Sendable {
+    package enum Element: Sendable, Equatable {
         case literal([UInt8])
         case space
         /// A word without white space, quotes or brackets.
@@ -31,15 +31,15 @@ struct ToolCallPattern: Sendable {
         var isLiteral: Bool { if case .literal = self { true } else { self == .space } }
     }
 
-    enum Capture: String, Sendable { case name, id, kind, index, key, value, string }
+    package enum Capture: String, Sendable { case name, id, kind, index, key, value, string }
 
-    let elements: [Element]
+    package let elements: [Element]
 
     /// The text that starts a call; empty where a place does.
     var trigger: [UInt8] { if case .literal(let bytes)? = elements.first { bytes } else { [] } }
 
     /// All literal texts.
-    var literals: [String] {
+    package var literals: [String] {
         elements.compactMap { if case .literal(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } }
     }
 
