@@ -13,7 +13,7 @@ struct DiskCacheArguments: ParsableArguments {
 
     @Option(
         name: .customLong("cache-limit"),
-        help: ArgumentHelp("Most that all blocks in the cache directory may take (default: 20GiB).", valueName: "bytes"),
+        help: ArgumentHelp("Maximum size of all blocks in the cache directory (default: 20GiB).", valueName: "bytes"),
         transform: NumberOption.bytes(atLeast: 1))
     var limit: ByteCount?
 

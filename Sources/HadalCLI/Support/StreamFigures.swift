@@ -28,6 +28,9 @@ struct StreamFigures {
     private(set) var computedTokens = 0
     private(set) var promptTokens = 0
 
+    /// Of the prompts, the part that was found in the cache.
+    private var hits: Double { promptTokens > 0 ? 1 - Double(computedTokens) / Double(promptTokens) : 0 }
+
     var rate: Double { seconds > 0 ? Double(generatedTokens) / seconds : 0 }
 
     /// Blocks the calling thread.
@@ -121,6 +124,7 @@ struct StreamFigures {
             "total_tps": JSON(.double(rate)), "generated_tokens": JSON(.int(Int64(generatedTokens))), "seconds": JSON(.double(seconds)),
             "first_token_ms": milliseconds(firstTokenSeconds), "between_tokens_ms": milliseconds(betweenSeconds),
             "prompt_tokens": JSON(.int(Int64(promptTokens))), "computed_prompt_tokens": JSON(.int(Int64(computedTokens))),
+            "cache_hits": JSON(.double(hits)),
         ]
     }
 
@@ -131,7 +135,7 @@ struct StreamFigures {
         return [
             "\(Terminal.number(rate, 1)) tokens/s in all: \(generatedTokens) tokens in \(Terminal.number(seconds, 1)) s",
             "first token after \(figure(firstTokenSeconds))", "between tokens \(figure(betweenSeconds))",
-            "\(computedTokens) of \(promptTokens) prompt tokens computed",
+            "\(computedTokens) of \(promptTokens) prompt tokens computed, \(Terminal.number(100 * hits, 1)) % found in the cache",
         ]
     }
 }

@@ -83,7 +83,7 @@ struct SpeculationTests {
     }
 
     /// A small model of random weights, with a tokenizer of its own.
-    private func made(_ folder: String, size: Int) throws -> String {
+    static func made(_ folder: String, size: Int) throws -> String {
         let config = """
             {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 96,
              "vocab_size": \(size), "max_position_embeddings": 512, "tie_word_embeddings": false, "bos_token_id": 1, "eos_token_id": 2}
@@ -134,7 +134,7 @@ struct SpeculationTests {
     func otherModel(_ backend: String) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        for draft in [Self.llama, try made(folder, size: 384)] {
+        for draft in [Self.llama, try Self.made(folder, size: 384)] {
             let with = try engine(Self.llama, backend, .draft(path: draft))
             let without = try engine(Self.llama, backend, .off)
             for (index, options) in manners.enumerated() {
@@ -337,7 +337,7 @@ struct SpeculationTests {
     func text(_ backend: String) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let path = try made(folder, size: 400)
+        let path = try Self.made(folder, size: 400)
         let (with, without) = (try engine(path, backend, .draft(path: path)), try engine(path, backend, .off))
         var ended: Set<GenerationSummary.Reason> = []
         for seed in 0..<12 as Range<UInt64> {
@@ -361,7 +361,7 @@ struct SpeculationTests {
     func adaptive(_ backend: String) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let with = try engine(Self.llama, backend, .draft(path: try made(folder, size: 384))) { $0.speculation.isAdaptive = true }
+        let with = try engine(Self.llama, backend, .draft(path: try Self.made(folder, size: 384))) { $0.speculation.isAdaptive = true }
         let without = try engine(Self.llama, backend, .off)
         var options = manners[2]
         options.maxTokens = 250
@@ -377,7 +377,7 @@ struct SpeculationTests {
         expectError(.notFound, "/nowhere.gguf") { try engine(Self.llama, "reference", .draft(path: "/nowhere.gguf")) }
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let small = try made(folder, size: 300)
+        let small = try Self.made(folder, size: 300)
         expectError(.mismatch, "300", "384") { try engine(Self.llama, "reference", .draft(path: small)) }
         func tokenizer(_ words: [String]) throws -> Tokenizer {
             let vocabulary = words.enumerated().map { "\"\($0.element)\": \($0.offset)" }.joined(separator: ", ")
