@@ -89,7 +89,8 @@ final class Kernels {
         guard let path = folders.map({ "\($0)/\(Self.fileName)" }).first(where: { FileManager.default.fileExists(atPath: $0) }) else {
             throw HadalError(.unsupported, "op '\(contract.name)' has no \(Self.fileName)")
         }
-        let includes = try ["hadal.glsl", "blocks.glsl", "dots.glsl"].map(shared)
+        let hasBlocks = !contract.states.isEmpty && contract.stateTypes.contains(where: \.isQuantised)
+        let includes = try (["hadal.glsl", "blocks.glsl", "dots.glsl"] + (hasBlocks ? ["caches.glsl"] : [])).map(shared)
         let body = try including(text(of: path), path: path)
         guard order.matters(to: body) else {
             throw HadalError(
