@@ -59,7 +59,7 @@ final class ScheduledChoice: @unchecked Sendable {
         if replay != nil {
             run.session.count += part.count
         } else {
-            log.note(part)
+            log.note(part.count, after: run.session.count, chunk: run.session.engine.promptChunk)
             run.accept(part, logits: logits)
         }
     }

@@ -31,7 +31,7 @@ public final class Scheduler: Sendable {
         /// Requests that wait to be admitted, and those that are worked on.
         public var waiting = 0
         public var running = 0
-        /// Since the scheduler began: tokens of prompts that were computed, tokens that were chosen, and steps.
+        /// Since the scheduler began: tokens of prompts that were computed, and of answers that were computed again; tokens that were chosen; steps.
         public var prefillTokens = 0
         public var generatedTokens = 0
         public var steps = 0
