@@ -68,6 +68,6 @@ struct CacheCommandTests {
         let unnamed = try CommandRun(["cache", command])
         #expect(unnamed.status == 2 && unnamed.error.contains("--cache-dir DIR is required"), "\(unnamed.error)")
         let missing = try CommandRun(["cache", command, "--cache-dir", "/nowhere/cache"])
-        #expect(missing.status == 1 && missing.error.contains("no such directory"), "\(missing.error)")
+        #expect(missing.status == 1 && missing.error.contains("does not exist"), "\(missing.error)")
     }
 }

@@ -127,18 +127,25 @@ struct BlockStoreTests {
         #expect(block.isWhole(in: store))
     }
 
-    @Test("the queue takes 64 MiB, or one block")
-    func queueBound() throws {
-        let fixture = try StoreFixture()
+    /// A store that cannot write, and whose thread stops where it says so.
+    private func stalledStore(
+        _ fixture: StoreFixture
+    ) throws -> (store: BlockStore, blocked: DispatchSemaphore, resumed: DispatchSemaphore) {
         let (blocked, resumed) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let store = try fixture.store(
             log: LogSink { _, _ in
                 blocked.signal()
                 resumed.wait()
             })
-        // The writing thread stops where it says that it cannot write.
         try FileManager.default.removeItem(atPath: fixture.directory)
         try StoreFixture.replace(fixture.directory, with: [])
+        return (store, blocked, resumed)
+    }
+
+    @Test("the queue takes 64 MiB, or one block")
+    func queueBound() throws {
+        let fixture = try StoreFixture()
+        let (store, blocked, resumed) = try stalledStore(fixture)
         let large = TestBlock(tokens: [0], pieces: [[UInt8](repeating: 1, count: 100 << 20)])
         #expect(store.hasRoom(for: 100 << 20) && large.write(to: store))
         blocked.wait()
@@ -152,14 +159,7 @@ struct BlockStoreTests {
     @Test("of blocks that wait there are at most 64 MiB")
     func queueOfMany() throws {
         let fixture = try StoreFixture()
-        let (blocked, resumed) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-        let store = try fixture.store(
-            log: LogSink { _, _ in
-                blocked.signal()
-                resumed.wait()
-            })
-        try FileManager.default.removeItem(atPath: fixture.directory)
-        try StoreFixture.replace(fixture.directory, with: [])
+        let (store, blocked, resumed) = try stalledStore(fixture)
         let piece = [UInt8](repeating: 1, count: 10 << 20)
         let blocks = (0..<7).map { TestBlock(tokens: [$0], pieces: [piece]) }
         #expect(blocks.prefix(6).allSatisfy { store.hasRoom(for: piece.count) && $0.write(to: store) })

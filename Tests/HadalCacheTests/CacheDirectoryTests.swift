@@ -120,7 +120,7 @@ struct CacheDirectoryTests {
     @Test("a directory that is not there, or is none, is an error")
     func refusals() throws {
         let fixture = try StoreFixture()
-        expectError(.notFound, "no such directory", fixture.directory) { try CacheDirectory(fixture.directory) }
+        expectError(.notFound, "does not exist", fixture.directory) { try CacheDirectory(fixture.directory) }
         try StoreFixture.replace(fixture.directory, with: [])
         expectError(.io, "is not a directory") { try CacheDirectory(fixture.directory) }
     }

@@ -107,7 +107,7 @@ public struct Segment: Sendable {
         self.init(graph: graph, weights: weights, bounds: bounds, stateDType: stateDType, pageTokens: pageTokens)
     }
 
-    /// Bytes of one head's row of one token of a state; 0 if there is no such size.
+    /// Bytes of one head's row of one token of a state; 0 where the size overflows.
     public func rowBytes(of state: Graph.State) -> Int { stateDType.stateRowBytes(width: state.width) ?? 0 }
 
     /// Bytes of one page of a state.

@@ -12,7 +12,7 @@ struct CacheCommand: ParsableCommand {
 
     /// Which directory, and how it is reported.
     struct Options: ParsableArguments {
-        @Option(help: ArgumentHelp("The cache directory. Required: there is no default one.", valueName: "dir"))
+        @Option(help: ArgumentHelp("The cache directory (required).", valueName: "dir"))
         var cacheDir: String?
         @Flag(help: "Print JSON.")
         var json = false
@@ -20,7 +20,7 @@ struct CacheCommand: ParsableCommand {
         func validate() throws {
             if cacheDir == nil {
                 throw ValidationError(
-                    "--cache-dir DIR is required. There is no default: state is kept on disk only where that is asked for.")
+                    "--cache-dir DIR is required: the cache is kept on disk only in a directory that you name.")
             }
         }
 

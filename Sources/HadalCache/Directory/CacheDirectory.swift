@@ -11,11 +11,11 @@ import HadalCore
 package struct CacheDirectory: Sendable {
     package let path: String
 
-    /// - Throws: `notFound`; `io` for what is no directory.
+    /// - Throws: `notFound`; `io` if the path is not a directory.
     package init(_ path: String) throws {
         self.path = path
         var info = stat()
-        guard stat(path, &info) == 0 else { throw HadalError(.notFound, "there is no such directory", at: SourcePlace(path)) }
+        guard stat(path, &info) == 0 else { throw HadalError(.notFound, "the directory does not exist", at: SourcePlace(path)) }
         guard info.st_mode & S_IFMT == S_IFDIR else { throw HadalError(.io, "is not a directory", at: SourcePlace(path)) }
     }
 

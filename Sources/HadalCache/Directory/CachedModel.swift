@@ -28,7 +28,7 @@ package struct CachedModel: Equatable, Sendable {
         try WholeFile.write(bytes, to: path)
     }
 
-    /// Reads what `write` wrote; nil where there is no such file.
+    /// Reads what `write` wrote; nil if the file does not exist.
     static func read(in folder: CacheFolder) -> (model: CachedModel, identity: String)? {
         let path = folder.path(CacheFileName.descriptionName)
         guard let bytes = WholeFile.read(path, limit: mostBytes),
