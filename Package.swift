@@ -147,6 +147,13 @@ let package = Package(
                 "ConstraintTestSupport", "HadalConstraints", "HadalCore", "HadalEngine", "HadalText", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], path: "Tests/ConstraintCheck"),
+        // Runs random requests for a while and holds resident memory against the budget.
+        .executableTarget(
+            name: "soak",
+            dependencies: [
+                "Hadal", "HadalConstraints", "HadalCore", "HadalServing",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], path: "Tests/Soak"),
         .target(name: "EngineTestSupport", dependencies: ["HadalEngine", "TestSupport"], path: "Tests/Support/Engine"),
         .target(name: "CAllocationCounter", path: "Tests/Support/CAllocationCounter"),
         .testTarget(name: "HadalCoreTests", dependencies: ["HadalCore", "TestSupport"]),

@@ -45,4 +45,21 @@ extension ByteCount: CustomStringConvertible {
         }
         return "\(bytes)"
     }
+
+    /// For people: three digits and the unit that suits them, "1.25 GiB".
+    package var rounded: String {
+        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        let digits = unit == 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2
+        guard digits > 0 else { return "\(Int(value.rounded(.toNearestOrEven))) \(units[unit])" }
+        let scale = digits == 1 ? 10 : 100
+        let scaled = Int((value * Double(scale)).rounded(.toNearestOrEven))
+        let fraction = String(scaled % scale)
+        return "\(scaled / scale).\(String(repeating: "0", count: digits - fraction.count))\(fraction) \(units[unit])"
+    }
 }

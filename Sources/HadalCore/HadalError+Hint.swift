@@ -56,6 +56,8 @@ extension HadalError.Hint {
         case kernelPaths = "kernel_paths"
         /// Whether kernel sources are watched while the model runs (`KernelWatcher`).
         case liveKernels = "live_kernels"
+        /// `EngineOptions.memory`, in bytes
+        case memory
         /// `EngineOptions.placement`; lower: fewer ops on the device that the message names.
         case placement
         /// The limit of `Engine.saveNode`, in bytes

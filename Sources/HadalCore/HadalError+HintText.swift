@@ -41,6 +41,7 @@ extension HadalError.Hint.Setting: CustomStringConvertible {
         case .chatTemplate: "the chat template"
         case .contextLength: "the context length"
         case .expertMemory: "the limit on expert memory"
+        case .memory: "the memory budget"
         case .fallback: "the fallback policy"
         case .kernelPaths: "the directories of kernels"
         case .liveKernels: "the watch on kernel sources"

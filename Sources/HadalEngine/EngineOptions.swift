@@ -36,6 +36,11 @@ public struct EngineOptions: Sendable {
     /// Bytes of experts to keep in memory, the others being read from disk as they are needed; nil: all of them. Results do not depend
     /// on it. The same as the setting `expert-memory` of the backend.
     public var expertMemory: Int?
+    /// Bytes of the host's memory that the model may take: weights, experts, cache and the work space of steps; 60 MB for the program and its
+    /// libraries come on top. A device with memory of its own is held to as much there. nil: nine tenths of what the machine, or its control group,
+    /// has free at loading. What `expertMemory`, `contextLength` and `cacheTokens` ask for is taken first, and must fit. Without `expertMemory` a
+    /// mixture that does not fit keeps as many experts in memory as do. With a budget the cache may take all that is left of it.
+    public var memory: Int?
     /// Where blocks of sessions' state are kept on disk as well, so that they outlive the process: a directory, made if it is not there, for the
     /// user alone. nil: nowhere. It holds what people typed: docs/serving.md says what lies there.
     public var cacheDirectory: String?
@@ -69,7 +74,7 @@ public struct EngineOptions: Sendable {
         backend: String = "cpu", placement: PlacementRules? = nil, fallback: FallbackPolicy = .error, settings: [String: String] = [:],
         threads: Int? = nil, environment: SearchPaths = SearchPaths(), architecture: String? = nil, contextLength: Int? = nil,
         cacheTokens: Int? = nil, cacheDType: DType? = nil, batchTokens: Int = 512, batchSequences: Int = 8, observe: Observation = .none,
-        predictsNext: Bool = false, expertMemory: Int? = nil, cacheDirectory: String? = nil,
+        predictsNext: Bool = false, expertMemory: Int? = nil, memory: Int? = nil, cacheDirectory: String? = nil,
         cacheLimit: Int = 20 << 30, sealingKey: [UInt8]? = nil,
         speculation: SpeculationOptions = SpeculationOptions(), fusesOps: Bool = true,
         log: LogSink = .silent
@@ -89,6 +94,7 @@ public struct EngineOptions: Sendable {
         self.observe = observe
         self.predictsNext = predictsNext
         self.expertMemory = expertMemory
+        self.memory = memory
         self.cacheDirectory = cacheDirectory
         self.cacheLimit = cacheLimit
         self.sealingKey = sealingKey

@@ -56,6 +56,7 @@ struct CommandLineHintTests {
             ([.raise(.contextLength), "or start a new session"], "raise --context; or start a new session"),
             ([.lower(.contextLength, to: .tokens(4096))], "--context 4096 fits"),
             ([.raise(.expertMemory, to: .bytes(5 << 10))], "--expert-memory 5KiB is the minimum for this model"),
+            ([.raise(.memory, to: .bytes(3 << 30))], "--memory 3GiB is the minimum for this model"),
             ([.lower(.placement), .action(.showPlan)], "place fewer ops on it (--place); hadal plan shows what a model needs"),
             ([.set(.fallback, to: "warn")], "--fallback warn lets another backend run them"),
             ([.remove(.speculation)], "leave --speculate out"), ([.set(.architecture)], "choose one with --architecture"),

@@ -172,6 +172,25 @@ struct CommandTests {
         }
     }
 
+    @Test("a budget is shown with its parts, and one that cannot hold the model says what would")
+    func memory() throws {
+        let memory = try #require(try json(try succeed(["plan", llama, "--json", "--memory", "1GiB"]))["memory"])
+        #expect(memory["budget_bytes"]?.int == 1 << 30 && memory["budget_source"]?.string == "named")
+        let parts = ["held_weights_bytes", "scratch_bytes", "draft_bytes"].compactMap { memory[$0]?.int }
+        let (tokens, perToken) = (try #require(memory["cache_tokens"]?.int), try #require(memory["cache_bytes_per_token"]?.int))
+        let taken = parts.reduce(0, +) + tokens * perToken
+        #expect(parts.count == 3 && taken <= 1 << 30 && taken > 1 << 30 - 1 << 20, "\(taken)")
+        let usual = try #require(try json(try succeed(["plan", llama, "--json"]))["memory"])
+        #expect(usual["budget_bytes"]?.int ?? 0 > 0 && ["machine", "control group"].contains(usual["budget_source"]?.string))
+        #expect(usual["cache_tokens"]?.int == usual["context"]?.int.map { 2 * $0 })
+        let listing = try succeed(["plan", llama, "--memory", "1GiB"])
+        for part in ["weights", "cache", "scratch", "budget", "--memory"] { #expect(listing.contains(part), "\(listing)") }
+        let refused = try CommandRun(["generate-ids", llama, "--tokens", "1", "-n", "1", "--memory", "1MiB"])
+        #expect(refused.status == 1 && refused.error.contains("more than the memory budget (1.00 MiB)"), "\(refused.error)")
+        let enough = try #require(refused.error.firstMatch(of: /--memory (\d+MiB) is the minimum/), "\(refused.error)")
+        _ = try succeed(["generate-ids", llama, "--tokens", "1", "-n", "1", "--memory", String(enough.1)])
+    }
+
     @Test("the cache is f16 for answers, f32 for numbers that are compared, and what was asked for")
     func cacheTypes() throws {
         func type(_ more: String...) throws -> String? {

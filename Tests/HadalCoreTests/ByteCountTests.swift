@@ -24,4 +24,12 @@ struct ByteCountTests {
         #expect(try option.parse("2GiB") == .int(2 << 30) && option.parse("17") == .int(17) && option.parse("-0") == .int(0))
         expectError(.invalidArgument, "option room", "'two'") { try option.parse("two") }
     }
+
+    @Test(
+        "rounds for people",
+        arguments: [
+            (0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (10_300, "10.1 KiB"), (1 << 20, "1.00 MiB"), (1_100_000, "1.05 MiB"),
+            (157_286_400, "150 MiB"), (1 << 33, "8.00 GiB"), (3 << 50, "3072 TiB"), (-5, "-5 B"),
+        ] as [(Int, String)])
+    func rounds(bytes: Int, text: String) { #expect(ByteCount(bytes: bytes).rounded == text) }
 }

@@ -11,6 +11,7 @@ struct HintTests {
             ([.raise(.contextLength)], "raise the context length"),
             ([.lower(.contextLength, to: .tokens(4096))], "lower the context length to at most 4096 tokens"),
             ([.raise(.expertMemory, to: .bytes(5 << 20))], "raise the limit on expert memory to at least 5MiB"),
+            ([.raise(.memory, to: .bytes(1 << 30))], "raise the memory budget to at least 1GiB"),
             ([.set(.fallback, to: "warn")], "set the fallback policy to warn"),
             ([.remove(.threads), "or wait"], "leave the number of threads out; or wait"),
             ([.lower(.placement), .action(.pull("tiny"))], "place fewer ops on it; pull the model 'tiny'"),

@@ -219,34 +219,4 @@ struct ExpertMemoryTests {
         func add(_ text: String) { lock.withLock { messages.append(text) } }
         var all: [String] { lock.withLock { messages } }
     }
-
-    @Test("what a process may have decides how many tokens fit")
-    func budget() throws {
-        let folder = try Fixtures.temporaryDirectory()
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let path = try ggufMixture(folder, .q4_K)
-        let options = Self.options(threads: 1, limit: 1 << 30)
-        let description = try ModelDescription(path: path, options: options)
-        let graph = description.graph.main
-        let device = try options.environment.registry().resolve("cpu").open()
-        let placement = try ExpertPlacement(graph, of: description.graph)
-        let experts = ExpertCosts(placement, graph, device: device)
-        func budget(_ limits: MemoryLimits) -> MemoryBudget {
-            MemoryBudget(
-                graph, placement, experts, device: device, limit: experts.minimumLimit, cacheBytesPerToken: 1 << 10, limits: limits)
-        }
-        let free = budget(MemoryLimits())
-        #expect(free.expertBytes == experts.minimumLimit && free.residentBytes > 0 && free.residentBytes < description.graph.weightBytes)
-        #expect(try free.tokens(context: 1000, isAsked: false, cacheTokens: nil, log: .silent) == (1000, 2000))
-        let base = free.residentBytes + free.expertBytes
-        let group = budget(MemoryLimits(group: (base + (4 << 20)) * 16 / 15 + 16))
-        #expect(try group.tokens(context: 32768, isAsked: false, cacheTokens: nil, log: .silent) == (2048, 2048))
-        #expect(try group.tokens(context: 4096, isAsked: true, cacheTokens: nil, log: .silent) == (4096, 4096))
-        let refused = expectError(.outOfMemory) { try group.tokens(context: 5000, isAsked: true, cacheTokens: nil, log: .silent) }
-        #expect(refused?.hint == [.lower(.contextLength, to: .tokens(4096))])
-        let none = budget(MemoryLimits(group: base))
-        expectError(.outOfMemory) { try none.tokens(context: 32768, isAsked: false, cacheTokens: nil, log: .silent) }
-        let addresses = budget(MemoryLimits(addresses: 2 * base))
-        expectError(.outOfMemory) { try addresses.tokens(context: 1 << 20, isAsked: true, cacheTokens: nil, log: .silent) }
-    }
 }

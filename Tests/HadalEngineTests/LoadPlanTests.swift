@@ -117,7 +117,10 @@ struct LoadPlanTests {
         if model.name == "deepseek_v3" { options.predictsNext = pick([false, true]) }
         let least = model.experts?.minimumLimit ?? 1 << 20
         options.expertMemory = pick([nil, nil, least, 3 * least, 1 << 40], orRarely: [least - 1, 0])
-        options.memoryLimits = pick([MemoryLimits(), MemoryLimits(group: memory()), MemoryLimits(addresses: 4 * memory())])
+        options.memory = pick([nil, nil, nil, memory()], orRarely: [1])
+        options.memoryLimits = pick([
+            MemoryLimits(), MemoryLimits(machine: memory()), MemoryLimits(group: memory()), MemoryLimits(addresses: 4 * memory()),
+        ])
         options.speculation = SpeculationOptions(
             pick([.off], orRarely: [.mtp, .draft(path: pick(models).path), .draft(path: "/no/such.gguf")]))
         options.settings = pick([[:]], orRarely: [["cpu.nosuch": "1"], ["nosuch.threads": "1"], ["cpu.threads": "none"]])
@@ -212,6 +215,14 @@ struct LoadPlanTests {
             #expect(device.cacheTokens == (device.ownsMemory ? program.pageCount * program.pageTokens : plan.contextLength), trace)
             let other = engine.plan.devices[index]
             #expect(device.weightBytes == other.weightBytes && device.expertBytes == other.expertBytes && device.ops == other.ops, trace)
+        }
+        #expect(program.info.scratchBytes <= plan.scratchBytes, "\(program.info.scratchBytes) > \(plan.scratchBytes): \(trace)")
+        if let budget = plan.memoryBudget, plan.memoryBudgetSource == "named" {
+            let hosted = plan.devices.filter(\.isHosted)
+            let taken = hosted.reduce(0) {
+                $0 + $1.weightBytes + $1.expertBytes + $1.cacheBytesPerToken * program.pageCount * program.pageTokens
+            }
+            #expect(taken + plan.scratchBytes <= budget, "\(taken) and \(plan.scratchBytes) bytes of \(budget): \(trace)")
         }
         // Packed matrices are rounded up to pages, and vectors are held as float32.
         if plan.devices.allSatisfy({ $0.device == "cpu" }), engine.model.hasQuantisedWeights, !program.info.keepsWeights {

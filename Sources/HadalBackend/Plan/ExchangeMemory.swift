@@ -96,11 +96,18 @@ struct ExchangeMemory {
 extension ExecutionPlan {
     /// Bytes that each device with memory of its own holds of values that are copied or that stay between its parts; 0 for the others.
     public func exchangeBytes(for segment: Segment) throws -> [Int] {
+        let memory = try exchangeMemory(for: segment)
+        return devices.indices.map { ownsMemory[$0] ? memory.bytes(on: $0) : 0 }
+    }
+
+    /// Bytes that the host holds of inputs, outputs and values between parts.
+    package func hostExchangeBytes(for segment: Segment) throws -> Int { try exchangeMemory(for: segment).bytes(on: nil) }
+
+    private func exchangeMemory(for segment: Segment) throws -> ExchangeMemory {
         let boundaries = parts.map { part in
             let extract = segment.part(part.nodes)
             return extract.inputs + extract.outputs
         }
-        let memory = try ExchangeMemory(self, segment.graph, bounds: segment.bounds, boundaries: boundaries)
-        return devices.indices.map { ownsMemory[$0] ? memory.bytes(on: $0) : 0 }
+        return try ExchangeMemory(self, segment.graph, bounds: segment.bounds, boundaries: boundaries)
     }
 }

@@ -7,7 +7,7 @@ struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show which backend each op would run on, why, and the memory it takes.",
         discussion: """
-            Reads only the header, so it works for models too large to load. With --expert-memory, also reads some experts to measure the disk.
+            Reads only the header, so it works for models too large to load. Where experts are to be read from disk, also reads some to measure it.
             hadal plan M --place "experts=cpu,rest=vulkan" -o plan.json writes a placement that every command accepts with --plan plan.json.
             """)
 
@@ -37,21 +37,9 @@ struct PlanCommand: ParsableCommand {
         Terminal.line("backend \(plan.backend), fallback \(model.fallback.rawValue)")
         for line in PlanListing.placement(placement, of: plan) { Terminal.line(line) }
         Terminal.line("\nmemory")
-        Terminal.line(
-            Terminal.table([
-                ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],
-                [
-                    "  cache", Terminal.bytes(plan.cacheBytes),
-                    "for \(plan.contextLength) tokens, \(Terminal.bytes(plan.cacheBytesPerToken)) each (\(plan.cacheDType.name.lowercased())); taken as it fills",
-                ],
-                ["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"],
-            ]))
+        Terminal.line(Terminal.table(PlanListing.memory(plan)))
         if let text = PlanListing.devices(plan) { Terminal.line(text) }
-        if let experts = plan.experts {
-            describe(experts, plan, readRate)
-        } else if let free = plan.freeBytes, plan.heldBytes > free, plan.devices.count < 2 {
-            Terminal.line("  the weights do not fit the free memory")
-        }
+        if let experts = plan.experts { describe(experts, plan, readRate) }
         if let obstacle = plan.obstacle { Terminal.line("\nthis cannot be loaded: \(obstacle.commandLine)") }
         if let output { Terminal.note("the placement is in \(output)") }
     }
@@ -86,8 +74,5 @@ struct PlanCommand: ParsableCommand {
             if let readRate { rows.append(["  disk", "\(Terminal.number(readRate / 1e9, 2)) GB/s", "measured just now"]) }
         }
         Terminal.line(Terminal.table(rows))
-        if let free = plan.freeBytes, plan.expertMemory == nil, plan.heldBytes > free {
-            Terminal.line("  the weights do not fit the free memory; --expert-memory keeps only some experts there")
-        }
     }
 }

@@ -52,6 +52,7 @@ extension HadalError.Hint.Setting {
         case .fallback: "--fallback"
         case .kernelPaths: "--kernels"
         case .liveKernels: "--live-kernels"
+        case .memory: "--memory"
         case .placement: "--place"
         case .saveLimit: "--save-limit"
         case .speculation: "--speculate"

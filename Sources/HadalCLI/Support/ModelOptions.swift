@@ -104,6 +104,13 @@ struct ModelOptions: ParsableArguments {
         transform: NumberOption.bytes(atLeast: 1))
     var expertMemory: ByteCount?
 
+    @Option(
+        help: ArgumentHelp(
+            "Memory that the model may take (e.g. 8GiB): weights, experts, KV cache and work space, without 60 MB for the program. Default: nine tenths of what is free. --expert-memory and --context are taken first; a mixture of experts that does not fit reads some from disk.",
+            valueName: "bytes"),
+        transform: NumberOption.bytes(atLeast: 1))
+    var memory: ByteCount?
+
     func validate() throws {
         if place != nil, planFile != nil { throw ValidationError("--place and --plan cannot be combined.") }
         for setting in set where !setting.contains("=") || !(setting.split(separator: "=").first?.contains(".") ?? false) {
@@ -132,6 +139,7 @@ struct ModelOptions: ParsableArguments {
         options.batchTokens = batch
         options.observe = observe
         options.expertMemory = expertMemory?.bytes
+        options.memory = memory?.bytes
         options.log = search.log
         return options
     }

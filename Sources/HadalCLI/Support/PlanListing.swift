@@ -55,6 +55,33 @@ enum PlanListing {
         return lines
     }
 
+    /// How memory is divided.
+    static func memory(_ plan: LoadPlan) -> [[String]] {
+        let perToken = "\(Terminal.bytes(plan.cacheBytesPerToken)) each (\(plan.cacheDType.name.lowercased()))"
+        var rows = [
+            ["  weights", Terminal.bytes(plan.heldBytes), "as loaded; \(Terminal.bytes(plan.weightBytes)) as stored"],
+            ["  cache", Terminal.bytes(plan.cacheBytes), "for \(plan.contextLength) tokens, \(perToken); taken as it fills"],
+        ]
+        if plan.cacheTokens > plan.contextLength {
+            let (all, overflow) = plan.cacheBytesPerToken.multipliedReportingOverflow(by: plan.cacheTokens)
+            rows.append(["", Terminal.bytes(overflow ? .max : all), "for \(plan.cacheTokens) tokens of all sessions, at most"])
+        }
+        rows.append(["  scratch", Terminal.bytes(plan.scratchBytes), "values of a step, results and the tables of the vocabulary, at most"])
+        if plan.draftBytes > 0 {
+            rows.append(["  drafting", Terminal.bytes(plan.draftBytes), "the model or layer that drafts, without its cache"])
+        }
+        if let budget = plan.memoryBudget {
+            let reason =
+                switch plan.memoryBudgetSource {
+                case "named": "--memory"
+                case "machine": "nine tenths of what the machine has free; --memory sets another"
+                default: "nine tenths of what the control group allows; --memory sets another"
+                }
+            rows.append(["  budget", Terminal.bytes(budget), reason])
+        }
+        return rows + [["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"]]
+    }
+
     /// What each device has to hold; nil for one device that computes on the host's memory, of which all has been said.
     static func devices(_ plan: LoadPlan) -> String? {
         guard plan.devices.count > 1 || plan.devices.contains(where: \.ownsMemory) else { return nil }

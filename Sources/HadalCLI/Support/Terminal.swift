@@ -26,16 +26,7 @@ enum Terminal {
         }.joined(separator: "\n")
     }
 
-    static func bytes(_ count: Int) -> String {
-        let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-        var value = Double(count)
-        var unit = 0
-        while value >= 1024, unit < units.count - 1 {
-            value /= 1024
-            unit += 1
-        }
-        return unit == 0 ? "\(count) B" : "\(number(value, value < 10 ? 2 : value < 100 ? 1 : 0)) \(units[unit])"
-    }
+    static func bytes(_ count: Int) -> String { ByteCount(bytes: count).rounded }
 
     static func number(_ value: Double, _ digits: Int) -> String {
         value.isFinite ? String(format: "%.\(digits)f", value) : "-"

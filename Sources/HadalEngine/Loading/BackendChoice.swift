@@ -66,6 +66,9 @@ package final class BackendChoice: Sendable {
     private let streaming: Int?
     private let isTaken = Mutex(false)
 
+    /// Whether one of the backends would keep its experts to a limit, if it were opened with one.
+    var canLimitExperts: Bool { streaming != nil && expertMemory == nil }
+
     /// Resolves names and settings; opens nothing.
     ///
     /// - Parameters:
@@ -207,7 +210,7 @@ package final class BackendChoice: Sendable {
             capabilities: capabilities.dropFirst().reduce(capabilities.first ?? []) { $0.intersection($1) },
             capabilitiesOfDevice: capabilities,
             opened: used.enumerated().map { OpenedBackend(backend: $1.backend, device: $1.index, options: $1.settings, number: $0) },
-            streamingDevice: streaming.flatMap { expertMemory == nil ? nil : plan.devices.firstIndex(of: entries[$0].name) })
+            streamingDevice: streaming.flatMap { plan.devices.firstIndex(of: entries[$0].name) })
     }
 
     /// What may take over where the policy permits: backends that nothing is meant for. The reference backend can run everything, so it

@@ -30,6 +30,6 @@ struct PlacedGraph: Sendable {
     let capabilitiesOfDevice: [BackendCapabilities]
     /// How each device was opened.
     let opened: [OpenedBackend]
-    /// The device that keeps its experts to a limit, an index into the plan's devices.
+    /// The device that keeps its experts to a limit or could, an index into the plan's devices.
     let streamingDevice: Int?
 }

@@ -24,6 +24,10 @@ public struct DeviceMemory: Sendable {
     public let freeBytes: Int?
     /// Of the weights those that are quantised, as stored: what a device of the host's memory packs into memory of its own.
     let quantisedBytes: Int
+    /// Of the weights those that it uses where the model's file is mapped.
+    let mappedBytes: Int
+    /// Whether what it holds is the host's memory, also where it calls it its own.
+    let isHosted: Bool
     /// The graph's weights that it holds.
     let weights: Set<Int>
 
@@ -61,7 +65,7 @@ public struct DeviceMemory: Sendable {
         return plan.devices.indices.map { index in
             let device = devices[index]
             let isStreaming = index == placed.streamingDevice
-            var (held, quantised, stored) = (0, 0, 0)
+            var (held, quantised, mapped, stored) = (0, 0, 0, 0)
             for weight in weights[index] {
                 let declared = graph.weights[weight]
                 if isStreaming, streamed?.pieces[weight] != nil {
@@ -70,7 +74,7 @@ public struct DeviceMemory: Sendable {
                 }
                 let isMatrix = declared.dims.count > 1 && declared.dtype.isQuantised
                 held += isMatrix ? device.heldBytes(of: declared) ?? declared.bytes : declared.bytes
-                if declared.dtype.isQuantised { quantised += declared.bytes }
+                if declared.dtype.isQuantised { quantised += declared.bytes } else if !plan.ownsMemory[index] { mapped += declared.bytes }
             }
             let heap = device.info.heaps.first { $0.deviceLocal } ?? device.info.heaps.first
             return DeviceMemory(
@@ -78,7 +82,9 @@ public struct DeviceMemory: Sendable {
                 expertBytes: isStreaming ? min(limit ?? 0, stored) : 0,
                 cacheBytesPerToken: states[index].reduce(0) { $0 + segment.pageBytes(of: graph.states[$1]) } / max(segment.pageTokens, 1),
                 cacheTokens: cacheTokens, exchangeBytes: exchange[index], totalBytes: heap.map { Int(clamping: $0.bytesTotal) },
-                freeBytes: heap.map { Int(clamping: $0.bytesFree) }, quantisedBytes: quantised, weights: weights[index])
+                freeBytes: heap.map { Int(clamping: $0.bytesFree) }, quantisedBytes: quantised,
+                mappedBytes: mapped, isHosted: !plan.ownsMemory[index] || [.cpu, .integratedGPU, .software].contains(device.info.kind),
+                weights: weights[index])
         }
     }
 
@@ -87,10 +93,11 @@ public struct DeviceMemory: Sendable {
     /// - Parameters:
     ///   - context: what was asked for, or else what is usual, which may be less in the end.
     ///   - isAsked: whether it was asked for.
+    ///   - budget: what it may hold at most, whatever it has; nil: all that it has.
     /// - Throws: `outOfMemory`, saying what takes how much.
-    func fit(context: Int, cache: Int, isAsked: Bool, cacheTokens: Int?, log: LogSink) throws -> (context: Int, cache: Int) {
+    func fit(context: Int, cache: Int, isAsked: Bool, cacheTokens: Int?, budget: Int?, log: LogSink) throws -> (context: Int, cache: Int) {
         guard ownsMemory, let total = totalBytes, total > 0 else { return (context, cache) }
-        let free = freeBytes.flatMap { $0 > 0 ? min($0, total) : nil } ?? total
+        let free = min(freeBytes.flatMap { $0 > 0 ? min($0, total) : nil } ?? total, budget ?? .max)
         // A part is left for what cannot be known in advance: activations and the driver's own.
         let room = free - free / 16 - weightBytes - expertBytes - exchangeBytes
         guard room >= 0 else {

@@ -21,29 +21,6 @@ public struct ExpertCosts: Sendable {
     /// The least limit: two of the largest experts.
     public var minimumLimit: Int { 2 * expertBytes }
 
-    init(_ placement: ExpertPlacement, _ graph: Graph, device: any Device) {
-        for layer in placement.layers {
-            guard layer.isStreamable else {
-                fixedLayers += 1
-                continue
-            }
-            layers += 1
-            experts += layer.experts
-            var held = 0, stored = 0
-            for weight in layer.weights {
-                let declared = graph.weights[weight]
-                let part = (device.heldBytes(of: declared) ?? declared.bytes) / layer.experts
-                held = (held + 63) / 64 * 64 + part
-                stored += declared.bytes / layer.experts
-            }
-            held = (held + 4095) / 4096 * 4096
-            expertBytes = max(expertBytes, held)
-            storedExpertBytes = max(storedExpertBytes, stored)
-            totalBytes += held * layer.experts
-            worstBytesPerToken += stored * layer.chosen
-        }
-    }
-
     /// - Throws: `limitExceeded` for a limit that does not hold two experts: one that computes while the next is read.
     func check(limit: Int, path: String) throws {
         guard limit < minimumLimit else { return }
@@ -103,5 +80,30 @@ public struct ExpertCosts: Sendable {
         }
         let seconds = (clock.now - start).seconds
         return seconds > 0 && bytes > 0 ? Double(bytes) / seconds : nil
+    }
+}
+
+extension ExpertCosts {
+    init(_ placement: ExpertPlacement, _ graph: Graph, device: any Device) {
+        for layer in placement.layers {
+            guard layer.isStreamable else {
+                fixedLayers += 1
+                continue
+            }
+            layers += 1
+            experts += layer.experts
+            var held = 0, stored = 0
+            for weight in layer.weights {
+                let declared = graph.weights[weight]
+                let part = (device.heldBytes(of: declared) ?? declared.bytes) / layer.experts
+                held = (held + 63) / 64 * 64 + part
+                stored += declared.bytes / layer.experts
+            }
+            held = (held + 4095) / 4096 * 4096
+            expertBytes = max(expertBytes, held)
+            storedExpertBytes = max(storedExpertBytes, stored)
+            totalBytes += held * layer.experts
+            worstBytesPerToken += stored * layer.chosen
+        }
     }
 }

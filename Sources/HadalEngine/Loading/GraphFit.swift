@@ -20,6 +20,10 @@ struct GraphFit: Sendable {
     let freeBytes: Int?
     /// Weights that stay in memory whatever the limit on experts.
     private(set) var residentBytes: Int
+    /// How the host's memory is divided.
+    let division: MemoryDivision
+    /// Bytes of experts to keep in memory, the others being read from disk, where nobody said how many and all of them do not fit.
+    private(set) var expertLimit: Int?
     /// Tokens of a session, and of all sessions.
     private(set) var context: Int
     private(set) var cache: Int
@@ -45,34 +49,36 @@ struct GraphFit: Sendable {
     /// - Parameters:
     ///   - cacheDType: element type of every state.
     ///   - context: what is asked for, or else what is usual.
+    ///   - drafting: what drafts for the model.
     /// - Throws: what placing meets. What does not fit is an `obstacle`.
     static func find(
         _ graph: Graph, of description: ModelDescription, on backends: BackendChoice, _ options: EngineOptions, cacheDType: DType,
-        context: Int
+        context: Int, drafting: DraftCosts
     ) throws -> GraphFit {
         let scales = try description.scales(of: graph)
         let limits = options.memoryLimits ?? .current()
-        func fit(_ bounds: Segment.Bounds, _ context: Int, _ cache: Int) throws -> GraphFit {
+        func fit(_ bounds: Segment.Bounds, _ context: Int) throws -> GraphFit {
             let segment = Segment(
                 withoutData: graph, scales: scales, bounds: bounds, stateDType: cacheDType, pageTokens: Engine.pageTokens)
-            return try GraphFit(segment, description, backends, options, limits, context: context, cache: cache)
+            return try GraphFit(segment, description, backends, options, limits, context: context, drafting)
         }
         let first = Self.bounds(options, context: context, capabilities: [.multiSequence])
-        var found = try fit(first, context, MemoryBudget.cacheTokens(options.cacheTokens, context: context))
-        for _ in 0..<2 where found.obstacle == nil {
+        var found = try fit(first, context)
+        for _ in 0..<2 where found.obstacle == nil && found.expertLimit == nil {
             let wanted = Self.bounds(options, context: found.context, capabilities: found.placed.capabilities)
             guard wanted != found.bounds else { break }
-            found = try fit(wanted, found.context, found.cache)
+            found = try fit(wanted, found.context)
         }
         return found
     }
 
     private init(
         _ segment: Segment, _ description: ModelDescription, _ backends: BackendChoice, _ options: EngineOptions, _ limits: MemoryLimits,
-        context: Int, cache: Int
+        context: Int, _ drafting: DraftCosts
     ) throws {
         let graph = segment.graph
-        (bounds, self.context, self.cache) = (segment.bounds, context, cache)
+        (bounds, self.context) = (segment.bounds, context)
+        cache = MemoryDivision.cacheTokens(options.cacheTokens, context: context)
         placed = try backends.place(segment)
         let devices = try backends.devices(of: placed.plan)
         freeBytes = devices.first?.info.heaps.first.map { Int(clamping: $0.bytesFree) }
@@ -83,24 +89,37 @@ struct GraphFit: Sendable {
         let holder = zip(graph.nodes, placed.plan.deviceOfNode).first { $0.0.op == Op.experts }?.1 ?? 0
         let device = devices[placed.streamingDevice ?? holder]
         expertCosts = experts.layers.isEmpty ? nil : ExpertCosts(experts, graph, device: device)
-        memory = try DeviceMemory.all(placed, devices, segment, streamed: streamed, limit: limit, cacheTokens: context)
-        residentBytes = description.graph.weightBytes
+        let all = try DeviceMemory.all(placed, devices, segment, streamed: streamed, limit: limit, cacheTokens: context)
+        memory = all
+        let scratch = try StepMemory.bytes(
+            segment, placed.plan, on: Set(all.indices.filter { all[$0].isHosted }), vocabulary: description.graph.vocabularySize)
+        let budget = MemoryBudget(options.memory, limits)
+        func divide(_ memory: [DeviceMemory], experts: Int) -> MemoryDivision {
+            MemoryDivision(
+                memory.filter(\.isHosted), graph, budget: budget, addresses: experts > 0 ? limits.addresses : nil, expertBytes: experts,
+                scratchBytes: scratch, drafting: drafting)
+        }
+        division = divide(all, experts: streamed == nil ? 0 : min(limit ?? 0, expertCosts?.totalBytes ?? 0))
+        residentBytes = streamed == nil ? description.graph.weightBytes : division.weightBytes
+        let isAsked = options.contextLength != nil
         do {
-            let hosted = memory.filter { !$0.ownsMemory }
-            if let limit, let expertCosts, let streamed {
-                let budget = MemoryBudget(
-                    graph, streamed, expertCosts, device: device, limit: limit,
-                    cacheBytesPerToken: hosted.reduce(0) { $0 + $1.cacheBytesPerToken }, limits: limits,
-                    hosted: hosted.reduce(into: []) { $0.formUnion($1.weights) })
-                residentBytes = budget.residentBytes
-                try expertCosts.check(limit: limit, path: description.files.path)
-                (self.context, self.cache) = try budget.tokens(
-                    context: context, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens, log: options.log)
+            if limit == nil, backends.canLimitExperts, placed.streamingDevice != nil {
+                // As if all those that can be were read from disk.
+                let movable = try ExpertPlacement(graph, of: description.graph, on: placed)
+                let rest = try DeviceMemory.all(placed, devices, segment, streamed: movable, limit: 0, cacheTokens: context)
+                expertLimit = divide(rest, experts: 0).expertLimit(
+                    ExpertCosts(movable, graph, device: device), context: context, isAsked: isAsked, cacheTokens: options.cacheTokens)
+                if expertLimit != nil { return }
             }
+            if let limit, let expertCosts, streamed != nil { try expertCosts.check(limit: limit, path: description.files.path) }
+            let hosted = memory.filter { !$0.ownsMemory }
             try Self.check(hosted, path: description.files.path)
+            (self.context, cache) = try division.tokens(
+                context: context, isAsked: isAsked, cacheTokens: options.cacheTokens,
+                takesAll: options.memory != nil && hosted.count == memory.count, limits: limits, log: options.log)
             for device in memory {
                 (self.context, self.cache) = try device.fit(
-                    context: self.context, cache: self.cache, isAsked: options.contextLength != nil, cacheTokens: options.cacheTokens,
+                    context: self.context, cache: self.cache, isAsked: isAsked, cacheTokens: options.cacheTokens, budget: options.memory,
                     log: options.log)
             }
             try Program.checkHostMemory(for: segment, plan: placed.plan, pageCount: pages)

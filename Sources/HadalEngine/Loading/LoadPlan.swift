@@ -17,6 +17,8 @@ public struct LoadPlan: Sendable {
     public let contextLength: Int
     let text: ModelText?
     private let fit: GraphFit?
+    /// How the host's memory is divided; nil where there is no placement to tell.
+    var division: MemoryDivision? { fit?.division }
     private let outcome: Result<CompilePlan, HadalError>
 
     /// What loading throws with these options before it reads a weight; nil when nothing stands in the way. What only reading and compiling the
@@ -50,6 +52,14 @@ public struct LoadPlan: Sendable {
     public var cacheBytesPerToken: Int { description.graph.stateBytesPerToken(cacheDType) }
     /// Element type of the cache: `EngineOptions.cacheDType`, or what was chosen in its place.
     public let cacheDType: DType
+    /// Bytes of the host's memory that the model may take: `EngineOptions.memory`, or what was found in its place; nil where nothing is known that
+    /// limits it.
+    public var memoryBudget: Int? { division?.budget?.bytes }
+    /// Who says so: "named", "machine" or "control group".
+    public var memoryBudgetSource: String? { division?.budget?.source.rawValue }
+    /// Of the host's memory, at most: values of a step and results, and what drafts, its cache apart.
+    public var scratchBytes: Int { division?.scratchBytes ?? 0 }
+    public var draftBytes: Int { division?.draftBytes ?? 0 }
     /// Free memory of the first device's first heap, when it tells.
     public var freeBytes: Int? { fit?.freeBytes }
 
@@ -83,7 +93,7 @@ public struct LoadPlan: Sendable {
         let text = try attempt { try ModelText(of: description.files, log: options.log) }
         let graph = run?.graph ?? description.graph.main
         let head = options.usesPredictionHead ? description.graph.graphs[PredictionPlan.graphName] : nil
-        let backends =
+        var backends =
             !Self.hasStep(options)
             ? nil
             : try attempt {
@@ -91,8 +101,32 @@ public struct LoadPlan: Sendable {
             }
         let cacheDType =
             try options.cacheDType ?? backends.flatMap { backends in try attempt { try backends.cacheDType(for: graph) } } ?? .f16
-        let fit = try backends.flatMap { backends in
-            try attempt { try GraphFit.find(graph, of: description, on: backends, options, cacheDType: cacheDType, context: asked) }
+        var drafting = DraftCosts()
+        if options.usesPredictionHead {
+            drafting.add(predictionOf: description, cacheDType: cacheDType, isDrafting: options.speculation.source == .mtp)
+        }
+        // Its errors come after the model's own.
+        let drafts = try Self.draftPath(options).map { path in
+            try Self.outcome { try LoadPlan(path: path, options: Self.draftOptions(options), contextLimit: asked, isDraft: true) }
+        }
+        if case .success(let draft)? = drafts { drafting.add(draft) }
+        func find(_ backends: BackendChoice) throws -> GraphFit? {
+            try attempt {
+                try GraphFit.find(
+                    graph, of: description, on: backends, options, cacheDType: cacheDType, context: asked, drafting: drafting)
+            }
+        }
+        var fit = try backends.flatMap(find)
+        if let limit = fit?.expertLimit, let unlimited = backends {
+            options.log.write(
+                .warning,
+                "all experts do not fit \(fit?.division.budget?.text ?? "memory"): \(ByteCount(bytes: limit).rounded) of them are kept there, the others are read from disk"
+            )
+            unlimited.close()
+            var limited = options
+            limited.expertMemory = limit
+            backends = try attempt { try BackendChoice(limited, for: [graph] + (head.map { [$0] } ?? []), isDraft: isDraft) }
+            fit = try backends.flatMap(find)
         }
         obstacle = obstacle ?? fit?.obstacle
         let context = fit?.context ?? asked
@@ -107,9 +141,9 @@ public struct LoadPlan: Sendable {
                 }
             }
         }
-        let draft = try Self.draftPath(options).flatMap { path in
+        let draft = try drafts.flatMap { outcome in
             try attempt {
-                let draft = try LoadPlan(path: path, options: Self.draftOptions(options), contextLimit: context, isDraft: true)
+                let draft = try outcome.get()
                 if let obstacle = draft.obstacle { throw obstacle }
                 try DraftVocabulary.check(
                     (text?.tokenizer, description.graph.vocabularySize, description.files.path),
@@ -163,6 +197,7 @@ public struct LoadPlan: Sendable {
 
     /// Positions have 32 bits.
     private static let mostTokens = Int(Int32.max)
+    static let mostCacheTokens = 2 * mostTokens
     private static let stepSizes = 1...(1 << 16)
 
     private static func check(_ options: EngineOptions) throws {
@@ -172,7 +207,7 @@ public struct LoadPlan: Sendable {
         }
         let sizes = [
             ("a context", options.contextLength ?? 1, "tokens", mostTokens),
-            ("a cache", options.cacheTokens ?? 1, "tokens", 2 * mostTokens),
+            ("a cache", options.cacheTokens ?? 1, "tokens", mostCacheTokens),
             ("a step", options.batchTokens, "tokens", stepSizes.upperBound),
             ("a step", options.batchSequences, "sequences", stepSizes.upperBound),
         ]
@@ -211,7 +246,11 @@ public struct LoadPlan: Sendable {
         if case .draft(let path) = options.speculation.source { path } else { nil }
     }
 
-    /// The same backend and settings; a context and an architecture of its own.
+    private static func outcome<T>(_ body: () throws -> T) throws -> Result<T, HadalError> {
+        do { return .success(try body()) } catch let error as HadalError { return .failure(error) }
+    }
+
+    /// The same backend and settings; a context and an architecture of its own, and no budget: what it takes is counted in that of the model.
     private static func draftOptions(_ options: EngineOptions) -> EngineOptions {
         var draft = options
         draft.speculation = SpeculationOptions()
@@ -221,6 +260,8 @@ public struct LoadPlan: Sendable {
         draft.placement?.architecture = nil
         draft.contextLength = nil
         draft.batchSequences = 1
+        draft.memory = nil
+        draft.memoryLimits = MemoryLimits()
         return draft
     }
 }

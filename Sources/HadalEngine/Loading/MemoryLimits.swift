@@ -6,14 +6,17 @@
 
 import HadalCore
 
-/// How much more memory this process may take, as far as someone limits it.
+/// How much more memory this process may take, as far as something limits it.
 package struct MemoryLimits: Sendable {
+    /// What the machine can give without swapping; nil where it does not tell.
+    package var machine: Int?
     /// What the process's control group allows beyond what the process has now; nil without a limit.
     package var group: Int?
     /// What RLIMIT_AS allows beyond what the process has mapped now; nil without a limit.
     package var addresses: Int?
 
-    package init(group: Int? = nil, addresses: Int? = nil) {
+    package init(machine: Int? = nil, group: Int? = nil, addresses: Int? = nil) {
+        self.machine = machine
         self.group = group
         self.addresses = addresses
     }
@@ -21,8 +24,17 @@ package struct MemoryLimits: Sendable {
     static func current() -> MemoryLimits {
         let own = sizes()
         return MemoryLimits(
+            machine: available,
             group: ControlGroups().memory.map { max(0, $0.value - own.resident) },
             addresses: AddressSpace.limit.map { max(0, $0 - own.mapped) })
+    }
+
+    /// Free memory, and what the system would take back from its caches. Source: proc_meminfo(5).
+    private static var available: Int? {
+        for line in (SystemFile.text("/proc/meminfo") ?? "").split(separator: "\n") where line.hasPrefix("MemAvailable:") {
+            return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
+        }
+        return nil
     }
 
     /// Bytes that the process has mapped, and of its own memory that is resident.
