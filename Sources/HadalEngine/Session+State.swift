@@ -68,7 +68,7 @@ extension Session {
         guard ids.count <= engine.contextLength else {
             throw HadalError(
                 .contextFull, "the saved session has \(ids.count) tokens, the context holds \(engine.contextLength)",
-                hint: [.raise(.contextLength)])
+                hint: [engine.plan.longerContext])
         }
         for token in ids where token < 0 || Int(token) >= engine.vocabularySize {
             throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: SourcePlace(path))

@@ -164,7 +164,7 @@ public final class Session: @unchecked Sendable {
         guard new <= contextLength - count else {
             throw HadalError(
                 .contextFull, "the context holds \(contextLength) tokens: \(count) are used and \(new) more do not fit",
-                hint: [.raise(.contextLength), "or start a new session"])
+                hint: [engine.plan.longerContext, "or start a new session"])
         }
     }
 

@@ -208,4 +208,22 @@ struct MemoryBudgetTests {
         #expect(alone.draftBytes == 0 && drafted.draftBytes > 0 && drafted.obstacle == nil)
         #expect(drafted.cacheTokens < alone.cacheTokens)
     }
+
+    @Test("where the budget lowers the context, a session that is full asks for a larger budget")
+    func fullContext() throws {
+        var options = Golden.options("cpu")
+        let path = Fixtures.path("models/llama")
+        func refusal() throws -> HadalError? {
+            let engine = try Engine(path: path, options: options)
+            let session = engine.makeSession()
+            return expectError(.contextFull) {
+                try session.append(Array(repeating: 1, count: engine.contextLength + 1))
+            }
+        }
+        #expect(try refusal()?.hint?.steps.first == .raise(.contextLength))
+        let plan = try LoadPlan(path: path, options: options)
+        options.memory = plan.heldBytes + plan.scratchBytes + 3 * Engine.pageTokens * plan.cacheBytesPerToken
+        #expect(try LoadPlan(path: path, options: options).contextLength == 2 * Engine.pageTokens)
+        #expect(try refusal()?.hint?.steps.first == .raise(.memory))
+    }
 }

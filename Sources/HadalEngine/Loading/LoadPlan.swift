@@ -38,6 +38,11 @@ public struct LoadPlan: Sendable {
     public var cacheTokens: Int { fit?.cache ?? 0 }
     /// What each device of the placement has to hold for `graph`; a prediction layer and a draft model come on top.
     public var devices: [DeviceMemory] { fit?.memory ?? [] }
+    /// What gives sessions more tokens.
+    var longerContext: HadalError.Hint.Step {
+        let isLowered = options.contextLength == nil && contextLength < description.usualContextLength
+        return isLowered && memoryBudget != nil && !devices.contains { $0.ownsMemory } ? .raise(.memory) : .raise(.contextLength)
+    }
     /// What keeping only some experts in memory costs; nil for a model without experts.
     public var experts: ExpertCosts? { fit?.expertCosts }
     /// Bytes of experts that are kept in memory; nil: all of them.

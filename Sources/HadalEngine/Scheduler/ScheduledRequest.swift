@@ -53,7 +53,7 @@ final class ScheduledRequest: @unchecked Sendable {
         guard promptTokens <= engine.contextLength else {
             throw HadalError(
                 .contextFull, "the prompt of \(promptTokens) tokens does not fit the context of \(engine.contextLength)",
-                hint: [.raise(.contextLength)])
+                hint: [engine.plan.longerContext])
         }
         let size = engine.pageTokens
         let longest = min(promptTokens + (options.tokenLimit(promptLength: promptTokens) ?? engine.contextLength), engine.contextLength)
