@@ -67,42 +67,39 @@ struct BenchCommand: ParsableCommand {
         let memory = ProcessMemory.peakBytes
         let before = try BenchCeilings(engine, threads: model.threads)
         func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32.random(in: 0..<upper, using: &random) } }
-        var (prefill, decode): ([Double], [Double]) = ([], [])
+        var (prefill, decodeRates): ([Double], [Double]) = ([], [])
         let progress = Progress("bench")
+        let session = engine.makeSession()
         for repetition in 0...r {
-            let session = engine.makeSession()
-            let prompt = tokens(p)
-            var start = ContinuousClock.now
+            let prompt = tokens(p), start = ContinuousClock.now
             try session.append(prompt)
-            let prefillSeconds = (ContinuousClock.now - start).seconds
+            if repetition > 0 { prefill.append(Double(p) / (ContinuousClock.now - start).seconds) }
             try session.rollBack(to: 0)
-            try session.append(tokens(depth))
-            let sessions = [session] + (1..<sequences).map { _ in session.fork() }
-            let steps = tokens(n)
-            start = .now
-            for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) }
-            let decodeSeconds = (ContinuousClock.now - start).seconds
-            if repetition > 0 {
-                prefill.append(Double(p) / prefillSeconds)
-                decode.append(Double(n * sequences) / decodeSeconds)
-            }
-            progress.update(Double(repetition + 1) / Double(r + 1))
+            progress.update(Double(repetition + 1) / Double(2 * r + 2))
         }
+        let prefillOps = OpTimes(try engine.tracing { try session.append(tokens(p)) }, of: engine)
+        try session.rollBack(to: 0)
+        // Once for all repetitions: thousands of tokens take minutes.
+        try session.append(tokens(depth))
+        func decode(_ steps: [Int32]) throws {
+            let sessions = [session] + (1..<sequences).map { _ in session.fork() }
+            for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) }
+            try session.rollBack(to: depth)
+        }
+        for repetition in 0...r {
+            let steps = tokens(n), start = ContinuousClock.now
+            try decode(steps)
+            if repetition > 0 { decodeRates.append(Double(n * sequences) / (ContinuousClock.now - start).seconds) }
+            progress.update(Double(r + repetition + 2) / Double(2 * r + 2))
+        }
+        let traced = tokens(min(n, 16)), decodeOps = OpTimes(try engine.tracing { try decode(traced) }, of: engine)
         progress.finish()
         let drafted =
             try speculation.options().source == .off
             ? nil : SpeculationFigures(engine, prompt: tokens(min(p, 64)), tokens: n, repetitions: r)
-        let session = engine.makeSession()
-        let prompt = tokens(p), steps = tokens(min(n, 16))
-        let prefillOps = OpTimes(try engine.tracing { try session.append(prompt) }, of: engine)
-        try session.rollBack(to: 0)
-        try session.append(tokens(depth))
-        let sessions = [session] + (1..<sequences).map { _ in session.fork() }
-        let decodeOps = OpTimes(
-            try engine.tracing { for token in steps { try engine.step(sessions.map { (session: $0, token: token) }) } }, of: engine)
         let ceilings = try BenchCeilings(engine, threads: model.threads).higher(before)
         let weightBytes = engine.model.decodeBytes
-        let bandwidth = median(decode) / Double(sequences) * Double(weightBytes)
+        let bandwidth = median(decodeRates) / Double(sequences) * Double(weightBytes)
         let operations = 2 * Double(engine.model.prefillMultiplies) * median(prefill)
         let bandwidthShare = bandwidth / ceilings.bandwidth, arithmeticShare = ceilings.arithmetic.map { operations / $0.rate }
         if json {
@@ -111,9 +108,9 @@ struct BenchCommand: ParsableCommand {
                 ("model", JSON(.string(engine.model.description.files.path))), ("backend", JSON(.string(engine.backendDescription))),
                 ("prompt_tokens", JSON(.int(Int64(p)))), ("decode_tokens", JSON(.int(Int64(n)))),
                 ("depth", JSON(.int(Int64(depth)))), ("sequences", JSON(.int(Int64(sequences)))),
-                ("prefill_tps", list(prefill)), ("decode_tps", list(decode)),
+                ("prefill_tps", list(prefill)), ("decode_tps", list(decodeRates)),
                 ("bytes_per_token", JSON(.int(Int64(weightBytes)))), ("decode_bytes_per_second", JSON(.double(bandwidth))),
-                ("bandwidth_share", JSON(.double(bandwidthShare))), ("decode_ops", decodeOps.json(steps: steps.count)),
+                ("bandwidth_share", JSON(.double(bandwidthShare))), ("decode_ops", decodeOps.json(steps: traced.count)),
                 ("prefill_operations_per_second", JSON(.double(operations))),
                 ("arithmetic_share", arithmeticShare.map { JSON(.double($0)) } ?? .null), ("prefill_ops", prefillOps.json(steps: 1)),
                 (ceilings.isDevice ? "copy_bytes_per_second" : "read_bytes_per_second", JSON(.double(ceilings.bandwidth))),
@@ -143,7 +140,7 @@ struct BenchCommand: ParsableCommand {
                 ],
                 [
                     "decode \(n)" + (depth > 1 ? " at \(depth)" : "") + (sequences > 1 ? " x \(sequences)" : ""),
-                    "\(Terminal.number(median(decode), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
+                    "\(Terminal.number(median(decodeRates), 1)) tokens/s", "\(Terminal.number(bandwidth / 1e9, 1)) GB/s",
                     "\(Terminal.number(100 * bandwidthShare, 1)) % of measured \(ceilings.isDevice ? "copy" : "read") bandwidth, \(Terminal.number(ceilings.bandwidth / 1e9, 1)) GB/s",
                 ],
             ]))
