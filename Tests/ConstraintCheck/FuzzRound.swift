@@ -27,16 +27,24 @@ struct FuzzRound {
         random = SeededGenerator(seed: seed)
     }
 
+    /// In every other round terminals are looked at by themselves, as with a vocabulary of many tokens.
+    private var limits: ConstraintLimits {
+        var limits = ConstraintLimits()
+        if seed / 7 % 2 == 0 { limits.heavyTokens = -1 }
+        return limits
+    }
+
     private mutating func below(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
 
     /// - Returns: what kind of constraint it was, and what became of it.
     /// - Throws: `Finding`, and errors that readers and matchers must not throw.
     mutating func run() throws -> String {
-        switch seed % 6 {
+        switch seed % 7 {
         case 0, 1: try read("schema", codes: [.unsupported, .malformed, .limitExceeded]) { try $0.schema() }
         case 2: try grammar()
         case 3: try read("expression", codes: [.unsupported, .malformed, .limitExceeded]) { try $0.expression() }
         case 4: try read("GBNF", codes: [.unsupported, .malformed, .limitExceeded, .notFound]) { try $0.gbnf() }
+        case 5: try read("bounded", codes: [.unsupported, .malformed, .limitExceeded]) { try $0.bounded() }
         default: try read("bytes", codes: [.unsupported, .malformed, .limitExceeded, .notFound]) { try $0.anything() }
         }
     }
@@ -45,7 +53,7 @@ struct FuzzRound {
         _ kind: String, codes: Set<HadalError.Code>, _ make: (inout FuzzRound) throws -> Grammar
     ) throws -> String {
         let constraint: CompiledConstraint
-        do { constraint = try CompiledConstraint(try make(&self)) } catch let error as HadalError {
+        do { constraint = try CompiledConstraint(try make(&self), limits: limits) } catch let error as HadalError {
             // What matches nothing is told by the grammar.
             guard codes.union([.invalidArgument]).contains(error.code) else { throw error }
             return "\(kind), refused"
@@ -99,7 +107,9 @@ struct FuzzRound {
     private mutating func grammar() throws -> String {
         let grammar = RandomGrammar.grammar(&random)
         let constraint: CompiledConstraint
-        do { constraint = try CompiledConstraint(grammar) } catch let error as HadalError where error.code == .invalidArgument {
+        do { constraint = try CompiledConstraint(grammar, limits: limits) } catch let error as HadalError
+            where error.code == .invalidArgument
+        {
             return "grammar, refused"
         }
         for _ in 0..<6 {
@@ -116,13 +126,28 @@ struct FuzzRound {
     }
 
     private mutating func expression() throws -> Grammar {
+        Grammar(try RegexReader.read(pattern(), mode: below(2) == 0 ? .whole : .search).bytes())
+    }
+
+    /// A string with a pattern and bounds on its length.
+    private mutating func bounded() throws -> Grammar {
+        var schema = JSONObject()
+        schema["type"] = JSON(.string("string"))
+        schema["pattern"] = JSON(.string(below(2) == 0 ? "^(?:\(pattern()))$" : pattern()))
+        let minimum = below(2) == 0 ? 0 : below(30)
+        if minimum > 0 { schema["minLength"] = JSON(.int(Int64(minimum))) }
+        if below(4) > 0 { schema["maxLength"] = JSON(.int(Int64(minimum + below(30)))) }
+        return try JSONSchemaReader.grammar(JSON(.object(schema)))
+    }
+
+    private mutating func pattern() -> String {
         let pieces = [
             "a", "b", "é", ".", "\\s", "\\S", "\\d+", "\\w", "[a-c]", "[^a]", "(", ")", "(?:", "|", "*", "+", "?", "{2}", "{0,3}", "{1,}",
             "^", "$", "\\b",
             "(?=a)", "(?!b)", "(?<=a)", "(?<!a)", "\\p{L}", "\\u00e9", "\\", "[", "]", "\\1", "\\n", "(a|b)", "(\\S+\\s+){0,9}", "-", "😀",
             "{", "}",
         ]
-        return Grammar(try RegexReader.read(text(pieces, 10), mode: below(2) == 0 ? .whole : .search).bytes())
+        return text(pieces, 10)
     }
 
     private mutating func gbnf() throws -> Grammar {

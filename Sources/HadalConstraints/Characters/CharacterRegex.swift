@@ -116,12 +116,34 @@ package indirect enum CharacterRegex: Sendable, Hashable {
             return made
         case .concatenation(let parts): return .concatenation(parts.map { $0.bytes(character, &known) })
         case .union(let parts): return .union(parts.map { $0.bytes(character, &known) })
-        case .intersection(let parts): return .intersection(parts.map { $0.bytes(character, &known) })
+        case .intersection(let parts): return CharacterRegex.joint(parts, character, &known)
         case .complement(let inner):
             // Among texts, not among all strings of bytes.
             return .intersection([.complement(inner.bytes(character, &known)), CharacterRegex.anyText.bytes(character, &known)])
         case .repetition(let inner, let minimum, let maximum):
             return .repetition(inner.bytes(character, &known), minimum: minimum, maximum: maximum)
         }
+    }
+
+    /// All of these at once: bounds on the length apart from what else a text must be.
+    private static func joint(
+        _ parts: [CharacterRegex], _ character: (ScalarSet) -> ByteRegex, _ known: inout [ScalarSet: ByteRegex]
+    ) -> ByteRegex {
+        var texts: [ByteRegex] = []
+        var minimum = 0
+        var maximum: Int?
+        for part in parts {
+            if case .repetition(.set(.all), let least, let most) = part {
+                minimum = max(minimum, least)
+                maximum = [maximum, most].compactMap { $0 }.min()
+            } else {
+                texts.append(part.bytes(character, &known))
+            }
+        }
+        let unit = CharacterRegex.set(.all).bytes(character, &known)
+        let text = texts.count == 1 ? texts[0] : ByteRegex.intersection(texts)
+        if texts.isEmpty { return .repetition(unit, minimum: minimum, maximum: maximum) }
+        if minimum == 0, maximum == nil { return text }
+        return .counted(text, unit: unit, minimum: minimum, maximum: maximum)
     }
 }

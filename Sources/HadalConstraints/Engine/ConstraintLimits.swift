@@ -17,7 +17,7 @@ package struct ConstraintLimits: Sendable {
     /// Bytes for masks that are kept for states that come again.
     package var maskMemory = 8 << 20
     /// What more tokens than this begin like is looked at once for all places where a terminal occurs: no limit, but what is faster.
-    var heavyTokens: Int32 = 2500
+    package var heavyTokens: Int32 = 2500
 
     package init() {}
 }

@@ -42,21 +42,18 @@ extension ParserTables {
     }
 
     private mutating func weight(of node: Int32, _ vocabulary: TokenVocabulary) throws -> Int32 {
-        if masks.weights.count < arena.nodes.count {
-            masks.weights.append(contentsOf: repeatElement(-1, count: arena.nodes.count - masks.weights.count))
+        if let known = masks.weight(of: node) { return known }
+        let simple = arena.simplified(node, horizon: 0)
+        var sum = masks.weight(of: simple) ?? 0
+        if sum == 0 {
+            let row = try arena.row(simple)
+            for byte in 0..<256 where arena.rows[row + Int(arena.classes[byte])] != RegexArena.nothing {
+                sum += Int32(vocabulary.countByFirstByte[byte])
+            }
+            masks.keep(weight: sum, of: simple, nodes: arena.nodes.count)
         }
-        if masks.weights[Int(node)] >= 0 { return masks.weights[Int(node)] }
-        let row = try arena.row(node)
-        var sum = 0
-        for byte in 0..<256 where arena.rows[row + Int(arena.classes[byte])] != RegexArena.nothing {
-            sum += vocabulary.countByFirstByte[byte]
-        }
-        // Derivatives make nodes.
-        if masks.weights.count < arena.nodes.count {
-            masks.weights.append(contentsOf: repeatElement(-1, count: arena.nodes.count - masks.weights.count))
-        }
-        masks.weights[Int(node)] = Int32(sum)
-        return Int32(sum)
+        masks.keep(weight: sum, of: node, nodes: arena.nodes.count)
+        return sum
     }
 
     /// False where the terminal is better walked through.

@@ -9,6 +9,7 @@ extension ParserTables {
         if let known = vocabulary.terminals.find(fingerprint, horizon: horizon) { return known }
         steps += vocabulary.triesByLength[horizon].count
         let made: TerminalTokens
+        let node = arena.simplified(node, horizon: horizon)
         var relaxed = node
         while case let next = arena.relaxed(relaxed), next != relaxed { relaxed = next }
         if relaxed != node {
@@ -83,8 +84,7 @@ extension ParserTables {
     private mutating func terminalTokens(_ start: Int32, _ trie: TokenTrie, _ vocabulary: TokenVocabulary) throws -> TerminalTokens {
         var walk = TerminalWalk(trie, start: start, canEnd: arena.isNullable[Int(start)])
         while let (state, byte) = walk.run(trie) {
-            let row = try arena.row(walk.nodes[state])
-            let next = arena.rows[row + Int(arena.classes[Int(byte)])]
+            let next = try arena.step(walk.nodes[state], Int(arena.classes[Int(byte)]))
             let isAlive = try next != RegexArena.nothing && arena.isAlive(next, limits)
             walk.learn(state, byte, isAlive ? next : nil, canEnd: arena.isNullable[Int(next)])
         }

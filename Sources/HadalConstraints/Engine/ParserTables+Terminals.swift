@@ -49,8 +49,7 @@ extension ParserTables {
         var ended: [Int32] = []
         for place in Int(state.first)..<Int(state.end) {
             let remainder = remainders[place]
-            let start = try arena.row(remainder.node)
-            let target = arena.rows[start + byteClass]
+            let target = try arena.step(remainder.node, byteClass)
             if target == RegexArena.nothing { continue }
             guard try arena.isAlive(target, limits) else { continue }
             if arena.isNullable[Int(target)] { ended.append(remainder.terminal) }

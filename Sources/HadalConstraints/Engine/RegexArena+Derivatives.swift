@@ -49,7 +49,29 @@ extension RegexArena {
         case .complement(let inner) where inner != RegexArena.nothing:
             let operand = try row(inner)
             return addRow(index, operand, operand) { arena, derivative, _ in arena.complement(derivative) }
+        case .counted(let text, let part, let unit, let minimum, let maximum):
+            let operands = (try row(text), try row(part == RegexArena.empty ? unit : part))
+            return addRow(index, operands.0, operands.1) { arena, derivative, rest in
+                arena.counted(derivative, after: part, rest, unit, minimum, maximum)
+            }
         default: return try addRow(index)
+        }
+    }
+
+    /// The derivative by one class, which may match nothing.
+    ///
+    /// - Throws: `HadalError.limitExceeded`.
+    mutating func step(_ index: Int32, _ byteClass: Int) throws -> Int32 {
+        if rowStarts[Int(index)] < 0, isFleeting(index) { return try derivative(index, representatives[byteClass]) }
+        return rows[try row(index) + byteClass]
+    }
+
+    /// Whether a text hardly ever comes to the same expression again, so that a whole row for it would be wasted.
+    private func isFleeting(_ index: Int32) -> Bool {
+        switch node(index) {
+        case .counted: true
+        case .concatenation(let head, _): if case .counted = node(head) { true } else { false }
+        default: false
         }
     }
 
@@ -125,6 +147,9 @@ extension RegexArena {
                 return
             case .complement(let inner): index = inner
             case .repetition(let inner, _, _): index = inner
+            case .counted(let text, let part, let unit, _, _):
+                collectFirstSets(text, into: &sets, &visited)
+                index = part == RegexArena.empty ? unit : part
             }
         }
     }
@@ -173,6 +198,19 @@ extension RegexArena {
         case .repetition(let inner, let minimum, let maximum):
             let rest = repetition(inner, minimum: max(minimum - 1, 0), maximum: maximum < 0 ? -1 : maximum - 1)
             return concatenation(try derivative(inner, byte), rest)
+        case .counted(let text, let part, let unit, let minimum, let maximum):
+            // Other counts share these rows.
+            let byteClass = Int(classes[Int(byte)])
+            let (derived, rest) = (try row(text), try row(part == RegexArena.empty ? unit : part))
+            return counted(rows[derived + byteClass], after: part, rows[rest + byteClass], unit, minimum, maximum)
         }
+    }
+
+    /// What a counted expression becomes, from what its text becomes and what is left of its part, or of a further unit.
+    private mutating func counted(
+        _ text: Int32, after part: Int32, _ rest: Int32, _ unit: Int32, _ minimum: Int32, _ maximum: Int32
+    ) -> Int32 {
+        if part != RegexArena.empty { return counted(text, part: rest, unit: unit, minimum: minimum, maximum: maximum) }
+        return counted(text, part: rest, unit: unit, minimum: max(minimum - 1, 0), maximum: max(maximum - 1, -1))
     }
 }

@@ -22,6 +22,11 @@ extension RegexArena {
         case .repetition(let inner, let minimum, _):
             let isNullable = minimum == 0 || nullable(inner)
             return (isNullable, positive(inner), isNullable ? .alive : life[Int(inner)])
+        case .counted(let text, let part, _, let minimum, let maximum):
+            let isNullable = minimum == 0 && part == RegexArena.empty && nullable(text)
+            let isShort = minimum == 0 && positive(text) && distances[Int(text)] <= maximum
+            let isAlive = isNullable || isShort || isUnlimited(text, minimum, maximum, within: 0)
+            return (isNullable, false, isAlive ? .alive : self.life[Int(text)] == .dead ? .dead : .unknown)
         }
     }
 
@@ -38,6 +43,7 @@ extension RegexArena {
         case .complement(let inner): return isNullable[Int(inner)] ? 1 : 0
         case .repetition(let inner, let minimum, _):
             return Int32(min(Int64(distances[Int(inner)]) * Int64(minimum), 1 << 29))
+        case .counted(let text, _, _, let minimum, _): return sum(distances[Int(text)], minimum)
         }
     }
 
@@ -71,12 +77,13 @@ extension RegexArena {
             var result = RegexFingerprint(7)
             result.combine(fingerprint(inner, horizon: exact))
             return result
+        case .counted: return countedFingerprint(node, horizon)
         case .repetition(let inner, let minimum, let maximum):
-            let limit = RegexArena.horizons[horizon]
+            let counts = counts(of: inner, minimum, maximum, horizon)
             var result = RegexFingerprint(8)
             result.combine(fingerprint(inner, horizon: horizon))
-            result.combine(UInt64(min(minimum, limit == .max ? limit : limit + 1)))
-            result.combine(maximum < 0 || maximum > limit ? UInt64.max : UInt64(maximum))
+            result.combine(UInt64(counts.minimum))
+            result.combine(counts.maximum < 0 ? UInt64.max : UInt64(counts.maximum))
             return result
         }
     }

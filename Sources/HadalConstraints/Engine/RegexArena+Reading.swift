@@ -32,14 +32,24 @@ extension RegexArena {
             return intersection(members)
         case .complement(let inner): return complement(try read(inner, limits, depth: depth + 1, &budget))
         case .repetition(let inner, let minimum, let maximum):
-            guard minimum >= 0, minimum <= maximum ?? minimum else {
+            guard minimum <= maximum ?? minimum else {
                 throw HadalError(.invalidArgument, "a repetition of at least \(minimum) and at most \(maximum ?? minimum)")
             }
-            guard minimum < Int32.max, maximum ?? 0 < Int32.max else {
-                throw HadalError(.limitExceeded, "a repetition is limited to \(Int32.max - 1)")
-            }
-            let node = try read(inner, limits, depth: depth + 1, &budget)
-            return repetition(node, minimum: Int32(minimum), maximum: maximum.map(Int32.init) ?? -1)
+            let (least, most) = try counts(minimum, maximum)
+            return repetition(try read(inner, limits, depth: depth + 1, &budget), minimum: least, maximum: most)
+        case .counted(let text, let unit, let minimum, let maximum):
+            let (least, most) = try counts(minimum, maximum)
+            let node = try read(text, limits, depth: depth + 1, &budget)
+            let unitNode = try read(unit, limits, depth: depth + 1, &budget)
+            return counted(node, part: RegexArena.empty, unit: unitNode, minimum: least, maximum: most)
         }
+    }
+
+    private func counts(_ minimum: Int, _ maximum: Int?) throws -> (minimum: Int32, maximum: Int32) {
+        guard minimum >= 0, maximum ?? 0 >= 0 else { throw HadalError(.invalidArgument, "a negative number of repetitions") }
+        guard minimum < Int32.max, maximum ?? 0 < Int32.max else {
+            throw HadalError(.limitExceeded, "a repetition is limited to \(Int32.max - 1)")
+        }
+        return (Int32(minimum), maximum.map(Int32.init) ?? -1)
     }
 }

@@ -9,11 +9,13 @@ struct RegexArena {
     static let empty: Int32 = 1
     /// Every string of bytes.
     static let everything: Int32 = 2
+    /// More bytes than are counted.
+    static let unbounded: Int32 = 1 << 29
 
     enum Life: UInt8 { case unknown, alive, dead }
 
     /// Lengths in bytes up to which behaviour is told apart by `fingerprints`; the last stands for exactness.
-    static let horizons: [Int32] = [4, 8, 16, 128, .max]
+    static let horizons: [Int32] = [4, 8, 16, 32, 128, .max]
 
     private(set) var nodes: [RegexNode] = []
     private(set) var isNullable: [Bool] = []
@@ -22,6 +24,11 @@ struct RegexArena {
     var life: [Life] = []
     /// Of each node about how many bytes it takes to match it: what the search for a match goes by.
     private(set) var distances: [Int32] = []
+    /// Of each node, where it is positive, in how many bytes any text that begins a match of it can be completed; `unbounded` elsewhere.
+    private(set) var completions: [Int32] = []
+    /// Of each node a number of bytes: its shortest match, and of any text that begins a match some completion within `completions`, can
+    /// be made longer again and again, by as many units each time, at least one and at most this number. `unbounded` where not known.
+    private(set) var growths: [Int32] = []
     /// Of each node one for each of `horizons`: nodes that share it behave alike on texts up to that length.
     private(set) var fingerprints: [RegexFingerprint] = []
     private(set) var sets: [ByteSet] = []
@@ -144,6 +151,8 @@ struct RegexArena {
         case .intersection(let members):
             let kept = members.filter { if case .complement = node($0) { false } else { true } }
             return kept.isEmpty || kept.count == members.count ? index : intersection(kept)
+        case .counted(let text, let part, let unit, let minimum, let maximum):
+            return counted(relaxed(text), part: part, unit: unit, minimum: minimum, maximum: maximum)
         default: return index
         }
     }
@@ -161,6 +170,8 @@ struct RegexArena {
         isPositive.append(positive)
         self.life.append(life)
         distances.append(distance(node))
+        completions.append(completion(node))
+        growths.append(growth(node))
         for horizon in RegexArena.horizons.indices { fingerprints.append(fingerprint(node, horizon)) }
         return index
     }

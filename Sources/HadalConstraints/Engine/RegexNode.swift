@@ -12,6 +12,9 @@ enum RegexNode: Hashable {
     case complement(Int32)
     /// A maximum of -1 is none.
     case repetition(Int32, minimum: Int32, maximum: Int32)
+    /// The strings of `text` that are a `part` of a unit, or nothing where that is `empty`, and so many units behind it. All of its
+    /// strings must be a `part` and units. A maximum of -1 is none.
+    case counted(text: Int32, part: Int32, unit: Int32, minimum: Int32, maximum: Int32)
 }
 
 /// 128 bits that equal expressions share, whichever arena they lie in. The seeds differ from process to process, so that no input can be

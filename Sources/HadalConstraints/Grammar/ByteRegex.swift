@@ -36,6 +36,12 @@ package indirect enum ByteRegex: Sendable, Hashable {
     case complement(ByteRegex)
     /// At least `minimum` of these one after the other, and at most `maximum` where that is not nil.
     case repetition(ByteRegex, minimum: Int, maximum: Int?)
+    /// The strings of an expression that are at least `minimum` units long, and at most `maximum` where that is not nil: a pattern with a
+    /// bound on its length in characters. Means the intersection with a repetition of units, and is matched faster.
+    ///
+    /// No unit may begin with another one, or be empty. Every string of the expression must be units, and so must be those of each
+    /// repetition in it, and of each intersection without its complements.
+    case counted(ByteRegex, unit: ByteRegex, minimum: Int, maximum: Int?)
 
     /// These bytes as they are.
     package static func bytes(_ bytes: some Sequence<UInt8>) -> ByteRegex {

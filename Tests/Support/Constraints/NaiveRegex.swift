@@ -29,6 +29,9 @@ package enum NaiveRegex {
                 all.formUnion(places)
             }
             return all
+        case .counted(let text, let unit, let minimum, let maximum):
+            if minimum > maximum ?? minimum { return [] }
+            return ends(text, bytes, start).intersection(ends(.repetition(unit, minimum: minimum, maximum: maximum), bytes, start))
         }
     }
 }

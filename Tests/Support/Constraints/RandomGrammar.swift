@@ -17,11 +17,15 @@ package enum RandomGrammar {
             default: return .set(ByteSet([letters.randomElement(using: &random) ?? 0x61]))
             }
         }
-        switch Int.random(in: 0..<8, using: &random) {
+        switch Int.random(in: 0..<9, using: &random) {
         case 0...1: return .concatenation((0..<Int.random(in: 0...3, using: &random)).map { _ in inner() })
         case 2...3: return .union((0..<Int.random(in: 0...3, using: &random)).map { _ in inner() })
         case 4: return .intersection((0..<Int.random(in: 1...2, using: &random)).map { _ in inner() })
         case 5: return .complement(inner())
+        case 6:
+            let minimum = Int.random(in: 0...3, using: &random)
+            let maximum = Bool.random(using: &random) ? nil : Optional(Int.random(in: 0...5, using: &random))
+            return .counted(inner(), unit: .set(.all), minimum: minimum, maximum: maximum)
         default:
             let minimum = Int.random(in: 0...2, using: &random)
             let maximum = Bool.random(using: &random) ? nil : Optional(minimum + Int.random(in: 0...2, using: &random))
