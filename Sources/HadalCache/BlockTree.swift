@@ -20,7 +20,7 @@ package struct BlockTree {
 
     private var nodes: [Node?] = []
     private var unused: [Int] = []
-    private var slots: [BlockKey: Int] = [:]
+    private var indices: [BlockKey: Int] = [:]
     private var clock: UInt64 = 0
     private var protected = 0
     private let mostProtected: Int
@@ -38,12 +38,12 @@ package struct BlockTree {
         mostGone = mostProtected > 0 ? 2 * capacity : 0
     }
 
-    package var count: Int { slots.count }
+    package var count: Int { indices.count }
 
     /// How many blocks have pages of a kind.
     package func count(where isCounted: (UInt32) -> Bool) -> Int { nodes.count { $0.map { isCounted($0.page) } ?? false } }
 
-    package func contains(_ key: BlockKey) -> Bool { slots[key] != nil }
+    package func contains(_ key: BlockKey) -> Bool { indices[key] != nil }
 
     /// Uses the blocks of a timeline as far as they are here.
     ///
@@ -53,9 +53,9 @@ package struct BlockTree {
         clock += 1
         var pages: [UInt32] = []
         for key in keys {
-            guard let slot = slots[key], let node = nodes[slot] else { break }
-            nodes[slot]?.lastUse = clock
-            protect(slot)
+            guard let index = indices[key], let node = nodes[index] else { break }
+            nodes[index]?.lastUse = clock
+            protect(index)
             pages.append(node.page)
         }
         return pages
@@ -67,24 +67,24 @@ package struct BlockTree {
     /// - Returns: whether it was not here before.
     @discardableResult
     package mutating func insert(_ key: BlockKey, after parent: BlockKey?, page: UInt32) -> Bool {
-        if let slot = slots[key] {
-            nodes[slot]?.lastUse = clock
+        if let index = indices[key] {
+            nodes[index]?.lastUse = clock
             return false
         }
-        let parentSlot = parent.flatMap { slots[$0] }
-        guard parent == nil || parentSlot != nil else { return false }
+        let parentIndex = parent.flatMap { indices[$0] }
+        guard parent == nil || parentIndex != nil else { return false }
         clock += 1
         let node = Node(
-            key: key, parent: parentSlot, page: page, depth: parentSlot.flatMap { nodes[$0]?.depth }.map { $0 + 1 } ?? 0, lastUse: clock)
-        if let parentSlot { nodes[parentSlot]?.children += 1 }
-        if let slot = unused.popLast() {
-            nodes[slot] = node
-            slots[key] = slot
+            key: key, parent: parentIndex, page: page, depth: parentIndex.flatMap { nodes[$0]?.depth }.map { $0 + 1 } ?? 0, lastUse: clock)
+        if let parentIndex { nodes[parentIndex]?.children += 1 }
+        if let index = unused.popLast() {
+            nodes[index] = node
+            indices[key] = index
         } else {
-            slots[key] = nodes.count
+            indices[key] = nodes.count
             nodes.append(node)
         }
-        if isGone.contains(key), let slot = slots[key] { protect(slot) }
+        if isGone.contains(key), let index = indices[key] { protect(index) }
         return true
     }
 
@@ -93,26 +93,26 @@ package struct BlockTree {
     /// - Parameter isFree: whether nobody else uses a page.
     /// - Returns: its page; nil when none can go.
     package mutating func removeLeastValuable(where isFree: (UInt32) -> Bool) -> (key: BlockKey, page: UInt32)? {
-        var best: (slot: Int, node: Node)?
-        for (slot, node) in nodes.enumerated() {
+        var best: (index: Int, node: Node)?
+        for (index, node) in nodes.enumerated() {
             guard let node, node.children == 0, isFree(node.page) else { continue }
             if let found = best?.node {
                 guard node.isProtected == found.isProtected ? node.lastUse < found.lastUse : found.isProtected else { continue }
             }
-            best = (slot, node)
+            best = (index, node)
         }
-        guard let (slot, node) = best else { return nil }
+        guard let (index, node) = best else { return nil }
         if let parent = node.parent { nodes[parent]?.children -= 1 }
         if node.isProtected { protected -= 1 } else { remember(node.key) }
-        nodes[slot] = nil
-        slots[node.key] = nil
-        unused.append(slot)
+        nodes[index] = nil
+        indices[node.key] = nil
+        unused.append(index)
         return (node.key, node.page)
     }
 
-    private mutating func protect(_ slot: Int) {
-        guard let node = nodes[slot], !node.isProtected else { return }
-        nodes[slot]?.isProtected = true
+    private mutating func protect(_ index: Int) {
+        guard let node = nodes[index], !node.isProtected else { return }
+        nodes[index]?.isProtected = true
         protected += 1
         while protected > mostProtected { demoteOldest() }
     }
@@ -127,17 +127,17 @@ package struct BlockTree {
 
     /// Puts the protected block that was used longest ago, the last of its timeline, on probation as if it were new.
     private mutating func demoteOldest() {
-        var oldest: (slot: Int, node: Node)?
-        for (slot, node) in nodes.enumerated() {
+        var oldest: (index: Int, node: Node)?
+        for (index, node) in nodes.enumerated() {
             guard let node, node.isProtected else { continue }
             if let found = oldest?.node {
                 guard node.lastUse == found.lastUse ? node.depth > found.depth : node.lastUse < found.lastUse else { continue }
             }
-            oldest = (slot, node)
+            oldest = (index, node)
         }
-        guard let slot = oldest?.slot else { return }
-        nodes[slot]?.isProtected = false
-        nodes[slot]?.lastUse = clock
+        guard let index = oldest?.index else { return }
+        nodes[index]?.isProtected = false
+        nodes[index]?.lastUse = clock
         protected -= 1
     }
 }
