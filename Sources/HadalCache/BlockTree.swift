@@ -6,9 +6,21 @@
 /// while: one that comes back is protected at once. So requests that come once take room from each other, and not from a conversation that goes
 /// on. The protected are at most a share of all; beyond it, those used longest ago are on probation again.
 ///
+/// A block may have a snapshot of states that cannot be cut at any token (`BlockTree+Snapshots.swift`).
+///
 /// A value; not thread-safe.
 package struct BlockTree {
-    private struct Node {
+    /// What a timeline takes.
+    package struct Found: Equatable {
+        /// Of the blocks that it takes, from its first on.
+        package var pages: [UInt32] = []
+        /// The slot of the snapshot at their end, which it holds until the tree changes; nil: none is needed, or there is no block to take.
+        package var snapshot: UInt32?
+        /// Blocks of the timeline that are here, whether they can be taken or not.
+        package var known = 0
+    }
+
+    struct Node {
         let key: BlockKey
         let parent: Int?
         let page: UInt32
@@ -16,11 +28,12 @@ package struct BlockTree {
         var children = 0
         var lastUse: UInt64
         var isProtected = false
+        var snapshot: Snapshot?
     }
 
-    private var nodes: [Node?] = []
+    var nodes: [Node?] = []
     private var unused: [Int] = []
-    private var indices: [BlockKey: Int] = [:]
+    private(set) var indices: [BlockKey: Int] = [:]
     private var clock: UInt64 = 0
     private var protected = 0
     private let mostProtected: Int
@@ -29,13 +42,20 @@ package struct BlockTree {
     private var isGone: Set<BlockKey> = []
     private var nextGone = 0
     private let mostGone: Int
+    /// Slots that no snapshot has.
+    var freeSlots: [UInt32]
+    let mostProtectedSnapshots: Int
 
     /// - Parameters:
     ///   - capacity: most blocks that there can be.
-    ///   - protectedShare: of them, those that may be protected; 0 makes it a plain LRU.
-    package init(capacity: Int, protectedShare: Double = 0.8) {
+    ///   - protectedShare: of them, those that may be protected; 0 makes it a plain LRU. And of the slots for snapshots, those that
+    ///     protected blocks keep when others need them.
+    ///   - snapshotSlots: most snapshots that there can be. Their slots are numbered from 0.
+    package init(capacity: Int, protectedShare: Double = 0.8, snapshotSlots: Int = 0) {
         mostProtected = Int(Double(capacity) * protectedShare)
         mostGone = mostProtected > 0 ? 2 * capacity : 0
+        mostProtectedSnapshots = Int(Double(snapshotSlots) * protectedShare)
+        freeSlots = (0..<UInt32(snapshotSlots)).reversed()
     }
 
     package var count: Int { indices.count }
@@ -47,18 +67,27 @@ package struct BlockTree {
 
     /// Uses the blocks of a timeline as far as they are here.
     ///
-    /// - Parameter keys: of the timeline, from its first block on.
-    /// - Returns: the pages of those that are here, from the first on.
-    package mutating func use(_ keys: some Sequence<BlockKey>) -> [UInt32] {
+    /// - Parameters:
+    ///   - keys: of the timeline, from its first block on.
+    ///   - needsSnapshot: whether blocks can be taken only up to one that has a snapshot.
+    ///   - fits: whether so many blocks, at least one, may be taken.
+    /// - Returns: as many blocks as can be taken. Those beyond them count as used as well: others will want them.
+    package mutating func use(_ keys: some Sequence<BlockKey>, needsSnapshot: Bool = false, where fits: (Int) -> Bool = { _ in true })
+        -> Found
+    {
         clock += 1
-        var pages: [UInt32] = []
+        var found = Found(), taken = 0
         for key in keys {
             guard let index = indices[key], let node = nodes[index] else { break }
             nodes[index]?.lastUse = clock
             protect(index)
-            pages.append(node.page)
+            found.pages.append(node.page)
+            found.known += 1
+            guard fits(found.known), !needsSnapshot || node.snapshot != nil else { continue }
+            (taken, found.snapshot) = (found.known, needsSnapshot ? node.snapshot?.slot : nil)
         }
-        return pages
+        found.pages.removeLast(found.known - taken)
+        return found
     }
 
     /// Takes a block.
@@ -88,7 +117,7 @@ package struct BlockTree {
         return true
     }
 
-    /// Lets go of the block that is worth the least.
+    /// Lets go of the block that is worth the least, and of its snapshot.
     ///
     /// - Parameter isFree: whether nobody else uses a page.
     /// - Returns: its page; nil when none can go.
@@ -103,6 +132,7 @@ package struct BlockTree {
         }
         guard let (index, node) = best else { return nil }
         if let parent = node.parent { nodes[parent]?.children -= 1 }
+        removeSnapshot(at: index)
         if node.isProtected { protected -= 1 } else { remember(node.key) }
         nodes[index] = nil
         indices[node.key] = nil

@@ -5,17 +5,7 @@ import Testing
 
 @Suite("Tree of blocks")
 struct BlockTreeTests {
-    private static let block = 4
-
-    private static func keys(_ tokens: [Int32]) -> [BlockKey] {
-        var keys: [BlockKey] = []
-        for first in stride(from: 0, to: tokens.count - tokens.count % block, by: block) {
-            tokens[first..<first + block].withUnsafeBufferPointer {
-                keys.append(BlockKey(after: keys.last ?? BlockKey(identity: "model", salt: []), tokens: $0))
-            }
-        }
-        return keys
-    }
+    private static let block = SimulatedEngine.blockTokens
 
     /// A cache of so many pages with nothing but a tree.
     private struct Cache {
@@ -29,8 +19,8 @@ struct BlockTreeTests {
 
         /// - Returns: blocks that were there.
         mutating func request(_ tokens: [Int32]) -> Int {
-            let keys = BlockTreeTests.keys(tokens)
-            let found = tree.use(keys)
+            let keys = SimulatedEngine.keys(tokens)
+            let found = tree.use(keys).pages
             var held = Set(found)
             for index in found.count..<keys.count {
                 guard let page = free.popLast() ?? tree.removeLeastValuable(where: { !held.contains($0) })?.page else { break }
@@ -55,7 +45,7 @@ struct BlockTreeTests {
     @Test("a block goes only when none hangs from it, and never one in use")
     func tails() {
         var tree = BlockTree(capacity: 8)
-        let keys = Self.keys([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
+        let keys = SimulatedEngine.keys([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
         let orphan = tree.insert(keys[1], after: keys[0], page: 7)
         #expect(!orphan)
         for (index, key) in keys.enumerated() { tree.insert(key, after: index == 0 ? nil : keys[index - 1], page: UInt32(index)) }

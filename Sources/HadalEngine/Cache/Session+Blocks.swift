@@ -98,11 +98,10 @@ extension Session {
         guard held / size < most else { return 0 }
         engine.state.withLock { state in
             guard state.blocks.contains(chain.keys[held / size]) else { return }
-            let found = state.blocks.use(chain.keys.prefix(most))
-            let usable = (held / size + 1..<max(found.count, held / size) + 1).last { fits($0 * size) } ?? 0
-            guard usable * size > held else { return }
-            takePages(found[held / size..<usable], &state)
-            count = usable * size
+            let found = state.blocks.use(chain.keys.prefix(most)) { $0 > held / size && fits($0 * size) }.pages
+            guard found.count * size > held else { return }
+            takePages(found[(held / size)...], &state)
+            count = found.count * size
         }
         return count - held
     }
