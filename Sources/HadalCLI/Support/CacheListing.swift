@@ -7,8 +7,10 @@ extension CachedBlocks {
     /// Of a table.
     var row: [String] {
         let name = model.name.isEmpty ? "unknown model" : model.name
+        let sealed = sealedBlocks > 0 ? ", \(sealedBlocks) sealed" : "",
+            withSnapshots = snapshots > 0 ? ", \(snapshots) with a snapshot" : ""
         return [
-            "  \(name)", model.architecture, model.cacheType, "\(blocks) blocks" + (sealedBlocks > 0 ? ", \(sealedBlocks) sealed" : ""),
+            "  \(name)", model.architecture, model.cacheType, "\(blocks) blocks\(sealed)\(withSnapshots)",
             Terminal.bytes(bytes),
             oldestUse == nil ? "" : "used \(Self.time(oldestUse) ?? "") to \(Self.time(newestUse) ?? "")",
         ]
@@ -19,7 +21,8 @@ extension CachedBlocks {
         return [
             "model": text(model.name), "architecture": text(model.architecture), "cache_type": text(model.cacheType),
             "identity": text(identity), "folder": text(folder), "blocks": JSON(.int(Int64(blocks))),
-            "sealed_blocks": JSON(.int(Int64(sealedBlocks))), "bytes": JSON(.int(Int64(bytes))), "oldest_use": text(Self.time(oldestUse)),
+            "sealed_blocks": JSON(.int(Int64(sealedBlocks))), "snapshots": JSON(.int(Int64(snapshots))), "bytes": JSON(.int(Int64(bytes))),
+            "oldest_use": text(Self.time(oldestUse)),
             "newest_use": text(Self.time(newestUse)),
         ]
     }
@@ -34,13 +37,15 @@ extension CacheVerification {
     var text: String {
         var lines = bad.map { "damaged\($0.isRemoved ? ", removed" : ", cannot be removed"): \($0.path)" }
         let sealed = sealed > 0 ? ", \(sealed) sealed of which only the length was checked" : ""
-        lines.append("blocks: \(verified) verified\(sealed), \(bad.count) damaged, \(Terminal.bytes(bytes))")
+        let withSnapshots = snapshots > 0 ? ", \(snapshots) with a snapshot" : ""
+        lines.append("blocks: \(verified) verified\(sealed), \(bad.count) damaged\(withSnapshots), \(Terminal.bytes(bytes))")
         return lines.joined(separator: "\n")
     }
 
     var json: JSON {
         [
-            "verified": JSON(.int(Int64(verified))), "length_only": JSON(.int(Int64(sealed))), "bytes": JSON(.int(Int64(bytes))),
+            "verified": JSON(.int(Int64(verified))), "length_only": JSON(.int(Int64(sealed))), "snapshots": JSON(.int(Int64(snapshots))),
+            "bytes": JSON(.int(Int64(bytes))),
             "bad": JSON(.array(bad.map { ["path": JSON(.string($0.path)), "removed": JSON(.bool($0.isRemoved))] })),
         ]
     }

@@ -19,13 +19,14 @@ package struct CacheDirectory: Sendable {
         guard info.st_mode & S_IFMT == S_IFDIR else { throw HadalError(.io, "is not a directory", at: SourcePlace(path)) }
     }
 
-    /// What it holds, by model.
+    /// What it holds, by model. Reads the first bytes of each block.
     package func list() -> [CachedBlocks] {
         CacheFolder.all(in: path).map { folder in
             let (blocks, description) = (folder.files.filter(\.kind.isBlock), CachedModel.read(in: folder))
             return CachedBlocks(
                 folder: folder.path, model: description?.model ?? CachedModel(), identity: description?.identity, blocks: blocks.count,
-                sealedBlocks: blocks.count { $0.kind == .sealedBlock }, bytes: blocks.reduce(0) { $0 + $1.status.bytes },
+                sealedBlocks: blocks.count { $0.kind == .sealedBlock }, snapshots: blocks.count(where: \.hasSnapshot),
+                bytes: blocks.reduce(0) { $0 + $1.status.bytes },
                 oldestUse: blocks.map(\.status.use).min(), newestUse: blocks.map(\.status.use).max())
         }
     }
@@ -44,7 +45,7 @@ package struct CacheDirectory: Sendable {
             case .complete: result.count(block)
             // Removed by another process meanwhile.
             case .absent where !FileStatus.exists(block.path): break
-            case .absent, .invalid: result.bad.append(.init(path: block.path, isRemoved: unlink(block.path) == 0))
+            case .absent, .withoutSnapshot, .invalid: result.bad.append(.init(path: block.path, isRemoved: unlink(block.path) == 0))
             }
             done += block.status.bytes
             progress(Double(done) / Double(max(all, 1)))

@@ -20,6 +20,9 @@ struct CacheFolder: Equatable, Sendable {
         let status: FileStatus
 
         var path: String { folder.path(name) }
+
+        /// Whether a block has a snapshot, as its file's first bytes say.
+        var hasSnapshot: Bool { OpenFile(path).flatMap { BlockPrefix(of: $0) }?.hasSnapshot ?? false }
     }
 
     let directory: String

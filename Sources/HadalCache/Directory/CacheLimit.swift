@@ -21,8 +21,8 @@ struct CacheLimit {
     /// Whether a file may be written without looking.
     func hasRoom(for bytes: Int) -> Bool { total + bytes <= limit && writtenSinceScan + bytes <= limit / 64 }
 
-    mutating func add(_ bytes: Int) {
-        total += bytes
+    mutating func add(_ bytes: Int, replacing old: Int) {
+        total += bytes - old
         writtenSinceScan += bytes
     }
 

@@ -7,6 +7,8 @@ package struct CachedBlocks: Equatable, Sendable {
     package let blocks: Int
     /// Of them.
     package let sealedBlocks: Int
+    /// Of them, those with a snapshot.
+    package let snapshots: Int
     package let bytes: Int
     /// When the block was used that was used least recently, nanoseconds since 1970; nil without blocks.
     package let oldestUse: Int64?

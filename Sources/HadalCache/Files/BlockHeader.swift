@@ -12,6 +12,8 @@ import HadalCore
 ///      16      tag of all above
 ///              then each piece with its tag behind it
 /// ```
+///
+/// The pieces are the rows of the model's states, and then, in some blocks, a snapshot of states that have no rows.
 struct BlockHeader: Equatable, Sendable {
     /// More than any block has: what a damaged file may make a reader believe is bounded.
     static let mostTokens = 1 << 20
@@ -22,10 +24,16 @@ struct BlockHeader: Equatable, Sendable {
     let parent: [UInt8]
     let tokens: [Int32]
     let sizes: [Int]
+    /// Whether the last piece is a snapshot.
+    let hasSnapshot: Bool
 
-    /// - Parameter identity: a hash of it, 32 bytes.
-    init(identity: [UInt8], key: BlockKey, parent: BlockKey, tokens: [Int32], sizes: [Int]) {
-        (self.identity, self.key, self.parent, self.tokens, self.sizes) = (identity, key.bytes, parent.bytes, tokens, sizes)
+    /// - Parameters:
+    ///   - identity: a hash of it, 32 bytes.
+    ///   - sizes: bytes of each piece but the snapshot.
+    ///   - snapshot: its bytes; nil: there is none.
+    init(identity: [UInt8], key: BlockKey, parent: BlockKey, tokens: [Int32], sizes: [Int], snapshot: Int? = nil) {
+        (self.identity, self.key, self.parent, self.tokens) = (identity, key.bytes, parent.bytes, tokens)
+        (self.sizes, hasSnapshot) = (sizes + (snapshot.map { [$0] } ?? []), snapshot != nil)
     }
 
     /// What follows the prefix.
@@ -51,7 +59,13 @@ struct BlockHeader: Equatable, Sendable {
             Int(exactly: UInt64(littleEndian: body.loadUnaligned(fromByteOffset: start + 8 * $0, as: UInt64.self)))
         }
         guard sizes.count == prefix.pieces else { return nil }
-        self.sizes = sizes
+        (self.sizes, hasSnapshot) = (sizes, prefix.hasSnapshot)
+    }
+
+    /// Whether a block with this header is the one that was asked for, if need be without its snapshot.
+    func matches(_ wanted: BlockHeader) -> Bool {
+        guard identity == wanted.identity, key == wanted.key, parent == wanted.parent, tokens == wanted.tokens else { return false }
+        return wanted.hasSnapshot == hasSnapshot ? sizes == wanted.sizes : hasSnapshot && sizes.dropLast() == wanted.sizes[...]
     }
 
     private static func bodyBytes(tokens: Int, pieces: Int) -> Int { 96 + 4 * tokens + 8 * pieces }

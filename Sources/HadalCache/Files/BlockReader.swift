@@ -12,6 +12,8 @@ final class BlockReader: @unchecked Sendable {
         case complete
         /// There is none, or none that may be opened.
         case absent
+        /// It has no snapshot, and one was asked for.
+        case withoutSnapshot
         /// It is not the block that was asked for, or not all of it.
         case invalid
     }
@@ -28,7 +30,7 @@ final class BlockReader: @unchecked Sendable {
 
     deinit { buffer.deallocate() }
 
-    /// Reads a block.
+    /// Reads a block. Of one with a snapshot, where none is asked for, the other pieces.
     ///
     /// - Parameters:
     ///   - expected: what the header has to say.
@@ -36,11 +38,20 @@ final class BlockReader: @unchecked Sendable {
     ///     worth nothing.
     func read(_ path: String, expecting expected: BlockHeader, take: (Int, UnsafeRawBufferPointer) throws -> Void) rethrows -> End {
         guard let file = OpenFile(path) else { return .absent }
-        guard file.bytes == expected.fileBytes else { return .invalid }
+        guard let prefix = BlockPrefix(of: file), prefix.fileBytes == file.bytes, prefix.tokens == expected.tokens.count,
+            let least = expected.fileBytes
+        else { return .invalid }
+        if expected.hasSnapshot, !prefix.hasSnapshot { return .withoutSnapshot }
+        guard least <= file.bytes, prefix.pieces == expected.sizes.count + (prefix.hasSnapshot && !expected.hasSnapshot ? 1 : 0) else {
+            return .invalid
+        }
+        let lengths = [prefix.headerBytes] + expected.sizes.map { $0 + SectionCodec.tagBytes }
         var key: [UInt8] = []
-        let isComplete = try sections(of: file, header: expected, from: 0) { section, bytes, tag in
+        let isComplete = try sections(of: file, lengths, from: 0) { section, bytes, tag in
             if section == 0 {
-                guard let found = header(bytes, tag), found.header == expected else { return false }
+                guard let found = header(bytes, tag), found.header.fileBytes == file.bytes, found.header.matches(expected) else {
+                    return false
+                }
                 key = found.key
             } else {
                 guard codec.open(bytes, tag: tag, section: section, of: key) else { return false }
@@ -55,18 +66,17 @@ final class BlockReader: @unchecked Sendable {
     func check(_ file: CacheFolder.File) -> End {
         let isSealed = file.kind == .sealedBlock
         guard let open = OpenFile(file.path) else { return .absent }
-        guard let start = read(open, at: 0, BlockPrefix.bytes), let prefix = BlockPrefix(UnsafeRawBufferPointer(start)),
-            prefix.fileBytes == open.bytes, prefix.isSealed == isSealed
+        guard let prefix = BlockPrefix(of: open), prefix.fileBytes == open.bytes, prefix.isSealed == isSealed,
+            prefix.headerBytes <= open.bytes
         else { return .invalid }
-        let length = BlockHeader.bytes(tokens: prefix.tokens, pieces: prefix.pieces)
-        guard length <= open.bytes else { return .invalid }
         if isSealed { return .complete }
-        guard let bytes = read(open, at: 0, length),
+        guard let bytes = read(open, at: 0, prefix.headerBytes),
             let (header, key) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes)),
             header.fileBytes == open.bytes, header.identity.hexadecimal.hasPrefix(file.folder.identityHash),
             keys.fileName(of: header.key) == file.name
         else { return .invalid }
-        return sections(of: open, header: header, from: 1) { codec.open($1, tag: $2, section: $0, of: key) } ? .complete : .invalid
+        let lengths = [header.bytes] + header.sizes.map { $0 + SectionCodec.tagBytes }
+        return sections(of: open, lengths, from: 1) { codec.open($1, tag: $2, section: $0, of: key) } ? .complete : .invalid
     }
 
     /// Verifies and reads a header.
@@ -87,22 +97,23 @@ final class BlockReader: @unchecked Sendable {
     }
 
     /// Reads a file's sections, as many at once as the buffer holds, and gives each with its tag to `body` until that says no.
+    ///
+    /// - Parameter lengths: bytes of the sections, with their tags, from the file's first on.
     private func sections(
-        of file: OpenFile, header: BlockHeader, from first: Int,
+        of file: OpenFile, _ lengths: [Int], from first: Int,
         body: (Int, UnsafeMutableRawBufferPointer, UnsafeMutableRawBufferPointer) throws -> Bool
     ) rethrows -> Bool {
-        func length(_ section: Int) -> Int { section == 0 ? header.bytes : header.sizes[section - 1] + SectionCodec.tagBytes }
-        var (next, offset) = (first, first == 0 ? 0 : header.bytes)
-        while next <= header.sizes.count {
+        var (next, offset) = (first, lengths[..<first].reduce(0, +))
+        while next < lengths.count {
             let start = next
             var count = 0
-            while next <= header.sizes.count, next == start || count + length(next) <= buffer.count {
-                count += length(next)
+            while next < lengths.count, next == start || count + lengths[next] <= buffer.count {
+                count += lengths[next]
                 next += 1
             }
             guard var rest = read(file, at: offset, count) else { return false }
             for section in start..<next {
-                let all = rest.first(length(section))
+                let all = rest.first(lengths[section])
                 guard try body(section, all.before(SectionCodec.tagBytes), all.last(SectionCodec.tagBytes)) else { return false }
                 rest = UnsafeMutableRawBufferPointer(rebasing: rest[all.count...])
             }

@@ -49,23 +49,29 @@ package final class BlockStore: Sendable {
         thread?.join()
     }
 
-    /// Has a block written in the background. One that is there already is not written again, but counts as used.
+    /// Has a block written in the background. One that is there already counts as used, and is written again only to get a snapshot that
+    /// it lacks.
     ///
     /// - Parameters:
     ///   - parent: the key that `key` was made after.
     ///   - tokens: those of the block.
-    ///   - pieces: the state.
+    ///   - pieces: the state that has rows for each token.
+    ///   - snapshot: the state at the block's end that has none; nil: it is not kept.
     /// - Returns: false when the queue is full (`hasRoom`), or nothing can be written: the block is not kept.
     @discardableResult
-    package func write(_ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieces: [[UInt8]]) -> Bool {
+    package func write(
+        _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieces: [[UInt8]], snapshot: [UInt8]? = nil
+    ) -> Bool {
         let (name, parentName) = (blocks.keys.fileName(of: key.bytes), blocks.keys.fileName(of: parent.bytes))
-        if blocks.isThere(name) {
+        if blocks.isThere(name, withSnapshot: snapshot != nil) {
             use(name, parent: parentName)
             return true
         }
-        let header = BlockHeader(identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieces.map(\.count))
+        let header = BlockHeader(
+            identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieces.map(\.count), snapshot: snapshot?.count)
         guard thread != nil, header.fileBytes != nil else { return false }
-        return queue.add(WriteQueue.Block(name: name, parent: parentName, header: header, pieces: pieces))
+        let all = pieces + (snapshot.map { [$0] } ?? [])
+        return queue.add(WriteQueue.Block(name: name, parent: parentName, header: header, pieces: all))
     }
 
     /// Whether `write` takes a block of so many bytes now.
@@ -87,6 +93,12 @@ package final class BlockStore: Sendable {
         return queue[name] != nil || blocks.contains(name)
     }
 
+    /// Whether there is a block with a snapshot, as far as its file's first bytes say.
+    package func containsSnapshot(of key: BlockKey) -> Bool {
+        let name = blocks.keys.fileName(of: key.bytes)
+        return queue[name]?.header.hasSnapshot ?? false || blocks.isThere(name, withSnapshot: true)
+    }
+
     /// Has the system read a block's file into memory, for a `read` soon.
     package func prefetch(_ key: BlockKey) { OpenFile(blocks.path(blocks.keys.fileName(of: key.bytes)))?.prefetch() }
 
@@ -94,24 +106,31 @@ package final class BlockStore: Sendable {
     ///
     /// - Parameters:
     ///   - pieceSizes: bytes of each piece.
+    ///   - snapshotSize: bytes of the snapshot, which is given as the last piece; nil: it is not read, and need not be there. A block
+    ///     without the snapshot that is asked for stays where it is.
     ///   - take: is given each piece with its index, in order, after it was verified; the bytes, unaligned, are valid during the call. It must not use
     ///     what it was given when the result is false.
     /// - Returns: whether all pieces were given.
     /// - Throws: what `take` throws.
     package func read(
-        _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieceSizes: [Int], take: (Int, UnsafeRawBufferPointer) throws -> Void
+        _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieceSizes: [Int], snapshotSize: Int? = nil,
+        take: (Int, UnsafeRawBufferPointer) throws -> Void
     ) rethrows -> Bool {
         let name = blocks.keys.fileName(of: key.bytes)
-        let header = BlockHeader(identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieceSizes)
+        let header = BlockHeader(
+            identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieceSizes, snapshot: snapshotSize)
         if let waiting = queue[name] {
-            guard waiting.header == header else { return false }
-            for (index, piece) in waiting.pieces.enumerated() { try piece.withUnsafeBytes { try take(index, $0) } }
+            guard waiting.header.matches(header) else { return false }
+            for (index, piece) in waiting.pieces.prefix(header.sizes.count).enumerated() {
+                try piece.withUnsafeBytes { try take(index, $0) }
+            }
             return true
         }
         switch try readers.withReader({ try $0?.read(blocks.path(name), expecting: header, take: take) }) {
         case .complete:
             if blocks.isThere(name) { use(name, parent: blocks.keys.fileName(of: parent.bytes)) }
             return true
+        case .withoutSnapshot: break
         case .invalid: blocks.remove(name)
         case .absent, nil: blocks.forget(name)
         }

@@ -48,6 +48,11 @@ final class StoredBlocks: Sendable {
         return status != nil
     }
 
+    /// Whether a block is there now, with a snapshot if it needs one.
+    func isThere(_ name: String, withSnapshot: Bool) -> Bool {
+        isThere(name) && (!withSnapshot || OpenFile(path(name)).flatMap { BlockPrefix(of: $0) }?.hasSnapshot ?? false)
+    }
+
     /// Brings the index up to date.
     ///
     /// - Parameter files: all of the directory.

@@ -35,7 +35,9 @@ final class WriteBehind: @unchecked Sendable {
     }
 
     private func write(_ block: WriteQueue.Block) {
-        guard MonotonicClock.nanoseconds >= pausedUntil, !blocks.isThere(block.name), let bytes = block.header.fileBytes else { return }
+        guard MonotonicClock.nanoseconds >= pausedUntil, !blocks.isThere(block.name, withSnapshot: block.header.hasSnapshot),
+            let bytes = block.header.fileBytes
+        else { return }
         do {
             try blocks.restoreFolder()
             if !limit.hasRoom(for: bytes) {
@@ -44,8 +46,9 @@ final class WriteBehind: @unchecked Sendable {
                 blocks.update(left)
                 guard fits else { return }
             }
+            let replaced = FileStatus(blocks.path(block.name))?.bytes ?? 0
             try writer.write(block.pieces, header: block.header, to: blocks.path(block.name))
-            limit.add(bytes)
+            limit.add(bytes, replacing: replaced)
             blocks.add(block.name, parent: block.parent)
             if blocks.markUsed(block.name, parent: block.parent) { queue.noteUse() }
         } catch {

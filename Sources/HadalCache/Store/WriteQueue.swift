@@ -43,12 +43,12 @@ final class WriteQueue: Sendable {
 
     subscript(name: String) -> Block? { state.withLock { $0.names[name] } }
 
-    /// Takes a block, unless it waits already.
+    /// Takes a block, unless it waits already, with its snapshot if it has one.
     ///
     /// - Returns: false when the queue is full.
     func add(_ block: Block) -> Bool {
         state.update {
-            if $0.names[block.name] != nil { return true }
+            if let waiting = $0.names[block.name], waiting.header.hasSnapshot || !block.header.hasSnapshot { return true }
             guard !$0.isClosed, $0.hasRoom(for: block.bytes) else { return false }
             $0.names[block.name] = block
             $0.blocks.append(block)
@@ -79,7 +79,8 @@ final class WriteQueue: Sendable {
     func finishFirst() {
         state.update {
             let block = $0.blocks.removeFirst()
-            $0.names[block.name] = nil
+            // Another one, with a snapshot, may wait behind it.
+            if $0.names[block.name]?.header == block.header { $0.names[block.name] = nil }
             $0.bytes -= block.bytes
         }
     }
