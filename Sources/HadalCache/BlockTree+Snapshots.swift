@@ -10,15 +10,16 @@
 /// go last, then those used last; of one timeline, whose blocks are used together, the one goes first whose loss leaves the smallest gap
 /// for its distance from the end.
 extension BlockTree {
-    struct Snapshot {
-        let slot: UInt32
-        var isPinned: Bool
+    package struct Snapshot: Equatable {
+        package let slot: UInt32
+        /// Whether it is not thinned.
+        package internal(set) var isPinned: Bool
     }
 
     package var snapshotCount: Int { nodes.count { $0?.snapshot != nil } }
 
-    /// The slot of a block's snapshot, which holds it until the tree changes.
-    package func snapshot(of key: BlockKey) -> UInt32? { indices[key].flatMap { nodes[$0]?.snapshot?.slot } }
+    /// A block's snapshot. The slot holds it until the tree changes.
+    package func snapshot(of key: BlockKey) -> Snapshot? { indices[key].flatMap { nodes[$0]?.snapshot } }
 
     /// Gives a block a slot for a snapshot, taken from one that is worth less if need be. The caller fills it before anybody uses the tree.
     ///

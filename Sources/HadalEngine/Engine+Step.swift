@@ -22,8 +22,8 @@ extension Engine {
     public func step(_ entries: [(session: Session, token: Int32)]) throws {
         guard entries.allSatisfy({ $0.session.engine === self }), Set(entries.map { ObjectIdentifier($0.session) }).count == entries.count
         else { throw HadalError(.invalidArgument, "a batch requires distinct sessions of one engine") }
-        // Sessions that cross a rope switch, or more than fit one step, go on their own.
-        let crossing = entries.contains { $0.session.ropeRegime != ropeRegime(of: $0.session.count + 1) }
+        // Sessions that cross a rope switch or must find their states again, or more than fit one step, go on their own.
+        let crossing = entries.contains { $0.session.ropeRegime != ropeRegime(of: $0.session.count + 1) || $0.session.lacksState }
         guard !entries.isEmpty, entries.count <= batchSequences, !crossing, supportsBatches else {
             for entry in entries { try entry.session.append([entry.token]) }
             return
@@ -48,6 +48,7 @@ extension Engine {
         try state.withLock { state in
             for index in parts.indices { try parts[index].session.reservePages(for: &parts[index], &state) }
             try run(parts, cancel: cancel, trace: state.trace, take: take)
+            if snapshotStates != nil { for part in parts { part.session.keepSnapshot(&state) } }
         }
     }
 

@@ -38,6 +38,8 @@ public final class Engine: @unchecked Sendable {
     let state: Mutex<State>
     /// Blocks on disk; nil without one.
     private(set) var disk: DiskTier?
+    /// States that cannot be cut at any token; nil: the model has none.
+    var snapshotStates: (any SnapshotStates)?
     /// Where asynchronous calls run.
     let thread = EngineThread(name: "hadal-engine")
     /// Where the masks of constrained generations are found while a step runs.

@@ -83,6 +83,7 @@ extension Session {
         }
         for i in ids.indices { storage[i] = ids[i] }
         count = ids.count
+        loseState()
     }
 
     private func rowBytes(_ width: Int) -> Int { engine.cacheDType.stateRowBytes(width: width) ?? 0 }

@@ -27,6 +27,12 @@ public final class Session: @unchecked Sendable {
     /// Of the state: the rope switches that the timeline is longer than, or was to be.
     var ropeRegime = 0
     let cacheUse: CacheUse
+    /// Whether states that cannot be cut are not those after the tokens: they are found or computed again before the next tokens.
+    var lacksState = false
+    /// Block ends of the last prompt at which snapshots are kept, as far as they were still to be computed.
+    var snapshotEnds: [Int] = []
+    /// Of the last prompt: the blocks that were known when it was last looked for.
+    var knownBlocks = 0
     /// Follows this session when the engine drafts with the model's own prediction layer.
     var prediction: PredictionState?
     /// Follows this session when the engine drafts with another model; made by the first generation that does.
@@ -155,6 +161,7 @@ public final class Session: @unchecked Sendable {
         let whole = max(planned, plannedLength ?? 0), regime = engine.ropeRegime(of: whole)
         // On the other side of a rope switch every key must be rotated again: the state is rebuilt from the tokens, which stay in storage.
         if count > 0, plannedLength == nil, regime != ropeRegime { try rollBack(to: 0) }
+        try recoverState()
         if count == 0 { ropeRegime = regime }
         return PendingTokens(total: planned, planned: whole)
     }
@@ -256,6 +263,7 @@ public final class Session: @unchecked Sendable {
             publish(&state)
             cutPages(to: (length + engine.pageTokens - 1) / engine.pageTokens, &state)
             prediction?.rollBack(to: length)
+            if length > 0 { loseState() } else { restoreState(nil) }
         }
         if length > 0 { chain?.cut(to: length) } else { chain = nil }
         count = length
@@ -277,6 +285,8 @@ public final class Session: @unchecked Sendable {
                 copy.prediction?.release()
                 copy.prediction = prediction.fork(contextLength: contextLength)
             }
+            copy.lacksState = lacksState
+            do { try engine.snapshotStates?.copyState(of: self, to: copy) } catch { copy.loseState() }
         }
         copy.draft = draft?.fork()
         if hasLogits {

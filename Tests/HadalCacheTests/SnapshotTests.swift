@@ -31,7 +31,7 @@ struct SnapshotTests {
         #expect(tree.use(keys, needsSnapshot: true, where: { $0 < 4 }) == BlockTree.Found(pages: [0, 1], snapshot: 0, known: 5))
         #expect(tree.use(keys, needsSnapshot: true, where: { $0 < 2 }) == BlockTree.Found(known: 5))
         #expect(tree.use(keys) == BlockTree.Found(pages: [0, 1, 2, 3, 4], known: 5))
-        #expect(tree.snapshot(of: keys[3]) == 1 && tree.snapshot(of: keys[4]) == nil)
+        #expect(tree.snapshot(of: keys[3]) == BlockTree.Snapshot(slot: 1, isPinned: true) && tree.snapshot(of: keys[4]) == nil)
     }
 
     @Test("a block has one snapshot, which goes with it, and none where there is no block or no slot")

@@ -73,16 +73,16 @@ extension Engine {
     func saveBlock() -> Bool { disk.map { disk in disk.saving.withLock { _ in saveBlock(disk) } } ?? false }
 
     private func saveBlock(_ disk: DiskTier) -> Bool {
-        let found = state.withLock { state -> (DiskTier.Unsaved, [[UInt8]])? in
+        let found = state.withLock { state -> (DiskTier.Unsaved, [[UInt8]], snapshot: [UInt8]?)? in
             guard let block = state.unsaved.first else { return nil }
             state.unsaved.removeFirst()
             defer { state.pool.release(block.page) }
-            return (block, (try? readPieces(of: block.page, disk.pieceSizes)) ?? [])
+            return (block, (try? readPieces(of: block.page, disk.pieceSizes)) ?? [], snapshotBytes(of: block.key, state))
         }
-        guard let (block, pieces) = found else { return false }
+        guard let (block, pieces, snapshot) = found else { return false }
         guard !pieces.isEmpty else { return true }
-        if !disk.store.hasRoom(for: pieces.reduce(0) { $0 + $1.count }) { disk.store.flush() }
-        disk.store.write(block.key, after: block.parent, tokens: block.tokens, pieces: pieces)
+        if !disk.store.hasRoom(for: pieces.reduce(snapshot?.count ?? 0) { $0 + $1.count }) { disk.store.flush() }
+        disk.store.write(block.key, after: block.parent, tokens: block.tokens, pieces: pieces, snapshot: snapshot)
         return true
     }
 

@@ -29,21 +29,31 @@ extension Session {
     /// Takes the next blocks of a prompt, as far as they are known and this session does not hold as much itself.
     ///
     /// - Returns: tokens that came from disk.
-    func takeBlocks(_ fill: inout PromptFill) -> Int {
+    /// - Throws: as `recoverState`.
+    func takeBlocks(_ fill: inout PromptFill) throws -> Int {
         guard let total = fill.pending?.total else { return 0 }
         let most = reusableBlocks(of: total)
         let taken = takeBlocks(of: fill.chain, most: most) { total - $0 >= Self.leastChunk }
         let restored = restoreBlocks(of: fill.chain, most: most)
-        fill.reused += taken + restored
-        fill.new -= taken + restored
+        // Between blocks that are read the states may be missing, but not when tokens are to be computed.
+        let lost = restored > 0 ? 0 : try recoverState()
+        let reused = max(fill.reused + taken + restored - lost, 0)
+        (fill.new, fill.reused) = (fill.new + fill.reused - reused, reused)
         return restored
     }
 
     /// Tokens of a prompt's next blocks that lie on disk.
     func restorableTokens(of fill: PromptFill) -> Int {
         guard let store = engine.disk?.store, let total = fill.pending?.total else { return 0 }
+        return restorableBlocks(of: fill.chain, most: reusableBlocks(of: total), store).count * engine.pageTokens
+    }
+
+    /// The timeline's next blocks that lie on disk, as far as the session can go on from them.
+    private func restorableBlocks(of chain: BlockChain, most: Int, _ store: BlockStore) -> Range<Int> {
         let first = count / engine.pageTokens
-        return fill.chain.keys.prefix(reusableBlocks(of: total)).dropFirst(first).prefix { store.contains($0) }.count * engine.pageTokens
+        let blocks = first..<first + chain.keys.prefix(most).dropFirst(first).prefix { store.contains($0) }.count
+        guard engine.snapshotStates != nil else { return blocks }
+        return first..<(blocks.last { store.containsSnapshot(of: chain.keys[$0]) }.map { $0 + 1 } ?? first)
     }
 
     /// Reads the next of a timeline's blocks from disk, as many as others may wait for.
@@ -51,12 +61,13 @@ extension Session {
     /// - Returns: the tokens that the session got.
     private func restoreBlocks(of chain: BlockChain, most: Int) -> Int {
         guard let disk = engine.disk else { return 0 }
-        let size = engine.pageTokens, held = count, first = held / size
+        let size = engine.pageTokens, held = count
         let tokens = UnsafeBufferPointer(rebasing: storage[..<(most * size)])
-        for index in first..<max(min(first + Self.mostRestored, most), first) {
-            guard disk.store.contains(chain.keys[index]) else { break }
-            if index + 1 < most { disk.store.prefetch(chain.keys[index + 1]) }
-            guard engine.state.withLock({ restoreBlock(index, of: chain, tokens, disk, &$0) }) else { break }
+        let blocks = restorableBlocks(of: chain, most: most, disk.store)
+        for index in blocks.prefix(Self.mostRestored) {
+            if index + 1 < blocks.upperBound { disk.store.prefetch(chain.keys[index + 1]) }
+            let isLast = index + 1 == blocks.upperBound
+            guard engine.state.withLock({ restoreBlock(index, of: chain, tokens, disk, isLast: isLast, &$0) }) else { break }
             count = (index + 1) * size
         }
         return count - held
@@ -65,13 +76,23 @@ extension Session {
     /// Blocks that are read from disk between two steps.
     private static let mostRestored = 16
 
+    /// - Parameter isLast: whether the session goes on from the block, and so needs its snapshot where there are such.
     private func restoreBlock(
-        _ index: Int, of chain: BlockChain, _ tokens: UnsafeBufferPointer<Int32>, _ disk: DiskTier, _ state: inout Engine.State
+        _ index: Int, of chain: BlockChain, _ tokens: UnsafeBufferPointer<Int32>, _ disk: DiskTier, isLast: Bool,
+        _ state: inout Engine.State
     ) -> Bool {
         guard let page = state.takePage() else { return false }
+        var snapshot: [UInt8] = []
         let isRead = try? disk.store.read(
-            chain.keys[index], after: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), pieceSizes: disk.pieceSizes
-        ) { try engine.program.writePage(Int(page), state: $0, from: $1) }
+            chain.keys[index], after: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), pieceSizes: disk.pieceSizes,
+            snapshotSize: isLast ? engine.snapshotStates?.snapshotBytes : nil
+        ) { piece, bytes in
+            if piece == disk.pieceSizes.count {
+                snapshot = Array(bytes)
+            } else {
+                try engine.program.writePage(Int(page), state: piece, from: bytes)
+            }
+        }
         guard isRead == true else {
             state.pool.release(page)
             return false
@@ -79,7 +100,18 @@ extension Session {
         takePages(CollectionOfOne(page), &state)
         state.pool.release(page)
         if state.blocks.insert(chain.keys[index], after: index == 0 ? nil : chain.keys[index - 1], page: page) { state.pool.retain(page) }
+        loseState()
+        if isLast { takeSnapshot(snapshot, at: chain.keys[index], &state) }
         return true
+    }
+
+    /// Makes a snapshot that came from disk the session's state, and a block's. Within `Engine.state`.
+    private func takeSnapshot(_ bytes: [UInt8], at key: BlockKey, _ state: inout Engine.State) {
+        guard let states = engine.snapshotStates, let slot = state.blocks.attachSnapshot(to: key, isPinned: true) else { return }
+        do { try bytes.withUnsafeBytes { try states.writeSnapshot(slot, from: $0) } } catch {
+            return state.blocks.detachSnapshot(from: key)
+        }
+        restoreState(slot)
     }
 
     /// The first blocks of so many tokens that need not be computed. Enough are left for every kernel to take the way of many tokens, as it
@@ -95,13 +127,18 @@ extension Session {
     /// - Returns: the tokens that the session got.
     func takeBlocks(of chain: BlockChain, most: Int, fits: (Int) -> Bool) -> Int {
         let size = engine.pageTokens, held = count
+        knownBlocks = held / size
         guard held / size < most else { return 0 }
         engine.state.withLock { state in
             guard state.blocks.contains(chain.keys[held / size]) else { return }
-            let found = state.blocks.use(chain.keys.prefix(most)) { $0 > held / size && fits($0 * size) }.pages
-            guard found.count * size > held else { return }
-            takePages(found[(held / size)...], &state)
-            count = found.count * size
+            let found = state.blocks.use(chain.keys.prefix(most), needsSnapshot: engine.snapshotStates != nil) {
+                $0 > held / size && fits($0 * size)
+            }
+            knownBlocks = found.known
+            guard found.pages.count * size > held else { return }
+            guard restoreState(found.snapshot) else { return state.blocks.detachSnapshot(from: chain.keys[found.pages.count - 1]) }
+            takePages(found.pages[(held / size)...], &state)
+            count = found.pages.count * size
         }
         return count - held
     }
@@ -112,6 +149,7 @@ extension Session {
             publish(&state)
             cutPages(to: 0, &state)
             prediction?.rollBack(to: 0)
+            restoreState(nil)
         }
         count = 0
     }
@@ -145,13 +183,17 @@ extension Engine.State {
         for (index, key) in chain.keys.prefix(count).enumerated() {
             guard blocks.insert(key, after: index == 0 ? nil : chain.keys[index - 1], page: pages[index]) else { continue }
             pool.retain(pages[index])
-            guard disk != nil else { continue }
-            pool.retain(pages[index])
-            unsaved.append(
-                DiskTier.Unsaved(
-                    key: key, parent: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), page: pages[index]))
+            if disk != nil { keepOnDisk(index, of: chain, page: pages[index], tokens: tokens) }
         }
         if !unsaved.isEmpty { disk?.notify() }
+    }
+
+    /// Has a block of a timeline written, with its snapshot if that is to be kept.
+    mutating func keepOnDisk(_ index: Int, of chain: BlockChain, page: UInt32, tokens: UnsafeBufferPointer<Int32>) {
+        pool.retain(page)
+        unsaved.append(
+            DiskTier.Unsaved(
+                key: chain.keys[index], parent: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), page: page))
     }
 
     /// A page that nobody uses: a free one, or that of the block that is worth the least. nil: sessions use all.

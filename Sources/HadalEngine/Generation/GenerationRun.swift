@@ -191,12 +191,12 @@ final class GenerationRun: SteppedGeneration {
         guard isLive else { throw HadalError(.cancelled, "the prompt was cut short") }
         if let pending = prompt.pending, session.count < pending.total {
             var prompt = prompt
-            let restored = session.takeBlocks(&prompt)
+            let restored = try session.takeBlocks(&prompt)
             if restored > 0 { prompt.restored = note(restored, prompt) }
             self.prompt = prompt
             if restored > 0, let (done, all) = prompt.restored { return .restored(.restored(tokens: done, of: all)) }
             let usual = chunkTokens.map { ((session.count + Session.leastChunk) / $0 + 1) * $0 - session.count }
-            return .step(session.nextPart(of: pending, usual: usual))
+            return .step(session.nextPart(of: pending, usual: session.chunkToSnapshot(total: pending.total, usual: usual)))
         }
         self.prompt = nil
         counts = (prompt.new, prompt.reused, (ContinuousClock.now - start).seconds)
@@ -275,6 +275,7 @@ final class GenerationRun: SteppedGeneration {
 
     private func finish() -> [GenerationEvent] {
         isOver = true
+        session.keepAnswerSnapshot()
         let events = assembler.finish(wasCut: summary.reason != .endOfText)
         noteThoughts(events)
         if assembler.isStopped { summary.reason = .stopString }

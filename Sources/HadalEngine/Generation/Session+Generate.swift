@@ -94,6 +94,6 @@ extension Session {
         try rollBack(to: common)
         let pending = try ids[common...].withUnsafeBufferPointer { try prepare($0) }
         ids.withUnsafeBufferPointer { chain.extend(to: $0) }
-        return PromptFill(pending: pending, chain: chain, new: ids.count - common, reused: common)
+        return PromptFill(pending: pending, chain: chain, new: ids.count - count, reused: count)
     }
 }
