@@ -17,7 +17,7 @@ import Testing
         "UnicodeProperty.swift": ["add"],
         // What commands print: members of JSON, a column.
         "PlanListing.swift": ["experts"], "RunCommand.swift": ["experts"], "BenchCommand.swift": ["experts"],
-        "ExpertCosts.swift": ["experts"],
+        "ExpertCosts.swift": ["experts"], "MemoryDivision.swift": ["experts"],
         "LoadPlan+JSON.swift": ["experts"],
         // Methods of strings in chat templates.
         "TemplateMethods.swift": ["split"], "TextMethods.swift": ["split"],
