@@ -63,7 +63,7 @@ struct ConformanceKitTests {
     func brokenFails(_ fault: BrokenDevice.Fault) throws {
         let detector = try #require(Self.detectors.first { $0.fault == fault })
         let broken = BrokenDevice(reference, fault)
-        let ops = try kit(.init(seed: 3, casesPerOp: 96, ops: Set(detector.ops), failuresPerOp: 100))
+        let ops = try kit(.init(seed: 3, casesPerOp: 24, ops: Set(detector.ops), failuresPerOp: 100))
             .check(broken, capabilities: backend.capabilities)
         for op in ops {
             #expect(op.status == .fail, "\(op.name) did not fail with \(fault)")

@@ -11,7 +11,7 @@ extension OpCatalogue {
             the expression that its section gives, or else by the reference backend's `Plugins/Reference/Ops`. Upper-case names are
             extents. Matrices are row-major, the last dimension contiguous; values are f32 unless stated, weights of any type that
             can be decoded. *Tolerance* is how far a backend may lie from the reference: `|a - b| <= absolute + relative * |b|`,
-            and, where weights or caches are quantised, the root mean square of the error over that of the outputs.
+            and, where weights are quantised, the root mean square of the error over that of the outputs.
 
             | op | inputs | attributes | state | tolerance | source |
             |---|---|---|---|---|---|

@@ -80,7 +80,7 @@ package struct OpContract: Sendable {
     package struct Tolerance: Sendable, Equatable {
         package var absolute: Double
         package var relative: Double
-        /// For weights and caches that are quantised, where a backend may quantise activations too: bound on
+        /// For weights that are quantised, where a backend may quantise activations too: bound on
         /// sqrt(mean (a - b)^2) / sqrt(mean b^2).
         package var quantised: Double
     }

@@ -7,14 +7,12 @@
  *
  * A few rows take the products with one key after the other, with a horizontal add at the end. Many rows are transposed first, so that a vector holds
  * one element of each of LANES rows: no horizontal add is needed then, up to and including the softmax.
- *
- * A few rows on a Q8_0 cache are multiplied as integers where the instruction set does that faster: hadal_cache_dot.h.
  */
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 
 /* Keys of one tile, and query rows of one item. */
-enum { ATTENTION_TILE = 64, ATTENTION_ROWS = 64, ATTENTION_MOST_GROUP = 8 };
+enum { ATTENTION_TILE = 64, ATTENTION_ROWS = 64 };
 /* attributes, sorted by name. */
 enum { HEAD_DIM, HEADS, KV_HEADS, SCALE, SOFTCAP, VALUE_DIM, WINDOW };
 
@@ -23,20 +21,13 @@ static int64_t attention_block(int64_t group) { return group >= ATTENTION_ROWS ?
 /* Rows with room for whole vectors. */
 static int64_t attention_rows(int64_t rows) { return (rows + 15) / 16 * 16; }
 
-/* Bytes for products of integers with a cache in blocks of 32. */
-static uint64_t attention_blocks_scratch(uint64_t key, uint64_t value) {
-    const uint64_t key_blocks = (key + 31) / 32, value_blocks = (value + 31) / 32;
-    return value_blocks * (ATTENTION_TILE * (32 + 2 * ATTENTION_MOST_GROUP + 4 + 2) + 4) + key_blocks * (2 * ATTENTION_TILE + 72 * ATTENTION_ROWS);
-}
-
 static uint64_t attention_scratch(const hadal_kernel_args *args) {
     uint64_t key = (uint64_t)args->attributes[HEAD_DIM].i, value = (uint64_t)args->attributes[VALUE_DIM].i;
     int64_t group = args->attributes[HEADS].i / args->attributes[KV_HEADS].i;
     uint64_t rows = (uint64_t)attention_rows(attention_block(group) * group);
-    return 4 * (rows * (key + value + ATTENTION_TILE + 3) + ATTENTION_TILE * key + 16) + attention_blocks_scratch(key, value);
+    return 4 * (rows * (key + value + ATTENTION_TILE + 3) + ATTENTION_TILE * key);
 }
 
-#include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
 
 HADAL_EXPORT_KERNEL(attention, attention_scratch)
@@ -44,7 +35,6 @@ HADAL_EXPORT_KERNEL(attention_append, 0)
 #else
 #include "hadal_simd.h"
 #include "hadal_cache.h"
-#include "hadal_cache_dot.h"
 
 /* Accumulators that fit in registers beside the operands; keys whose products with two vectors of transposed rows fill them. */
 #undef SUMS
@@ -247,7 +237,6 @@ typedef struct {
     int64_t head, group, rows, position, window, key_dim, value_dim;
     float cap;
     float *queries, *acc, *scores, *highest, *total, *decay, *key_tile;
-    int8_t *blocks; /* for products of integers */
 } HADAL_FN(item);
 
 /* Keys n0 ..< n1 of a tile that starts at key `start` are those that row r sees. */
@@ -255,50 +244,6 @@ INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start,
     const int64_t last = item->position + r / item->group; /* the newest key that this row sees */
     *from = item->window > 0 && last + 1 - item->window > start ? last + 1 - item->window - start : 0;
     *to = last + 1 - start < n ? last + 1 - start : n;
-}
-
-/*
- * Scores of keys from ..< to of a tile to probabilities over the highest score so far, for `count` rows (<= ATTENTION_MOST_GROUP) from row r on; of the vectors'
- * other keys they become 0. top[i]: the highest probability of row r + i.
- */
-INLINE void HADAL_FN(soften)(const HADAL_FN(item) *item, int64_t r, int64_t count, int64_t from, int64_t to, float *top) {
-    const int64_t first = from / LANES * LANES, end = (to + LANES - 1) / LANES * LANES;
-    float highest[16] = {0}, peak[16] = {0}, decay[16] = {0}; /* whole vectors */
-    for (int64_t i = 0; i < count; i++) {
-        float *score = item->scores + (r + i) * ATTENTION_TILE;
-        for (int64_t j = first; j < from; j++) score[j] = -INFINITY;
-        for (int64_t j = to; j < end; j++) score[j] = -INFINITY;
-        vf most = v_splat(-INFINITY);
-        for (int64_t j = first; j < end; j += LANES) {
-            vf x = v_load(score + j);
-            /* tanh of -infinity is -1: the mask has to survive it. */
-            if (item->cap > 0) v_store(score + j, x = v_select(x == v_splat(-INFINITY), x, HADAL_FN(capped)(item->cap, x)));
-            most = v_max(most, x);
-        }
-        highest[i] = v_reduce_max(most);
-    }
-    /* One exponential for all rows costs what that of one does. */
-    for (int64_t i = 0; i < count; i++) {
-        decay[i] = item->highest[r + i];
-        peak[i] = highest[i] < decay[i] ? decay[i] : highest[i];
-    }
-    for (int64_t i = 0; i < count; i += LANES) {
-        v_store(decay + i, v_exp(v_load(decay + i) - v_load(peak + i)));
-        v_store(highest + i, v_exp(v_load(highest + i) - v_load(peak + i)));
-    }
-    for (int64_t i = 0; i < count; i++) {
-        float *score = item->scores + (r + i) * ATTENTION_TILE;
-        vf sum = {0};
-        for (int64_t j = first; j < end; j += LANES) {
-            const vf e = v_exp(v_load(score + j) - peak[i]);
-            v_store(score + j, e);
-            sum += e;
-        }
-        item->highest[r + i] = peak[i];
-        item->decay[r + i] = decay[i];
-        item->total[r + i] = item->total[r + i] * decay[i] + v_reduce_add(sum);
-        top[i] = highest[i];
-    }
 }
 
 /* A tile of keys and values with rows as they are. key_prefetch, value_prefetch: byte offsets of the next tile from this one; 0: there is none. */
@@ -332,8 +277,30 @@ INLINE void HADAL_FN(tile_few)(
         case 4: HADAL_FN(score_rows)(key_type, 4, scores, q, k, from, to, item->key_dim, &keys); break;
         default: HADAL_FN(score_rows)(key_type, MOST_ROWS, scores, q, k, from, to, item->key_dim, &keys);
         }
-        float top[ATTENTION_MOST_GROUP];
-        HADAL_FN(soften)(item, r, count, from, to, top);
+        for (int64_t i = 0; i < count; i++) {
+            float *score = scores + i * ATTENTION_TILE;
+            const int64_t first = from / LANES * LANES, end = (to + LANES - 1) / LANES * LANES;
+            for (int64_t j = first; j < from; j++) score[j] = -INFINITY;
+            for (int64_t j = to; j < end; j++) score[j] = -INFINITY;
+            vf top = v_splat(-INFINITY);
+            for (int64_t j = first; j < end; j += LANES) {
+                vf x = v_load(score + j);
+                /* tanh of -infinity is -1: the mask has to survive it. */
+                if (item->cap > 0) v_store(score + j, x = v_select(x == v_splat(-INFINITY), x, HADAL_FN(capped)(item->cap, x)));
+                top = v_max(top, x);
+            }
+            float peak = v_reduce_max(top);
+            if (peak < item->highest[r + i]) peak = item->highest[r + i];
+            item->decay[r + i] = expf(item->highest[r + i] - peak);
+            vf sum = {0};
+            for (int64_t j = first; j < end; j += LANES) {
+                const vf e = v_exp(v_load(score + j) - peak);
+                v_store(score + j, e);
+                sum += e;
+            }
+            item->highest[r + i] = peak;
+            item->total[r + i] = item->total[r + i] * item->decay[r + i] + v_reduce_add(sum);
+        }
         float *acc = item->acc + r * item->value_dim;
         const float *p = scores + from, *decay = item->decay + r;
         v += from * value_bytes;
@@ -347,103 +314,6 @@ INLINE void HADAL_FN(tile_few)(
         r += count;
     }
 }
-
-#if HADAL_ISA == 3
-/* Where an item's numbers for products of integers lie: of `key_blocks` blocks of a key and `value_blocks` of a value. */
-typedef struct {
-    int64_t key_blocks, value_blocks;
-    cache_query *queries;
-    cache_weights *weights;
-    int8_t *values;
-    uint16_t *key_scales, *value_scales;
-    float *shares, *largest; /* of value scales: the largest of each block, and what share of it each is */
-} HADAL_FN(blocks);
-
-INLINE HADAL_FN(blocks) HADAL_FN(blocks_of)(const HADAL_FN(item) *item) {
-    HADAL_FN(blocks) at = {(item->key_dim + CACHE_BLOCK - 1) / CACHE_BLOCK, (item->value_dim + CACHE_BLOCK - 1) / CACHE_BLOCK, 0, 0, 0, 0, 0, 0, 0};
-    at.values = item->blocks;
-    at.weights = (cache_weights *)(at.values + at.value_blocks * CACHE_TILE * CACHE_BLOCK);
-    at.shares = (float *)(at.weights + ATTENTION_MOST_GROUP * at.value_blocks);
-    at.value_scales = (uint16_t *)(at.shares + at.value_blocks * CACHE_TILE);
-    at.key_scales = at.value_scales + at.value_blocks * CACHE_TILE;
-    at.queries = (cache_query *)(at.key_scales + at.key_blocks * CACHE_TILE);
-    at.largest = (float *)(at.queries + ATTENTION_ROWS * at.key_blocks);
-    return at;
-}
-
-/* A tile of a cache in blocks, with rows as they are: products of integers. All rows of a token go together. */
-static void HADAL_FN(tile_blocks)(
-    const HADAL_FN(item) *item, int64_t start, int64_t n, const char *k, const char *v, int64_t key_prefetch, int64_t value_prefetch) {
-    const HADAL_FN(blocks) at = HADAL_FN(blocks_of)(item);
-    const int64_t key_bytes = cache_row_bytes(HADAL_DTYPE_Q8_0, item->key_dim), value_bytes = cache_row_bytes(HADAL_DTYPE_Q8_0, item->value_dim);
-    const int64_t groups = (n + 3) / 4, width = item->value_dim;
-    /* As many lines at a time as bring the next tile by the end of this one: its keys beside what is done for all rows, its values beside the first token's. */
-    const int64_t key_times = (n + LANES - 1) / LANES * at.key_blocks + groups, value_times = item->group + (item->group + 2) / 3 * at.value_blocks;
-    HADAL_FN(prefetch) keys = {k + key_prefetch, k + key_prefetch + (key_prefetch ? n * key_bytes : 0), (n * key_bytes / 64 + key_times) / key_times};
-    HADAL_FN(prefetch) values = {
-        v + value_prefetch, v + value_prefetch + (value_prefetch ? n * value_bytes : 0), (n * value_bytes / 64 + value_times) / value_times};
-    cache_copy_scales(at.key_scales, k, key_bytes, n, at.key_blocks);
-    cache_copy_scales(at.value_scales, v, value_bytes, n, at.value_blocks);
-    for (int64_t j = 0; j < n; j += LANES)
-        for (int64_t b = 0; b < at.key_blocks; b++) {
-            HADAL_FN(prefetch_next)(&keys);
-            cache_scores(item->scores, at.queries, item->rows, at.key_blocks, k, key_bytes, j, n, b, at.key_scales);
-        }
-    for (int64_t g = 0; g < groups; g++) {
-        HADAL_FN(prefetch_next)(&keys);
-        for (int64_t b = 0; b < at.value_blocks; b++) cache_interleave(at.values + (b * CACHE_TILE_GROUPS + g) * 4 * CACHE_BLOCK, v, value_bytes, 4 * g, n, b);
-    }
-    for (int64_t r = 0; r < item->rows; r += item->group) {
-        int64_t from, to;
-        HADAL_FN(seen)(item, r, start, n, &from, &to);
-        if (from >= to) continue;
-        /* What a row gets may depend on the keys that it sees alone: so may the largest scale. */
-        for (int64_t b = 0; b < at.value_blocks; b++) {
-            float *share = at.shares + b * CACHE_TILE;
-            for (int64_t j = 0; j < CACHE_TILE; j += LANES) v_store(share + j, v_load_f16(at.value_scales + b * CACHE_TILE + j));
-            for (int64_t j = 0; j < from; j++) share[j] = 0;
-            for (int64_t j = to; j < n; j++) share[j] = 0;
-            vf most = {0};
-            for (int64_t j = 0; j < CACHE_TILE; j += LANES) most = v_max(most, v_load(share + j));
-            at.largest[b] = v_reduce_max(most);
-            const float inverse = at.largest[b] > 0 ? 1 / at.largest[b] : 0;
-            for (int64_t j = 0; j < CACHE_TILE; j += LANES) v_store(share + j, v_load(share + j) * inverse);
-        }
-        float top[ATTENTION_MOST_GROUP], back[ATTENTION_MOST_GROUP];
-        HADAL_FN(soften)(item, r, item->group, from, to, top);
-        for (int64_t i = 0; i < item->group; i++) {
-            float *p = item->scores + (r + i) * ATTENTION_TILE;
-            HADAL_FN(prefetch_next)(&values);
-            for (int64_t j = 0; j < from / LANES * LANES; j++) p[j] = 0;
-            for (int64_t j = (to + LANES - 1) / LANES * LANES; j < CACHE_TILE; j++) p[j] = 0;
-            const float factor = top[i] > 1e-30f ? 65535 / top[i] : 0;
-            back[i] = top[i] / 65535;
-            for (int64_t j = 0; j < CACHE_TILE; j += LANES) v_store(p + j, v_load(p + j) * factor);
-            for (int64_t b = 0; b < at.value_blocks; b++)
-                cache_weigh(at.weights + i * at.value_blocks + b, p, at.shares + b * CACHE_TILE);
-        }
-        for (int64_t i = 0; i < item->group;) {
-            const int64_t left = item->group - i, rows = left > 4 ? 3 : left;
-            for (int64_t b = 0; b < at.value_blocks; b++) {
-                HADAL_FN(prefetch_next)(&values);
-                float *acc = item->acc + (r + i) * width + b * CACHE_BLOCK, unit[4];
-                for (int64_t j = 0; j < rows; j++) unit[j] = back[i + j] * at.largest[b];
-                const int8_t *tile = at.values + b * CACHE_TILE * CACHE_BLOCK;
-                const cache_weights *weights = at.weights + i * at.value_blocks + b;
-#define ACCUMULATE(rows) cache_accumulate(rows, acc, width, width - b * CACHE_BLOCK, item->decay + r + i, unit, weights, at.value_blocks, tile, groups)
-                switch (rows) {
-                case 1: ACCUMULATE(1); break;
-                case 2: ACCUMULATE(2); break;
-                case 3: ACCUMULATE(3); break;
-                default: ACCUMULATE(4);
-                }
-#undef ACCUMULATE
-            }
-            i += rows;
-        }
-    }
-}
-#endif
 
 /* The same with transposed rows; keys unseen ..< n of the tile. */
 INLINE void HADAL_FN(tile_many)(uint32_t value_type, const HADAL_FN(item) *item, int64_t start, int64_t unseen, int64_t n, const char *k, const char *v) {
@@ -528,11 +398,7 @@ static void HADAL_FN(attend)(const HADAL_FN(item) *item, int is_transposed, int6
             else if (keys->dtype == HADAL_DTYPE_F16 && values->dtype == HADAL_DTYPE_F16)
                 HADAL_FN(tile_few)(HADAL_DTYPE_F16, HADAL_DTYPE_F16, item, start, n, k, v, key_prefetch, value_prefetch);
             else if (keys->dtype == HADAL_DTYPE_Q8_0 && values->dtype == HADAL_DTYPE_Q8_0)
-#if HADAL_ISA == 3
-                HADAL_FN(tile_blocks)(item, start, n, k, v, key_prefetch, value_prefetch);
-#else
                 HADAL_FN(tile_few)(HADAL_DTYPE_Q8_0, HADAL_DTYPE_Q8_0, item, start, n, k, v, key_prefetch, value_prefetch);
-#endif
             else
                 HADAL_FN(tile_few)(keys->dtype, values->dtype, item, start, n, k, v, key_prefetch, value_prefetch);
         }
@@ -552,8 +418,7 @@ HADAL_KERNEL(attention) {
     float *queries = thread->scratch, *acc = queries + most * key_dim, *scores = acc + most * value_dim;
     float *highest = scores + most * ATTENTION_TILE, *total = highest + most, *decay = total + most;
     HADAL_FN(item) item = {&args->states[0], &args->states[1], args->step, 0, 0, group, 0, 0, window, key_dim, value_dim, (float)attribute[SOFTCAP].f,
-                           queries, acc, scores, highest, total, decay, decay + most,
-                           (int8_t *)(((uintptr_t)(decay + most + ATTENTION_TILE * key_dim) + 63) / 64 * 64)};
+                           queries, acc, scores, highest, total, decay, decay + most};
 
     uint32_t counter = 0;
     for (uint32_t s = 0; s < args->step->sequence_count; s++) {
@@ -581,12 +446,6 @@ HADAL_KERNEL(attention) {
                     else
                         for (int64_t d = 0; d < key_dim; d++) queries[r * key_dim + d] = from[d] * scale;
                 }
-#if HADAL_ISA == 3
-                if (!is_transposed && item.keys->dtype == HADAL_DTYPE_Q8_0) {
-                    const HADAL_FN(blocks) at = HADAL_FN(blocks_of)(&item);
-                    for (int64_t r = 0; r < rows; r++) cache_quantise_query(at.queries + r * at.key_blocks, queries + r * key_dim, key_dim);
-                }
-#endif
                 if (is_transposed && rows < wide)
                     for (int64_t d = 0; d < key_dim; d++) memset(queries + d * wide + rows, 0, (size_t)(wide - rows) * 4);
                 memset(acc, 0, (size_t)(wide * value_dim) * 4);
