@@ -14,7 +14,8 @@ package struct BlockTree {
     package struct Found: Equatable {
         /// Of the blocks that it takes, from its first on.
         package var pages: [UInt32] = []
-        /// The slot of the snapshot at their end, which it holds until the tree changes; nil: none is needed, or there is no block to take.
+        /// Slot of the snapshot at the end of the last of these blocks, valid until the tree changes; nil if none was asked for or no block can be
+        /// taken.
         package var snapshot: UInt32?
         /// Blocks of the timeline that are here, whether they can be taken or not.
         package var known = 0

@@ -34,7 +34,7 @@ struct SnapshotTests {
         #expect(tree.snapshot(of: keys[3]) == BlockTree.Snapshot(slot: 1, isPinned: true) && tree.snapshot(of: keys[4]) == nil)
     }
 
-    @Test("a block has one snapshot, which goes with it, and none where there is no block or no slot")
+    @Test("a block has at most one snapshot, which is evicted with it; an absent block, or a full pool, gets none")
     mutating func slots() {
         let keys = SimulatedEngine.keys(tokens(3))
         var tree = BlockTree(capacity: 8, snapshotSlots: 1)

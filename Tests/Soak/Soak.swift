@@ -11,7 +11,7 @@ struct Soak: AsyncParsableCommand {
         discussion: """
             Requests are of random length, go on from earlier ones or not, ask for one answer or several, are held to a constraint, are cancelled,
             let go or given a deadline. Fails when the peak of resident memory exceeds the budget by more than 2 %, 60 MB for the program apart, when a
-            request fails or is stuck, or when the cache has not its pages back in the end.
+            request fails or is stuck, or when pages of the cache are not released in the end.
             """)
 
     @Argument(help: "A GGUF file or a Hugging Face directory.") var model: String
@@ -24,7 +24,7 @@ struct Soak: AsyncParsableCommand {
     @Option(help: "Of the random choices.") var seed: UInt64 = 1
 
     private static func bytes(_ text: String) throws -> ByteCount {
-        guard let count = ByteCount(text) else { throw ValidationError("'\(text)' is no number of bytes.") }
+        guard let count = ByteCount(text) else { throw ValidationError("'\(text)' is not a size in bytes, such as 400MiB.") }
         return count
     }
 

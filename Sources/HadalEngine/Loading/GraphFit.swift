@@ -20,7 +20,7 @@ struct GraphFit: Sendable {
     let freeBytes: Int?
     /// Weights that stay in memory whatever the limit on experts.
     private(set) var residentBytes: Int
-    /// How the host's memory is divided.
+    /// How the weights, the work space and the cache share the host's memory.
     let division: MemoryDivision
     /// Bytes of experts to keep in memory, the others being read from disk, where nobody said how many and all of them do not fit.
     private(set) var expertLimit: Int?
@@ -92,7 +92,8 @@ struct GraphFit: Sendable {
         let all = try DeviceMemory.all(placed, devices, segment, streamed: streamed, limit: limit, cacheTokens: context)
         memory = all
         let scratch = try StepMemory.bytes(
-            segment, placed.plan, on: Set(all.indices.filter { all[$0].isHosted }), vocabulary: description.graph.vocabularySize)
+            segment, placed.plan, on: Set(all.indices.filter { all[$0].isHosted }), threads: Self.threads(placed),
+            vocabulary: description.graph.vocabularySize)
         let budget = MemoryBudget(options.memory, limits)
         func divide(_ memory: [DeviceMemory], experts: Int) -> MemoryDivision {
             MemoryDivision(
@@ -126,6 +127,15 @@ struct GraphFit: Sendable {
         } catch let error as HadalError { obstacle = error }
         let (reserved, overflow) = pages.multipliedReportingOverflow(by: Engine.pageTokens)
         for index in memory.indices { memory[index].cacheTokens = !memory[index].ownsMemory ? self.context : overflow ? .max : reserved }
+    }
+
+    /// Threads of the backend that was given the most, where one was given any; else as many as the process may use.
+    private static func threads(_ placed: PlacedGraph) -> Int {
+        let given = placed.opened.compactMap { backend -> Int? in
+            guard case .int(let threads)? = backend.options[WellKnownOption.threads.name], threads > 0 else { return nil }
+            return Int(clamping: threads)
+        }
+        return given.max() ?? max(Processors.usable, Processors.usableHyperthreads)
     }
 
     /// Quantised weights are packed into memory of the backend's own; what is larger than all of it need not be tried. Float weights may stay

@@ -17,7 +17,7 @@ public struct LoadPlan: Sendable {
     public let contextLength: Int
     let text: ModelText?
     private let fit: GraphFit?
-    /// How the host's memory is divided; nil where there is no placement to tell.
+    /// How the weights, the work space and the cache share the host's memory; nil without a placement.
     var division: MemoryDivision? { fit?.division }
     private let outcome: Result<CompilePlan, HadalError>
 
@@ -125,7 +125,7 @@ public struct LoadPlan: Sendable {
         if let limit = fit?.expertLimit, let unlimited = backends {
             options.log.write(
                 .warning,
-                "all experts do not fit \(fit?.division.budget?.text ?? "memory"): \(ByteCount(bytes: limit).rounded) of them are kept there, the others are read from disk"
+                "not all experts fit \(fit?.division.budget?.text ?? "memory"): \(ByteCount(bytes: limit).rounded) of them stay in memory, the others are read from disk"
             )
             unlimited.close()
             var limited = options

@@ -41,23 +41,32 @@ struct MemoryDivision: Sendable {
 
     // MARK: cache
 
-    /// Bytes of a cache of so many tokens, in whole pages and one to spare.
+    /// Bytes of a cache for `tokens` tokens, rounded up to whole pages, and of one spare page.
     private func cacheBytes(_ tokens: Int) -> Int {
         let (bytes, overflow) = ((cacheBytesPerToken + draftBytesPerToken) * Engine.pageTokens).multipliedReportingOverflow(
             by: GraphFit.pages(tokens) + 1)
         return overflow ? .max : bytes
     }
 
-    /// Tokens whose cache takes no more than so many bytes.
+    /// Capacity in tokens of a cache of at most `bytes` bytes, its spare page included.
     private func tokens(in bytes: Int, perToken: Int) -> Int {
         guard bytes > 0 else { return 0 }
         let pages = bytes / max(perToken, 1) / Engine.pageTokens
         return max(0, pages - 1) * Engine.pageTokens
     }
 
-    /// Bytes left for the cache, and what says so; nil without a limit.
-    private func room(needing least: Int, _ log: LogSink) -> (bytes: Int, by: String, total: Int)? {
-        var room: (bytes: Int, by: String, total: Int)?
+    /// Bytes left for the cache under the tightest limit.
+    private struct Room {
+        var bytes: Int
+        /// The limit: how an error names it, its bytes, and whether it is the budget.
+        var limit: String
+        var total: Int
+        var isBudget: Bool
+    }
+
+    /// nil without a limit.
+    private func room(needing least: Int, _ log: LogSink) -> Room? {
+        var room: Room?
         if let budget {
             var left = budget.bytes - fixedBytes
             // Nobody named a budget: what the system pages by itself may be larger than its memory.
@@ -68,12 +77,14 @@ struct MemoryDivision: Sendable {
                 )
                 left += mappedBytes
             }
-            room = (left, budget.text, budget.bytes)
+            room = Room(bytes: left, limit: budget.text, total: budget.bytes, isBudget: true)
         }
         if let addresses {
             // While weights are packed, those that stay are there twice; experts come only after that. Large ones take whole huge pages.
             let left = addresses - addresses / 8 - weightBytes - hugePageBytes - max(weightBytes, expertBytes)
-            if left < room?.bytes ?? Int.max { room = (left, "the limit on address space (ulimit -v)", addresses) }
+            if left < room?.bytes ?? Int.max {
+                room = Room(bytes: left, limit: "the limit on address space (ulimit -v)", total: addresses, isBudget: false)
+            }
         }
         return room
     }
@@ -96,21 +107,21 @@ struct MemoryDivision: Sendable {
         guard room.bytes >= cacheBytes(wanted) else { throw refusal(wanted, fitting: fitting, room, limits) }
         let chosen = min(context, max(fitting, wanted))
         if chosen < context {
-            log.write(.warning, "the context is \(chosen) tokens, not \(context): more do not fit \(room.by) beside the weights")
+            log.write(.warning, "the context is \(chosen) tokens, not \(context): more do not fit \(room.limit) beside the weights")
         }
         let all = max(tokens(in: room.bytes - chosen * draftBytesPerToken, perToken: cacheBytesPerToken), chosen)
         let usual = Self.cacheTokens(nil, context: chosen)
         return (chosen, max(cacheTokens ?? (takesAll ? min(all, LoadPlan.mostCacheTokens) : min(usual, all)), chosen))
     }
 
-    private func refusal(_ tokens: Int, fitting: Int, _ room: (bytes: Int, by: String, total: Int), _ limits: MemoryLimits) -> HadalError {
+    private func refusal(_ tokens: Int, fitting: Int, _ room: Room, _ limits: MemoryLimits) -> HadalError {
         let parts = [
             (weightBytes, "weights\(expertBytes > 0 ? " that stay in memory" : "")"), (expertBytes, "experts"), (scratchBytes, "scratch"),
             (draftBytes, "drafting"), (cacheBytes(tokens), "cache for \(tokens) tokens"),
         ].filter { $0.0 > 0 }.map { "\(ByteCount(bytes: $0.0).rounded) of \($0.1)" }
         var hint: [HadalError.Hint.Step] = []
         if fitting >= Self.leastTokens, fitting < tokens { hint.append(.lower(.contextLength, to: .tokens(fitting))) }
-        if let budget, budget.bytes == room.total {
+        if room.isBudget {
             let (needed, overflow) = fixedBytes.addingReportingOverflow(cacheBytes(tokens))
             let most = min(limits.machine ?? .max, limits.group ?? .max)
             if !overflow, needed <= most { hint.append(.raise(.memory, to: .bytes(((needed + (1 << 20) - 1) >> 20) << 20))) }
@@ -118,7 +129,7 @@ struct MemoryDivision: Sendable {
         if expertBytes > 0 { hint.append(.lower(.expertMemory)) }
         hint.append(.action(.showPlan))
         return HadalError(
-            .outOfMemory, "\(parts.joined(separator: ", ")): more than \(room.by) (\(ByteCount(bytes: room.total).rounded))",
+            .outOfMemory, "\(parts.joined(separator: ", ")): more than \(room.limit) (\(ByteCount(bytes: room.total).rounded))",
             hint: HadalError.Hint(hint))
     }
 

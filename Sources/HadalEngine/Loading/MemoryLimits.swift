@@ -24,17 +24,9 @@ package struct MemoryLimits: Sendable {
     static func current() -> MemoryLimits {
         let own = sizes()
         return MemoryLimits(
-            machine: available,
+            machine: Processors.freeMemory.map { Int(clamping: $0) },
             group: ControlGroups().memory.map { max(0, $0.value - own.resident) },
             addresses: AddressSpace.limit.map { max(0, $0 - own.mapped) })
-    }
-
-    /// Free memory, and what the system would take back from its caches. Source: proc_meminfo(5).
-    private static var available: Int? {
-        for line in (SystemFile.text("/proc/meminfo") ?? "").split(separator: "\n") where line.hasPrefix("MemAvailable:") {
-            return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
-        }
-        return nil
     }
 
     /// Bytes that the process has mapped, and of its own memory that is resident.

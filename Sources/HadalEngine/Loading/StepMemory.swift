@@ -6,14 +6,15 @@ import HadalGraph
 enum StepMemory {
     /// Bytes of a vocabulary's tables, a token: texts by id, ids by text, and those that constraints are made with.
     private static let bytesPerToken = 128
-    /// What a thread of a backend keeps for its kernels.
-    private static let kernelBytes = 8 << 20
+    /// What each thread of a backend keeps for its kernels.
+    private static let kernelBytesPerThread = 4 << 20
 
     /// - Parameters:
     ///   - segment: the graph with its bounds; weights may lack data.
     ///   - devices: of the plan, those that keep the values between their nodes in the host's memory.
+    ///   - threads: of a backend.
     /// - Throws: `outOfMemory` for values that are too large to address.
-    static func bytes(_ segment: Segment, _ plan: ExecutionPlan, on devices: Set<Int>, vocabulary: Int) throws -> Int {
+    static func bytes(_ segment: Segment, _ plan: ExecutionPlan, on devices: Set<Int>, threads: Int, vocabulary: Int) throws -> Int {
         let graph = segment.graph
         func bytes(_ value: Int) -> Int {
             graph.values[value].bytes(
@@ -40,6 +41,6 @@ enum StepMemory {
         }
         // Each sequence may have a session, with the logits of its last token.
         let sessions = segment.bounds.sequences * vocabulary * MemoryLayout<Float>.size
-        return exchanged + most + most / 4 + kernelBytes + sessions + vocabulary * bytesPerToken
+        return exchanged + most + most / 4 + threads * kernelBytesPerThread + sessions + vocabulary * bytesPerToken
     }
 }
