@@ -25,7 +25,13 @@ let package = Package(
         .library(name: "hadal-example", type: .dynamic, targets: ["CHadalExample"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        // The server alone: HTTP, its lifecycle, logging, and the database of conversations.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // The plugin ABI: one standalone C header.
@@ -91,10 +97,28 @@ let package = Package(
         // What an application imports: the names of docs/public-api.md.
         .target(name: "Hadal", dependencies: ["HadalCore", "HadalBackend", "HadalTemplate", "HadalText", "HadalEngine", "HadalHub"]),
         .target(name: "HadalServing", dependencies: ["HadalEngine"]),
+        // Takes from the process what it does not need: the network, and writing outside of some directories.
+        .target(name: "HadalSandbox", dependencies: ["CHadalSystem", "HadalCore"]),
+        // Conversations in a database. Knows no engine and no HTTP.
+        .target(
+            name: "HadalHistory",
+            dependencies: ["CCrypto", "HadalCore", .product(name: "GRDB", package: "GRDB.swift")]),
+        // HTTP on top of the library: the interfaces of clients, and the page.
+        .target(
+            name: "HadalServer",
+            dependencies: [
+                "Hadal", "HadalConstraints", "HadalServing", "HadalCore", "HadalHistory", "HadalSandbox",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            resources: [.copy("Page")]),
         .executableTarget(
             name: "HadalCLI",
             dependencies: [
-                "Hadal", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools",
+                "Hadal", "HadalSandbox", "HadalServer", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools",
                 "HadalQuantization", "HadalSynthesis",
                 "CEditline",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -191,6 +215,15 @@ let package = Package(
             name: "HadalKernelToolsTests",
             dependencies: [
                 "HadalKernelTools", "HadalConformance", "HadalEngine", "HadalBackend", "HadalFormats", "EngineTestSupport", "TestSupport",
+            ]),
+        .testTarget(name: "HadalSandboxTests", dependencies: ["HadalSandbox", "HadalCore", "TestSupport"]),
+        .testTarget(name: "HadalHistoryTests", dependencies: ["HadalHistory", "HadalCore", "TestSupport"]),
+        .testTarget(
+            name: "HadalServerTests",
+            dependencies: [
+                "HadalServer", "Hadal", "HadalConstraints", "HadalCore", "HadalFormats", "HadalHistory", "HadalServing", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .testTarget(
             name: "HadalCLITests",
