@@ -118,7 +118,8 @@ let package = Package(
         .executableTarget(
             name: "HadalCLI",
             dependencies: [
-                "Hadal", "HadalSandbox", "HadalServer", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance", "HadalKernelTools",
+                "Hadal", "HadalSandbox", "HadalServer", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance",
+                "HadalKernelTools",
                 "HadalQuantization", "HadalSynthesis",
                 "CEditline",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -216,7 +217,9 @@ let package = Package(
             dependencies: [
                 "HadalKernelTools", "HadalConformance", "HadalEngine", "HadalBackend", "HadalFormats", "EngineTestSupport", "TestSupport",
             ]),
-        .testTarget(name: "HadalSandboxTests", dependencies: ["HadalSandbox", "HadalCore", "TestSupport"]),
+        // Takes rights from itself and tries what is forbidden: a process of its own, as nothing gives them back.
+        .executableTarget(name: "seal-check", dependencies: ["CHadalSystem", "HadalCore", "HadalSandbox"], path: "Tests/SealCheck"),
+        .testTarget(name: "HadalSandboxTests", dependencies: ["HadalSandbox", "CHadalSystem", "HadalCore", "TestSupport"]),
         .testTarget(name: "HadalHistoryTests", dependencies: ["HadalHistory", "HadalCore", "TestSupport"]),
         .testTarget(
             name: "HadalServerTests",
