@@ -33,21 +33,17 @@ struct CompilerCommand: ShaderCompiler {
     func compile(_ source: String, path file: String) throws -> [UInt32] {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("hadal-\(UUID().uuidString)")
         let (input, output) = (folder.appendingPathComponent("kernel.comp"), folder.appendingPathComponent("kernel.spv"))
-        let process = Process()
-        let messages = Pipe()
+        defer { try? FileManager.default.removeItem(at: folder) }
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try Data(source.utf8).write(to: input)
-            process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = kind.arguments(input.path, output.path)
-            process.standardError = messages
-            process.standardOutput = messages
-            try process.run()
-        } catch { throw HadalError(.io, "cannot run the shader compiler: \(error.localizedDescription)", at: SourcePlace(path)) }
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let text = String(decoding: messages.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0, let words = try? Data(contentsOf: output), words.count % 4 == 0, !words.isEmpty else {
+        } catch {
+            throw HadalError(.io, "cannot write for the shader compiler: \(error.localizedDescription)", at: SourcePlace(folder.path))
+        }
+        // Not Foundation's own: it opens sockets to learn of the end, and waits for ever where it gets none.
+        let result = try ChildProcess.run(path, kind.arguments(input.path, output.path), merged: true)
+        guard result.succeeded, let words = try? Data(contentsOf: output), words.count % 4 == 0, !words.isEmpty else {
+            let text = result.end == .timedOut ? "it took longer than two minutes\n\(result.text)" : result.text
             throw HadalError(.malformed, "the shader does not compile:\n\(text)", at: SourcePlace(file))
         }
         return words.withUnsafeBytes { $0.bindMemory(to: UInt32.self).map { $0 } }
