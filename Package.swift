@@ -118,7 +118,8 @@ let package = Package(
         .executableTarget(
             name: "HadalCLI",
             dependencies: [
-                "Hadal", "HadalSandbox", "HadalServer", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore", "HadalConformance",
+                "Hadal", "HadalHub", "HadalSandbox", "HadalServer", "HadalCache", "HadalConstraints", "HadalServing", "HadalCore",
+                "HadalConformance",
                 "HadalKernelTools",
                 "HadalQuantization", "HadalSynthesis",
                 "CEditline",

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Hadal
 import HadalCore
+import HadalHub
 import Synchronization
 
 struct PullCommand: ParsableCommand {
@@ -43,12 +44,26 @@ struct PullCommand: ParsableCommand {
 
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List the models in the store and in the catalogue.")
+        commandName: "models", abstract: "List the models in the store and in the catalogue, or verify those in the store.")
+
+    @Flag(
+        help:
+            "Read every file of the models in the store again and print a manifest: SHA-256, bytes, file, and where it is from, if that is known. Exit status 1 where a file is not what the catalogue says."
+    )
+    var verify = false
+
+    @Argument(help: ArgumentHelp("With --verify: only these models.", valueName: "name"))
+    var names: [String] = []
 
     @Flag(help: "Print JSON.")
     var json = false
 
+    func validate() throws {
+        if !names.isEmpty, !verify { throw ValidationError("Names of models require --verify.") }
+    }
+
     func run() throws {
+        if verify { return try printManifest() }
         let listing = try ModelStore().list()
         if json { return Terminal.json(listing.json) }
         Terminal.line("in \(listing.directory)")
@@ -71,5 +86,21 @@ struct ModelsCommand: ParsableCommand {
             Terminal.line("available (hadal pull NAME)")
             Terminal.line(Terminal.table(listing.available.map { ["  \($0.name)", Terminal.bytes($0.bytes), $0.licence, $0.description] }))
         }
+    }
+
+    private func printManifest() throws {
+        let progress = Progress("verify")
+        let manifest = try ModelStore().manifest(of: names) { file, done, total in
+            progress.update(
+                total > 0 ? Double(done) / Double(total) : 0, detail: "\(file), \(Terminal.bytes(done)) of \(Terminal.bytes(total))")
+        }
+        progress.finish()
+        if json { Terminal.json(manifest.json) } else { Terminal.line(ManifestListing.text(manifest)) }
+        let wrong = manifest.files.filter(\.isWrong)
+        guard let first = wrong.first else { return }
+        throw HadalError(
+            .corrupt,
+            "\(wrong.count) of \(manifest.files.count) files are not what the catalogue says: \(wrong.map { "\($0.model)/\($0.name)" }.joined(separator: ", "))",
+            hint: [.action(.pull(first.model))])
     }
 }
