@@ -1,3 +1,4 @@
+import CHadalSystem
 import Foundation
 import HadalCore
 import Testing
@@ -35,7 +36,7 @@ struct NetworkSealTests {
         #if arch(x86_64)
             #expect(checks["a call by the i386 ABI"] == true && checks["a call by the x32 ABI"] == true)
         #endif
-        #expect(result["line"]?.string?.contains("the network is forbidden to all 4 threads") == true)
+        #expect(result["line"]?.string?.contains("the network is forbidden to every thread (4)") == true)
     }
 
     @Test("without a filter the same attempts show that there is none")
@@ -120,6 +121,15 @@ struct NetworkSealTests {
         #expect(result["same"]?.bool == true && result["sealed"]?.bool == true)
     }
 
+    @Test(
+        "the memory of another process is out of reach", .enabled(if: hadal_sandbox_landlock_version() > 0, "needs a kernel with Landlock"))
+    func otherProcesses() throws {
+        let result = try SealCheckRun("neighbour").json()
+        // This process is the neighbour, and belongs to the same user.
+        #expect(result["before"]?.int == 0 && [EACCES, EPERM].map(Int.init).contains(result["after"]?.int ?? 0), "\(result.text())")
+        #expect(result["own"]?.int == 0 && result["isolation"]?["enforced"]?.bool == true)
+    }
+
     @Test("memory is kept out of core files")
     func dumps() throws {
         let result = try SealCheckRun("dumps").json()
@@ -130,8 +140,14 @@ struct NetworkSealTests {
     func incomplete() {
         let good = SealReport.Check(name: "connect", result: "Operation not permitted", isRefused: true)
         let bad = SealReport.Check(name: "bpf", result: "it worked", isRefused: false)
-        #expect(throws: HadalError.self) { try SealReport(checks: [good, bad], threads: 1, listeners: 0).requireComplete() }
-        #expect(throws: HadalError.self) { try SealReport(checks: [], threads: 1, listeners: 0).requireComplete() }
-        #expect(throws: Never.self) { try SealReport(checks: [good], threads: 1, listeners: 0).requireComplete() }
+        #expect(throws: HadalError.self) {
+            try SealReport(checks: [good, bad], threads: 1, listeners: 0, isolation: .unavailable("")).requireComplete()
+        }
+        #expect(throws: HadalError.self) {
+            try SealReport(checks: [], threads: 1, listeners: 0, isolation: .unavailable("")).requireComplete()
+        }
+        #expect(throws: Never.self) {
+            try SealReport(checks: [good], threads: 1, listeners: 0, isolation: .unavailable("")).requireComplete()
+        }
     }
 }

@@ -23,7 +23,7 @@ enum SealCheck {
         "threads": { _ in try threads() }, "listener": { _ in try listener() }, "open-socket": { _ in try openSocket() },
         "open-pair": { _ in try openPair() }, "open-ring": { _ in try openRing() }, "not-a-listener": { _ in try notAListener() },
         "foreign-filter": { _ in try foreignFilter() }, "child": { try child($0) }, "allowed": { _ in try allowed() },
-        "writes": { try writes($0) }, "dumps": { _ in try dumps() }, "twice": { _ in try twice() },
+        "writes": { try writes($0) }, "dumps": { _ in try dumps() }, "twice": { _ in try twice() }, "neighbour": { _ in try neighbour() },
     ]
 
     private static func number(_ value: Int32) -> JSON { JSON(.int(Int64(value))) }
@@ -95,7 +95,9 @@ enum SealCheck {
     /// Answers one connection, which somebody else makes, under the seal. The port goes to stderr beforehand.
     private static func listener() throws -> JSON {
         let (descriptor, port) = try bound()
-        let report = try NetworkSeal.apply(keeping: [descriptor])
+        let listeners = try NetworkSeal.openListeners()
+        guard listeners == [descriptor] else { throw HadalError(.mismatch, "listeners \(listeners), not \(descriptor)") }
+        let report = try NetworkSeal.apply(keeping: listeners)
         FileHandle.standardError.write(Data("\(port)\n".utf8))
         // accept4, as servers call it, with the flag that closes it for children.
         let client = Int32(hadal_sandbox_call(machine == "x86_64" ? 288 : 242, Int(descriptor), 0, 0, 0x8_0000, 0, 0))
@@ -236,6 +238,19 @@ enum SealCheck {
             "read": attempt { create(outside, O_RDONLY) }, "null": attempt { create("/dev/null", O_WRONLY) },
             "child": JSON(.bool(child.succeeded)),
         ]
+    }
+
+    /// Opens the memory of the process that started this one.
+    private static func neighbour() throws -> JSON {
+        func open(_ process: String) -> JSON {
+            let descriptor = Foundation.open("/proc/\(process)/mem", O_RDWR | O_CLOEXEC)
+            let result = outcome(Int(descriptor))
+            if descriptor >= 0 { close(descriptor) }
+            return number(result)
+        }
+        let before = open("\(getppid())")
+        let report = try NetworkSeal.apply()
+        return ["before": before, "after": open("\(getppid())"), "own": open("self"), "isolation": report.isolation.json]
     }
 
     private static func dumps() throws -> JSON {

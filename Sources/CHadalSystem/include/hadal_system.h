@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hadal_sandbox.h"
+
 /* Path of the binary image that contains `address`, or NULL. Borrowed from the loader. */
 const char *hadal_system_image_path(const void *address);
 

@@ -63,8 +63,7 @@ package struct WriteRestriction: Sendable {
     package func enforce() throws -> Outcome {
         let version = Int(hadal_sandbox_landlock_version())
         guard version > 0 else {
-            return .unavailable(
-                version == -Int(EOPNOTSUPP) ? "Landlock is turned off in this kernel" : "this kernel has no Landlock")
+            return .unavailable(Self.reason(Int32(-version)))
         }
         let rights = Rights.all(version: version)
         let rules = hadal_sandbox_landlock_create(rights.rawValue)
@@ -77,6 +76,11 @@ package struct WriteRestriction: Sendable {
         let result = hadal_sandbox_landlock_enforce(rules, bindsAll)
         guard result == 0 else { throw Self.failure("cannot enforce the rules", -result) }
         return .enforced(version: version, unboundThreads: others)
+    }
+
+    /// Why there is no Landlock.
+    static func reason(_ number: Int32) -> String {
+        number == EOPNOTSUPP ? "Landlock is turned off in this kernel" : "this kernel has no Landlock"
     }
 
     private static func allow(_ path: String, _ rights: Rights, _ rules: Int32, mayBeAbsent: Bool) throws {

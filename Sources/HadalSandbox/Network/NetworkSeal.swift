@@ -30,18 +30,32 @@ package enum NetworkSeal {
         try listeners.forEach(checkListener)
         try OpenSockets.check(except: listeners)
         let threads = try SealedThreads.all().count
+        let isolation = try ProcessIsolation.enforce()
         try setFilter(processor)
         // Another thread may have opened one before the filter was there; none can be opened now.
         try OpenSockets.check(except: listeners)
         var checks = SealAttempt.all(on: processor).map(check)
         checks += try threadChecks()
-        return SealReport(checks: checks, threads: threads, listeners: listeners.count)
+        return SealReport(checks: checks, threads: threads, listeners: listeners.count, isolation: isolation)
+    }
+
+    /// Sockets of this process that accept connections, for a server whose library does not tell the descriptor of what it bound.
+    ///
+    /// One that was inherited is among them: the caller compares their number with what it has bound.
+    ///
+    /// - Throws: `unsupported` where the system does not say what is open.
+    package static func openListeners() throws -> [Int32] {
+        try OpenSockets.find().map(\.descriptor).filter(isListener)
+    }
+
+    private static func isListener(_ descriptor: Int32) -> Bool {
+        var (listens, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+        return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0
     }
 
     /// Only what accepts connections may stay: a socket that is connected to somewhere would be a way out.
     private static func checkListener(_ descriptor: Int32) throws {
-        var (listens, size) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
-        guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0, listens != 0 else {
+        guard isListener(descriptor) else {
             throw HadalError(.invalidArgument, "descriptor \(descriptor) is not a listening socket")
         }
     }

@@ -28,6 +28,9 @@ package struct SealReport: Sendable, Equatable {
     package var threads: Int
     /// Descriptors that were left open on purpose.
     package var listeners: Int
+    /// Whether the memory of other processes is out of reach: Landlock's, and so of the threads that it binds. Not every kernel has it, and a
+    /// seal is complete without.
+    package var isolation: WriteRestriction.Outcome
 
     /// Whether everything was refused.
     package var isComplete: Bool { !checks.isEmpty && checks.allSatisfy(\.isRefused) }
@@ -35,15 +38,14 @@ package struct SealReport: Sendable, Equatable {
     package var json: JSON {
         [
             "sealed": JSON(.bool(isComplete)), "threads": JSON(.int(Int64(threads))), "listeners": JSON(.int(Int64(listeners))),
-            "checks": JSON(.array(checks.map(\.json))),
+            "other_processes": isolation.json, "checks": JSON(.array(checks.map(\.json))),
         ]
     }
 
     /// One line for a log.
     package var line: String {
         let refused = checks.count(where: \.isRefused)
-        return
-            "the network is forbidden to all \(threads) thread\(threads == 1 ? "" : "s"): \(refused) of \(checks.count) attempts were refused"
+        return "the network is forbidden to every thread (\(threads)): \(refused) of \(checks.count) attempts were refused"
     }
 
     /// Ends what must not go on without a seal.
