@@ -15,8 +15,8 @@ struct LiveKernelTests {
         private var error = ""
 
         init(_ arguments: [String], environment: [String: String]) throws {
-            process.executableURL = URL(fileURLWithPath: CommandRun.executable)
-            process.arguments = arguments
+            process.executableURL = URL(fileURLWithPath: CleanLaunch.shell)
+            process.arguments = CleanLaunch.arguments(CommandRun.executable, arguments)
             process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
             let (output, errors) = (Pipe(), Pipe())
             process.standardInput = input
@@ -54,12 +54,12 @@ struct LiveKernelTests {
         }
     }
 
-    @Test("kernels that crash or hang are refused, right ones are taken, and the chat goes on")
-    func chat() throws {
+    @Test("kernels that crash or hang are refused, right ones are taken, and the chat goes on", arguments: [[], ["--offline"]])
+    func chat(more: [String]) throws {
         let (directory, folder) = (try KernelDirectory.stock("glu"), try KernelDirectory())
         try ScriptedModel.thinker().write(to: "\(folder.path)/model.gguf")
         let chat = try Chat(
-            ["chat", "\(folder.path)/model.gguf", "--temperature", "0", "--live-kernels", "--kernels", directory.path],
+            ["chat", "\(folder.path)/model.gguf", "--temperature", "0", "--live-kernels", "--kernels", directory.path] + more,
             environment: ["XDG_CACHE_HOME": folder.path])
         chat.say("Where?")
         try chat.wait("Paris.", inErrors: false)

@@ -3,6 +3,7 @@ import CEditline
 import Foundation
 import Hadal
 import HadalKernelTools
+import HadalSandbox
 
 struct ChatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,8 +16,16 @@ struct ChatCommand: ParsableCommand {
     @OptionGroup var speculation: SpeculationArguments
     @OptionGroup var cache: DiskCacheArguments
     @OptionGroup var live: LiveKernelArguments
+    @OptionGroup var offline: OfflineArguments
     @Option(help: ArgumentHelp("A system message.", valueName: "text"))
     var system: String?
+
+    @Flag(
+        name: .customLong("no-history"),
+        help:
+            "Keep no file of the lines that were typed, and read none. Otherwise they are kept unencrypted in chat-history beside the models' directory, readable by you alone."
+    )
+    var keepsNoHistory = false
 
     private static let help = """
         /help          show this list
@@ -29,6 +38,7 @@ struct ChatCommand: ParsableCommand {
         """
 
     func run() throws {
+        let seal = try offline.enforce(log: model.search.log)
         let request = try chat.request()
         let engine = try model.load(speculation, live, cache: cache)
         let watcher = try live.watch(engine)
@@ -42,8 +52,9 @@ struct ChatCommand: ParsableCommand {
         let chosen = sampling.choose(for: engine, log: model.search.log)
         let conversation = Conversation(engine: engine, system: system)
         conversation.request = request
-        let editor = LineEditor(historyFile: (try ModelStore.defaultDirectory()) + "/../chat-history")
+        let editor = LineEditor(historyFile: keepsNoHistory ? nil : (try ModelStore.defaultDirectory()) + "/../chat-history")
         Terminal.note("\(engine.backendDescription), context \(engine.contextLength) tokens; /help for help")
+        if let seal { Terminal.note(seal.line) }
         if model.search.verbose { Terminal.note(chosen.line) }
         var figures: RunFigures?
         while let line = editor.read(prompt: "> ") {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Hadal
 import HadalCore
 import HadalKernelTools
+import HadalSandbox
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,10 +16,16 @@ struct DoctorCommand: ParsableCommand {
         help: ArgumentHelp("Number of threads to measure with; default, or -1: one per available core.", valueName: "n"),
         transform: NumberOption.integer(1..., orMinusOne: "automatic"))
     var threads: NumberOption.OptionalInteger?
+    @Flag(
+        help:
+            "Measure nothing: do what --offline of run and chat does, show what was refused, and which devices work under it. Exit status 1 where something was not refused."
+    )
+    var offline = false
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
+        if offline { return try showSeal() }
         let registry = try search.environment.registry()
         let ceilings = try MachineCeilings.measure(threads: threads?.value)
         let store = try ModelStore().list()
@@ -59,11 +66,23 @@ struct DoctorCommand: ParsableCommand {
                 ["  int8", "\(Terminal.number(ceilings.int8Operations / 1e9, 0)) GOP/s", "bounds prefill with quantised weights"],
             ]))
         Terminal.line("\nbackends")
-        Terminal.line(
-            BackendListing.text(registry).split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }.joined(separator: "\n")
-        )
+        Terminal.line(BackendListing.indented(registry))
         Terminal.line(
             "\nmodels in \(store.directory): \(store.installed.isEmpty ? "none (hadal models lists what hadal pull fetches)" : store.installed.map(\.name).joined(separator: ", "))"
         )
+    }
+
+    /// Gives up the network, then opens every plugin and device.
+    private func showSeal() throws {
+        let report = try OfflineArguments.report()
+        let registry = try search.environment.registry()
+        if json {
+            Terminal.json(["version": JSON(.string(HadalVersion.current)), "offline": report.json, "plugins": registry.json()])
+        } else {
+            Terminal.line(SealListing.text(report))
+            Terminal.line("\nbackends that work under it")
+            Terminal.line(BackendListing.indented(registry, options: false))
+        }
+        try report.requireComplete()
     }
 }

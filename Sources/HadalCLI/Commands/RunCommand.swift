@@ -14,6 +14,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var speculation: SpeculationArguments
     @OptionGroup var cache: DiskCacheArguments
     @OptionGroup var live: LiveKernelArguments
+    @OptionGroup var offline: OfflineArguments
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The prompt; - for stdin.", valueName: "text"))
     var prompt: String?
@@ -39,6 +40,7 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
+        try offline.enforce(log: model.search.log)
         let conversation = try readMessages()
         let request = try chat.request(conversation)
         let wanted = try constraint.constraint()

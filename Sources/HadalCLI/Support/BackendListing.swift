@@ -4,7 +4,8 @@ import HadalCore
 
 /// Backends as text.
 enum BackendListing {
-    static func text(_ registry: BackendRegistry) -> String {
+    /// - Parameter options: whether the backends' options are listed.
+    static func text(_ registry: BackendRegistry, options: Bool = true) -> String {
         let (available, unavailable) = registry.list()
         var lines: [String] = []
         for entry in available {
@@ -25,6 +26,7 @@ enum BackendListing {
             } catch {
                 lines.append("  devices cannot be listed: \((error as? HadalError)?.commandLine ?? "\(error)")")
             }
+            guard options else { continue }
             if !backend.options.isEmpty { lines.append("  options (--set \(backend.name).NAME=VALUE)") }
             let rows = backend.options.map { option -> [String] in
                 var range = ""
@@ -40,6 +42,11 @@ enum BackendListing {
             if item.name != nil, let path = item.path { lines.append("    \(path)") }
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The same as a part of a longer text.
+    static func indented(_ registry: BackendRegistry, options: Bool = true) -> String {
+        text(registry, options: options).split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)" }.joined(separator: "\n")
     }
 
     private static func number(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }

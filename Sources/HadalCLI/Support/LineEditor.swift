@@ -4,16 +4,17 @@ import Hadal
 
 /// Reads lines with editing and history on a terminal, plainly otherwise.
 final class LineEditor {
-    private let historyFile: String
+    private let historyFile: String?
     private let isTerminal = Terminal.standardInputIsTerminal
     private var isFirstLine = true
 
-    init(historyFile: String) {
+    /// - Parameter historyFile: keeps what was typed for later chats; nil: nothing is kept.
+    init(historyFile: String?) {
         self.historyFile = historyFile
         guard isTerminal else { return }
         Self.useUTF8()
         using_history()
-        _ = read_history(historyFile)
+        if let historyFile { _ = read_history(historyFile) }
     }
 
     /// libedit drops what the locale's character set does not have, and a program starts in one that has ASCII alone.
@@ -33,9 +34,11 @@ final class LineEditor {
         let text = String(cString: line)
         if !text.isEmpty {
             _ = add_history(line)
-            try? FileManager.default.createDirectory(
-                atPath: (historyFile as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-            _ = write_history(historyFile)
+            if let historyFile {
+                try? FileManager.default.createDirectory(
+                    atPath: (historyFile as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                _ = write_history(historyFile)
+            }
         }
         return text
     }
