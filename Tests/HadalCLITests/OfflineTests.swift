@@ -165,11 +165,12 @@ extension OfflineTests {
         .enabled(if: KernelDirectory.compiler != nil, "needs a C compiler"))
     func hostileKernel() throws {
         let kernels = try KernelDirectory.stock("glu")
-        let header = Fixtures.path("plugins/hostile.h")
+        // Its text: a kernel may include what lies in its own directory, and nothing else of ours.
+        let attack = try String(contentsOfFile: Fixtures.path("plugins/hostile.h"), encoding: .utf8)
         try kernels.edit(
             "glu/cpu.c", "int64_t i, end;",
             "static int once;\n    if (!__atomic_exchange_n(&once, 1, __ATOMIC_SEQ_CST)) hostile_attack(\"kernel\");\n    int64_t i, end;")
-        try kernels.edit("glu/cpu.c", "#include \"hadal_kernel.h\"", "#include \"\(header)\"\n#include \"hadal_kernel.h\"")
+        try kernels.edit("glu/cpu.c", "#include \"hadal_kernel.h\"", "\(attack)\n#include \"hadal_kernel.h\"")
         let listener = try Listener()
         try withModel { model, folder in
             let arguments = ["run", model, "-p", "Where?", "--temperature", "0", "--kernels", kernels.path]
