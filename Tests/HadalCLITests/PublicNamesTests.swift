@@ -59,6 +59,13 @@ struct CommandImportTests {
         (["Commands/CacheCommand.swift", "Support/CacheListing.swift"], ["HadalCache"]),
         (["Support/StreamFigures.swift"], ["HadalServing"]),
         (["Support/ConstraintArguments.swift"], ["HadalConstraints"]),
+        // What --offline takes from the process, and what that got.
+        (
+            ["Commands/ChatCommand.swift", "Commands/DoctorCommand.swift", "Support/OfflineArguments.swift", "Support/SealListing.swift"],
+            ["HadalSandbox"]
+        ),
+        // The manifest of `models --verify`.
+        (["Commands/ModelCommands.swift", "Support/ManifestListing.swift"], ["HadalHub"]),
         // The watcher of `--live-kernels`, its check in a process of its own, and the ceilings that doctor measures.
         (
             [
