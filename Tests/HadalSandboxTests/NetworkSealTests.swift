@@ -125,8 +125,9 @@ struct NetworkSealTests {
         "the memory of another process is out of reach", .enabled(if: hadal_sandbox_landlock_version() > 0, "needs a kernel with Landlock"))
     func otherProcesses() throws {
         let result = try SealCheckRun("neighbour").json()
-        // This process is the neighbour, and belongs to the same user.
-        #expect(result["before"]?.int == 0 && [EACCES, EPERM].map(Int.init).contains(result["after"]?.int ?? 0), "\(result.text())")
+        // This process is the neighbour, and belongs to the same user. Some systems keep even those apart.
+        #expect([0, Int(EACCES)].contains(result["before"]?.int ?? -1), "\(result.text())")
+        #expect([EACCES, EPERM].map(Int.init).contains(result["after"]?.int ?? 0), "\(result.text())")
         #expect(result["own"]?.int == 0 && result["isolation"]?["enforced"]?.bool == true)
     }
 
