@@ -30,6 +30,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
@@ -72,7 +73,9 @@ let package = Package(
         // What a text must be: JSON Schema, regular expressions and grammars, as masks over a vocabulary. Knows no model.
         .target(name: "HadalConstraints", dependencies: ["HadalCore"]),
         // Blocks of sessions' state that outlive them. Knows no engine.
-        .target(name: "HadalCache", dependencies: ["CCrypto", "HadalCore"]),
+        // What seals files: AES-256-GCM, HMAC-SHA256, and keys from passphrases.
+        .target(name: "HadalCipher", dependencies: ["CCrypto", "HadalCore"]),
+        .target(name: "HadalCache", dependencies: ["CCrypto", "HadalCipher", "HadalCore"]),
         .target(
             name: "HadalEngine",
             dependencies: [
@@ -102,15 +105,16 @@ let package = Package(
         // Conversations in a database. Knows no engine and no HTTP.
         .target(
             name: "HadalHistory",
-            dependencies: ["CCrypto", "HadalCore", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["HadalCipher", "HadalCore", .product(name: "GRDB", package: "GRDB.swift")]),
         // HTTP on top of the library: the interfaces of clients, and the page.
         .target(
             name: "HadalServer",
             dependencies: [
-                "Hadal", "HadalConstraints", "HadalServing", "HadalCore", "HadalHistory", "HadalSandbox",
+                "Hadal", "HadalConstraints", "HadalServing", "HadalCore", "HadalHistory",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -195,6 +199,7 @@ let package = Package(
             name: "HadalConformanceTests",
             dependencies: ["HadalConformance", "HadalBackend", "HadalGraph", "HadalReference", "CHadalPlugin", "TestSupport"]),
         .testTarget(name: "HadalTemplateTests", dependencies: ["HadalTemplate", "TestSupport"]),
+        .testTarget(name: "HadalCipherTests", dependencies: ["HadalCipher", "HadalCore", "TestSupport"]),
         .testTarget(name: "HadalCacheTests", dependencies: ["HadalCache", "HadalCore", "TestSupport"]),
         .testTarget(name: "HadalConstraintsTests", dependencies: ["ConstraintTestSupport", "HadalConstraints", "TestSupport"]),
         .testTarget(name: "HadalTextTests", dependencies: ["HadalText", "HadalTemplate", "TestSupport"]),
@@ -221,13 +226,14 @@ let package = Package(
         // Takes rights from itself and tries what is forbidden: a process of its own, as nothing gives them back.
         .executableTarget(name: "seal-check", dependencies: ["CHadalSystem", "HadalCore", "HadalSandbox"], path: "Tests/SealCheck"),
         .testTarget(name: "HadalSandboxTests", dependencies: ["HadalSandbox", "CHadalSystem", "HadalCore", "TestSupport"]),
-        .testTarget(name: "HadalHistoryTests", dependencies: ["HadalHistory", "HadalCore", "TestSupport"]),
+        .testTarget(
+            name: "HadalHistoryTests",
+            dependencies: ["HadalHistory", "HadalCore", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(
             name: "HadalServerTests",
             dependencies: [
-                "HadalServer", "Hadal", "HadalConstraints", "HadalCore", "HadalFormats", "HadalHistory", "HadalServing", "TestSupport",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "HadalServer", "Hadal", "HadalConstraints", "HadalCore", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ]),
         .testTarget(
             name: "HadalCLITests",

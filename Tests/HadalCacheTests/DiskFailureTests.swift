@@ -5,36 +5,6 @@ import Testing
 
 @testable import HadalCache
 
-/// A disk of 256 KiB, in memory, mounted on a fixture's directory.
-private struct TinyDisk {
-    let directory: String
-
-    init(on directory: String) throws {
-        self.directory = directory
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        guard Self.run("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", directory) else {
-            throw HadalError(.unsupported, "cannot mount")
-        }
-    }
-
-    func setReadOnly(_ isReadOnly: Bool) -> Bool { Self.run("mount", "-o", "remount,\(isReadOnly ? "ro" : "rw")", directory) }
-
-    func unmount() { _ = Self.run("umount", "-l", directory) }
-
-    static let isPossible: Bool = {
-        guard geteuid() == 0, let parent = try? Fixtures.temporaryDirectory() else { return false }
-        defer { try? FileManager.default.removeItem(atPath: parent) }
-        guard let disk = try? TinyDisk(on: "\(parent)/disk") else { return false }
-        disk.unmount()
-        return true
-    }()
-
-    private static func run(_ arguments: String...) -> Bool {
-        guard let run = try? ChildProcess.run("/usr/bin/env", arguments, seconds: 30), case .exited(0) = run.end else { return false }
-        return true
-    }
-}
-
 @Suite("A disk that fails", .enabled(if: TinyDisk.isPossible, "needs the right to mount a small file system"))
 struct DiskFailureTests {
     @Test("a full disk costs the cache, and is said once", arguments: [false, true])

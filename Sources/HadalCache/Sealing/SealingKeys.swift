@@ -1,3 +1,4 @@
+import HadalCipher
 import HadalCore
 
 /// How one store names and protects its files: by a key that an application gives, or by one that everybody knows. Any thread.

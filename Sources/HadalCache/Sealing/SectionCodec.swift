@@ -1,4 +1,5 @@
 import CCrypto
+import HadalCipher
 import HadalCore
 
 /// Protects the sections of files: section 0 is a file's header, those after it are its pieces.
@@ -11,27 +12,18 @@ final class SectionCodec {
     /// Of what stands behind each section.
     static let tagBytes = 16
 
-    private let isSealed: Bool
-    private let context: OpaquePointer
-    private var key = [UInt8](repeating: 0, count: SealingKeys.keyBytes)
+    /// One of the two.
+    private let cipher: AuthenticatedCipher?
+    private let context: OpaquePointer?
 
     /// - Throws: `unsupported` where libcrypto lacks the algorithm.
     init(sealed: Bool) throws {
-        isSealed = sealed
-        guard let context = sealed ? Self.cipher() : Self.checksum() else {
-            throw HadalError(.unsupported, "the system's libcrypto cannot compute \(sealed ? "AES-256-GCM" : "Poly1305")")
-        }
-        self.context = context
+        cipher = sealed ? try AuthenticatedCipher() : nil
+        context = sealed ? nil : Self.checksum()
+        guard sealed || context != nil else { throw HadalError(.unsupported, "the system's libcrypto cannot compute Poly1305") }
     }
 
-    deinit { if isSealed { EVP_CIPHER_CTX_free(context) } else { EVP_MAC_CTX_free(context) } }
-
-    private static func cipher() -> OpaquePointer? {
-        guard let context = EVP_CIPHER_CTX_new() else { return nil }
-        if EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, nil, nil, 1) == 1 { return context }
-        EVP_CIPHER_CTX_free(context)
-        return nil
-    }
+    deinit { if let context { EVP_MAC_CTX_free(context) } }
 
     private static func checksum() -> OpaquePointer? {
         guard let algorithm = EVP_MAC_fetch(nil, "POLY1305", nil) else { return nil }
@@ -47,12 +39,8 @@ final class SectionCodec {
     func seal(
         _ bytes: UnsafeMutableRawBufferPointer, section: Int, of key: [UInt8], associated: UnsafeRawBufferPointer? = nil
     ) -> [UInt8]? {
-        guard isSealed else { return checksum(UnsafeRawBufferPointer(bytes), section, key, associated) }
-        var tag = [UInt8](repeating: 0, count: Self.tagBytes)
-        guard crypt(bytes, section, key, associated, encrypts: true), finish(),
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tag.count), &tag) == 1
-        else { return nil }
-        return tag
+        guard let cipher else { return checksum(UnsafeRawBufferPointer(bytes), section, key, associated) }
+        return cipher.encrypt(bytes, key: key, nonce: Self.nonce(section), associated: associated)
     }
 
     /// Checks a section and makes it in place what it was before `seal`. False: it is not what was protected.
@@ -62,34 +50,15 @@ final class SectionCodec {
         _ bytes: UnsafeMutableRawBufferPointer, tag: UnsafeMutableRawBufferPointer, section: Int, of key: [UInt8],
         associated: UnsafeRawBufferPointer? = nil
     ) -> Bool {
-        guard isSealed else {
+        guard let cipher else {
             let found = checksum(UnsafeRawBufferPointer(bytes), section, key, associated)
             return found?.elementsEqual(tag) ?? false
         }
-        return crypt(bytes, section, key, associated, encrypts: false)
-            && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32(tag.count), tag.baseAddress) == 1 && finish()
+        return cipher.decrypt(bytes, tag: tag, key: key, nonce: Self.nonce(section), associated: associated)
     }
 
-    private func crypt(
-        _ bytes: UnsafeMutableRawBufferPointer, _ section: Int, _ key: [UInt8], _ associated: UnsafeRawBufferPointer?, encrypts: Bool
-    ) -> Bool {
-        let nonce = [UInt8](repeating: 0, count: 4) + withUnsafeBytes(of: UInt64(section).littleEndian, Array.init)
-        guard EVP_CipherInit_ex(context, nil, nil, key, nonce, encrypts ? 1 : 0) == 1 else { return false }
-        return update(nil, associated) && update(bytes.baseAddress, UnsafeRawBufferPointer(bytes))
-    }
-
-    /// - Parameter output: nil: the input is only protected.
-    private func update(_ output: UnsafeMutableRawPointer?, _ input: UnsafeRawBufferPointer?) -> Bool {
-        guard let input, !input.isEmpty else { return true }
-        guard let count = Int32(exactly: input.count) else { return false }
-        var written: Int32 = 0
-        return EVP_CipherUpdate(
-            context, output?.assumingMemoryBound(to: UInt8.self), &written, input.bindMemory(to: UInt8.self).baseAddress, count) == 1
-    }
-
-    private func finish() -> Bool {
-        var (rest, written) = ([UInt8](repeating: 0, count: Self.tagBytes), Int32(0))
-        return EVP_CipherFinal_ex(context, &rest, &written) == 1
+    private static func nonce(_ section: Int) -> [UInt8] {
+        [UInt8](repeating: 0, count: 4) + withUnsafeBytes(of: UInt64(section).littleEndian, Array.init)
     }
 
     private func checksum(_ bytes: UnsafeRawBufferPointer, _ section: Int, _ key: [UInt8], _ associated: UnsafeRawBufferPointer?)

@@ -1,12 +1,12 @@
 import HadalCore
 
 /// HMAC-SHA256 with one key (RFC 2104). Any thread.
-struct KeyedHash: Sendable {
+package struct KeyedHash: Sendable {
     private let inner: SHA256
     private let outer: SHA256
 
     /// - Parameter key: at most 64 bytes.
-    init(key: [UInt8]) {
+    package init(key: [UInt8]) {
         func begin(_ pad: UInt8) -> SHA256 {
             var hash = SHA256()
             hash.combine((0..<64).map { ($0 < key.count ? key[$0] : 0) ^ pad })
@@ -16,7 +16,7 @@ struct KeyedHash: Sendable {
     }
 
     /// 32 bytes.
-    func callAsFunction(_ bytes: [UInt8]) -> [UInt8] {
+    package func callAsFunction(_ bytes: [UInt8]) -> [UInt8] {
         var (first, second) = (inner, outer)
         first.combine(bytes)
         second.combine(first.finish())

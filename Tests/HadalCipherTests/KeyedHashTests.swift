@@ -1,7 +1,7 @@
 import HadalCore
 import Testing
 
-@testable import HadalCache
+@testable import HadalCipher
 
 @Suite("Keyed hashes")
 struct KeyedHashTests {
