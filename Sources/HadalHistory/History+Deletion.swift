@@ -1,0 +1,36 @@
+import GRDB
+import HadalCore
+
+extension History {
+    /// Deletes a conversation with its key and its messages, and what files still hold of it: freed pages are overwritten, the database is
+    /// written again without them, and copies that a migration left are destroyed.
+    ///
+    /// - Throws: `notFound`; `io` also where the conversation is gone and its remains could not be removed.
+    package func delete(_ id: String) throws {
+        try write { try $0.delete(id) }
+        try removeRemains(files.copies) { $0.remove(id) }
+    }
+
+    /// Deletes all conversations, and damaged files that were kept aside as well. Settings of the passphrase remain.
+    package func deleteAll() throws {
+        try write { try $0.deleteAll() }
+        try removeRemains(files.copies + files.damaged) { $0 = SearchIndex() }
+        try locked { $0.report = nil }
+    }
+
+    private func removeRemains(_ paths: [String], _ forget: (inout SearchIndex) -> Void) throws {
+        for path in paths { try FileRemains.destroy(path) }
+        try locked { work in
+            forget(&work.index)
+            let database = try self.database(&work)
+            do {
+                // Rows that moved between pages leave their bytes behind in the gaps, which `secure_delete` does not clear.
+                try database.queue.writeWithoutTransaction { try $0.execute(sql: "VACUUM") }
+            } catch  where !database.isCurrent {
+                // Another process wrote the file again, without what was deleted.
+            } catch {
+                throw HistoryDatabase.translated(error, files.database)
+            }
+        }
+    }
+}
