@@ -7,19 +7,24 @@ extension History {
     ///
     /// - Throws: `notFound`; `io` also where the conversation is gone and its remains could not be removed.
     package func delete(_ id: String) throws {
-        try write { try $0.delete(id) }
-        try removeRemains(files.copies) { $0.remove(id) }
+        try write { store in
+            try store.delete(id)
+            for copy in self.files.copies { try FileRemains.destroy(copy) }
+        }
+        try clearGaps { $0.remove(id) }
     }
 
-    /// Deletes all conversations, and damaged files that were kept aside as well. Settings of the passphrase remain.
+    /// Deletes all conversations, and damaged files that were kept aside as well. The passphrase remains.
     package func deleteAll() throws {
-        try write { try $0.deleteAll() }
-        try removeRemains(files.copies + files.damaged) { $0 = SearchIndex() }
+        try write { store in
+            try store.deleteAll()
+            for file in self.files.copies + self.files.damaged { try FileRemains.destroy(file) }
+        }
         try locked { $0.report = nil }
+        try clearGaps { $0 = SearchIndex() }
     }
 
-    private func removeRemains(_ paths: [String], _ forget: (inout SearchIndex) -> Void) throws {
-        for path in paths { try FileRemains.destroy(path) }
+    private func clearGaps(_ forget: (inout SearchIndex) -> Void) throws {
         try locked { work in
             forget(&work.index)
             let database = try self.database(&work)

@@ -75,6 +75,15 @@ package final class History: Sendable {
 
     /// Looks at the files again: whether they can be used now, and whether another process set a passphrase.
     package func reopen() { try? locked { work in _ = try self.database(&work) } }
+
+    /// Closes the file and forgets the keys. The next call opens it again.
+    package func close() throws {
+        try locked { work in
+            self.forget(&work)
+            try work.database?.queue.close()
+            work.database = nil
+        }
+    }
 }
 
 extension History {
@@ -108,7 +117,7 @@ extension History {
     /// The database that the path leads to. Keys remain where they still are the ones of its passphrase.
     func database(_ work: inout Work) throws -> HistoryDatabase {
         if let database = work.database {
-            if database.isCurrent { return database }
+            if database.isCurrent, !database.isReadOnly || !files.isWritable { return database }
             try? database.queue.close()
             work.database = nil
         }

@@ -114,6 +114,11 @@ struct ConversationTests {
         expectError(.malformed, "figures") {
             try history.append([HistoryMessage(parent: nil, role: .user, content: "", figures: "{")], to: conversation.id)
         }
+        let deep = #"{"a": "# + String(repeating: "[", count: 70) + String(repeating: "]", count: 70) + "}"
+        expectError(.limitExceeded, "figures") {
+            try history.append([HistoryMessage(parent: nil, role: .user, content: "", figures: deep)], to: conversation.id)
+        }
+        expectError(.limitExceeded, "settings") { try history.update(conversation.id, settings: deep) }
         #expect(try history.content(of: conversation.id).messages.map(\.content) == ["a"])
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import HadalCipher
 import HadalCore
 import TestSupport
@@ -57,6 +58,13 @@ extension History {
         }
         try append(messages, to: conversation.id)
         return try self.conversation(conversation.id)
+    }
+
+    /// Has the disk be full when the database has so many pages.
+    func limitPages(_ count: Int) throws {
+        try locked { work in
+            try self.database(&work).queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = \(count)") }
+        }
     }
 
     func titles(_ query: String = "") throws -> [String] { try conversations(matching: query).map(\.conversation.title) }

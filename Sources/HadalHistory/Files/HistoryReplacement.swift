@@ -21,6 +21,8 @@ struct HistoryReplacement {
     let seal: SealHeader?
     let after: PassphraseKeys?
 
+    /// Closes `database`, whatever comes of it.
+    ///
     /// - Throws: whatever fails. Until the rename the old file is what it was, and the new one is removed.
     func replace(_ database: HistoryDatabase) throws {
         let old = try FileRemains(files.database)
@@ -32,6 +34,8 @@ struct HistoryReplacement {
         try database.queue.inTransaction(.exclusive) { db in
             do {
                 try write(from: ContentStore(db: db, keys: before))
+                // Before the rename: a process that is killed in between leaves no copy beside a history that is sealed.
+                for copy in files.copies { try FileRemains.destroy(copy) }
             } catch {
                 try? FileRemains.destroy(files.replacement)
                 throw error
@@ -45,7 +49,6 @@ struct HistoryReplacement {
             files.synchronise()
             do {
                 try old.overwrite()
-                for copy in files.copies { try FileRemains.destroy(copy) }
                 try files.keepHeader(seal)
             } catch let error as HadalError {
                 throw HadalError(error.code, "the passphrase is changed, but \(error.message)", at: error.place, hint: error.hint)
