@@ -132,9 +132,11 @@ struct ProcessTests {
     func opening() async throws {
         let fixture = try HistoryFixture()
         try Data("no database at all".utf8).write(to: URL(fileURLWithPath: fixture.files.database))
-        let directory = fixture.directory
+        // All at once: longer than a process takes to start.
+        let (directory, start) = (fixture.directory, HistoryClock.now + 3)
         func open() async {
-            await #expect(processExitsWith: .success) { [directory = directory as String] in
+            await #expect(processExitsWith: .success) { [directory = directory as String, start = start as Double] in
+                while HistoryClock.now < start { usleep(200) }
                 try HistoryFixture.open(directory).add("t", ["x"])
             }
         }
@@ -144,5 +146,20 @@ struct ProcessTests {
         _ = await (one, two, three)
         #expect(fixture.files.damaged.count == 1)
         #expect(try fixture.history.titles().count == 3)
+    }
+
+    @Test("who opens or replaces a history waits for another that does, but not for ever")
+    func waiting() throws {
+        let fixture = try HistoryFixture()
+        try fixture.history.add("t", ["x"])
+        do {
+            let lock = try DirectoryLock(fixture.directory, seconds: 1)
+            defer { withExtendedLifetime(lock) {} }
+            let other = HistoryFixture.open(fixture.directory, timeout: 0.2)
+            expectError(.io, "another process", fixture.directory) { try other.conversations() }
+            // One that is open already reads and writes.
+            #expect(try fixture.history.titles() == ["t"])
+        }
+        #expect(try HistoryFixture.open(fixture.directory, timeout: 0.2).titles() == ["t"])
     }
 }

@@ -49,7 +49,6 @@ struct HistoryReplacement {
             files.synchronise()
             do {
                 try old.overwrite()
-                try files.keepHeader(seal)
             } catch let error as HadalError {
                 throw HadalError(error.code, "the passphrase is changed, but \(error.message)", at: error.place, hint: error.hint)
             }
