@@ -21,16 +21,6 @@ package final class History: Sendable {
         case unavailable(HadalError)
     }
 
-    /// What the page shows of the history. A value.
-    package struct Status: Sendable, Equatable {
-        package var state: State
-        package var hasPassphrase: Bool
-        /// Whether everything that writes throws.
-        package var isReadOnly: Bool
-        /// For a person: what is wrong though the history is open, such as a damaged file that was kept aside.
-        package var report: String?
-    }
-
     /// Seconds.
     package static let busyTimeout = 15.0
 

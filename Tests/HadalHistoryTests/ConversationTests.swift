@@ -161,6 +161,12 @@ struct ConversationTests {
         #expect(
             conversation.json.text() == #"{"id": "k", "title": "T", "created": 1.0, "updated": 2.0, "temporary": false, "#
                 + #""settings": {"model": "x"}, "current": "m"}"#)
+        var status = History.Status(state: .locked, hasPassphrase: true, isReadOnly: false)
+        #expect(status.json.text() == #"{"available": true, "locked": true, "passphrase": true, "problem": null}"#)
+        (status.isReadOnly, status.report) = (true, "Damaged.")
+        #expect(status.problem == "Damaged. The history can only be read: its directory cannot be written.")
+        status.state = .unavailable(HadalError(.io, "no disk"))
+        #expect(status.json.text() == #"{"available": false, "locked": false, "passphrase": true, "problem": "no disk"}"#)
         #expect(
             HistoryListing(conversation: conversation, snippet: nil).json.text() == #"{"id": "k", "title": "T", "model": "x", "#
                 + #""created": 1.0, "updated": 2.0, "temporary": false, "snippet": null}"#)
