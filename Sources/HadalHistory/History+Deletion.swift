@@ -34,7 +34,10 @@ extension History {
             } catch  where !database.isCurrent {
                 // Another process wrote the file again, without what was deleted.
             } catch {
-                throw HistoryDatabase.translated(error, files.database)
+                guard let error = HistoryDatabase.translated(error, files.database) as? HadalError else { throw error }
+                throw HadalError(
+                    error.code, "it is deleted, but the file may still hold parts of it: \(error.message)", at: error.place,
+                    hint: error.hint.adding("the next deletion tries again"))
             }
         }
     }
