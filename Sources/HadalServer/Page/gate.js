@@ -1,0 +1,45 @@
+// Before the page is let in: the address that the server printed has a token, which a cookie replaces.
+
+import { api } from "./api.js";
+import { element, fill } from "./dom.js";
+import { text } from "./texts.js";
+
+/// Takes the token out of the address, lest it stays in the history of the browser.
+export function takeToken() {
+    const match = /^#token=([^&]*)$/.exec(location.hash);
+    if (!match) return null;
+    window.history.replaceState(null, "", location.pathname);
+    try {
+        return decodeURIComponent(match[1]);
+    } catch {
+        return match[1];
+    }
+}
+
+/// Shows the field for the token until one is right.
+export function showGate(refused, entered) {
+    const gate = document.getElementById("gate");
+    const input = element("input", { type: "password", autocomplete: "off", "aria-label": text("token"), placeholder: text("tokenHere") });
+    const problem = element("p", { class: "field-problem", role: "alert" }, refused ? text("tokenWrong") : "");
+    const form = element("form", { class: "unlock" }, input, element("button", { type: "submit", class: "button solid" }, text("open")));
+    form.addEventListener("submit", async event => {
+        event.preventDefault();
+        // The whole address may be pasted.
+        const token = input.value.trim().replace(/^.*#token=/, "");
+        try {
+            await api.login(token);
+            gate.hidden = true;
+            fill(gate);
+            entered();
+        } catch (error) {
+            problem.textContent = error.status === 403 ? text("tokenWrong") : error.message;
+            input.select();
+        }
+    });
+    fill(gate, element("main", { class: "welcome" },
+        element("div", { class: "welcome-mark" }, element("img", { src: "/hadal/page/icon.svg", alt: "", width: "52", height: "52" })),
+        element("h1", {}, text("loginTitle")), element("p", {}, text("loginMessage")), form, problem));
+    gate.hidden = false;
+    document.getElementById("app").hidden = true;
+    input.focus();
+}
