@@ -14,6 +14,7 @@ export class Header {
         this.side = iconButton("menu", text("showConversations"), () => actions.toggleSide(), { "aria-controls": "side", "data-action": "side" });
         this.title = element("h1", {});
         this.model = element("button", { type: "button", class: "model", "aria-haspopup": "menu", "aria-expanded": "false", onclick: () => this.chooseModel() });
+        this.speed = element("span", { class: "model-detail speed" });
         this.chip = element("span", { class: "chip temporary" }, icon("temporary"), element("span", {}, text("temporary")));
         this.chip.title = text("temporaryHint");
         this.temporary = iconButton("temporary", text("newTemporary"), () => actions.begin(true), { "data-action": "temporary" });
@@ -23,6 +24,7 @@ export class Header {
         fill(document.getElementById("head"), this.side,
             element("div", { class: "head-middle" }, this.model, this.title), this.chip, this.temporary, this.settings, this.more, this.progress);
         for (const name of ["state", "conversation", "settings"]) store.addEventListener(name, () => this.draw());
+        store.addEventListener("message", () => this.drawSpeed());
         this.draw();
     }
 
@@ -45,7 +47,9 @@ export class Header {
             element("span", { class: `dot ${state}` }),
             element("span", { class: "model-name" }, model?.name ?? text("noModel")),
             element("span", { class: "model-detail" }, detail),
+            this.speed,
             icon("fold"));
+        this.drawSpeed();
         this.model.title = model ? this.describe(model) : "";
         this.progress.hidden = !loading;
         this.progress.setAttribute("aria-label", text("loadingModel"));
@@ -54,6 +58,14 @@ export class Header {
             this.progress.setAttribute("aria-valuenow", String(Math.round(model.fraction * 100)));
             this.progress.firstChild.style.inlineSize = `${model.fraction * 100}%`;
         }
+    }
+
+    /// Tokens a second stand beside the backend while an answer is made.
+    drawSpeed() {
+        const { running, answers } = this.store;
+        const speed = running ? answers.get(running.id)?.live.figures?.tokens_per_second : null;
+        const shown = speed ? text("tokensPerSecond", { speed: number(speed, 1) }) : "";
+        if (this.speed.textContent !== shown) this.speed.textContent = shown;
     }
 
     describe(model) {

@@ -13,7 +13,7 @@ export class Context {
     }
 }
 
-/// The top blocks of `text`, each with `start`, the offset of its first line in the text.
+/// The top blocks of `text`, each with `offset`, where its first line begins in the text.
 export function parseBlocks(text, context) {
     const lines = [];
     const offsets = [];
@@ -25,7 +25,7 @@ export function parseBlocks(text, context) {
     }
     if (context.streaming && isUndecided(lines[lines.length - 1])) lines.pop();
     const blocks = new BlockParser(lines, 0, context).parse();
-    for (const block of blocks) block.start = offsets[block.line];
+    for (const block of blocks) block.offset = offsets[block.line];
     return blocks;
 }
 
@@ -44,7 +44,11 @@ function expandTabs(line) {
         else if (line[index] === "\t") column += 4 - (column % 4);
         else break;
     }
-    return " ".repeat(column) + line.slice(index);
+    // The tab after a mark of a list counts from the line's beginning too.
+    const mark = /^(?:[-*+]|\d{1,9}[.)])\t/.exec(line.slice(index, index + 12));
+    if (mark === null) return " ".repeat(column) + line.slice(index);
+    const end = column + mark[0].length - 1;
+    return " ".repeat(column) + mark[0].slice(0, -1) + " ".repeat(4 - (end % 4)) + line.slice(index + mark[0].length);
 }
 
 function indentOf(line) {

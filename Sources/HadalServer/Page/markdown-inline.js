@@ -125,29 +125,28 @@ class InlineParser {
             this.at += 2;
             return true;
         }
-        if (/[A-Za-z_]/.test(text[at - 1] ?? " ")) return false;
-        if (/\s/.test(text[at + 1] ?? " ")) return false;
+        if (/\w/.test(text[at - 1] ?? " ") || /\s/.test(text[at + 1] ?? " ")) return false;
         const end = this.dollarAfter(at);
-        if (end < 0) return false;
-        this.push({ type: "formula", source: text.slice(at + 1, end), display: false, pending: false });
+        if (end < 0 || /\s/.test(text[end - 1]) || /\w/.test(text[end + 1] ?? " ")) return false;
+        const source = text.slice(at + 1, end);
+        // An amount with words after it is money.
+        if (/^\d[\d.,]*\s+[A-Za-z]{2,}/.test(source)) return false;
+        this.push({ type: "formula", source, display: false, pending: false });
         this.at = end + 1;
         return true;
     }
 
-    /// The next dollar sign that may end a formula: no space before it, no digit or letter after it.
+    /// The next dollar sign. All are found once, and the list is read forwards only.
     dollarAfter(position) {
-        if (this.dollarEnds === undefined) {
-            this.dollarEnds = [];
+        if (this.dollarSigns === undefined) {
+            this.dollarSigns = [];
             this.dollarNext = 0;
-            const pattern = /\$/g;
-            for (let match = pattern.exec(this.text); match; match = pattern.exec(this.text)) {
-                const before = this.text[match.index - 1] ?? " ";
-                const after = this.text[match.index + 1] ?? " ";
-                if (!/[\s\\$]/.test(before) && !/[\w$]/.test(after)) this.dollarEnds.push(match.index);
+            for (let at = this.text.indexOf("$"); at >= 0; at = this.text.indexOf("$", at + 1)) {
+                if (this.text[at - 1] !== "\\") this.dollarSigns.push(at);
             }
         }
-        while (this.dollarNext < this.dollarEnds.length && this.dollarEnds[this.dollarNext] <= position) this.dollarNext++;
-        return this.dollarEnds[this.dollarNext] ?? -1;
+        while (this.dollarNext < this.dollarSigns.length && this.dollarSigns[this.dollarNext] <= position) this.dollarNext++;
+        return this.dollarSigns[this.dollarNext] ?? -1;
     }
 
     code() {

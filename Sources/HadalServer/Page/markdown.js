@@ -43,7 +43,7 @@ export class MarkdownView {
         if (streaming && blocks.length > 2) {
             const ended = blocks.length - 2;
             this.settledNodes += made.slice(0, ended).filter(node => node !== null).length;
-            this.settled += blocks[ended].start;
+            this.settled += blocks[ended].offset;
         }
     }
 }

@@ -40,8 +40,10 @@ export class MessageView {
         }
         if (message.role === "tool") {
             this.output = element("pre", { tabindex: "0" });
+            const name = this.toolName(message.tool_call_id);
+            const label = name === null ? text("toolResult") : text("toolResultOf", { name });
             fill(this.element, element("details", { class: "tool-result" },
-                element("summary", {}, icon("tool"), text("toolResult"), icon("fold")), this.output));
+                element("summary", {}, icon("tool"), label, icon("fold")), this.output));
             return;
         }
         this.markdown = new MarkdownView(this.body);
@@ -54,6 +56,15 @@ export class MessageView {
         this.problem = element("div", { class: "problem", hidden: true });
         this.tools = new ToolCalls(this.store, this.actions);
         fill(this.element, this.reasoning, this.body, this.tools.element, this.stage, this.problem, this.foot);
+    }
+
+    /// The name of the tool that a call of the conversation names, or null.
+    toolName(id) {
+        for (const { message } of this.store.path) {
+            const call = message.tool_calls?.find(each => each.id === id);
+            if (call) return call.name;
+        }
+        return null;
     }
 
     drawContent() {

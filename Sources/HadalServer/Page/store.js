@@ -102,9 +102,11 @@ export class Store extends EventTarget {
 
     /// Leaves the open conversation for a new one, which the server learns of with its first message.
     begin(temporary = false) {
+        // The model that was chosen last stays chosen.
+        const { model } = this.settings;
         this.closeAnswers();
         this.conversation = null;
-        this.draft = this.emptyDraft(temporary, this.draft.settings.model ? { model: this.draft.settings.model } : {});
+        this.draft = this.emptyDraft(temporary, model ? { model } : {});
         this.tell("conversation");
     }
 

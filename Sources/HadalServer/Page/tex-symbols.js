@@ -36,9 +36,10 @@ export const integrals = table("int=∫ iint=∬ iiint=∭ oint=∮ oiint=∯ sm
 
 /// Functions, which are written upright. Those of `limits` have theirs below.
 export const functions = new Set(("sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth log ln lg exp deg dim hom ker arg erf "
-    + "sgn tr rank diag softmax ReLU argmax argmin").split(" "));
+    + "sgn tr rank diag softmax ReLU").split(" "));
 export const limitFunctions = new Map([
     ...("lim max min sup inf det gcd Pr".split(" ").map(name => [name, name])), ["limsup", "lim sup"], ["liminf", "lim inf"],
+    ["argmax", "arg max"], ["argmin", "arg min"],
 ]);
 
 export const accents = table(`

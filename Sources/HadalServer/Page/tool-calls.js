@@ -28,8 +28,8 @@ export class ToolCalls {
     card(call, open) {
         const code = new CodeBlock();
         code.show({ language: text("arguments"), text: pretty(call.arguments) });
-        const card = element("div", { class: "tool", role: "group", "aria-label": text("toolCall", { name: call.name }) },
-            element("div", { class: "tool-head" }, icon("tool"), element("span", {}, text("toolCall", { name: call.name })),
+        const card = element("div", { class: "call", role: "group", "aria-label": text("toolCall", { name: call.name }) },
+            element("div", { class: "call-head" }, icon("tool"), element("span", {}, text("toolCall", { name: call.name })),
                 element("span", { class: open ? "chip on" : "chip" }, text(open ? "toolWaits" : "toolAnswered"))),
             code.element);
         if (open) {
