@@ -139,7 +139,7 @@ class Tab:
                 value = self.run(script)
                 # An element arrives as an empty object.
                 if value or value == {}:
-                    return value
+                    return value or True
             except Failure as failure:
                 # A page that is just being replaced has no context.
                 if time.monotonic() > end:

@@ -306,8 +306,8 @@ class Test:
             "id": "injected", "title": "<script>alert(1)</script><img src=x onerror=alert(1)>", "created": now, "updated": now, "temporary": False,
             "settings": {"system": INJECTIONS[0]}, "current": messages[-1]["id"], "messages": messages}]})
         self.check("a conversation is imported", reply["status"] == 200 and reply["body"]["imported"] == 1, reply)
-        page.wait("[...document.querySelectorAll('.item-open')].some(e => e.textContent.includes('<script>'))", "the imported conversation")
-        page.run("[...document.querySelectorAll('.item-open')].find(e => e.textContent.includes('<script>')).click()")
+        page.wait("[...document.querySelectorAll('.item-open')].some(e => e.textContent.includes('</script><img'))", "the imported conversation")
+        page.run("[...document.querySelectorAll('.item-open')].find(e => e.textContent.includes('</script><img')).click()")
         page.wait(f"document.querySelectorAll('.message').length === {len(messages)}", "the imported messages")
         page.run("document.querySelectorAll('details').forEach(e => { e.open = true })")
         time.sleep(0.5)

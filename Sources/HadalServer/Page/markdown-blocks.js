@@ -31,6 +31,8 @@ export function parseBlocks(text, context) {
 
 /// Whether a last line may still become several things: it is shown when it has become one, lest the page jumps.
 function isUndecided(line) {
+    // A line that begins with a bracket may define a link, which shows nothing.
+    if (line.length < 400 && /^ {0,3}\[[^[\]]*(?:\](?::.*)?)?$/.test(line)) return true;
     if (line.length > 80) return false;
     return /^[\s\-=*_#`~|>+:\\$[\]]*$/.test(line) || /^\s*\d{1,9}[.)]?\s*$/.test(line) || /^\s*[-*+]\s\[[ xX]?\]?\s*$/.test(line);
 }

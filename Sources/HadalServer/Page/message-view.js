@@ -21,7 +21,9 @@ export class MessageView {
     show(path, index) {
         const { message, siblings } = path[index];
         const last = index === path.length - 1;
-        if (this.message !== message) this.build(message);
+        // A message that was loaded again is the same one: an edit of it goes on.
+        if (this.message?.id !== message.id) this.build(message);
+        this.message = message;
         this.element.classList.toggle("last", last);
         this.drawContent();
         this.tools?.show(path, index);
