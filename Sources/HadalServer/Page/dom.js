@@ -54,6 +54,19 @@ export function icon(name) {
     return svg;
 }
 
+/// The mark of the page: three waves, each deeper one fainter.
+export function logo(size) {
+    const svg = document.createElementNS(svgNamespace, "svg");
+    const attributes = { class: "logo", viewBox: "0 0 32 32", width: size, height: size, "aria-hidden": "true", focusable: "false" };
+    for (const [key, value] of Object.entries(attributes)) svg.setAttribute(key, value);
+    for (const outline of ["M7 11q4.5-3.5 9 0t9 0", "M9 17q3.5-2.8 7 0t7 0", "M12 22.5q2-1.8 4 0t4 0"]) {
+        const path = document.createElementNS(svgNamespace, "path");
+        path.setAttribute("d", outline);
+        svg.append(path);
+    }
+    return svg;
+}
+
 /// A button with an icon alone, or with a label beside it.
 export function iconButton(name, label, action, { shown = false, ...attributes } = {}) {
     const names = shown ? {} : { "aria-label": label, title: label };

@@ -1,7 +1,7 @@
 // What is shown where a conversation has no messages yet, and where the history is locked.
 
 import { api } from "./api.js";
-import { element, icon } from "./dom.js";
+import { element, icon, logo } from "./dom.js";
 import { text } from "./texts.js";
 
 export function emptyView(store, actions) {
@@ -10,7 +10,7 @@ export function emptyView(store, actions) {
     const ideas = temporary || noModel ? [] : ["idea1", "idea2", "idea3", "idea4"];
     return element("div", { class: "welcome" },
         element("div", { class: temporary ? "welcome-mark temporary" : "welcome-mark" },
-            temporary ? icon("temporary") : element("img", { src: "/hadal/page/icon.svg", alt: "", width: "52", height: "52" })),
+            temporary ? icon("temporary") : logo(52)),
         element("h2", {}, text(noModel ? "noModelTitle" : temporary ? "temporaryTitle" : "welcomeTitle")),
         element("p", {}, text(noModel ? "noModelMessage" : temporary ? "temporaryMessage" : "welcomeMessage")),
         store.state.history.problem ? element("p", { class: "problem failed" }, icon("warning"), element("span", {}, store.state.history.problem)) : null,

@@ -1,7 +1,7 @@
 // Before the page is let in: the address that the server printed has a token, which a cookie replaces.
 
 import { api } from "./api.js";
-import { element, fill } from "./dom.js";
+import { element, fill, logo } from "./dom.js";
 import { text } from "./texts.js";
 
 /// Takes the token out of the address, lest it stays in the history of the browser.
@@ -16,6 +16,12 @@ export function takeToken() {
     }
 }
 
+export function hideGate() {
+    const gate = document.getElementById("gate");
+    gate.hidden = true;
+    fill(gate);
+}
+
 /// Shows the field for the token until one is right.
 export function showGate(refused, entered) {
     const gate = document.getElementById("gate");
@@ -28,8 +34,7 @@ export function showGate(refused, entered) {
         const token = input.value.trim().replace(/^.*#token=/, "");
         try {
             await api.login(token);
-            gate.hidden = true;
-            fill(gate);
+            hideGate();
             entered();
         } catch (error) {
             problem.textContent = error.status === 403 ? text("tokenWrong") : error.message;
@@ -37,7 +42,7 @@ export function showGate(refused, entered) {
         }
     });
     fill(gate, element("main", { class: "welcome" },
-        element("div", { class: "welcome-mark" }, element("img", { src: "/hadal/page/icon.svg", alt: "", width: "52", height: "52" })),
+        element("div", { class: "welcome-mark" }, logo(52)),
         element("h1", {}, text("loginTitle")), element("p", {}, text("loginMessage")), form, problem));
     gate.hidden = false;
     document.getElementById("app").hidden = true;

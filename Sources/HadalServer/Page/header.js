@@ -32,6 +32,7 @@ export class Header {
         const { store } = this;
         const { conversation, model } = store;
         const title = conversation ? conversation.title || text("untitled") : "";
+        document.getElementById("head").classList.toggle("has-conversation", conversation !== null);
         fill(this.title, title);
         document.title = title === "" ? "Hadal" : `${title} – Hadal`;
         this.chip.hidden = !store.temporary;

@@ -20,6 +20,8 @@ export class Messages {
         fill(this.element, this.column);
         document.getElementById("foot").before(element("div", { class: "jump-place" }, this.jump));
         this.views = new Map();
+        /// Messages that are to be drawn again with the next frame, by id.
+        this.changed = new Set();
         this.conversation = null;
         this.atEnd = true;
         this.element.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -27,21 +29,28 @@ export class Messages {
         new ResizeObserver(() => this.keepEnd()).observe(this.element);
         store.addEventListener("conversation", () => this.draw());
         store.addEventListener("state", () => this.drawEmpty());
-        store.addEventListener("message", () => this.soon());
+        store.addEventListener("message", event => this.soon(event.detail));
         store.addEventListener("answered", event => announce(this.spoken(event.detail)));
     }
 
     spoken(message) {
         if (message.state === "failed") return text("answerFailed");
-        return `${text(message.state === "stopped" ? "answerStopped" : "answerComplete")} ${message.content}`;
+        this.draw();
+        const content = this.views.get(message.id)?.body.textContent ?? "";
+        return `${text(message.state === "stopped" ? "answerStopped" : "answerComplete")} ${content}`;
     }
 
     /// Many pieces of an answer are drawn once, when the screen is.
-    soon() {
+    soon(message) {
+        this.changed.add(message.id);
         if (this.frame) return;
         const draw = () => {
             this.frame = null;
-            this.draw();
+            const { path } = this.store;
+            path.forEach((step, index) => {
+                if (this.changed.has(step.message.id)) this.views.get(step.message.id)?.show(path, index);
+            });
+            this.changed.clear();
         };
         // A tab in the background has no frames, but its title and its text go on.
         this.frame = document.hidden ? setTimeout(draw, 250) : requestAnimationFrame(draw);

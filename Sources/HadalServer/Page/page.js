@@ -6,7 +6,7 @@ import { Composer } from "./composer.js";
 import { openConversationSettings } from "./conversation-settings.js";
 import { copyText } from "./copy.js";
 import { notice } from "./dialogs.js";
-import { showGate, takeToken } from "./gate.js";
+import { hideGate, showGate, takeToken } from "./gate.js";
 import { Header } from "./header.js";
 import { Messages } from "./messages.js";
 import { preferences } from "./preferences.js";
@@ -105,6 +105,7 @@ const addressOf = id => (id === null ? "/" : `/#c=${encodeURIComponent(id)}`);
 
 /// Opens the conversation that the address names.
 async function openAddress() {
+    if (location.hash.startsWith("#token=")) return;
     const match = /^#c=([A-Za-z0-9_-]{1,40})$/.exec(location.hash);
     if (!match) {
         if (store.conversation) store.begin();
@@ -158,7 +159,6 @@ function build() {
     store.addEventListener("conversation", followAddress);
     store.addEventListener("unlocked", () => actions.unlocked());
     window.addEventListener("popstate", () => openAddress());
-    window.addEventListener("hashchange", () => openAddress());
     narrow.addEventListener("change", () => actions.toggleSide(!narrow.matches));
     installShortcuts({
         write: () => composer.focus(),
@@ -238,9 +238,8 @@ document.addEventListener("visibilitychange", () => {
     }
 });
 
-async function start() {
-    setRegion(document.getElementById("status"));
-    await loadTexts();
+/// Enters with the token that the address has, or with the cookie of an earlier time.
+async function login() {
     const token = takeToken();
     if (token !== null) {
         try {
@@ -252,7 +251,19 @@ async function start() {
             }
         }
     }
+    hideGate();
     await enter();
+}
+
+async function start() {
+    setRegion(document.getElementById("status"));
+    await loadTexts();
+    // An address that differs in its fragment alone does not load the page again.
+    window.addEventListener("hashchange", () => {
+        if (location.hash.startsWith("#token=")) login();
+        else if (parts !== null) openAddress();
+    });
+    await login();
 }
 
 start();

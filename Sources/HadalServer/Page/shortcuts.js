@@ -31,7 +31,8 @@ export function installShortcuts(actions) {
 
 function actionOf(event) {
     const writing = event.target.closest?.("input, textarea, select") !== null;
-    if (event.key === "Escape") return "stopAnswer";
+    // In a search Escape empties the field.
+    if (event.key === "Escape") return event.target.type === "search" ? null : "stopAnswer";
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") return "searchConversations";
     if (event.altKey && !event.ctrlKey && !event.metaKey) {
         return {

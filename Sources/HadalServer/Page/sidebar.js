@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { askText, confirmed } from "./dialogs.js";
-import { element, fill, icon, iconButton } from "./dom.js";
+import { element, fill, icon, iconButton, logo } from "./dom.js";
 import { save } from "./files.js";
 import { openMenu } from "./menu.js";
 import { openPreferences } from "./preferences-dialog.js";
@@ -21,7 +21,7 @@ export class Sidebar {
         this.offline = element("button", { type: "button", class: "chip quiet", hidden: true, onclick: () => openPreferences(store) });
         fill(this.element,
             element("div", { class: "side-head" },
-                element("span", { class: "brand" }, element("img", { src: "/hadal/page/icon.svg", alt: "", width: "24", height: "24" }), "Hadal"),
+                element("span", { class: "brand" }, logo(24), "Hadal"),
                 iconButton("close", text("hideConversations"), () => actions.toggleSide(false), { class: "icon-button narrow-only" })),
             iconButton("add", text("newConversation"), () => actions.begin(false), { shown: true, class: "button new" }),
             element("div", { class: "search" }, icon("search"), this.search),

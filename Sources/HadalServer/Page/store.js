@@ -22,6 +22,8 @@ export class Store extends EventTarget {
         this.busy = new Map();
         this.draft = this.emptyDraft(false);
         this.connected = true;
+        /// Counts what this page did to the open conversation.
+        this.changes = 0;
     }
 
     tell(name, detail = null) {
@@ -42,7 +44,14 @@ export class Store extends EventTarget {
     }
 
     get path() {
-        return this.conversation ? pathTo(this.conversation.messages, this.conversation.current) : [];
+        if (this.conversation === null) return [];
+        // It is asked for with every piece of an answer, and changes with a message or a branch alone.
+        const { messages, current } = this.conversation;
+        const { known } = this;
+        if (known?.messages !== messages || known.current !== current || known.size !== messages.size) {
+            this.known = { messages, current, size: messages.size, path: pathTo(messages, current) };
+        }
+        return this.known.path;
     }
 
     /// The answer at the end of the path that is being made, or null.
@@ -122,8 +131,12 @@ export class Store extends EventTarget {
     async refresh(id) {
         if (this.conversation?.id !== id) return;
         try {
+            const { changes } = this;
             const loaded = await api.conversation(id);
-            if (this.conversation?.id === id) this.take(loaded);
+            if (this.conversation?.id !== id) return;
+            // What was loaded may be older than what this page did in the meantime.
+            if (changes === this.changes) this.take(loaded);
+            else this.soon("conversation", () => this.refresh(id));
         } catch (error) {
             if (error.code === "not_found" && this.conversation?.id === id) this.begin();
             else throw error;
@@ -170,6 +183,7 @@ export class Store extends EventTarget {
     }
 
     add(...messages) {
+        this.changes++;
         for (const message of messages) {
             if (!message) continue;
             const known = this.conversation.messages.get(message.id);
@@ -203,6 +217,7 @@ export class Store extends EventTarget {
 
     async show(id) {
         const { conversation } = this;
+        this.changes++;
         conversation.current = leafBelow(conversation.messages, id);
         for (const { message } of this.path) this.follow(message);
         this.tell("conversation");
