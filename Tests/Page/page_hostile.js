@@ -11,6 +11,7 @@
         "\n", " ", "\t", "|", "|\n", "|a|b\n", "-", "- - ", "#", "# ", "- a\n", "> a\nb\n", "[a]: b\n", "```\n", "a\n=\n", "\\", "<script>", "1. > - ",
     ]) texts[piece] = fill(piece);
     texts["openers and closers"] = fill("*a ", size / 2) + fill("a* ", size / 2);
+    texts["one long run"] = `${fill("*", size / 2)}a${fill("*", size / 2)}`;
     texts["brackets and links"] = fill("[", size / 2) + fill("[a](http://b)", size / 2);
     texts["images and links"] = fill("![", size / 2) + fill("[a](http://b)", size / 2);
     texts["runs of backticks"] = Array.from({ length: 1400 }, (_, index) => "`".repeat(index + 1)).join(" ");

@@ -4,15 +4,14 @@
     Tests/Page/page_test.py 'http://127.0.0.1:8080/#token=…' [--chromium chromium] [--screenshots FOLDER] [--only NAME …] [--keep-history]
 
 Takes any model that answers: no check looks at what it says. Prints a line for each check and exits with 1 where one failed. Unless
---keep-history is given, all conversations of the server are deleted, and its passphrase is set and removed: use a server of its own.
+--keep-history is given, a passphrase is set and removed, and all conversations of the server are deleted: use a server of its own.
 """
 import argparse, json, pathlib, re, sys, tempfile, time, urllib.parse
 
 from browser import Browser, Failure
+from checks import HERE, LAST, Checks
 
-HERE = pathlib.Path(__file__).resolve().parent
 PAGE = HERE.parent.parent / "Sources" / "HadalServer" / "Page"
-LAST = ".message.assistant.last"
 # The page shows what users write as it stands, and what models write as Markdown: both must stay text.
 INJECTIONS = [
     "<script>window.injected = 1; alert(1)</script>", "<img src=x onerror=\"window.injected = 1; alert(1)\">", "<svg onload=alert(1)><style>*{display:none}</style></svg>",
@@ -22,72 +21,11 @@ INJECTIONS = [
     "[x]: javascript:alert(1)\n\n[x] <javascript:alert(1)> <https://outside.invalid/auto>", "<a href=\"javascript:alert(1)\">x</a> <meta http-equiv=refresh content=0;url=//outside.invalid>",
     "$\\href{javascript:alert(1)}{x}$ $$\\text{<script>alert(1)</script>}$$ $\\unknown{<img src=x onerror=alert(1)>}$",
     "```html\n<script>alert(1)</script>\n```\n`<img src=x onerror=alert(1)>`\n\n| <script>alert(1)</script> | b |\n|---|---|\n| <img src=x onerror=alert(1)> | c |",
-    "```\"><script>alert(1)</script>\nx\n```", "{{constructor.constructor('alert(1)')()}} ${alert(1)} %3Cscript%3E \u202e\u0000",
+    "```\"><script>alert(1)</script>\nx\n```", "{{constructor.constructor('alert(1)')()}} ${alert(1)} %3Cscript%3E \u202e\u0007",
 ]
 
 
-class Test:
-    def __init__(self, options):
-        parts = urllib.parse.urlsplit(options.address)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.token = urllib.parse.unquote(parts.fragment.removeprefix("token="))
-        self.options, self.failed, self.count, self.tabs = options, 0, 0, []
-
-    def check(self, name, passed, detail=""):
-        self.count += 1
-        self.failed += not passed
-        print(f"{'ok  ' if passed else 'FAIL'} {name}{'' if passed or detail == '' else f': {detail}'}", flush=True)
-
-    def tab(self, **size):
-        tab = self.browser.tab(**size)
-        self.tabs.append(tab)
-        return tab
-
-    def shot(self, name, tab=None):
-        if self.options.screenshots:
-            (tab or self.page).screenshot(pathlib.Path(self.options.screenshots, f"{name}.png"))
-
-    def home(self, tab=None):
-        """An empty new conversation in a page that has just been loaded."""
-        tab = tab or self.page
-        tab.open("about:blank")
-        tab.open(f"{self.origin}/")
-        tab.wait("document.querySelector('.welcome') && document.querySelector('#write')", "the page")
-
-    def send(self, text, tab=None):
-        tab = tab or self.page
-        before = tab.run("document.querySelectorAll('.message').length")
-        tab.click("#write")
-        tab.type(text)
-        tab.key("Enter")
-        tab.wait(f"document.querySelectorAll('.message').length > {before} && document.querySelector('{LAST}')", "the message in the page")
-
-    def answered(self, tab=None, timeout=120):
-        """Waits until the last answer is whole; its text."""
-        tab = tab or self.page
-        tab.wait(f"document.querySelector('{LAST}')?.ariaBusy === 'false'", "a whole answer", timeout)
-        return tab.run(f"document.querySelector('{LAST} > .text').textContent")
-
-    def streaming(self, tab=None):
-        tab = tab or self.page
-        tab.wait(f"document.querySelector('{LAST}')?.ariaBusy === 'true' && document.querySelector('{LAST} > .text').textContent.length > 20",
-                 "an answer that is being made", 60)
-
-    def api(self, path, method="GET", body=None, tab=None):
-        """The server's reply to a request of the page."""
-        content = "undefined" if body is None else json.dumps(json.dumps(body))
-        return (tab or self.page).run(
-            f"fetch({json.dumps(path)}, {{ method: '{method}', body: {content}, headers: {{ 'Content-Type': 'application/json' }} }})"
-            ".then(async r => ({ status: r.status, body: r.headers.get('Content-Type')?.includes('json') ? await r.json() : await r.text() }))")
-
-    def conversation(self, tab=None):
-        match = re.search(r"#c=(\S+)$", (tab or self.page).run("location.href"))
-        return match and match[1]
-
-    def script(self, name, argument):
-        source = (HERE / name).read_text()
-        return self.page.run(f"{source[source.index('(async'):].strip()}({json.dumps(argument)})")
-
+class Test(Checks):
     # The sections, in order
 
     def sources(self):
@@ -141,6 +79,7 @@ class Test:
     def talk(self):
         page = self.page
         self.home()
+        self.limit(48)
         self.send("Write two sentences about the sea. Marker-alpha.")
         text = self.answered()
         self.check("an answer comes", len(text) > 0)
@@ -221,6 +160,7 @@ class Test:
     def two_tabs(self):
         page = self.page
         self.home()
+        self.limit(200)
         self.send("First of two tabs.")
         self.answered()
         other = self.tab()
@@ -255,6 +195,7 @@ class Test:
     def lost_connection(self):
         page = self.page
         self.home()
+        self.limit(600)
         self.send("Tell a long story in which a cable breaks.")
         self.streaming()
         offline = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
@@ -279,6 +220,7 @@ class Test:
         page.click("[data-action=temporary]")
         page.wait("document.querySelector('.composer.is-temporary')", "a temporary conversation")
         self.shot("temporary")
+        self.limit(48)
         self.send("A secret: marker-gamma.")
         self.answered()
         self.check("a temporary conversation is answered", True)
@@ -290,6 +232,7 @@ class Test:
     def injection(self):
         page = self.page
         self.home()
+        self.limit(48)
         # One conversation of the user's messages, and one that was imported with answers of the worst kind.
         for text in INJECTIONS[:3]:
             self.send(text)
@@ -446,6 +389,8 @@ class Test:
         self.check("all conversations are exported", exported.get("hadal") == "conversations/1" and len(exported["conversations"]) >= 2)
 
     def passphrase(self):
+        if self.options.keep_history:
+            return
         page = self.page
         self.home()
         state = self.api("/hadal/state")["body"]["history"]

@@ -26,8 +26,14 @@ export class Answer {
         while (!signal.aborted) {
             try {
                 await readEvents(api.answerEvents(this.message.id, this.next), signal, (name, data, id) => {
-                    failures = 0;
                     this.receive(name, data, id);
+                }, {
+                    // A long prompt is read in silence.
+                    silence: 90,
+                    opened: () => {
+                        failures = 0;
+                        this.live.lost = false;
+                    },
                 });
                 if (this.message.state !== "streaming") return;
             } catch (error) {
@@ -55,7 +61,7 @@ export class Answer {
         const { message, live } = this;
         const order = id === null ? this.next : Number(id);
         // The first event, or a server that begins again where an answer is over: all of it comes as one event.
-        if (order < this.next || order === 0) Object.assign(message, { content: "", reasoning: "", tool_calls: [] });
+        if (order < this.next || this.next === 0) Object.assign(message, { content: "", reasoning: "", tool_calls: [] });
         this.next = order + 1;
         live.lost = false;
         let ended = false;

@@ -4,9 +4,9 @@ import { request } from "./api.js";
 
 /// Reads events of `path` until the stream ends, and calls `receive` with each one's name, data and id.
 ///
-/// A stream from which nothing comes for `silence` seconds is taken to be lost; the server sends a comment more often.
+/// A stream from which nothing comes for `silence` seconds is taken to be lost. `opened` is called when the server has accepted it.
 /// Errors: `ApiError`, and what `receive` throws.
-export async function readEvents(path, signal, receive, silence = 45) {
+export async function readEvents(path, signal, receive, { silence = 45, opened = () => {} } = {}) {
     const abort = new AbortController();
     const forward = () => abort.abort();
     signal.addEventListener("abort", forward);
@@ -18,6 +18,7 @@ export async function readEvents(path, signal, receive, silence = 45) {
     try {
         alive();
         const reply = await request("GET", path, undefined, { signal: abort.signal, headers: { Accept: "text/event-stream" } });
+        opened();
         const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
         let rest = "";
         let event = { name: "message", data: [], id: null };

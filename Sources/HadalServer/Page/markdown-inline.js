@@ -1,16 +1,14 @@
 // What stands in a line of Markdown: emphasis, code, links, formulas, line ends. Anything else is text, HTML included.
 //
-// The text is read once into a flat list of tokens; emphasis marks tokens as opening or closing, with the delimiter stack of CommonMark.
-// The tree is made at the end with a bounded depth. What is searched for ahead (the end of a code span or a formula) is searched for
+// The text is read once into a flat list of tokens; emphasis (markdown-emphasis.js) marks tokens as opening or
+// closing. The tree is made at the end with a bounded depth. What is searched for ahead (the end of a code span or a formula) is searched for
 // once for the whole text, so that time is linear.
 
 import { safeAddress } from "./links.js";
+import { Runs } from "./markdown-emphasis.js";
 
 const deepest = 24;
 const special = /[\\`*_~[\]!<&$\nh]/g;
-const punctuation = /[\p{P}\p{S}]/u;
-// Scripts without spaces between words: emphasis may begin and end anywhere in them.
-const unspaced = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]/;
 const entities = new Map([
     ["amp", "&"], ["lt", "<"], ["gt", ">"], ["quot", "\""], ["apos", "'"], ["nbsp", "\u00a0"], ["copy", "©"], ["reg", "®"],
     ["trade", "™"], ["hellip", "…"], ["mdash", "—"], ["ndash", "–"], ["larr", "←"], ["rarr", "→"], ["harr", "↔"], ["times", "×"],
@@ -24,7 +22,50 @@ const entities = new Map([
 export function parseInline(text, context, open = false) {
     const parser = new InlineParser(text, context, open);
     parser.read();
-    return parser.tree();
+    return treeOf(parser.tokens);
+}
+
+/// The tree that a list of tokens says, with a bounded depth: what lies deeper stands in the node above it.
+function treeOf(tokens) {
+    const root = { type: "root", children: [] };
+    const stack = [root];
+    // Types of opened nodes, with null for those that lie too deep or in a link.
+    const open = [];
+    let links = 0;
+    const text = value => {
+        const { children } = stack[stack.length - 1];
+        if (value === "") return;
+        if (typeof children[children.length - 1] === "string") children[children.length - 1] += value;
+        else children.push(value);
+    };
+    const start = node => {
+        const skipped = stack.length > deepest || (node.type === "link" && (node.href === null || links > 0));
+        open.push(skipped ? null : node.type);
+        if (skipped) return;
+        if (node.type === "link") links++;
+        const made = { ...node, children: [] };
+        stack[stack.length - 1].children.push(made);
+        stack.push(made);
+    };
+    const end = () => {
+        const type = open.pop();
+        if (!type) return;
+        stack.pop();
+        if (type === "link") links--;
+    };
+    for (const token of tokens) {
+        if (typeof token === "string") text(token);
+        else if (token.type === "bracket") text(token.text);
+        else if (token.type === "line") text("\n");
+        else if (token.type === "start") start(token.node);
+        else if (token.type === "end") end();
+        else if (token.type === "run") {
+            token.ends.forEach(end);
+            text(token.character.repeat(token.count));
+            for (let index = token.starts.length - 1; index >= 0; index--) start(token.starts[index]);
+        } else stack[stack.length - 1].children.push(token);
+    }
+    return root.children;
 }
 
 class InlineParser {
@@ -34,7 +75,7 @@ class InlineParser {
         this.open = open;
         this.at = 0;
         this.tokens = [];
-        this.lastRun = null;
+        this.runs = new Runs();
         this.brackets = [];
         /// Brackets below this index cannot become links: a link has none inside.
         this.inactiveBelow = 0;
@@ -59,9 +100,9 @@ class InlineParser {
                 this.at = next + 1;
             }
         }
-        if (this.open) this.dropHalfMark();
-        const unpaired = this.emphasise(null);
-        if (this.open) this.closeOpenRuns(unpaired);
+        if (this.open) this.runs.dropHalfMark(this.tokens[this.tokens.length - 1]);
+        const unpaired = this.runs.pair(null);
+        if (this.open) for (const node of this.runs.close(unpaired)) this.tokens.push({ type: "end", node });
     }
 
     /// Reads what begins with a special character; false where it is text.
@@ -248,10 +289,19 @@ class InlineParser {
         return true;
     }
 
+    run(character) {
+        let end = this.at;
+        while (this.text[end] === character) end++;
+        if (character === "~" && end - this.at > 2) this.push(this.text.slice(this.at, end));
+        else this.tokens.push(this.runs.add(this.text, this.at, end, this.tokens.length));
+        this.at = end;
+        return true;
+    }
+
     // Links
 
     bracket(image) {
-        const token = { type: "bracket", image, text: image ? "![" : "[", run: this.lastRun, index: this.tokens.length, end: 0 };
+        const token = { type: "bracket", image, text: image ? "![" : "[", run: this.runs.last, index: this.tokens.length, end: 0 };
         this.tokens.push(token);
         this.brackets.push(token);
         this.at += image ? 2 : 1;
@@ -266,7 +316,7 @@ class InlineParser {
         this.inactiveBelow = Math.min(this.inactiveBelow, this.brackets.length);
         const target = active ? this.target(opener) : null;
         if (target === null) return false;
-        this.emphasise(opener.run);
+        this.runs.pair(opener.run);
         this.tokens[opener.index] = { type: "start", node: { type: "link", href: safeAddress(target.address), image: opener.image } };
         this.tokens.push({ type: "end", node: "link" });
         if (!opener.image) this.inactiveBelow = this.brackets.length;
@@ -296,170 +346,6 @@ class InlineParser {
         const address = this.context.definitions.get(label.toLowerCase());
         return address === undefined ? null : { address, end: at + 1 + (reference ? reference[0].length : 0) };
     }
-
-    // Emphasis
-
-    run(character) {
-        const { text, at } = this;
-        let end = at;
-        while (text[end] === character) end++;
-        const count = end - at;
-        if (character === "~" && count > 2) return this.plainRun(end);
-        const before = text[at - 1] ?? " ";
-        const after = text[end] ?? " ";
-        const spaceBefore = /\s/.test(before);
-        const spaceAfter = /\s/.test(after);
-        const loose = value => punctuation.test(value) || unspaced.test(value);
-        const left = !spaceAfter && (!loose(after) || spaceBefore || loose(before));
-        const right = !spaceBefore && (!loose(before) || spaceAfter || loose(after));
-        const word = character === "_";
-        const run = {
-            type: "run", character, count, length: count, starts: [], ends: [], spaceBefore,
-            canOpen: left && (!word || !right || punctuation.test(before)),
-            canClose: right && (!word || !left || punctuation.test(after)),
-            previous: this.lastRun, next: null, order: this.tokens.length,
-        };
-        if (this.lastRun) this.lastRun.next = run;
-        this.lastRun = run;
-        this.tokens.push(run);
-        this.at = end;
-        return true;
-    }
-
-    plainRun(end) {
-        this.push(this.text.slice(this.at, end));
-        this.at = end;
-        return true;
-    }
-
-    /// Pairs the runs after `bottom`, and forgets them: those without a pair that could begin something, the last first.
-    emphasise(bottom) {
-        const floors = new Map();
-        let closer = bottom ? bottom.next : this.firstRun();
-        while (closer) {
-            if (!closer.canClose || closer.count === 0) {
-                closer = closer.next;
-                continue;
-            }
-            const key = `${closer.character}${closer.canOpen}${closer.length % 3}${closer.character === "~" ? closer.length : ""}`;
-            const floor = Math.max(floors.get(key) ?? -1, bottom ? bottom.order : -1);
-            let opener = closer.previous;
-            while (opener && opener.order > floor && !pairs(opener, closer)) opener = opener.previous;
-            if (!opener || opener.order <= floor) {
-                floors.set(key, closer.order - 1);
-                const next = closer.next;
-                if (!closer.canOpen) this.unlink(closer);
-                closer = next;
-                continue;
-            }
-            const size = closer.character === "~" ? closer.count : opener.count >= 2 && closer.count >= 2 ? 2 : 1;
-            const type = closer.character === "~" ? "strike" : size === 2 ? "strong" : "emphasis";
-            opener.starts.unshift({ type });
-            closer.ends.push(type);
-            opener.count -= size;
-            closer.count -= size;
-            // What stands between the two has no pair any more.
-            opener.next = closer;
-            closer.previous = opener;
-            if (opener.count === 0) this.unlink(opener);
-            if (closer.count === 0) {
-                const next = closer.next;
-                this.unlink(closer);
-                closer = next;
-            }
-        }
-        const unpaired = [];
-        for (let run = this.lastRun; run && run !== bottom; run = run.previous) if (run.canOpen && run.count > 0) unpaired.push(run);
-        if (bottom) bottom.next = null;
-        this.lastRun = bottom;
-        return unpaired;
-    }
-
-    firstRun() {
-        let run = this.lastRun;
-        while (run?.previous) run = run.previous;
-        return run;
-    }
-
-    unlink(run) {
-        if (run.previous) run.previous.next = run.next;
-        if (run.next) run.next.previous = run.previous;
-        if (this.lastRun === run) this.lastRun = run.previous;
-    }
-
-    /// Hides a mark at the very end of a text that is being written, where it is the first half of one.
-    dropHalfMark() {
-        const last = this.tokens[this.tokens.length - 1];
-        if (last?.type !== "run") return;
-        let opener = last.previous;
-        while (opener && !(opener.character === last.character && opener.canOpen)) opener = opener.previous;
-        if (last.canClose && !(opener && opener.length > last.length)) return;
-        last.count = 0;
-        this.unlink(last);
-    }
-
-    /// Ends what is still open with the text, where it looks like emphasis rather than a sign.
-    closeOpenRuns(unpaired) {
-        for (const run of unpaired.slice(0, 8)) {
-            if (run.count > 3 || (run.count === 1 && (run.character === "~" || !run.spaceBefore))) continue;
-            const types = run.character === "~" ? ["strike"] : [[], ["emphasis"], ["strong"], ["emphasis", "strong"]][run.count];
-            for (const type of types) run.starts.unshift({ type });
-            run.count = 0;
-            for (const type of types) this.tokens.push({ type: "end", node: type });
-        }
-    }
-
-    // The tree
-
-    tree() {
-        const root = { type: "root", children: [] };
-        const stack = [root];
-        // Types of opened nodes, with null for those that lie too deep or in a link.
-        const open = [];
-        let links = 0;
-        const text = value => {
-            const { children } = stack[stack.length - 1];
-            if (value === "") return;
-            if (typeof children[children.length - 1] === "string") children[children.length - 1] += value;
-            else children.push(value);
-        };
-        const start = node => {
-            const skipped = stack.length > deepest || (node.type === "link" && (node.href === null || links > 0));
-            open.push(skipped ? null : node.type);
-            if (skipped) return;
-            if (node.type === "link") links++;
-            const made = { ...node, children: [] };
-            stack[stack.length - 1].children.push(made);
-            stack.push(made);
-        };
-        const end = () => {
-            const type = open.pop();
-            if (!type) return;
-            stack.pop();
-            if (type === "link") links--;
-        };
-        for (const token of this.tokens) {
-            if (typeof token === "string") text(token);
-            else if (token.type === "bracket") text(token.text);
-            else if (token.type === "line") text("\n");
-            else if (token.type === "start") start(token.node);
-            else if (token.type === "end") end();
-            else if (token.type === "run") {
-                token.ends.forEach(end);
-                text(token.character.repeat(token.count));
-                token.starts.forEach(start);
-            } else stack[stack.length - 1].children.push(token);
-        }
-        return root.children;
-    }
-}
-
-/// Whether two runs make a pair, by the rules of CommonMark: the rule of three keeps `**a*b**` whole.
-function pairs(opener, closer) {
-    if (opener.character !== closer.character || !opener.canOpen || opener.count === 0) return false;
-    if (opener.character === "~") return opener.length === closer.length && closer.count === closer.length;
-    const both = opener.canClose || closer.canOpen;
-    return !(both && (opener.length + closer.length) % 3 === 0 && (opener.length % 3 !== 0 || closer.length % 3 !== 0));
 }
 
 function count(text, character) {
