@@ -44,6 +44,12 @@ class Checks:
         tab.click("dialog .button.solid")
         tab.wait("!document.querySelector('dialog')", "the end of the dialog")
 
+    def choose(self, title):
+        """Opens the conversation with a title, once it stands at the side."""
+        find = f"[...document.querySelectorAll('.item-open')].find(e => e.textContent.includes({json.dumps(title)}))"
+        self.page.wait(find, f"the conversation {title}")
+        self.page.run(f"{find}.click()")
+
     def send(self, text, tab=None):
         tab = tab or self.page
         before = tab.run("document.querySelectorAll('.message').length")

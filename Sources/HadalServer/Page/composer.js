@@ -12,7 +12,7 @@ export class Composer {
         /// What was written and not yet sent, by conversation.
         this.drafts = new Map();
         this.key = null;
-        this.input = element("textarea", { id: "write", rows: "1", "aria-label": text("message"), autocomplete: "off", enterkeyhint: "send" });
+        this.input = element("textarea", { id: "write", rows: "1", dir: "auto", "aria-label": text("message"), autocomplete: "off", enterkeyhint: "send" });
         this.input.addEventListener("input", () => this.resize());
         this.input.addEventListener("keydown", event => {
             if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;

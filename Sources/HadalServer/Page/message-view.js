@@ -165,7 +165,7 @@ export class MessageView {
     edit() {
         if (this.editing || this.message.role !== "user") return;
         this.editing = true;
-        const input = element("textarea", { rows: "1", "aria-label": text("editMessage") });
+        const input = element("textarea", { rows: "1", dir: "auto", "aria-label": text("editMessage") });
         input.value = this.message.content;
         const resize = () => {
             input.style.blockSize = "auto";
