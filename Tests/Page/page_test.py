@@ -155,7 +155,7 @@ class Test(Checks):
         page.type(" nothingofthesort")
         self.check("words that are nowhere find nothing", page.wait("document.querySelectorAll('.item').length === 0 && document.querySelector('.list .empty')"))
         page.run("const field = document.querySelector('[type=search]'); field.value = ''; field.dispatchEvent(new Event('input'))")
-        page.wait("document.querySelectorAll('.item').length >= 2", "all conversations")
+        page.wait("document.querySelectorAll('.item').length >= 1", "all conversations")
 
     def two_tabs(self):
         page = self.page
@@ -433,7 +433,7 @@ class Test(Checks):
         enter()
         page.run("[...document.querySelectorAll('.passphrase button')].at(-1).click()")
         page.wait("document.querySelector('#messages input[type=password]')", "the locked page")
-        self.check("the history is locked", history(locked=True) and page.run("document.querySelectorAll('.item').length") == 0)
+        self.check("the history is locked", history(locked=True) and page.wait("document.querySelectorAll('.item').length === 0"))
         self.shot("locked")
         page.click("#messages input[type=password]")
         page.type("wrong")
