@@ -37,6 +37,8 @@ class Test(Checks):
         self.check("index.html has no inline script or style, and names no other server", not inline, inline)
         english, chinese = (json.loads((PAGE / f"texts-{name}.json").read_text()) for name in ("en", "zh"))
         self.check("both languages have the same texts", english.keys() == chinese.keys(), english.keys() ^ chinese.keys())
+        used = {key for path in PAGE.glob("*.js") for key in re.findall(r"\btext\(\"([\w-]+)\"", path.read_text())}
+        self.check("every text that a module names is there", used <= english.keys(), used - english.keys())
         holes = [key for key in english if set(re.findall(r"\{\w+\}", english[key])) != set(re.findall(r"\{\w+\}", chinese.get(key, "")))]
         self.check("and the same values in them", not holes, holes)
 
@@ -84,6 +86,11 @@ class Test(Checks):
         text = self.answered()
         self.check("an answer comes", len(text) > 0)
         self.check("with its figures", "tokens" in page.run(f"document.querySelector('{LAST} .figures').textContent"))
+        # What is copied is the text as the model wrote it, not as it is shown.
+        page.run("navigator.clipboard.writeText = async value => { window.copied = value }")
+        page.click(f"{LAST} .message-foot .icon-button")
+        stored = self.api(f"/hadal/conversations/{self.conversation()}")["body"]["messages"][-1]["content"]
+        self.check("an answer is copied", page.wait(f"window.copied === {json.dumps(stored)}"))
         self.check("the conversation has an address", self.conversation() is not None, page.run("location.href"))
         self.check("and stands at the side", page.wait("document.querySelector('.item.open')?.textContent.includes('Write two sentences')"))
         self.check("a screen reader hears the answer when it is whole", page.wait("document.querySelector('#status').textContent.length > 10"))

@@ -85,7 +85,7 @@ export class Header {
         openMenu(this.model, models.map(model => ({
             label: model.name,
             detail: [text(`model-${model.state}`), model.backend, model.context_length ? text("contextOf", { tokens: number(model.context_length) }) : null,
-                model.error].filter(part => part).join(" · "),
+                model.has_chat_template === false ? text("noTemplate") : null, model.error].filter(part => part).join(" · "),
             checked: model === store.model,
             action: () => {
                 preferences.model = model.name;
