@@ -86,6 +86,7 @@ class Test(Checks):
         text = self.answered()
         self.check("an answer comes", len(text) > 0)
         self.check("with its figures", "tokens" in page.run(f"document.querySelector('{LAST} .figures').textContent"))
+        self.check("a screen reader hears the answer when it is whole", page.wait("document.querySelector('#status').textContent.length > 10"))
         # What is copied is the text as the model wrote it, not as it is shown.
         page.run("navigator.clipboard.writeText = async value => { window.copied = value }")
         page.click(f"{LAST} .message-foot .icon-button")
@@ -93,7 +94,6 @@ class Test(Checks):
         self.check("an answer is copied", page.wait(f"window.copied === {json.dumps(stored)}"))
         self.check("the conversation has an address", self.conversation() is not None, page.run("location.href"))
         self.check("and stands at the side", page.wait("document.querySelector('.item.open')?.textContent.includes('Write two sentences')"))
-        self.check("a screen reader hears the answer when it is whole", page.wait("document.querySelector('#status').textContent.length > 10"))
         self.shot("conversation")
         page.reload()
         page.wait(f"document.querySelector('{LAST}')", "the conversation after a reload")
