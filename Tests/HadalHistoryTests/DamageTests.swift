@@ -117,7 +117,7 @@ struct DamageTests {
     func types() throws {
         let fixture = try HistoryFixture()
         let conversation = try fixture.history.add("t", ["a"])
-        let queue = try HistoryDatabase.connect(fixture.files.database, timeout: 5)
+        let queue = try HistoryDatabase.queue(fixture.files.database, timeout: 5)
         for change in ["conversations SET title = 5", "conversations SET settings = x'00'", "messages SET body = 1.5"] {
             try queue.write { try $0.execute(sql: "UPDATE \(change)") }
             expectError(.corrupt) { try fixture.history.content(of: conversation.id) }

@@ -74,7 +74,7 @@ struct DeletionTests {
         let history = fixture.history
         try history.changePassphrase(from: nil, to: "p")
         let all = try (0..<20).map { try history.add("t\($0)", ["text"]) }
-        let queue = try HistoryDatabase.connect(fixture.files.database, isReadOnly: true, timeout: 5)
+        let queue = try HistoryDatabase.queue(fixture.files.database, isReadOnly: true, timeout: 5)
         let keys = try queue.read { db in
             try Row.fetchAll(db, sql: "SELECT id, key FROM conversations").reduce(into: [:]) {
                 $0[try $1.string("id")] = try $1.bytes("key")

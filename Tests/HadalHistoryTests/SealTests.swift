@@ -159,7 +159,7 @@ struct SealTests {
     }
 
     private func wrappedKeys(_ fixture: HistoryFixture) throws -> [[UInt8]] {
-        let queue = try HistoryDatabase.connect(fixture.files.database, isReadOnly: true, timeout: 5)
+        let queue = try HistoryDatabase.queue(fixture.files.database, isReadOnly: true, timeout: 5)
         return try queue.read { try Row.fetchAll($0, sql: "SELECT key FROM conversations").map { try $0.bytes("key") } }
     }
 
@@ -170,7 +170,7 @@ struct SealTests {
         try history.changePassphrase(from: nil, to: "p")
         let (one, two) = (try history.add("one", ["a", "b"]), try history.add("two", ["c"]))
         func change(_ sql: String, _ body: (History) throws -> Void) throws {
-            let queue = try HistoryDatabase.connect(fixture.files.database, timeout: 5)
+            let queue = try HistoryDatabase.queue(fixture.files.database, timeout: 5)
             let copy = try HistoryFixture.bytes(fixture.files.database)
             try queue.write { try $0.execute(sql: sql) }
             try queue.close()
@@ -210,7 +210,7 @@ struct SealTests {
     func header() throws {
         let fixture = try HistoryFixture()
         try fixture.history.changePassphrase(from: nil, to: "p")
-        let queue = try HistoryDatabase.connect(fixture.files.database, timeout: 5)
+        let queue = try HistoryDatabase.queue(fixture.files.database, timeout: 5)
         for change in ["cost = 1 << 40", "version = 2, cost = 16"] {
             try queue.write { try $0.execute(sql: "UPDATE seal SET \(change)") }
             let history = fixture.reopened()

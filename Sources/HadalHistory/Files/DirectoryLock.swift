@@ -24,13 +24,13 @@ final class DirectoryLock {
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             // A file system without locks: SQLite's own have to do.
             guard errno == EWOULDBLOCK || errno == EINTR else { return }
+            // The descriptor is closed by deinit, which runs for an initialiser that throws once it is set.
             guard MonotonicClock.seconds < deadline else {
-                close(descriptor)
                 throw HadalError(.io, "another process keeps the history to itself", at: SourcePlace(directory))
             }
             usleep(5000)
         }
     }
 
-    deinit { close(descriptor) }
+    deinit { if descriptor >= 0 { close(descriptor) } }
 }

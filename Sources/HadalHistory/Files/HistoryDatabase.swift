@@ -35,7 +35,7 @@ final class HistoryDatabase: Sendable {
     /// Opens a connection and sets it up.
     ///
     /// - Parameter timeout: how long to wait for other processes, in seconds.
-    static func connect(_ path: String, isReadOnly: Bool = false, timeout: Double) throws -> DatabaseQueue {
+    static func queue(_ path: String, isReadOnly: Bool = false, timeout: Double) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
         configuration.busyMode = .timeout(timeout)

@@ -64,7 +64,7 @@ struct HistoryOpening: Sendable {
         if !isReadOnly { chmod(files.database, 0o600) }
         do {
             let before = FileIdentity(path: files.database)
-            let queue = try HistoryDatabase.connect(files.database, isReadOnly: isReadOnly, timeout: timeout)
+            let queue = try HistoryDatabase.queue(files.database, isReadOnly: isReadOnly, timeout: timeout)
             guard let identity = FileIdentity(path: files.database), identity == before else {
                 throw HadalError(.io, "the history was replaced while it was opened", at: SourcePlace(files.database), hint: "try again")
             }

@@ -59,7 +59,7 @@ struct HistoryReplacement {
     private func write(from store: ContentStore) throws {
         try FileRemains.destroy(files.replacement)
         try HistoryDatabase.begin(files.replacement)
-        let queue = try HistoryDatabase.connect(files.replacement, timeout: timeout)
+        let queue = try HistoryDatabase.queue(files.replacement, timeout: timeout)
         // Nobody reads it before it is complete.
         try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = MEMORY") }
         let sum = try queue.write { db in
@@ -86,7 +86,7 @@ struct HistoryReplacement {
 
     /// Reads the new file as the next process will.
     private func verify(_ expected: [UInt8]) throws {
-        let queue = try HistoryDatabase.connect(files.replacement, isReadOnly: true, timeout: timeout)
+        let queue = try HistoryDatabase.queue(files.replacement, isReadOnly: true, timeout: timeout)
         defer { try? queue.close() }
         let found = try queue.read { db in
             let store = ContentStore(db: db, keys: after)
