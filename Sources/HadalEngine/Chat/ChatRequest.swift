@@ -12,6 +12,9 @@ public struct ChatRequest: Sendable {
     public var thinking: ThinkingMode
     /// Most tokens the model may think before it has to answer; 0: none; nil: as many as it likes.
     public var reasoningBudget: Int?
+    /// How the answer begins; the model goes on from there, and the reply is what follows. Reasoning that the template opens is closed before it. nil: the
+    /// model begins.
+    public var answerPrefix: String?
     /// Further variables of the template. They win over what `thinking` sets.
     package var variables = JSONObject()
 

@@ -85,6 +85,11 @@ extension Engine {
             }
             mayReason = !isOpen && request.thinking != .off && budget != 0 && !markers.isClosed(atEndOf: text)
         }
+        if let prefix = request.answerPrefix {
+            if isOpen { text += format.closing(unused: true) ?? "" }
+            text += prefix
+            (isOpen, mayReason) = (false, false)
+        }
         let calls = request.messages.reduce(0) { $0 + $1.toolCalls.count }
         return ChatPrompt(
             text: text, ids: try encodePrompt(text), startsInReasoning: isOpen, format: format, tools: tools, reasoningBudget: budget,

@@ -7,6 +7,8 @@ public struct GenerationRequest: Sendable {
         case text(String)
         /// Answered.
         case chat(ChatRequest)
+        /// Answered, as `Engine.chatPrompt` made it, so that it is rendered once.
+        case prepared(ChatPrompt)
     }
 
     public var prompt: Prompt

@@ -46,6 +46,7 @@ final class ScheduledRequest: @unchecked Sendable {
         case .tokens(let ids): origin = .text(ids)
         case .text(let text): origin = .text(try engine.encodePrompt(text))
         case .chat(let chat): origin = .chat(try engine.chatPrompt(chat))
+        case .prepared(let prompt): origin = .chat(prompt)
         }
         promptTokens = origin.ids.count
         guard promptTokens > 0 else { throw HadalError(.invalidArgument, "the prompt is empty", hint: "give it some text") }
