@@ -1,5 +1,6 @@
 # make run [PROMPT="…"] [BACKEND=cpu|vulkan|reference] [MODEL=name or file] [ARGS="…"]
-# make test · make test-tsan · make lint · make format · make bench · make dist · make clean
+# make serve [MODEL=…] [ARGS="…"]
+# make test · make test-tsan · make test-clients · make lint · make format · make bench · make dist · make clean
 
 PROMPT  ?= Why is the sky blue? Answer in two sentences.
 BACKEND ?= cpu
@@ -10,7 +11,7 @@ export PROMPT BACKEND MODEL
 HADAL := .build/release/hadal
 STAMP := .build/release/.hadal-built
 
-.PHONY: all run test test-tsan lint format bench dist deps clean
+.PHONY: all run serve test test-tsan test-clients lint format bench dist deps clean
 
 all: $(STAMP)
 
@@ -27,6 +28,11 @@ run: $(STAMP)
 	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
 	@$(HADAL) run "$$MODEL" --backend "$$BACKEND" -p "$$PROMPT" $(ARGS)
 
+# Prints the address of a chat page, which is that of clients as well.
+serve: $(STAMP)
+	@[ "$$MODEL" != smollm2 ] || .ci/fetch-default-model
+	@$(HADAL) serve "$$MODEL" --backend "$$BACKEND" $(ARGS)
+
 test:
 	@.ci/install-dependencies test
 	@.ci/test
@@ -36,6 +42,11 @@ FILTER ?=
 test-tsan:
 	@.ci/install-dependencies test
 	@.ci/test-tsan $(FILTER)
+
+# The packages that people use as clients, from PyPI, against a server with the default model.
+test-clients: $(STAMP)
+	@.ci/fetch-default-model
+	@.ci/test-clients $(HADAL)
 
 # Whether Swift sources have the format of .swift-format, and what gives it to them.
 lint:

@@ -8,7 +8,7 @@ usage: dist.py BUILD_FOLDER OUTPUT_FOLDER
     lib/               the Swift runtime
     lib/hadal/         the plugins
     lib/fallback/      other libraries, each in a folder of its own, used where the system has none
-    share/hadal/       kernels, architectures, the catalogue of models
+    share/hadal/       kernels, architectures, the catalogue of models, the files of the chat page
     share/doc/hadal/   documentation, and the licences of what is shipped
     include/           the plugin interface
 """
@@ -112,6 +112,19 @@ def libraries(root, build, programs):
     return others
 
 
+def package_licences(build, folder):
+    """Installs the licences of the Swift packages that the programs contain: those of which a target was built."""
+    for package in sorted((build.parents[1] / "checkouts").iterdir()):
+        targets = [path.name for path in (package / "Sources").glob("*")] + [package.name.split(".")[0]]
+        if not any((build / f"{target}.build").exists() for target in targets):
+            continue
+        texts = sorted(file for file in package.iterdir() if re.match(r"(?i)(licen[cs]e|notice)", file.name))
+        if not texts:
+            fail(f"the licence of {package.name} is not known, so it cannot be shipped")
+        for text in texts:
+            install(text, folder / f"{package.name}-{text.stem.lower()}.txt")
+
+
 def write_index(root, names):
     """What the launcher asks of the system's own libraries: all versions of symbols that something here wants."""
     wanted = {name: set() for name in names}
@@ -189,6 +202,7 @@ def main():
         Elf(root / "lib/hadal" / plugin.name).set_rpath("$ORIGIN/..")
     Elf(root / "libexec/hadal").set_rpath("$ORIGIN/../lib")
     fallback = libraries(root, build, [build / "hadal"] + plugins)
+    package_licences(build, root / "share/doc/hadal/licences")
     (root / "bin").mkdir()
     run("cc", "-O2", "-Wall", "-Wextra", "-s", "-o", str(root / "bin/hadal"), str(REPOSITORY / "packaging/launcher.c"), "-ldl")
     write_index(root, fallback)
@@ -197,6 +211,7 @@ def main():
     compile_shaders(build, root / "share/hadal/kernels/spirv")
     copy_tree(REPOSITORY / "Sources/HadalArchitecture/Resources", root / "share/hadal/architectures")
     install(REPOSITORY / "Sources/HadalHub/Resources/catalogue.json", root / "share/hadal/catalogue.json")
+    copy_tree(REPOSITORY / "Sources/HadalServer/Page", root / "share/hadal/page")
     for folder in ["include", "share/hadal/kernels/include"]:
         install(REPOSITORY / "Sources/CHadalPlugin/include/hadal_plugin.h", root / folder / "hadal_plugin.h")
     for page in sorted((REPOSITORY / "docs").glob("*.md")):

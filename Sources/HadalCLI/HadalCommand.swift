@@ -14,7 +14,7 @@ struct HadalCommand: ParsableCommand {
             """,
         version: HadalVersion.current,
         groupedSubcommands: [
-            CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self]),
+            CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self, ServeCommand.self]),
             CommandGroup(
                 name: "Models",
                 subcommands: [

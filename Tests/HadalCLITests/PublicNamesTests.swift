@@ -64,6 +64,8 @@ struct CommandImportTests {
             ["Commands/ChatCommand.swift", "Commands/DoctorCommand.swift", "Support/OfflineArguments.swift", "Support/SealListing.swift"],
             ["HadalSandbox"]
         ),
+        (["Commands/ServeCommand.swift"], ["HadalHistory", "HadalSandbox", "HadalServer", "HadalServing"]),
+        (["Support/KeyFile.swift"], ["HadalServer"]),
         // The manifest of `models --verify`.
         (["Commands/ModelCommands.swift", "Support/ManifestListing.swift"], ["HadalHub"]),
         // The watcher of `--live-kernels`, its check in a process of its own, and the ceilings that doctor measures.
@@ -75,6 +77,20 @@ struct CommandImportTests {
             ["HadalKernelTools"]
         ),
     ]
+
+    /// The server is an application: it has the library's names, JSON and texts, and modules of its own.
+    @Test func ofTheServerAreThoseOfAnApplication() throws {
+        let folder = "\(Fixtures.repository)/Sources/HadalServer"
+        let allowed: Set = ["Hadal", "HadalServing", "HadalConstraints", "HadalCore", "HadalHistory"]
+        var used: Set<String> = []
+        for file in try FileManager.default.subpathsOfDirectory(atPath: folder) where file.hasSuffix(".swift") {
+            let text = try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8)
+            let imports = Set(text.matches(of: /(?m)^(?:@\w+ )*(?:\w+ )?import (?:\w+ )?(C?Hadal\w*)/).map { String($0.1) })
+            #expect(imports.subtracting(allowed).sorted() == [], "\(file)")
+            used.formUnion(imports)
+        }
+        #expect(used.contains("Hadal") && used.contains("HadalServing"))
+    }
 
     @Test func areThoseOfAnApplication() throws {
         let folder = "\(Fixtures.repository)/Sources/HadalCLI"

@@ -15,6 +15,10 @@ enum KnownPlaces {
         Place(
             path: "Sources/HadalServer/Page/", rule: "request", count: nil,
             why: "the page asks the server that it came from; it has no address of another"),
+        Place(path: "Sources/HadalServer/Page/dom.js", rule: "address", count: 1, why: "the name of SVG's elements"),
+        Place(path: "Sources/HadalServer/Page/patch.js", rule: "address", count: 1, why: "the name of MathML's elements"),
+        Place(path: "Sources/HadalServer/Page/icon.svg", rule: "address", count: 1, why: "the name of SVG's elements"),
+        Place(path: "Sources/HadalServer/Page/markdown-inline.js", rule: "address", count: 2, why: "how addresses in an answer begin"),
         Place(path: "Sources/HadalHub/Download/HTTPTransfer.swift", rule: "Foundation", count: 20, why: "hadal pull"),
         Place(
             path: "Sources/HadalHub/Store/ModelStore+Pull.swift", rule: "Foundation", count: 1, why: "hadal pull: the catalogue's address"),
@@ -49,7 +53,8 @@ enum KnownPlaces {
     /// Packages of others that are built in, and their parts: each could bring a connection of its own.
     static let products: [String: String] = [
         "ArgumentParser": "reads the command line", "GRDB": "the database of conversations",
-        "Hummingbird": "the listener", "NIOCore": "the listener", "NIOPosix": "the listener", "Logging": "the listener's log",
+        "Hummingbird": "the listener", "HummingbirdCore": "the listener", "HTTPTypes": "names of headers", "NIOCore": "the listener",
+        "Logging": "the listener's log",
         "ServiceLifecycle": "starts and stops the listener",
     ]
 }

@@ -5,7 +5,7 @@ package import HadalFormats
 ///
 /// Embeddings are unit vectors, the layer adds nothing, and the head has a one where a token may follow another: what comes out
 /// of it is computed by the model, and the script alone decides it. Tokens: the 256 bytes, the two line ends as one, and `words`.
-public struct ScriptedModel {
+public struct ScriptedModel: Sendable {
     public var architecture = "llama"
     /// Tokens of the vocabulary besides the bytes, in their own spelling, spaces and line ends plain.
     public var words: [String]
@@ -13,6 +13,7 @@ public struct ScriptedModel {
     public var control: Set<String>
     public var userDefined: Set<String>
     public var template: String?
+    public var contextLength = 2048
     /// What follows a token: several are equally likely.
     public var script: [String: [String]]
     package var extraMetadata: [(key: String, value: MetadataValue)] = []
@@ -69,7 +70,8 @@ public struct ScriptedModel {
         }
         let a = architecture
         var metadata: [(key: String, value: MetadataValue)] = [
-            ("general.architecture", MetadataValue(a)), ("\(a).block_count", .uint32(1)), ("\(a).context_length", .uint32(2048)),
+            ("general.architecture", MetadataValue(a)), ("\(a).block_count", .uint32(1)),
+            ("\(a).context_length", .uint32(UInt32(contextLength))),
             ("\(a).embedding_length", .uint32(UInt32(width))), ("\(a).feed_forward_length", .uint32(32)),
             ("\(a).attention.head_count", .uint32(UInt32(width / 64))), ("\(a).attention.head_count_kv", .uint32(1)),
             ("\(a).attention.layer_norm_rms_epsilon", .float32(1e-6)), ("\(a).rope.freq_base", .float32(10000)),

@@ -43,10 +43,22 @@ struct SearchOptions: ParsableArguments {
 }
 
 /// Which model, on what, how.
+@dynamicMemberLookup
 struct ModelOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("A GGUF file, a Hugging Face directory, or a catalogue name.", valueName: "model"))
     var model: String
 
+    @OptionGroup var engine: EngineArguments
+
+    subscript<Value>(dynamicMember path: KeyPath<EngineArguments, Value>) -> Value { engine[keyPath: path] }
+
+    func engineOptions(observe: EngineOptions.Observation = .none, exact: Bool = false) throws -> EngineOptions {
+        try engine.options(observe: observe, exact: exact)
+    }
+}
+
+/// On what a model runs, and how.
+struct EngineArguments: ParsableArguments {
     @OptionGroup var search: SearchOptions
 
     @Option(help: ArgumentHelp("Backend to run on: name, or name:device.", valueName: "name"))
@@ -122,7 +134,7 @@ struct ModelOptions: ParsableArguments {
     ///
     /// - Parameter exact: whether the command's numbers are to be those of a cache that keeps every bit, unless another is asked for.
     /// - Throws: `HadalError` for a plan file that cannot be read.
-    func engineOptions(observe: EngineOptions.Observation = .none, exact: Bool = false) throws -> EngineOptions {
+    func options(observe: EngineOptions.Observation = .none, exact: Bool = false) throws -> EngineOptions {
         var options = EngineOptions()
         options.backend = backend
         options.placement = try planFile.map { try PlacementRules(contentsOf: $0) } ?? place
@@ -143,7 +155,6 @@ struct ModelOptions: ParsableArguments {
         options.log = search.log
         return options
     }
-
 }
 
 extension FallbackPolicy: ExpressibleByArgument {}

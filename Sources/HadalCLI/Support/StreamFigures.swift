@@ -43,13 +43,13 @@ struct StreamFigures {
         let prefix = ids(load.sharedPrefix)
         func request() -> GenerationRequest { GenerationRequest(.tokens(prefix + ids(load.promptTokens)), options: options) }
         // The first steps bring the weights into memory.
-        try Self.wait { [request = request()] in
+        try Waiting.run { [request = request()] in
             for try await _ in try scheduler.submit(request)[0] {}
         }
         let requests = (0..<load.streams).map { _ in (0..<load.repetitions).map { _ in request() } }
         let before = scheduler.status.prefillTokens
         let notes = Notes(), start = ContinuousClock.now
-        try Self.wait {
+        try Waiting.run {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 if let arrivals = load.arrivals {
                     for request in requests.joined() {
@@ -89,22 +89,6 @@ struct StreamFigures {
             notes.add((now - last).seconds, isFirst: isFirst)
             (last, isFirst) = (now, false)
         }
-    }
-
-    /// Runs a task to its end on the calling thread's behalf, which must not be one of Swift's cooperative pool.
-    private static func wait(_ body: @escaping @Sendable () async throws -> Void) throws {
-        let done = DispatchSemaphore(value: 0)
-        let failure = Failure()
-        Task.detached {
-            do { try await body() } catch { failure.error.withLock { $0 = error } }
-            done.signal()
-        }
-        done.wait()
-        if let error = failure.error.withLock({ $0 }) { throw error }
-    }
-
-    private final class Failure: Sendable {
-        let error = Mutex<(any Error)?>(nil)
     }
 
     // MARK: Reporting

@@ -19,9 +19,14 @@ package enum ProcessMemory {
         #endif
     }
 
+    /// Bytes that are resident now, mapped files included; 0 where the system does not tell.
+    package static var residentBytes: Int { bytes(of: "VmRSS:", in: SystemFile.text("/proc/self/status") ?? "") ?? 0 }
+
+    static func highWaterMark(in status: String) -> Int? { bytes(of: "VmHWM:", in: status) }
+
     /// Source: proc_pid_status(5), which states kibibytes.
-    static func highWaterMark(in status: String) -> Int? {
-        for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+    private static func bytes(of key: String, in status: String) -> Int? {
+        for line in status.split(separator: "\n") where line.hasPrefix(key) {
             return line.split { $0 == " " || $0 == "\t" }.dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
         }
         return nil

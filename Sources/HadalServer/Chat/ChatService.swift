@@ -1,0 +1,223 @@
+import Hadal
+import HadalCore
+import HadalHistory
+import Synchronization
+
+/// What the page does with conversations: answers them, and lets every page know.
+///
+/// Thread safety: any thread.
+final class ChatService: Sendable {
+    let store: ChatStore
+    let hub = EventHub()
+    private let maker: AnswerMaker
+    private let activity: Activity
+    private let live = Mutex<[String: LiveAnswer]>([:])
+    /// Blocks of the cache are shared by the conversations of the page, and by nobody else.
+    private let client = Client(name: "page", salt: "page")
+
+    init(_ history: History, maker: AnswerMaker, activity: Activity) {
+        store = ChatStore(history)
+        (self.maker, self.activity) = (maker, activity)
+    }
+
+    /// What the process has given up; nil: nothing.
+    var seal: JSON? { activity.seal }
+
+    func changed(_ conversation: String, _ change: String) {
+        hub.tell("conversation", ["id": .text(conversation), "change": .text(change)])
+    }
+
+    func answer(_ id: String) -> LiveAnswer? { live.withLock { $0[id] } }
+
+    func isLive(_ conversation: String) -> Bool { live.withLock { $0.values.contains { $0.conversation == conversation } } }
+
+    /// Ends the answers of a conversation, or of all.
+    func stopAnswers(in conversation: String?) {
+        for answer in live.withLock({ Array($0.values) }) where conversation == nil || answer.conversation == conversation { answer.stop() }
+    }
+
+    // MARK: Answering
+
+    /// Begins an answer behind a message. Blocks for the store; the answer comes later.
+    func begin(after parent: String, in conversation: String) throws -> HistoryMessage {
+        let content = try store.content(of: conversation)
+        let path = try Self.path(to: parent, content.messages)
+        let settings = try ChatSettings(content.conversation.settings)
+        let model = try maker.pool.name(for: settings.model)
+        let message = HistoryMessage(parent: parent, role: .assistant, content: "", model: model, state: .streaming)
+        let request = try settings.request(path, model: model)
+        try store.append([message], to: conversation)
+        let answer = LiveAnswer(message, in: conversation)
+        live.withLock { $0[message.id] = answer }
+        tell(answer)
+        let isKept = !content.conversation.isTemporary
+        Task.detached { await self.run(answer, request, isKept: isKept) }
+        return message
+    }
+
+    private func tell(_ answer: LiveAnswer) {
+        hub.tell(
+            "answer", ["id": .text(answer.id), "conversation": .text(answer.conversation), "state": .text(answer.message.state.rawValue)])
+        changed(answer.conversation, "updated")
+    }
+
+    private func run(_ live: LiveAnswer, _ request: InferenceRequest, isKept: Bool) async {
+        activity.begin()
+        defer { activity.end() }
+        live.add("queued", [:])
+        let observation = maker.pool.observe { [pool = maker.pool] name in
+            guard name == request.model, case .loading(let fraction) = pool.state(of: name) else { return }
+            live.add("loading", ["fraction": JSON(.double(fraction))])
+        }
+        do {
+            let answer = try await maker.begin(request, client: client, isKept: isKept)
+            withExtendedLifetime(observation) {}
+            live.begin(answer)
+            try await follow(answer, live)
+        } catch {
+            let fault = APIError(error)
+            end(live, "failed") {
+                $0.state = .failed
+                $0.error = fault.message
+            }
+        }
+    }
+
+    private func follow(_ answer: Answer, _ live: LiveAnswer) async throws {
+        var saved = ContinuousClock.now, counted = ContinuousClock.now
+        var tokens = 0, firstToken: ContinuousClock.Instant?
+        for await event in answer.events() {
+            switch event {
+            case .failed(let error): throw error
+            case .ended(let reply, _): finish(live, reply)
+            case .event(let event, _):
+                if case .token = event {
+                    tokens += 1
+                    if firstToken == nil { firstToken = .now }
+                }
+                Self.note(event, live)
+                let now = ContinuousClock.now
+                if let firstToken, now - counted > .seconds(1) {
+                    let rate = Double(tokens - 1) / max((now - firstToken).seconds, 1e-6)
+                    live.add("figures", Self.figures(tokens, rate, answer.promptTokens, nil))
+                    counted = now
+                }
+                // What is lost when the process is killed.
+                if now - saved > .seconds(2) {
+                    try? store.update(live.message, in: live.conversation)
+                    saved = now
+                }
+            }
+        }
+    }
+
+    private static func figures(_ tokens: Int, _ rate: Double, _ prompt: Int, _ cached: Int?) -> JSON {
+        .members([
+            ("generated_tokens", .number(tokens)), ("tokens_per_second", JSON(.double(rate))), ("prompt_tokens", .number(prompt)),
+            ("cached_tokens", cached.map(JSON.number)),
+        ])
+    }
+
+    private static func note(_ event: GenerationEvent, _ live: LiveAnswer) {
+        switch event {
+        case .restored(let tokens, let all): live.add("restored", ["tokens": .number(tokens), "of": .number(all)])
+        case .text(let text): live.add("text", ["text": .text(text)]) { $0.content += text }
+        case .reasoning(let text): live.add("reasoning", ["text": .text(text)]) { $0.reasoning += text }
+        case .textWasReasoning(let text):
+            live.add("text_was_reasoning", ["text": .text(text)]) {
+                $0.content = ""
+                $0.reasoning += text
+            }
+        case .toolCall(let call):
+            let id = "call_" + RandomID.text(20)
+            live.add("tool_call", ["id": .text(id), "name": .text(call.name), "arguments": .text(call.argumentsJSON)]) {
+                $0.toolCalls.append(HistoryMessage.ToolCall(id: id, name: call.name, arguments: call.argumentsJSON))
+            }
+        default: break
+        }
+    }
+
+    private func finish(_ live: LiveAnswer, _ reply: ChatReply) {
+        let summary = reply.summary
+        live.add("figures", Self.figures(summary.generatedTokens, summary.tokensPerSecond, reply.allPromptTokens, reply.reusedTokens))
+        let figures = JSON.members([
+            ("prompt_tokens", .number(reply.allPromptTokens)), ("cached_tokens", .number(reply.reusedTokens)),
+            ("generated_tokens", .number(summary.generatedTokens)), ("reasoning_tokens", .number(summary.reasoningTokens)),
+            ("prefill_seconds", JSON(.double(reply.prefillSeconds))), ("decode_tokens_per_second", JSON(.double(summary.tokensPerSecond))),
+            ("finish_reason", .text(ChatCompletionEncoder.reason(reply))),
+        ])
+        end(live, "finished") {
+            $0.state = live.isStopped ? .stopped : .complete
+            $0.figures = figures.text()
+        }
+    }
+
+    private func end(_ live: LiveAnswer, _ name: String, _ change: (inout HistoryMessage) -> Void) {
+        var last = live.message
+        change(&last)
+        // A conversation that was deleted meanwhile keeps nothing.
+        try? store.update(last, in: live.conversation)
+        self.live.withLock { $0[live.id] = nil }
+        live.add(name, ["message": last.json], isLast: true) { $0 = last }
+        tell(live)
+    }
+
+    /// The messages from the first to one of them.
+    private static func path(to id: String, _ messages: [HistoryMessage]) throws -> [HistoryMessage] {
+        let byID = Dictionary(messages.map { ($0.id, $0) }) { first, _ in first }
+        var path: [HistoryMessage] = [], next: String? = id
+        while let current = next {
+            guard let message = byID[current], path.count <= messages.count else { throw APIError(.notFound, "there is no such message") }
+            path.append(message)
+            next = message.parent
+        }
+        return path.reversed()
+    }
+}
+
+/// What a conversation of the page says about its answers.
+struct ChatSettings {
+    private let object: JSONObject
+
+    /// - Parameter text: JSON text of an object.
+    init(_ text: String) throws { object = try JSONDocument(parsing: text, file: "settings").root.object ?? JSONObject() }
+
+    var model: String? { object["model"]?.string.flatMap { $0.isEmpty ? nil : $0 } }
+
+    func request(_ path: [HistoryMessage], model: String) throws -> InferenceRequest {
+        let fields = try FieldReader(
+            JSON(.object(object)), in: JSONDocument(root: JSON(.object(object)), file: "settings"), path: "settings")
+        var chat = InferenceRequest.Chat()
+        if let system = try fields.string("system"), !system.isEmpty { chat.messages.append(WireMessage(role: .system, text: system)) }
+        chat.messages += path.map { message in
+            switch message.role {
+            case .user: WireMessage(role: .user, text: message.content)
+            case .tool: WireMessage(role: .tool, text: message.content, callID: message.toolCallID)
+            case .assistant:
+                WireMessage(
+                    role: .assistant, text: message.content, reasoning: message.reasoning.isEmpty ? nil : message.reasoning,
+                    calls: message.toolCalls.map { ToolCall(id: $0.id, name: $0.name, argumentsJSON: $0.arguments) })
+            }
+        }
+        for (index, tool) in (try fields.array("tools") ?? []).enumerated() {
+            try CommonFields.addTool(tool, to: &chat.offer, field: "settings.tools[\(index)]")
+        }
+        switch try fields.string("thinking") {
+        case "on": chat.thinking = .on
+        case "off": chat.thinking = .off
+        default: break
+        }
+        var request = InferenceRequest(.chat(chat))
+        request.model = model
+        request.sampling = try SamplingFields(fields)
+        request.maxTokens = try fields.integer("max_tokens", in: 1 ... .max)
+        if let schema = try fields.string("schema"), !schema.isEmpty {
+            let value: JSON
+            do { value = try JSONDocument(parsing: schema, file: "schema").root } catch {
+                throw APIError.invalid("the schema is not JSON: \(APIError(error).message)", field: "settings.schema")
+            }
+            request.format = .schema(value, isStrict: true, field: "settings.schema")
+        }
+        return request
+    }
+}

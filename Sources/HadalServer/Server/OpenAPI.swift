@@ -1,0 +1,216 @@
+import HadalCore
+
+/// A route as `/openapi.json` describes it.
+struct RouteDescription: Sendable {
+    enum Answer: Sendable { case json, stream(String), text, page }
+
+    var method: String
+    /// With `{name}` for what differs.
+    var path: String
+    var summary: String
+    /// The schema of the request's body.
+    var body: String?
+    var answer = Answer.json
+    /// Statuses beside 200.
+    var failures: [Int] = []
+    var needsKey = true
+}
+
+/// All routes of the server. A test holds the router against them.
+enum RouteList {
+    private static let reading = [400, 401, 403, 404, 413, 429, 500, 503]
+
+    static let all: [RouteDescription] = [
+        generation(
+            "/v1/chat/completions", "Answer a conversation, as OpenAI's and DeepSeek's chat completions do.", "ChatCompletionRequest"),
+        generation("/chat/completions", "The same as /v1/chat/completions.", "ChatCompletionRequest"),
+        generation("/v1/completions", "Continue a text, or fill in what goes before a suffix.", "CompletionRequest"),
+        generation("/completions", "The same as /v1/completions.", "CompletionRequest"),
+        generation("/v1/responses", "Answer a conversation, as OpenAI's responses do. Nothing is kept of it.", "ResponseRequest"),
+        generation("/v1/messages", "Answer a conversation, as Anthropic's messages do.", "MessageRequest"),
+        RouteDescription(
+            method: "post", path: "/v1/messages/count_tokens", summary: "Number of tokens of a prompt.", body: "CountTokensRequest",
+            failures: reading),
+        RouteDescription(method: "get", path: "/v1/models", summary: "The models that are served.", failures: [401, 403, 503]),
+        RouteDescription(method: "get", path: "/models", summary: "The same as /v1/models.", failures: [401, 403, 503]),
+        RouteDescription(method: "get", path: "/v1/models/{model}", summary: "One model.", failures: [401, 403, 404, 503]),
+        RouteDescription(method: "post", path: "/tokenize", summary: "The tokens of a text.", body: "TokenizeRequest", failures: reading),
+        RouteDescription(method: "post", path: "/detokenize", summary: "The text of tokens.", body: "DetokenizeRequest", failures: reading),
+        RouteDescription(
+            method: "post", path: "/apply-template", summary: "A conversation as the model's chat template renders it.",
+            body: "ChatCompletionRequest",
+            failures: reading),
+        RouteDescription(
+            method: "get", path: "/health", summary: "Whether the server is loading, ready or draining.", failures: [403, 503],
+            needsKey: false),
+        RouteDescription(
+            method: "get", path: "/metrics", summary: "Counters in the text form of Prometheus.", answer: .text, failures: [401, 403, 503]),
+        RouteDescription(method: "get", path: "/openapi.json", summary: "This description.", failures: [401, 403, 503]),
+        generation("/api/chat", "Answer a conversation, as Ollama does.", "OllamaChatRequest", stream: "application/x-ndjson"),
+        generation("/api/generate", "Answer a prompt, as Ollama does.", "OllamaGenerateRequest", stream: "application/x-ndjson"),
+        RouteDescription(method: "get", path: "/api/tags", summary: "The models that are served.", failures: [401, 403, 503]),
+        RouteDescription(method: "get", path: "/api/ps", summary: "The models that are loaded.", failures: [401, 403, 503]),
+        RouteDescription(method: "get", path: "/api/version", summary: "The version.", failures: [401, 403, 503]),
+        RouteDescription(
+            method: "head", path: "/api/version", summary: "Whether the server is there.", answer: .text, failures: [401, 403, 503]),
+        RouteDescription(
+            method: "post", path: "/api/show", summary: "What a model is and can do.", body: "ModelRequest", failures: reading),
+        RouteDescription(
+            method: "get", path: "/api/hello", summary: "Whether the server is there.", answer: .text, failures: [403, 503], needsKey: false
+        ),
+        RouteDescription(
+            method: "head", path: "/api/hello", summary: "Whether the server is there.", answer: .text, failures: [403, 503],
+            needsKey: false),
+        refused("post", "/api/pull"), refused("post", "/api/push"), refused("post", "/api/create"), refused("post", "/api/copy"),
+        refused("delete", "/api/delete"),
+    ]
+
+    private static func generation(_ path: String, _ summary: String, _ body: String, stream: String = "text/event-stream")
+        -> RouteDescription
+    {
+        RouteDescription(method: "post", path: path, summary: summary, body: body, answer: .stream(stream), failures: reading)
+    }
+
+    private static func refused(_ method: String, _ path: String) -> RouteDescription {
+        RouteDescription(
+            method: method, path: path, summary: "Always refused: a server fetches and changes no models.", failures: [401, 403, 503])
+    }
+
+    /// The methods that a path takes; empty for a path that is none.
+    static func methods(of path: String) -> [String] {
+        all.filter { matches($0.path, path) }.map { $0.method.uppercased() }
+    }
+
+    private static func matches(_ pattern: String, _ path: String) -> Bool {
+        guard let open = pattern.firstIndex(of: "{") else { return pattern == path }
+        let stem = pattern[..<open]
+        return path.hasPrefix(stem) && path.count > stem.count
+    }
+}
+
+/// What `/openapi.json` says: the routes, and the fields of requests by the tables of the interfaces.
+enum OpenAPI {
+    static let document: JSON = .members([
+        ("openapi", "3.1.0"),
+        (
+            "info",
+            .members([("title", "hadal"), ("version", .text(HadalVersion.current)), ("summary", "Open language models on this machine.")])
+        ),
+        ("paths", paths),
+        (
+            "components",
+            .members([
+                ("schemas", schemas),
+                ("securitySchemes", securitySchemes),
+            ])
+        ),
+    ])
+
+    private static let securitySchemes: JSON = .members([
+        ("bearer", ["type": "http", "scheme": "bearer"]), ("key", ["type": "apiKey", "in": "header", "name": "x-api-key"]),
+    ])
+
+    private static var paths: JSON {
+        var paths = JSONObject()
+        for route in RouteList.all {
+            var item = paths[route.path]?.object ?? JSONObject()
+            item[route.method] = operation(route)
+            paths[route.path] = JSON(.object(item))
+        }
+        return JSON(.object(paths))
+    }
+
+    private static func operation(_ route: RouteDescription) -> JSON {
+        let isRefused = route.summary.hasPrefix("Always refused")
+        var responses = JSONObject()
+        if !isRefused { responses["200"] = .members([("description", "OK"), ("content", content(route.answer))]) }
+        for status in route.failures {
+            responses[String(status)] = .members([("description", .text(reasons[status] ?? "")), ("content", content(.json))])
+        }
+        var members: [(String, JSON?)] = [("summary", .text(route.summary)), ("responses", JSON(.object(responses)))]
+        if let open = route.path.firstIndex(of: "{") {
+            let name = String(route.path[route.path.index(after: open)...].dropLast())
+            let parameter: JSON = .members([
+                ("name", .text(name)), ("in", "path"), ("required", true), ("schema", ["type": "string", "minLength": 1]),
+            ])
+            members.append(("parameters", JSON(.array([parameter]))))
+        }
+        if let body = route.body {
+            let reference: JSON = ["$ref": .text("#/components/schemas/\(body)")]
+            let content: JSON = .members([("application/json", .members([("schema", reference)]))])
+            members.append(("requestBody", .members([("required", true), ("content", content)])))
+        }
+        let none = JSON(.object(JSONObject())), empty = JSON(.array([]))
+        if route.needsKey {
+            members.append(("security", JSON(.array([none, .members([("bearer", empty)]), .members([("key", empty)])]))))
+        }
+        return .members(members)
+    }
+
+    private static let reasons = [
+        400: "The request cannot be honoured as it is.", 401: "A key is required.", 403: "Not for this caller.", 404: "No such model.",
+        413: "Too large.",
+        429: "The queue is full.", 500: "The server failed.", 503: "The server is loading or shutting down.",
+    ]
+
+    private static func content(_ answer: RouteDescription.Answer) -> JSON {
+        let any: JSON = ["schema": ["type": "object"]], text: JSON = ["schema": ["type": "string"]]
+        switch answer {
+        case .json: return ["application/json": any]
+        case .stream(let type): return .members([("application/json", any), (type, text)])
+        case .text: return ["text/plain": text]
+        case .page: return ["text/html": text]
+        }
+    }
+
+    // MARK: Schemas
+
+    private static var schemas: JSON {
+        .members([
+            ("ChatCompletionRequest", object(ChatCompletions.table, required: ["messages"], ["messages": list])),
+            ("CompletionRequest", object(Completions.table, required: ["prompt"], [:])),
+            ("ResponseRequest", object(Responses.table, required: ["input"], [:])),
+            ("MessageRequest", object(Messages.table, required: ["messages", "max_tokens"], ["messages": list])),
+            ("CountTokensRequest", object(Messages.table, required: ["messages"], ["messages": list])),
+            ("OllamaChatRequest", object(Ollama.table, required: [], [:])),
+            ("OllamaGenerateRequest", object(Ollama.table, required: [], [:])),
+            (
+                "TokenizeRequest",
+                fields(
+                    ["content": text, "model": text, "add_special": flag, "parse_special": flag, "with_pieces": flag], required: ["content"]
+                )
+            ),
+            (
+                "DetokenizeRequest",
+                fields(["tokens": ["type": "array", "items": ["type": "integer", "minimum": 0]], "model": text], required: ["tokens"])
+            ),
+            ("ModelRequest", fields(["model": text], required: [])),
+        ])
+    }
+
+    private static let text: JSON = ["type": "string"]
+    private static let flag: JSON = ["type": "boolean"]
+    private static let list: JSON = ["type": "array", "items": ["type": "object"], "minItems": 1]
+    private static let known: [String: JSON] = [
+        "model": text, "stream": flag, "temperature": ["type": "number", "minimum": 0],
+        "top_p": ["type": "number", "minimum": 0, "maximum": 1],
+        "seed": ["type": "integer"], "logprobs": .null, "max_tokens": ["type": "integer"], "max_completion_tokens": ["type": "integer"],
+        "tools": ["type": "array"], "parallel_tool_calls": flag,
+    ]
+
+    private static func object(_ table: FieldTable, required: [String], _ typed: [String: JSON]) -> JSON {
+        var members: [(String, JSON)] = table.honoured.map { name in
+            let schema = typed[name] ?? known[name] ?? .null
+            return (name, schema.isNull ? [:] : schema)
+        }
+        members += table.harmless.map { ($0, ["description": "Changes nothing here."]) }
+        members += table.refused.map { ($0.name, ["description": .text("Refused: \($0.reason).")]) }
+        return fields(JSON(.object(JSONObject(members))), required: required)
+    }
+
+    private static func fields(_ properties: JSON, required: [String]) -> JSON {
+        .members([
+            ("type", "object"), ("properties", properties), ("required", JSON(.array(required.map { .text($0) }))),
+        ])
+    }
+}
