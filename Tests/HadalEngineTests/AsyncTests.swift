@@ -28,7 +28,7 @@ struct AsyncTests {
                 Thread {
                     engine.state.withLock { _ in
                         continuation.resume()
-                        if self.opened.wait(timeout: .now() + 300) == .timedOut { self.hasGivenUp.store(true, ordering: .relaxed) }
+                        if self.opened.wait(timeout: .now() + 1800) == .timedOut { self.hasGivenUp.store(true, ordering: .relaxed) }
                     }
                 }.start()
             }

@@ -93,7 +93,7 @@ private func peakMemory() -> Int {
     #endif
 }
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct FuzzTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct FuzzTests {
     private static let seed: UInt64 = 20_240_607
     private static let memoryBound = 256 << 20
 
