@@ -1,6 +1,6 @@
 # make run [PROMPT="…"] [BACKEND=cpu|vulkan|reference] [MODEL=name or file] [ARGS="…"]
 # make serve [MODEL=…] [ARGS="…"]
-# make test · make test-tsan · make test-clients · make lint · make format · make bench · make dist · make clean
+# make test · make test-tsan · make test-page · make test-clients · make lint · make format · make bench · make dist · make clean
 
 PROMPT  ?= Why is the sky blue? Answer in two sentences.
 BACKEND ?= cpu
@@ -11,7 +11,7 @@ export PROMPT BACKEND MODEL
 HADAL := .build/release/hadal
 STAMP := .build/release/.hadal-built
 
-.PHONY: all run serve test test-tsan test-clients lint format bench dist deps clean
+.PHONY: all run serve test test-tsan test-page test-clients lint format bench dist deps clean
 
 all: $(STAMP)
 
@@ -42,6 +42,12 @@ FILTER ?=
 test-tsan:
 	@.ci/install-dependencies test
 	@.ci/test-tsan $(FILTER)
+
+# The chat page in headless Chromium, against a server with the default model.
+test-page: $(STAMP)
+	@.ci/install-dependencies page
+	@.ci/fetch-default-model
+	@.ci/test-page .build/release
 
 # The packages that people use as clients, from PyPI, against a server with the default model.
 test-clients: $(STAMP)
