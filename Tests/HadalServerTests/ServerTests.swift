@@ -164,15 +164,16 @@ struct ServerTests {
         }
     }
 
-    @Test("every route that is described is there, and every metric has a type")
-    func described() async throws {
-        try await TestServer.with { server in
+    @Test("every route that is described is there, and every metric has a type", arguments: [false, true])
+    func described(hasPage: Bool) async throws {
+        try await TestServer.with(hasPage: hasPage) { server in
             let client = server.client
             let paths = try #require(try client.get("/openapi.json").json()["paths"]?.object)
-            #expect(paths.count > 20)
+            #expect(paths.count > 20 && (paths["/hadal/state"] != nil) == hasPage)
             for path in paths.members {
                 for method in path.value.object?.keys ?? [] {
-                    let target = path.key.replacingOccurrences(of: "{model}", with: "scripted")
+                    let target = path.key.replacingOccurrences(of: "{model}", with: "scripted").replacingOccurrences(
+                        of: "{name}", with: "index.html")
                     let response = try client.request(method.uppercased(), target, method == "post" ? "{}" : nil)
                     #expect(![404, 405, 500].contains(response.status), "\(method) \(path.key): \(response.status)")
                 }

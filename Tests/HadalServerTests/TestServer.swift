@@ -18,22 +18,25 @@ struct TestServer {
     ///   - names: of the models, which are the same.
     ///   - arguments: of `hadal serve`, further ones.
     static func with(
-        _ model: ScriptedModel = .caller(), names: [String] = ["scripted"], arguments: [String] = [],
+        _ model: ScriptedModel = .caller(), names: [String] = ["scripted"], hasPage: Bool = false, arguments: [String] = [],
         _ body: @escaping @Sendable (TestServer) throws -> Void
     ) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            Thread.detachNewThread { continuation.resume(with: Result { try run(model, names, arguments, body) }) }
+            Thread.detachNewThread { continuation.resume(with: Result { try run(model, names, arguments, hasPage: hasPage, body) }) }
         }
     }
 
-    private static func run(_ model: ScriptedModel, _ names: [String], _ arguments: [String], _ body: (TestServer) throws -> Void) throws {
+    private static func run(
+        _ model: ScriptedModel, _ names: [String], _ arguments: [String], hasPage: Bool, _ body: (TestServer) throws -> Void
+    ) throws {
         let folder = try Fixtures.temporaryDirectory()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try model.write(to: "\(folder)/model.gguf")
         let process = Process(), out = Pipe()
         process.executableURL = URL(fileURLWithPath: "\(Fixtures.products)/hadal")
         process.arguments =
-            ["serve"] + names.map { "\($0)=\(folder)/model.gguf" } + ["--port", "0", "--no-page", "-v", "--cache-type", "f32"] + arguments
+            ["serve"] + names.map { "\($0)=\(folder)/model.gguf" } + ["--port", "0", "-v", "--cache-type", "f32"]
+            + (hasPage ? ["--history", "\(folder)/history"] : ["--no-page"]) + arguments
         process.standardOutput = out
         FileManager.default.createFile(atPath: "\(folder)/log", contents: nil)
         process.standardError = FileHandle(forWritingAtPath: "\(folder)/log")

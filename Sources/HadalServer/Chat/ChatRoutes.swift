@@ -20,7 +20,6 @@ struct ChatRoutes: Sendable {
 
     func add(to router: Router<ServerContext>) {
         router.get("/") { _, _ in try asset("index.html") }
-        router.head("/") { _, _ in Response(status: .ok) }
         router.get("/hadal/page/:name") { _, context in try asset(context.parameters.require("name")) }
         router.post("/hadal/login") { request, _ in
             let token = try await request.json(limit: 4096).root["token"]?.string ?? ""

@@ -50,7 +50,8 @@ final class ChatService: Sendable {
         let answer = LiveAnswer(message, in: conversation)
         live.withLock { $0[message.id] = answer }
         tell(answer)
-        let isKept = !content.conversation.isTemporary
+        // Blocks on a disk are as readable as the text that they were computed from.
+        let isKept = !content.conversation.isTemporary && !store.history.status.hasPassphrase
         Task.detached { await self.run(answer, request, isKept: isKept) }
         return message
     }

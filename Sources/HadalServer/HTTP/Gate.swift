@@ -99,6 +99,9 @@ extension Response {
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: value.text())))
     }
 
+    /// Nothing to say but that the server is there.
+    static var empty: Response { .text("", type: "text/plain; charset=utf-8") }
+
     static func text(_ text: String, type: String) -> Response {
         Response(status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
     }

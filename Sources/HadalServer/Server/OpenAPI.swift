@@ -2,7 +2,11 @@ import HadalCore
 
 /// A route as `/openapi.json` describes it.
 struct RouteDescription: Sendable {
-    enum Answer: Sendable { case json, stream(String), text, page }
+    enum Answer: Sendable {
+        case json, stream(String), text, page
+        /// A file of some type, a value that was made, a stream that has no whole form, nothing.
+        case asset, created, events, none
+    }
 
     var method: String
     /// With `{name}` for what differs.
@@ -14,13 +18,17 @@ struct RouteDescription: Sendable {
     /// Statuses beside 200.
     var failures: [Int] = []
     var needsKey = true
+    /// Whether it is for those who have opened the printed address.
+    var needsLogin = false
 }
 
 /// All routes of the server. A test holds the router against them.
 enum RouteList {
     private static let reading = [400, 401, 403, 404, 413, 429, 500, 503]
 
-    static let all: [RouteDescription] = [
+    static func all(hasPage: Bool) -> [RouteDescription] { interfaces + (hasPage ? page : []) }
+
+    static let interfaces: [RouteDescription] = [
         generation(
             "/v1/chat/completions", "Answer a conversation, as OpenAI's and DeepSeek's chat completions do.", "ChatCompletionRequest"),
         generation("/chat/completions", "The same as /v1/chat/completions.", "ChatCompletionRequest"),
@@ -56,6 +64,8 @@ enum RouteList {
         RouteDescription(
             method: "post", path: "/api/show", summary: "What a model is and can do.", body: "ModelRequest", failures: reading),
         RouteDescription(
+            method: "head", path: "/", summary: "Whether the server is there.", answer: .text, failures: [403, 503], needsKey: false),
+        RouteDescription(
             method: "get", path: "/api/hello", summary: "Whether the server is there.", answer: .text, failures: [403, 503], needsKey: false
         ),
         RouteDescription(
@@ -64,6 +74,48 @@ enum RouteList {
         refused("post", "/api/pull"), refused("post", "/api/push"), refused("post", "/api/create"), refused("post", "/api/copy"),
         refused("delete", "/api/delete"),
     ]
+
+    /// The page, and what it asks for.
+    static let page: [RouteDescription] = [
+        RouteDescription(method: "get", path: "/", summary: "The chat page.", answer: .page, failures: [403, 503], needsKey: false),
+        RouteDescription(
+            method: "get", path: "/hadal/page/{name}", summary: "A file of the page.", answer: .asset, failures: [403, 404, 503],
+            needsKey: false),
+        RouteDescription(
+            method: "post", path: "/hadal/login", summary: "Exchange the token of the printed address for a cookie.", body: "LoginRequest",
+            answer: .none,
+            failures: [400, 403, 413, 503], needsKey: false),
+        forPage("get", "/hadal/state", "The models, the history, and what the process has given up."),
+        forPage("get", "/hadal/events", "What changes, as it does.", answer: .events),
+        forPage("get", "/hadal/conversations", "The conversations, or those that have some words."),
+        forPage("post", "/hadal/conversations", "Begin a conversation.", body: "ConversationRequest", answer: .created),
+        forPage("delete", "/hadal/conversations", "Delete all conversations.", answer: .none),
+        forPage("get", "/hadal/conversations/{id}", "A conversation with its messages."),
+        forPage("patch", "/hadal/conversations/{id}", "Change a conversation.", body: "ConversationRequest"),
+        forPage("delete", "/hadal/conversations/{id}", "Delete a conversation.", answer: .none),
+        forPage(
+            "post", "/hadal/conversations/{id}/messages", "Add a message, and begin an answer to it.", body: "NewMessageRequest",
+            answer: .created),
+        forPage(
+            "post", "/hadal/conversations/{id}/answers", "Begin another answer to a message.", body: "NewAnswerRequest", answer: .created),
+        forPage("get", "/hadal/conversations/{id}/export", "A conversation as a file.", answer: .asset),
+        forPage("get", "/hadal/answers/{id}/events", "The events of an answer, from a number on.", answer: .events),
+        forPage("post", "/hadal/answers/{id}/stop", "End an answer with what it has.", answer: .none),
+        forPage("get", "/hadal/export", "All conversations as a file."),
+        forPage("post", "/hadal/import", "Take conversations from a file.", body: "ImportRequest"),
+        forPage("post", "/hadal/history/unlock", "Give the passphrase of the history.", body: "PassphraseRequest", answer: .none),
+        forPage("post", "/hadal/history/lock", "Forget the passphrase of the history.", answer: .none),
+        forPage("put", "/hadal/history/passphrase", "Set, change or remove the passphrase.", body: "NewPassphraseRequest", answer: .none),
+    ]
+
+    private static func forPage(
+        _ method: String, _ path: String, _ summary: String, body: String? = nil, answer: RouteDescription.Answer = .json
+    ) -> RouteDescription {
+        RouteDescription(
+            method: method, path: path, summary: summary, body: body, answer: answer, failures: [400, 401, 403, 404, 413, 429, 500, 503],
+            needsKey: false,
+            needsLogin: true)
+    }
 
     private static func generation(_ path: String, _ summary: String, _ body: String, stream: String = "text/event-stream")
         -> RouteDescription
@@ -78,41 +130,49 @@ enum RouteList {
 
     /// The methods that a path takes; empty for a path that is none.
     static func methods(of path: String) -> [String] {
-        all.filter { matches($0.path, path) }.map { $0.method.uppercased() }
+        all(hasPage: true).filter { matches($0.path, path) }.map { $0.method.uppercased() }
     }
 
     private static func matches(_ pattern: String, _ path: String) -> Bool {
-        guard let open = pattern.firstIndex(of: "{") else { return pattern == path }
-        let stem = pattern[..<open]
-        return path.hasPrefix(stem) && path.count > stem.count
+        guard let open = pattern.firstIndex(of: "{"), let close = pattern.firstIndex(of: "}") else { return pattern == path }
+        let (stem, end) = (pattern[..<open], pattern[pattern.index(after: close)...])
+        guard path.hasPrefix(stem), path.hasSuffix(end), path.count > stem.count + end.count else { return false }
+        let name = path.dropFirst(stem.count).dropLast(end.count)
+        // Names of models may have slashes.
+        return pattern == "/v1/models/{model}" || !name.contains("/")
     }
 }
 
 /// What `/openapi.json` says: the routes, and the fields of requests by the tables of the interfaces.
 enum OpenAPI {
-    static let document: JSON = .members([
-        ("openapi", "3.1.0"),
-        (
-            "info",
-            .members([("title", "hadal"), ("version", .text(HadalVersion.current)), ("summary", "Open language models on this machine.")])
-        ),
-        ("paths", paths),
-        (
-            "components",
-            .members([
-                ("schemas", schemas),
-                ("securitySchemes", securitySchemes),
-            ])
-        ),
-    ])
+    static func document(_ routes: [RouteDescription]) -> JSON {
+        .members([
+            ("openapi", "3.1.0"),
+            (
+                "info",
+                .members([
+                    ("title", "hadal"), ("version", .text(HadalVersion.current)), ("summary", "Open language models on this machine."),
+                ])
+            ),
+            ("paths", paths(routes)),
+            (
+                "components",
+                .members([
+                    ("schemas", schemas),
+                    ("securitySchemes", securitySchemes),
+                ])
+            ),
+        ])
+    }
 
     private static let securitySchemes: JSON = .members([
         ("bearer", ["type": "http", "scheme": "bearer"]), ("key", ["type": "apiKey", "in": "header", "name": "x-api-key"]),
+        ("login", ["type": "apiKey", "in": "cookie", "name": .text(PageLogin.cookie)]),
     ])
 
-    private static var paths: JSON {
+    private static func paths(_ routes: [RouteDescription]) -> JSON {
         var paths = JSONObject()
-        for route in RouteList.all {
+        for route in routes {
             var item = paths[route.path]?.object ?? JSONObject()
             item[route.method] = operation(route)
             paths[route.path] = JSON(.object(item))
@@ -123,13 +183,18 @@ enum OpenAPI {
     private static func operation(_ route: RouteDescription) -> JSON {
         let isRefused = route.summary.hasPrefix("Always refused")
         var responses = JSONObject()
-        if !isRefused { responses["200"] = .members([("description", "OK"), ("content", content(route.answer))]) }
+        switch route.answer {
+        case _ where isRefused: break
+        case .none: responses["204"] = .members([("description", "Done")])
+        case .created: responses["201"] = .members([("description", "Created"), ("content", content(.json))])
+        default: responses["200"] = .members([("description", "OK"), ("content", content(route.answer))])
+        }
         for status in route.failures {
             responses[String(status)] = .members([("description", .text(reasons[status] ?? "")), ("content", content(.json))])
         }
         var members: [(String, JSON?)] = [("summary", .text(route.summary)), ("responses", JSON(.object(responses)))]
-        if let open = route.path.firstIndex(of: "{") {
-            let name = String(route.path[route.path.index(after: open)...].dropLast())
+        if let open = route.path.firstIndex(of: "{"), let close = route.path.firstIndex(of: "}") {
+            let name = String(route.path[route.path.index(after: open)..<close])
             let parameter: JSON = .members([
                 ("name", .text(name)), ("in", "path"), ("required", true), ("schema", ["type": "string", "minLength": 1]),
             ])
@@ -144,6 +209,7 @@ enum OpenAPI {
         if route.needsKey {
             members.append(("security", JSON(.array([none, .members([("bearer", empty)]), .members([("key", empty)])]))))
         }
+        if route.needsLogin { members.append(("security", JSON(.array([.members([("login", empty)])])))) }
         return .members(members)
     }
 
@@ -160,6 +226,9 @@ enum OpenAPI {
         case .stream(let type): return .members([("application/json", any), (type, text)])
         case .text: return ["text/plain": text]
         case .page: return ["text/html": text]
+        case .events: return ["text/event-stream": text]
+        case .asset: return ["*/*": text]
+        case .created, .none: return any
         }
     }
 
@@ -185,11 +254,26 @@ enum OpenAPI {
                 fields(["tokens": ["type": "array", "items": ["type": "integer", "minimum": 0]], "model": text], required: ["tokens"])
             ),
             ("ModelRequest", fields(["model": text], required: [])),
+            ("LoginRequest", fields(["token": text], required: ["token"])),
+            ("ConversationRequest", fields(["title": text, "settings": anyObject, "temporary": flag, "current": text], required: [])),
+            (
+                "NewMessageRequest",
+                fields(
+                    ["parent": optionalText, "role": role, "content": text, "tool_call_id": optionalText, "answer": flag],
+                    required: ["role", "content"])
+            ),
+            ("NewAnswerRequest", fields(["parent": text], required: ["parent"])),
+            ("ImportRequest", fields(["hadal": text, "conversations": ["type": "array"]], required: ["hadal", "conversations"])),
+            ("PassphraseRequest", fields(["passphrase": text], required: ["passphrase"])),
+            ("NewPassphraseRequest", fields(["current": optionalText, "new": optionalText], required: [])),
         ])
     }
 
     private static let text: JSON = ["type": "string"]
     private static let flag: JSON = ["type": "boolean"]
+    private static let anyObject: JSON = ["type": "object"]
+    private static let optionalText: JSON = ["type": ["string", "null"]]
+    private static let role: JSON = ["enum": ["user", "tool"]]
     private static let list: JSON = ["type": "array", "items": ["type": "object"], "minItems": 1]
     private static let known: [String: JSON] = [
         "model": text, "stream": flag, "temperature": ["type": "number", "minimum": 0],

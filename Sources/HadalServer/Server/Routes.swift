@@ -163,9 +163,8 @@ struct Routes: Sendable {
             router.post(path) { _, _ -> Response in throw APIError(.forbidden, "a server fetches and changes no models") }
         }
         router.delete("/api/delete") { _, _ -> Response in throw APIError(.forbidden, "a server fetches and changes no models") }
-        router.get("/api/hello") { _, _ in Response(status: .ok) }
-        router.head("/api/hello") { _, _ in Response(status: .ok) }
-        router.head("/api/version") { _, _ in Response(status: .ok) }
+        router.get("/api/hello") { _, _ in Response.empty }
+        for path: RouterPath in ["/", "/api/hello", "/api/version"] { router.head(path) { _, _ in Response.empty } }
     }
 
     /// A request without a prompt loads the model.
@@ -220,7 +219,8 @@ struct Routes: Sendable {
             return Response.json(health.json, status: health.isReady ? .ok : .serviceUnavailable)
         }
         router.get("/metrics") { _, _ in Response.text(Metrics.text(activity, pool), type: "text/plain; version=0.0.4; charset=utf-8") }
-        router.get("/openapi.json") { _, _ in Response.json(OpenAPI.document) }
+        let document = OpenAPI.document(RouteList.all(hasPage: options.history != nil))
+        router.get("/openapi.json") { _, _ in Response.json(document) }
     }
 
     private var health: (json: JSON, isReady: Bool) {
