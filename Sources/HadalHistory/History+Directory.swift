@@ -21,7 +21,7 @@ extension History {
         // The base directory specification tells readers to ignore a relative path here.
         if let data = set("XDG_DATA_HOME"), data.hasPrefix("/") { return trimmed(data) + "/hadal/history" }
         if let home = set("HOME") { return trimmed(home) + "/.local/share/hadal/history" }
-        throw HadalError(.notFound, "there is no directory for the history: HADAL_HISTORY, XDG_DATA_HOME and HOME are all unset")
+        throw HadalError(.notFound, "the history directory is unknown: HADAL_HISTORY, XDG_DATA_HOME and HOME are all unset")
     }
 
     private static func trimmed(_ path: String) -> String {

@@ -29,7 +29,7 @@ extension History {
     ///
     /// - Throws: `notFound`; `invalidArgument` for a file that is empty, too long, not UTF-8, or has further lines.
     package static func passphrase(inFile path: String) throws -> String {
-        guard WholeFile.exists(path) else { throw HadalError(.notFound, "there is no file with a passphrase", at: SourcePlace(path)) }
+        guard WholeFile.exists(path) else { throw HadalError(.notFound, "the passphrase file does not exist", at: SourcePlace(path)) }
         guard let bytes = WholeFile.read(path, limit: maximumPassphrase + 2), let text = String(validating: bytes, as: UTF8.self) else {
             throw HadalError(.invalidArgument, "the passphrase cannot be read, is too long or is not UTF-8", at: SourcePlace(path))
         }

@@ -135,6 +135,8 @@ struct ServerTests {
             #expect(try long.status == 400 && long.json()["error"]?["code"]?.string == "context_length_exceeded")
             let wrong = try client.get("/v1/chat/completions")
             #expect(wrong.status == 405 && wrong.headers["allow"] == "POST")
+            // Without a page its address answers probes alone, and its routes are unknown.
+            #expect(try client.get("/").headers["allow"] == "HEAD" && client.get("/hadal/state").status == 404)
             #expect(try client.get("/v1/nothing").status == 404 && client.get("/v1/models/scripted").status == 200)
             #expect(try client.get("/v1/models", headers: ["Host": "evil.example"]).status == 403)
             #expect(try client.get("/v1/models", headers: ["Origin": "http://evil.example"]).status == 403)

@@ -14,7 +14,7 @@ intptr_t hadal_sandbox_call(intptr_t number, intptr_t a, intptr_t b, intptr_t c,
 int32_t hadal_sandbox_set_filter(const uint64_t *instructions, uint16_t count);
 
 /* Makes a harmless call by the 32-bit ABI of the processor in a child process. 0 when it worked, its error number when it did not, -1 where
- * there is no such ABI, -2 when no child could be started. */
+ * the kernel lacks that ABI, -2 when no child could be started. */
 int32_t hadal_sandbox_try_32_bit_call(void);
 
 /* Keeps the process's memory out of core files, and from other processes of the user. 0, or the negated error number. */

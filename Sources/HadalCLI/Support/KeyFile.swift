@@ -4,10 +4,10 @@ import HadalServer
 
 /// The keys that clients of a server must send.
 enum KeyFile {
-    /// - Throws: `invalidArgument` for a file that others can read; `malformed` for a line that is no key; `notFound`; `io`.
+    /// - Throws: `invalidArgument` for a file that others can read; `malformed` for a line that is not a key; `notFound`; `io`.
     static func read(_ path: String) throws -> [APIKey] {
         var info = stat()
-        guard stat(path, &info) == 0 else { throw HadalError(.notFound, "there is no such file", at: SourcePlace(path)) }
+        guard stat(path, &info) == 0 else { throw HadalError(.notFound, "the key file does not exist", at: SourcePlace(path)) }
         guard info.st_mode & 0o077 == 0 else {
             throw HadalError(.invalidArgument, "others than its owner can read the file", at: SourcePlace(path), hint: "chmod 600 \(path)")
         }

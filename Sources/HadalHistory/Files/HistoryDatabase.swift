@@ -79,7 +79,7 @@ extension HistoryDatabase {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             return HadalError(
                 .corrupt, "the history is damaged: \(text)", at: place, hint: "it is kept aside when the history is opened next")
-        case .SQLITE_NOMEM: return HadalError(.outOfMemory, "there is no memory left to read the history", at: place)
+        case .SQLITE_NOMEM: return HadalError(.outOfMemory, "out of memory while reading the history", at: place)
         default: return HadalError(.io, "the history cannot be used: \(text)", at: place)
         }
     }

@@ -8,6 +8,7 @@ import NIOCore
 struct Gate: RouterMiddleware {
     let rules: AccessRules
     let activity: Activity
+    let routes: [RouteDescription]
     let log: LogSink
     /// Paths that need no key.
     static let open: Set<String> = ["/health", "/", "/api/hello"]
@@ -35,7 +36,7 @@ struct Gate: RouterMiddleware {
             }
         } catch {
             var fault = APIError(http: error)
-            let methods = RouteList.methods(of: path)
+            let methods = RouteList.methods(of: path, in: routes)
             let isWrongMethod = fault.kind == .notFound && error is HTTPError && !methods.isEmpty
             if isWrongMethod {
                 fault = APIError(.methodNotAllowed, "the route takes \(methods.joined(separator: ", ")), not \(request.method.rawValue)")

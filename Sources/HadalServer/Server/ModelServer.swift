@@ -39,11 +39,12 @@ package struct ModelServer: Sendable {
     /// - Parameter onReady: called once with the port, when the server listens.
     /// - Throws: `io` where the address cannot be had.
     package func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
-        let router = Router(context: ServerContext.self)
-        router.middlewares.add(Gate(rules: AccessRules(options), activity: activity, log: options.log))
+        let router = Router(context: ServerContext.self), routes = RouteList.all(hasPage: options.history != nil)
+        router.middlewares.add(Gate(rules: AccessRules(options), activity: activity, routes: routes, log: options.log))
         let maker = AnswerMaker(pool, limits: options.limits)
         let responder = Responder(maker: maker, activity: activity, limits: options.limits)
-        Routes(pool: pool, maker: maker, responder: responder, activity: activity, options: options).add(to: router)
+        Routes(pool: pool, maker: maker, responder: responder, activity: activity, description: OpenAPI.document(routes), options: options)
+            .add(to: router)
         let service = try page(maker)
         if let service {
             ChatRoutes(service: service, login: login, pool: pool, limits: options.limits).add(to: router)

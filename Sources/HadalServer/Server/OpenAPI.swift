@@ -18,6 +18,8 @@ struct RouteDescription: Sendable {
     /// Statuses beside 200.
     var failures: [Int] = []
     var needsKey = true
+    /// Whether it is there to be refused, whoever asks.
+    var isRefused = false
     /// Whether it is for those who have opened the printed address.
     var needsLogin = false
 }
@@ -125,12 +127,13 @@ enum RouteList {
 
     private static func refused(_ method: String, _ path: String) -> RouteDescription {
         RouteDescription(
-            method: method, path: path, summary: "Always refused: a server fetches and changes no models.", failures: [401, 403, 503])
+            method: method, path: path, summary: "Always refused: a server fetches and changes no models.", failures: [401, 403, 503],
+            isRefused: true)
     }
 
-    /// The methods that a path takes; empty for a path that is none.
-    static func methods(of path: String) -> [String] {
-        all(hasPage: true).filter { matches($0.path, path) }.map { $0.method.uppercased() }
+    /// The methods that a path takes; empty for a path that is not a route.
+    static func methods(of path: String, in routes: [RouteDescription]) -> [String] {
+        routes.filter { matches($0.path, path) }.map { $0.method.uppercased() }
     }
 
     private static func matches(_ pattern: String, _ path: String) -> Bool {
@@ -181,10 +184,9 @@ enum OpenAPI {
     }
 
     private static func operation(_ route: RouteDescription) -> JSON {
-        let isRefused = route.summary.hasPrefix("Always refused")
         var responses = JSONObject()
         switch route.answer {
-        case _ where isRefused: break
+        case _ where route.isRefused: break
         case .none: responses["204"] = .members([("description", "Done")])
         case .created: responses["201"] = .members([("description", "Created"), ("content", content(.json))])
         default: responses["200"] = .members([("description", "OK"), ("content", content(route.answer))])

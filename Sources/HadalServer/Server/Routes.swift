@@ -8,6 +8,8 @@ struct Routes: Sendable {
     let maker: AnswerMaker
     let responder: Responder
     let activity: Activity
+    /// What `/openapi.json` says.
+    let description: JSON
     let options: ServerOptions
 
     func add(to router: Router<ServerContext>) {
@@ -219,8 +221,7 @@ struct Routes: Sendable {
             return Response.json(health.json, status: health.isReady ? .ok : .serviceUnavailable)
         }
         router.get("/metrics") { _, _ in Response.text(Metrics.text(activity, pool), type: "text/plain; version=0.0.4; charset=utf-8") }
-        let document = OpenAPI.document(RouteList.all(hasPage: options.history != nil))
-        router.get("/openapi.json") { _, _ in Response.json(document) }
+        router.get("/openapi.json") { _, _ in Response.json(description) }
     }
 
     private var health: (json: JSON, isReady: Bool) {
