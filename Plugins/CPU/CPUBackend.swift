@@ -10,7 +10,7 @@ public struct CPUBackend: Backend {
     public var version: String { "1.0" }
     public var summary: String { "SIMD kernels chosen at run time; OpenBLAS for large float products" }
     public var capabilities: BackendCapabilities {
-        [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces, .stableSteps, .liveKernels]
+        [.blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .weightPieces, .stableSteps, .liveKernels, .fixedStates]
     }
 
     public var options: [OptionSpec] {

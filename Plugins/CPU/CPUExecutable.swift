@@ -34,8 +34,8 @@ final class CPUExecutable: Executable, @unchecked Sendable {
         try lowering.lower()
         let stateSpecs = segment.graph.states.map {
             hadal_kernel_state(
-                data: nil, dtype: segment.stateDType.rawValue, heads: UInt32($0.heads), width: UInt32($0.width),
-                page_tokens: UInt32(segment.pageTokens))
+                data: nil, dtype: segment.dtype(of: $0).rawValue, heads: UInt32($0.heads), width: UInt32($0.width),
+                page_tokens: UInt32(segment.rowsPerPage(of: $0)))
         }
         let program = try InstructionStream(
             lowering.plan, slots: lowering.slots, states: stateSpecs, bounds: segment.bounds, on: device)

@@ -20,7 +20,7 @@ public struct ReferenceBackend: Backend {
     public let version = "1.0"
     public let summary = "every op in plain Swift with double-precision accumulation: slow, and what the others are checked against"
     public let capabilities: BackendCapabilities = [
-        .blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .stableSteps,
+        .blockScales, .trace, .multiNode, .state, .multiSequence, .symbolicDims, .stableSteps, .fixedStates,
     ]
     public let options = [
         OptionSpec(

@@ -9,7 +9,7 @@ public struct VulkanBackend: Backend {
     public var version: String { "1.0" }
     public var summary: String { "compute shaders on any Vulkan 1.2 device" }
     public var capabilities: BackendCapabilities {
-        [.blockScales, .trace, .liveKernels, .multiNode, .state, .multiSequence, .symbolicDims]
+        [.blockScales, .trace, .liveKernels, .multiNode, .state, .multiSequence, .symbolicDims, .fixedStates]
     }
     public var options: [OptionSpec] { VulkanSettings.specs }
     public var ownsMemory: Bool { true }

@@ -38,7 +38,8 @@ final class BoundTrial {
             hadal_sequence(
                 first_token: UInt32(clamping: sequence.first), token_count: UInt32(clamping: sequence.count),
                 past: UInt32(clamping: sequence.past), planned_length: UInt32(clamping: sequence.plannedLength),
-                first_page: UInt32(clamping: sequence.firstPage), page_count: UInt32(clamping: sequence.pageCount))
+                first_page: UInt32(clamping: sequence.firstPage), page_count: UInt32(clamping: sequence.pageCount),
+                slot_before: UInt32(clamping: sequence.slotBefore), slot_after: UInt32(clamping: sequence.slotAfter))
         }
         // An empty step still has something to point at.
         sequences = Self.copy(entries.isEmpty ? [hadal_sequence()] : entries)

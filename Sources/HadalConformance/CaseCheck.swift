@@ -189,14 +189,17 @@ struct CaseCheck {
             if let difference { failures.append(mismatch(difference, value: graph.outputs[index], shape: shape, trial)) }
         }
         for (index, state) in graph.states.enumerated() {
-            let dtype = trial.segment.stateDType
+            let dtype = trial.segment.dtype(of: state)
             let (wanted, had) = (expected.states[index], got.states[index])
             guard wanted != had else { continue }
             guard let layout = StateRow(dtype, width: state.width) else { continue }
             let (a, b) = (StateNumbers(wanted, layout), StateNumbers(had, layout))
-            guard let difference = a.difference(b) else { continue }
-            let shape = [trial.poolPages, state.heads, trial.segment.pageTokens, state.width]
-            var failure = failure(.state, "state after the step, [page, head, token, width]: beyond \(difference.bound)", trial)
+            let tolerance = state.isFixed ? contract.tolerance : nil
+            guard let difference = a.difference(b, within: tolerance) else { continue }
+            let rows = trial.segment.rowsPerPage(of: state)
+            let shape = [had.count / max(trial.segment.pageBytes(of: state), 1), state.heads, rows, state.width]
+            let axes = state.isFixed ? "[slot, head, row, width]" : "[page, head, token, width]"
+            var failure = failure(.state, "state after the step, \(axes): beyond \(difference.bound)", trial)
             failure.operand = "state '\(state.name)' \(dtype.name)"
             failure.show(difference, shape)
             failures.append(failure)

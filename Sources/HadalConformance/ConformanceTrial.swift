@@ -29,6 +29,9 @@ package struct ConformanceTrial: Sendable {
         package var plannedLength: Int
         package var firstPage: Int
         package var pageCount: Int
+        /// Of states of fixed size: where the last step left them, and where this one does.
+        package var slotBefore = 0
+        package var slotAfter = 1
         package init(first: Int, count: Int, past: Int, plannedLength: Int, firstPage: Int = 0, pageCount: Int = 0) {
             self.first = first
             self.count = count
@@ -66,8 +69,8 @@ package struct ConformanceTrial: Sendable {
 
     /// Pages that the caches have, those of the step's sequences among them.
     var poolPages: Int {
-        guard let state = segment.graph.states.first, let bytes = states.first?.count else { return 0 }
-        return bytes / max(segment.pageBytes(of: state), 1)
+        guard let index = segment.graph.states.firstIndex(where: { !$0.isFixed }), states.indices.contains(index) else { return 0 }
+        return states[index].count / max(segment.pageBytes(of: segment.graph.states[index]), 1)
     }
 
     /// Writes the guard bytes around weights. Whoever runs the trial's executables reads the weights where they lie, or has copied them.
@@ -81,12 +84,21 @@ package struct ConformanceTrial: Sendable {
         }
     }
 
-    /// The trial with other bytes in those parts of the caches that hold no token yet.
+    /// The trial with other bytes in those parts of the states that hold nothing yet.
     func surrounded(by surroundings: Surroundings) -> ConformanceTrial {
         var copy = self
         for (index, state) in segment.graph.states.enumerated() {
             var bytes = [UInt8](repeating: surroundings.unwrittenByte, count: states[index].count)
             let row = segment.rowBytes(of: state)
+            if state.isFixed {
+                let size = segment.pageBytes(of: state)
+                for sequence in sequences where sequence.past > 0 {
+                    let slot = sequence.slotBefore * size..<(sequence.slotBefore + 1) * size
+                    bytes.replaceSubrange(slot, with: states[index][slot])
+                }
+                copy.states[index] = bytes
+                continue
+            }
             for sequence in sequences {
                 for position in 0..<sequence.past {
                     let entry = sequence.firstPage + position / segment.pageTokens

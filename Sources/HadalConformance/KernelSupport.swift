@@ -48,6 +48,9 @@ package struct KernelSupport: Sendable {
 
     private static func missing(_ contract: OpContract, _ point: ConformancePoint, _ capabilities: BackendCapabilities) -> String? {
         if !contract.states.isEmpty, !capabilities.contains(.state) { return "the backend keeps no caches" }
+        if contract.states.contains(where: { $0.kind != .tokens }), !capabilities.contains(.fixedStates) {
+            return "the backend keeps no states of fixed size"
+        }
         return point.step.count > 1 && !capabilities.contains(.multiSequence) ? "one sequence a step" : nil
     }
 }

@@ -1,5 +1,6 @@
 import HadalCore
 import HadalFormats
+import HadalGraph
 
 /// The rows of a state as numbers.
 struct StateNumbers {
@@ -30,7 +31,13 @@ struct StateNumbers {
     }
 
     /// The worst element beyond one unit of rounding, or nil. A 32-bit cache holds the very numbers that came in.
-    func difference(_ other: StateNumbers) -> ConformanceComparison.Difference? {
+    ///
+    /// - Parameter tolerance: of a state of fixed size, whose numbers the op computes.
+    func difference(_ other: StateNumbers, within tolerance: OpContract.Tolerance?) -> ConformanceComparison.Difference? {
+        if let tolerance {
+            return ConformanceComparison.elementwise(
+                expected: values, got: other.values, absolute: tolerance.absolute, relative: tolerance.relative)
+        }
         guard dtype.isQuantised else {
             let unit = dtype == .f32 ? 0 : (dtype == .f16 ? 0x1p-10 : 0x1p-7)
             return ConformanceComparison.elementwise(expected: values, got: other.values, absolute: unit * 0x1p-14, relative: unit)

@@ -97,7 +97,10 @@ struct TrialBuilder {
             }
         }
         let states = try contract.states.map { state in
-            builder.state(.init(name: state.name, heads: try evaluate(state.heads), width: try evaluate(state.width)))
+            builder.state(
+                .init(
+                    name: state.name, heads: try evaluate(state.heads), width: try evaluate(state.width),
+                    rows: try state.rows.map { try evaluate($0) }))
         }
         var names: [String] = []
         for output in contract.outputs {
@@ -173,11 +176,13 @@ struct TrialBuilder {
                 // Neighbouring rows of activations for quantised weights differ in size: a kernel that scales each row has to keep them apart.
                 let width = max(shape.dropFirst().reduce(1, *), 1)
                 let isRow = zip(graph.states, contract.states).contains { $0.width == width && $1.multipleOf != nil }
+                let range = try input.below.map { (Float(try input.minimum.map { try evaluate($0) } ?? 0), Float(try evaluate($0))) }
                 let alternates =
                     contract.tolerance.quantised > 0 && index == graph.inputs.first && shape.count > 1 && input.multipleOf == nil
                 var bytes = PlainElement.encode(
                     value.dtype,
                     (0..<drawn).map { i in
+                        if let (low, high) = range { return low + (high - low) * random.unit() }
                         let x =
                             stateDType.isQuantised
                             ? Self.quantisable(&random, input.multipleOf, isFull: isRow && i % width % stateDType.blockElements == 0)
@@ -191,7 +196,9 @@ struct TrialBuilder {
             }
         }
         for (state, declared) in zip(graph.states, contract.states) {
-            trial.states.append(cache(state, trial, poolPages, multipleOf: declared.multipleOf, &random))
+            trial.states.append(
+                state.isFixed
+                    ? slots(of: state, trial, &random) : cache(state, trial, poolPages, multipleOf: declared.multipleOf, &random))
         }
         return trial
     }
@@ -231,7 +238,10 @@ struct TrialBuilder {
         let poolPages = needed.reduce(0, +) + 1 + random.below(3)
         let shuffled = random.shuffled((0..<poolPages).map { UInt32($0) })
         var pages: [UInt32] = []
+        // Neither in order nor without gaps.
+        let slots = random.shuffled(Array(0..<2 * sequences.count + 1))
         for i in sequences.indices {
+            (sequences[i].slotBefore, sequences[i].slotAfter) = (slots[2 * i], slots[2 * i + 1])
             sequences[i].firstPage = pages.count
             sequences[i].pageCount = needed[i]
             pages += shuffled[pages.count..<pages.count + needed[i]]
@@ -332,6 +342,17 @@ struct TrialBuilder {
                     bytes.replaceSubrange(offset..<offset + row.count, with: row)
                 }
             }
+        }
+        return bytes
+    }
+
+    /// Slots of which exactly those hold numbers that a sequence with a past has its state in.
+    private func slots(of state: Graph.State, _ trial: ConformanceTrial, _ random: inout SplitMix64) -> [UInt8] {
+        let size = trial.segment.pageBytes(of: state)
+        var bytes = PlainElement.poison((2 * trial.sequences.count + 1) * size)
+        for sequence in trial.sequences where sequence.past > 0 {
+            let numbers = (0..<state.fixedElements).map { _ in random.normal() }
+            bytes.replaceSubrange(sequence.slotBefore * size..<(sequence.slotBefore + 1) * size, with: PlainElement.encode(.f32, numbers))
         }
         return bytes
     }

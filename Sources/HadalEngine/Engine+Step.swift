@@ -12,6 +12,11 @@ struct StepPart {
     var wantedRows: Int
     /// The tokens after the first are guesses: where pages run out, some are left off.
     var hasDrafts = false
+    /// Tokens before them that are computed again for the states of fixed size.
+    var replayed = 0
+
+    /// Tokens of the step.
+    var stepTokens: Int { replayed + count }
 }
 
 extension Engine {
@@ -33,7 +38,10 @@ extension Engine {
             try checkVocabulary(token)
         }
         for (session, token) in entries { session.storage[session.count] = token }
-        var parts = entries.map { StepPart(session: $0.session, count: 1, plannedLength: $0.session.count + 1, wantedRows: 1) }
+        var parts = entries.map {
+            StepPart(
+                session: $0.session, count: 1, plannedLength: $0.session.count + 1, wantedRows: 1, replayed: $0.session.replayedTokens)
+        }
         try step(&parts, cancel: nil) { part, logits in part.session.accept(logits: logits) }
     }
 
@@ -46,8 +54,14 @@ extension Engine {
         take: (StepPart, UnsafePointer<Float>) throws -> Void
     ) throws {
         try state.withLock { state in
+            // Drafts that were taken may have ended a block.
+            if fixedStates != nil { for part in parts { part.session.keepSnapshot(&state) } }
             for index in parts.indices { try parts[index].session.reservePages(for: &parts[index], &state) }
-            try run(parts, cancel: cancel, trace: state.trace, take: take)
+            try fixedStates?.begin(parts)
+            do { try run(parts, cancel: cancel, trace: state.trace, take: take) } catch {
+                fixedStates?.abandon(parts)
+                throw error
+            }
             if snapshotStates != nil { for part in parts { part.session.keepSnapshot(&state) } }
         }
     }
@@ -59,16 +73,17 @@ extension Engine {
     ) throws {
         runner.begin()
         for part in parts {
-            let session = part.session
+            let session = part.session, past = session.count - part.replayed
             try runner.add(
-                UnsafeBufferPointer(rebasing: session.storage[session.count..<(session.count + part.count)]), past: session.count,
+                UnsafeBufferPointer(rebasing: session.storage[past..<(session.count + part.count)]), past: past,
                 pageList: UnsafeBufferPointer(rebasing: session.pages.storage[..<session.pages.count]), plannedLength: part.plannedLength,
-                wantedRows: part.wantedRows)
+                wantedRows: part.wantedRows, slots: session.slots)
         }
         try runner.run(cancel: cancel, trace: trace)
+        fixedStates?.commit(parts)
         var slot = 0
         for part in parts {
-            part.session.recordHidden(row: runner.firstToken(of: slot), count: part.count)
+            part.session.recordHidden(row: runner.firstToken(of: slot) + part.replayed, count: part.count)
             try take(part, runner.logits + runner.firstRow(of: slot) * vocabularySize)
             slot += 1
         }

@@ -40,6 +40,8 @@ public final class Engine: @unchecked Sendable {
     private(set) var disk: DiskTier?
     /// States that cannot be cut at any token; nil: the model has none.
     var snapshotStates: (any SnapshotStates)?
+    /// The same, where they are the model's states of fixed size.
+    private(set) var fixedStates: FixedStates?
     /// Where asynchronous calls run.
     let thread = EngineThread(name: "hadal-engine")
     /// Where the masks of constrained generations are found while a step runs.
@@ -127,6 +129,11 @@ public final class Engine: @unchecked Sendable {
         chatTemplates = parts.text.chatTemplates
         endTokens = parts.text.tokenizer?.special.endIDs ?? []
         recommendation = GenerationRecommendation(plan.files, endTokens: endTokens)
+        if !program.fixedStates.isEmpty {
+            let states = FixedStates(program, snapshotSlots: main.snapshotSlots)
+            fixedStates = states
+            keepSnapshots(of: states, slots: main.snapshotSlots)
+        }
         let description = plan.description
         guard let directory = options.cacheDirectory else { return }
         let described = CachedModel(

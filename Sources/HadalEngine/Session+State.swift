@@ -7,11 +7,13 @@ import Synchronization
 /// Sessions on disk: the tokens and every state's rows, so that a long prompt need not be processed again.
 ///
 /// The file is a safetensors file: `tokens` I32 `[length]`, and for each state a tensor `[heads, length, width]` in the cache's
-/// element type, or U8 `[heads, length, bytes of a row]` of a quantised one. Its metadata name the format version, the model's fingerprint
-/// and the cache's type; files without the last have tensors of that type.
+/// element type, or U8 `[heads, length, bytes of a row]` of a quantised one; F32 `[heads, rows, width]` of one of fixed size. Its metadata name
+/// the format version, the model's fingerprint, the cache's type, and how many tokens the states of fixed size are after; files without the
+/// third have tensors of that type, and those without the last have no states of fixed size: they are computed again.
 extension Session {
     private static let version = "hadal-session/1"
     private static let cacheTypeKey = "cache_type"
+    private static let stateTokensKey = "state_tokens"
 
     /// Writes the session to a file, replacing it atomically.
     public func save(to path: String) throws {
@@ -21,15 +23,29 @@ extension Session {
         tensors.append(
             .init(
                 name: "tokens", dtype: .i32, shape: [length], bytes: ids.withUnsafeBytes { Array($0) }))
-        for (index, state) in engine.program.graph.states.enumerated() {
+        var metadata = [("format", Self.version), ("fingerprint", engine.fingerprint), (Self.cacheTypeKey, engine.cacheDType.name)]
+        for index in engine.program.pagedStates {
+            let state = engine.program.graph.states[index]
             let rows = try engine.state.withLock { _ in try readRows(index, heads: state.heads, width: state.width, length: length) }
             let (dtype, shape) = storage(of: state, length: length)
             tensors.append(.init(name: "state.\(index)", dtype: dtype, shape: shape, bytes: rows))
         }
-        try SafetensorsWriter.write(
-            to: path, tensors: tensors,
-            metadata: [("format", Self.version), ("fingerprint", engine.fingerprint), (Self.cacheTypeKey, engine.cacheDType.name)])
+        if let fixed = engine.fixedStates, !lacksState, let held = try engine.state.withLock({ _ in try fixed.read(self) }) {
+            metadata.append((Self.stateTokensKey, "\(held.count)"))
+            var offset = 0
+            for index in engine.program.fixedStates {
+                let state = engine.program.graph.states[index], size = engine.program.pageBytes(state: index)
+                tensors.append(
+                    .init(
+                        name: "state.\(index)", dtype: .f32, shape: Self.fixedShape(of: state),
+                        bytes: Array(held.bytes[offset..<offset + size])))
+                offset += size
+            }
+        }
+        try SafetensorsWriter.write(to: path, tensors: tensors, metadata: metadata)
     }
+
+    private static func fixedShape(of state: Graph.State) -> [Int] { [state.heads, state.rows ?? 0, state.width] }
 
     /// A session from a file that `save` wrote with the same model.
     ///
@@ -74,7 +90,8 @@ extension Session {
             throw HadalError(.malformed, "token \(token) is outside the vocabulary", at: SourcePlace(path))
         }
         self.init(engine: engine, contextLength: engine.contextLength)
-        for (index, state) in engine.program.graph.states.enumerated() {
+        for index in engine.program.pagedStates {
+            let state = engine.program.graph.states[index]
             let (dtype, shape) = storage(of: state, length: ids.count)
             let rows = try bytes("state.\(index)", dtype, shape)
             try engine.state.withLock { shared in
@@ -84,6 +101,17 @@ extension Session {
         for i in ids.indices { storage[i] = ids[i] }
         count = ids.count
         loseState()
+        guard let fixed = engine.fixedStates, let text = metadata(Self.stateTokensKey) else { return }
+        guard let after = Int(text), (0...ids.count).contains(after) else {
+            throw HadalError(.malformed, "states after \(text) of \(ids.count) tokens", at: SourcePlace(path))
+        }
+        var states: [UInt8] = []
+        for index in engine.program.fixedStates {
+            states += try bytes("state.\(index)", .f32, Self.fixedShape(of: engine.program.graph.states[index]))
+        }
+        try engine.state.withLock { _ in try states.withUnsafeBytes { try fixed.write($0, after: after, to: self) } }
+        // A few tokens behind them are computed again with the next ones.
+        lacksState = ids.count - after > engine.pageTokens
     }
 
     private func rowBytes(_ width: Int) -> Int { engine.cacheDType.stateRowBytes(width: width) ?? 0 }

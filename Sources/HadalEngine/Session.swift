@@ -29,6 +29,8 @@ public final class Session: @unchecked Sendable {
     let cacheUse: CacheUse
     /// Whether states that cannot be cut are not those after the tokens: they are found or computed again before the next tokens.
     var lacksState = false
+    /// Its states of fixed size, where the model has such. Written within `Engine.state`.
+    var slots = StateSlots()
     /// Block ends of the last prompt at which snapshots are kept, as far as they were still to be computed.
     var snapshotEnds: [Int] = []
     /// Of the last prompt: the blocks that were known when it was last looked for.
@@ -54,7 +56,7 @@ public final class Session: @unchecked Sendable {
         let held = HeldState(
             engine: engine, pages: (0..<pages.count).map { pages[$0] },
             chain: publishes ? chain : nil, tokens: publishes ? tokens : [],
-            disk: cacheUse.isKeptOnDisk ? engine.disk : nil, prediction: prediction)
+            disk: cacheUse.isKeptOnDisk ? engine.disk : nil, prediction: prediction, slots: slots)
         // A step may hold the lock for long, and a session may end on a thread that must not wait.
         if engine.state.withLockIfAvailable({ held.release(&$0) }) == nil {
             engine.thread.submit { held.engine.state.withLock { held.release(&$0) } }
@@ -72,6 +74,7 @@ public final class Session: @unchecked Sendable {
         let tokens: [Int32]
         let disk: DiskTier?
         let prediction: PredictionState?
+        let slots: StateSlots
 
         func release(_ state: inout Engine.State) {
             if let chain {
@@ -81,8 +84,13 @@ public final class Session: @unchecked Sendable {
             }
             for page in pages { state.pool.release(page) }
             prediction?.release()
+            engine.fixedStates?.releaseSlots(slots)
         }
     }
+
+    /// Tokens at the session's end that the next step computes again, since its states of fixed size are not after them: it was cut, or held
+    /// drafts that were not taken.
+    var replayedTokens: Int { engine.fixedStates == nil || lacksState ? 0 : slots.missing(of: count) ?? 0 }
 
     /// The tokens so far.
     public var tokens: [Int32] { Array(storage[..<count]) }
@@ -195,8 +203,10 @@ public final class Session: @unchecked Sendable {
     /// - Parameter usual: tokens of a chunk that others wait for; nil: as many as a step takes.
     func nextPart(of pending: PendingTokens, usual: Int? = nil) -> StepPart {
         hasLogits = false
-        let left = pending.total - count, size = Self.chunk(of: left, usual: usual, most: engine.batchTokens)
-        return StepPart(session: self, count: size, plannedLength: pending.planned, wantedRows: size == left ? 1 : 0)
+        let left = pending.total - count, replayed = replayedTokens
+        let size = Self.chunk(of: left, usual: usual, most: engine.batchTokens - replayed)
+        return StepPart(
+            session: self, count: size, plannedLength: pending.planned, wantedRows: size == left ? 1 : 0, replayed: replayed)
     }
 
     /// How many of so many tokens come next. A rest of a few would be computed in the way of single tokens, whose last bits may differ: no
@@ -243,12 +253,12 @@ public final class Session: @unchecked Sendable {
     /// Makes sure that pages exist for `length` tokens and that the ones to be written are this session's alone.
     func reservePages(upTo length: Int, _ state: inout Engine.State) throws {
         let size = engine.pageTokens
-        let firstWritten = count / size
-        if firstWritten < pages.count, state.pool.isShared(pages[firstWritten]) {
+        let firstWritten = (count - replayedTokens) / size
+        for index in firstWritten..<max(pages.count, firstWritten) where index <= count / size && state.pool.isShared(pages[index]) {
             let page = try engine.takePage(&state)
-            try engine.program.copyPage(from: Int(pages[firstWritten]), to: Int(page))
-            state.pool.release(pages[firstWritten])
-            pages[firstWritten] = page
+            try engine.program.copyPage(from: Int(pages[index]), to: Int(page))
+            state.pool.release(pages[index])
+            pages[index] = page
         }
         while pages.count * size < length { pages.append(try engine.takePage(&state)) }
     }
@@ -263,11 +273,16 @@ public final class Session: @unchecked Sendable {
             publish(&state)
             cutPages(to: (length + engine.pageTokens - 1) / engine.pageTokens, &state)
             prediction?.rollBack(to: length)
-            if length > 0 { loseState() } else { restoreState(nil) }
+            if length == 0 {
+                restoreState(nil)
+            } else if (slots.missing(of: length) ?? .max) > engine.pageTokens {
+                loseState()
+            }
         }
         if length > 0 { chain?.cut(to: length) } else { chain = nil }
         count = length
         hasLogits = false
+        engine.state.withLock { _ in if !lacksState { engine.fixedStates?.settle(self) } }
     }
 
     /// A session with the same tokens and state. Costs no copy until one of the two writes to a shared page.

@@ -80,8 +80,10 @@ final class StepRunner {
     ///   - pageList: pages for past and new tokens.
     ///   - plannedLength: the length its whole pending input will reach.
     ///   - wantedRows: how many of the last new tokens need logits.
+    ///   - slots: of its states of fixed size, where there are such.
     func add(
-        _ new: UnsafeBufferPointer<Int32>, past: Int, pageList: UnsafeBufferPointer<UInt32>, plannedLength: Int, wantedRows: Int
+        _ new: UnsafeBufferPointer<Int32>, past: Int, pageList: UnsafeBufferPointer<UInt32>, plannedLength: Int, wantedRows: Int,
+        slots: StateSlots = StateSlots()
     ) throws {
         let first = Int(step.pointee.tokens)
         let firstRow = Int(step.pointee.rows)
@@ -97,7 +99,8 @@ final class StepRunner {
         for i in 0..<pageList.count { pages[pageFill + i] = pageList[i] }
         sequences[slot] = hadal_sequence(
             first_token: UInt32(first), token_count: UInt32(new.count), past: UInt32(past), planned_length: UInt32(plannedLength),
-            first_page: UInt32(pageFill), page_count: UInt32(pageList.count))
+            first_page: UInt32(pageFill), page_count: UInt32(pageList.count), slot_before: slots.current?.slot ?? 0,
+            slot_after: slots.next?.slot ?? 0)
         pageFill += pageList.count
         step.pointee.tokens += UInt32(new.count)
         step.pointee.rows += UInt32(wantedRows)

@@ -33,18 +33,31 @@ public struct Graph: Sendable {
         public var bytes: Int { dtype.byteCount(elements: elements) ?? 0 }
     }
 
-    /// One per-token cache of one layer: `heads` rows of `width` numbers for each token.
+    /// What one layer remembers of a sequence: for each token `heads` rows of `width` numbers, or as many rows whatever the number of tokens.
     ///
-    /// Storage is paged: page p, head h, token t of the page, then `width` contiguous elements.
+    /// Storage of the first kind is paged: page p, head h, token t of the page, then `width` contiguous elements. Of the second it has slots:
+    /// slot s, head h, row r, then `width` float32 numbers.
     public struct State: Sendable, Equatable {
         public var name: String
         public var heads: Int
         public var width: Int
-        public init(name: String, heads: Int, width: Int) {
+        /// Rows of each head of a state of fixed size; nil: one for each token.
+        public var rows: Int?
+        public init(name: String, heads: Int, width: Int, rows: Int? = nil) {
             self.name = name
             self.heads = heads
             self.width = width
+            self.rows = rows
         }
+
+        /// Whether the state does not grow with the tokens.
+        public var isFixed: Bool { rows != nil }
+        /// "2 x 64 elements a token", "1 x 3 x 64 elements".
+        package var shapeText: String {
+            rows.map { "\(heads) x \($0) x \(width) elements" } ?? "\(heads) x \(width) elements a token"
+        }
+        /// Numbers of a state of fixed size; 0 for others.
+        public var fixedElements: Int { heads * width * (rows ?? 0) }
     }
 
     public enum Operand: Sendable, Hashable {
@@ -87,4 +100,7 @@ public struct Graph: Sendable {
     public var outputs: [Int] = []
 
     public init(name: String) { self.name = name }
+
+    /// Bytes of the states of fixed size, for each sequence.
+    package var fixedStateBytes: Int { states.reduce(0) { $0 + $1.fixedElements * MemoryLayout<Float>.size } }
 }

@@ -32,7 +32,7 @@ package struct GraphBuilder {
     ///
     /// - Parameters:
     ///   - inputs: in the contract's order; trailing optional inputs may be left out.
-    ///   - states: existing states, in the contract's order; their heads and widths must agree with the contract.
+    ///   - states: existing states, in the contract's order; their heads, rows and widths must agree with the contract.
     ///   - outputNames: names of the values made; one for each output.
     /// - Throws: `HadalError` naming the node's label, the op, and both shapes where they disagree.
     package mutating func node(
@@ -53,11 +53,10 @@ package struct GraphBuilder {
             }
             for (index, wanted) in zip(states, result.states) {
                 let state = graph.states[index]
-                guard state.heads == wanted.heads, state.width == wanted.width else {
+                guard state.heads == wanted.heads, state.width == wanted.width, state.rows == wanted.rows else {
+                    let other = Graph.State(name: state.name, heads: wanted.heads, width: wanted.width, rows: wanted.rows)
                     throw HadalError(
-                        .mismatch,
-                        "\(op): state '\(state.name)' holds \(state.heads) x \(state.width) elements a token, the op requires \(wanted.heads) x \(wanted.width)"
-                    )
+                        .mismatch, "\(op): state '\(state.name)' holds \(state.shapeText), the op requires \(other.shapeText)")
                 }
             }
             let first = graph.values.count

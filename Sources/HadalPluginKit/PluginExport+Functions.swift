@@ -183,14 +183,17 @@ extension PluginExport {
         }
     }
 
-    /// Calls `body` with a step whose sequences lie as this side's structs do. Only a newer host makes a copy necessary.
+    /// Calls `body` with a step whose sequences lie as this side's structs do. Only a newer or an older host makes a copy necessary.
     private static func withOwnStride(_ step: UnsafePointer<hadal_step>, _ body: (UnsafePointer<hadal_step>) throws -> Void) throws {
         let (stride, own) = (Int(step.pointee.sequence_stride), MemoryLayout<hadal_sequence>.stride)
-        guard stride > own, step.pointee.sequence_count > 1, let base = step.pointee.sequences else { return try body(step) }
+        guard stride != own, step.pointee.sequence_count > (stride > own ? 1 : 0), let base = step.pointee.sequences else {
+            return try body(step)
+        }
+        guard stride >= hadal_sequence.leastSize else { throw ForeignError.missing("complete sequences") }
         try withUnsafeTemporaryAllocation(of: hadal_sequence.self, capacity: Int(step.pointee.sequence_count)) { sequences in
             for i in sequences.indices {
-                let source = UnsafeRawPointer(base).advanced(by: i * stride)
-                sequences.initializeElement(at: i, to: source.load(as: hadal_sequence.self))
+                let source = UnsafeRawPointer(base).advanced(by: i * stride).assumingMemoryBound(to: hadal_sequence.self)
+                sequences.initializeElement(at: i, to: readPrefix(of: source, size: UInt32(stride), over: hadal_sequence()))
             }
             var copy = step.pointee
             copy.sequences = UnsafePointer(sequences.baseAddress)

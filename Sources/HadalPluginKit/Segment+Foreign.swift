@@ -18,19 +18,21 @@ extension Segment {
             graph.weights.append(try Self.weight(weight))
             data.append(try Self.data(weight))
         }
-        let states = try ForeignArray(c.states, c.state_stride, c.state_count, "states")
+        let states = Array(
+            try ForeignArray(c.states, c.state_stride, c.state_count, "states", of: hadal_state(), least: Self.leastState))
         graph.states = try states.map {
             guard let name = foreignString($0.name) else { throw ForeignError.missing("name of a state") }
-            return Graph.State(name: name, heads: Int($0.heads), width: Int($0.width))
+            return Graph.State(name: name, heads: Int($0.heads), width: Int($0.width), rows: $0.rows == 0 ? nil : Int($0.rows))
         }
         var stateDType = DType.f32
-        var pageTokens = 64
-        if let first = states.first {
+        guard states.allSatisfy({ $0.rows == 0 || $0.dtype == stateDType.rawValue }) else {
+            throw HadalError(.unsupported, "states of fixed size of another type than float32")
+        }
+        let pageTokens = states.first.map { Int($0.page_tokens) } ?? 64
+        if let first = states.first(where: { $0.rows == 0 }) {
             stateDType = try Self.dtype(first.dtype)
-            pageTokens = Int(first.page_tokens)
-            guard states.allSatisfy({ $0.dtype == first.dtype && $0.page_tokens == first.page_tokens }) else {
-                throw HadalError(.unsupported, "states of different types or page sizes in one segment")
-            }
+            guard states.allSatisfy({ $0.rows > 0 || $0.dtype == first.dtype }), states.allSatisfy({ $0.page_tokens == first.page_tokens })
+            else { throw HadalError(.unsupported, "states of different types or page sizes in one segment") }
         }
         graph.inputs = try Self.indices(c.inputs, c.input_count, below: graph.values.count, "inputs")
         graph.outputs = try Self.indices(c.outputs, c.output_count, below: graph.values.count, "outputs")
@@ -43,6 +45,8 @@ extension Segment {
             stateDType: stateDType, pageTokens: pageTokens)
     }
 
+    /// Bytes of a state without what was added to it later.
+    private static let leastState = MemoryLayout<hadal_state>.offset(of: \.rows) ?? MemoryLayout<hadal_state>.size
     /// Bytes of a weight without what was added to it later.
     private static let leastWeight = MemoryLayout<hadal_weight>.offset(of: \.pieces) ?? MemoryLayout<hadal_weight>.size
 

@@ -37,6 +37,12 @@ struct Golden {
         "minimax_m2",
     ].map { ($0, ["reference", "cpu"]) }
 
+    /// Families with states of fixed size in some layers or all.
+    static let recurrent = [
+        "qwen3_next", "qwen3_5", "qwen3_5_moe", "lfm2_moe", "mamba2", "bamba", "falcon_h1", "granitemoehybrid",
+        "nemotron_h", "jamba", "kimi_linear",
+    ]
+
     /// Tiny checkpoints that are committed with the tests: of families that the goldens beside the checkout lack, and with other
     /// switches than those have.
     static let further = [
@@ -44,14 +50,15 @@ struct Golden {
         "ernie4_5", "dots1", "arcee", "cohere", "dbrx", "ernie4_5_moe", "exaone", "falcon_serial", "falcon_one_norm", "falcon_refined",
         "gemma",
         "glm4_moe_lite", "glm_moe_dsa", "gpt2", "gpt_neox", "hunyuan_v1_dense", "hunyuan_v1_moe", "hy_v3", "mimo_v2_flash", "minimax_m2",
-        "nemotron", "olmo", "phi", "stablelm", "starcoder2",
+        "nemotron", "olmo", "phi", "stablelm", "starcoder2", "lfm2", "qwen3_5_text",
     ].map { Fixtures.path("models/families/\($0)") }
 
     /// Every checkpoint with each backend that is to run it.
     static var cases: [(String, String)] {
         let dense = (families + further).flatMap { family in ["reference", "cpu"].map { (family, $0) } }
         guard let goldens = Fixtures.goldens else { return dense }
-        return dense + experts.flatMap { entry in entry.backends.map { ("\(goldens)/models/\(entry.name)", $0) } }
+        let others = experts + recurrent.map { ($0, ["reference", "cpu"]) }
+        return dense + others.flatMap { entry in entry.backends.map { ("\(goldens)/models/\(entry.name)", $0) } }
     }
 
     /// Dense families: those committed with the tests, or all that lie beside the checkout.

@@ -40,10 +40,10 @@ final class HashStates: SnapshotStates, @unchecked Sendable {
         saved += 1
     }
 
-    func restoreSnapshot(_ slot: UInt32?, to session: Session) throws {
+    func restoreSnapshot(_ slot: UInt32?, after count: Int, to session: Session) throws {
         guard let slot else { return set(State(), for: session) }
         let state = snapshots[slot] ?? State()
-        check(state.length > 0 && state == .after(session.storage.prefix(state.length)))
+        check(state.length > 0 && state.length == count && state == .after(session.storage.prefix(state.length)))
         set(state, for: session)
         restored += 1
     }

@@ -51,6 +51,16 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
         outputs = (json["outputs"]?.array ?? []).map { (integers($0["dims"]), numbers($0["data"])) }
     }
 
+    private static func operand(_ operand: Graph.Operand, _ graph: Graph) -> ShapeRule.Operand? {
+        switch operand {
+        case .none: nil
+        case .value(let i): .init(kind: .value, dtype: graph.values[i].dtype, dims: graph.values[i].dims, name: graph.values[i].name)
+        case .weight(let i):
+            .init(
+                kind: .weight, dtype: graph.weights[i].dtype, dims: graph.weights[i].dims.map { .fixed($0) }, name: graph.weights[i].name)
+        }
+    }
+
     /// New tokens.
     var tokens: Int { operands.compactMap { $0 }.first { !$0.isWeight }?.dims.first ?? 0 }
 
@@ -91,9 +101,10 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
                     operand.name, dtype: operand.dtype, dims: [isPicked ? .rows : .tokens] + operand.dims.dropFirst().map { .fixed($0) }))
         }
         let complete = try catalogue.contract(for: op).completeAttributes(attributes)
-        let stateIndices = try catalogue.contract(for: op).states.map { state in
-            func number(_ expression: Expression) throws -> Int { try expression.evaluate { complete[$0]?.expressionValue }.int ?? 0 }
-            return builder.state(.init(name: state.name, heads: try number(state.heads), width: try number(state.width)))
+        let contract = try catalogue.contract(for: op)
+        let shapes = try ShapeRule.apply(contract, operands: graphOperands.map { Self.operand($0, builder.graph) }, attributes: complete)
+        let stateIndices = zip(contract.states, shapes.states).map { state, shape in
+            builder.state(.init(name: state.name, heads: shape.heads, width: shape.width, rows: shape.rows))
         }
         let made = try builder.node(
             op, label: label, inputs: graphOperands, states: stateIndices, attributes: attributes,
@@ -118,7 +129,10 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
             lists += list
         }
         let pageCount = Int(lists.max() ?? 0) + 1
-        let empty = builder.graph.states.map { PlainElement.poison(pageCount * segment.pageBytes(of: $0)) }
+        for index in stepSequences.indices { (stepSequences[index].slotBefore, stepSequences[index].slotAfter) = (2 * index, 2 * index + 1) }
+        let empty = builder.graph.states.map {
+            PlainElement.poison(($0.isFixed ? 2 * parts.count : pageCount) * segment.pageBytes(of: $0))
+        }
         return ConformanceTrial(
             point: .init(id: label, op: op, dims: [:], attributes: complete, dtypes: [:], present: [], step: []), segment: segment,
             inputs: inputs, states: states ?? empty, sequences: stepSequences, pages: lists, tokens: range.count, rows: rows,

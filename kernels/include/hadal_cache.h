@@ -9,6 +9,9 @@
 #define step_sequence HADAL_FN(step_sequence)
 #define cache_row_bytes HADAL_FN(cache_row_bytes)
 #define cache_row HADAL_FN(cache_row)
+#define slot_row HADAL_FN(slot_row)
+#define state_before HADAL_FN(state_before)
+#define state_after HADAL_FN(state_after)
 #define cache_block_store HADAL_FN(cache_block_store)
 #define cache_store_joined HADAL_FN(cache_store_joined)
 #define cache_store HADAL_FN(cache_store)
@@ -34,6 +37,22 @@ INLINE char *cache_row(const hadal_kernel_state *state, const hadal_step *step, 
     int64_t page = step->pages[sequence->first_page + token / state->page_tokens];
     int64_t row = (page * state->heads + head) * state->page_tokens + token % state->page_tokens;
     return (char *)state->data + row * cache_row_bytes(state->dtype, state->width);
+}
+
+/* ---- states of fixed size ---------------------------------------------------------------------------------------- */
+
+INLINE float *slot_row(const hadal_kernel_state *state, uint32_t slot, int64_t head, int64_t row) {
+    return (float *)state->data + (((int64_t)slot * state->heads + head) * state->page_tokens + row) * state->width;
+}
+
+/* Row `row` of `head` as the sequence's last step left it; rows follow each other. NULL before the first token: zeros. */
+INLINE const float *state_before(const hadal_kernel_state *state, const hadal_sequence *sequence, int64_t head, int64_t row) {
+    return sequence->past ? slot_row(state, sequence->slot_before, head, row) : NULL;
+}
+
+/* Where this step leaves it. Every row of every head is to be written. */
+INLINE float *state_after(const hadal_kernel_state *state, const hadal_sequence *sequence, int64_t head, int64_t row) {
+    return slot_row(state, sequence->slot_after, head, row);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------------------- */

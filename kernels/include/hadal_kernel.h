@@ -35,7 +35,8 @@ typedef struct hadal_kernel_tensor {
     uint32_t reserved;
 } hadal_kernel_tensor;
 
-/* A paged cache: page, head, token in page, then `width` elements. */
+/* A paged cache: page, head, token in page, then `width` elements. Of a state of fixed size: slot, head, row of `page_tokens`, then `width`
+ * elements. */
 typedef struct hadal_kernel_state {
     void *data;
     uint32_t dtype;           /* F32, F16, BF16, or of a contract that names it Q8_0, whose rows are padded: hadal_cache.h */

@@ -124,12 +124,12 @@ struct NodeView {
         return segment.graph.weights[i].dims
     }
 
-    func state(_ index: Int, heads: Int, width: Int) throws {
+    /// - Parameter rows: of a head of a state of fixed size; nil: one for each token.
+    func state(_ index: Int, heads: Int, rows: Int? = nil, width: Int) throws {
         try require(index < node.states.count, "state \(index) is missing")
         let state = segment.graph.states[node.states[index]]
-        try require(
-            state.heads == heads && state.width == width,
-            "state '\(state.name)' holds \(state.heads) x \(state.width) a token, not \(heads) x \(width)")
+        let wanted = Graph.State(name: state.name, heads: heads, width: width, rows: rows)
+        try require(state == wanted, "state '\(state.name)' holds \(state.shapeText), not \(wanted.shapeText)")
     }
 
     // MARK: attributes

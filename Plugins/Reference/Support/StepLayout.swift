@@ -15,6 +15,9 @@ struct StepLayout: @unchecked Sendable {
         var plannedLength: Int
         /// Its cache pages in order.
         var pages: UnsafeBufferPointer<UInt32>
+        /// Its slots of states of fixed size: where its last step left them, and where this one does.
+        var slotBefore: Int
+        var slotAfter: Int
         var length: Int { past + count }
     }
 
@@ -32,7 +35,8 @@ struct StepLayout: @unchecked Sendable {
             for token in first..<first + count { owner[token] = index }
             return Sequence(
                 first: first, count: count, past: Int(entry.past), plannedLength: Int(entry.planned_length),
-                pages: UnsafeBufferPointer(rebasing: step.pages[firstPage..<firstPage + Int(entry.page_count)]))
+                pages: UnsafeBufferPointer(rebasing: step.pages[firstPage..<firstPage + Int(entry.page_count)]),
+                slotBefore: Int(entry.slot_before), slotAfter: Int(entry.slot_after))
         }
         sequenceOfToken = owner
     }

@@ -5,7 +5,7 @@ import HadalCore
 /// What a step tells kernels: extents, and the tables of tokens, sequences and pages, as `hadal.glsl` reads them.
 struct StepTables {
     private static let headWords = 8
-    private static let sequenceWords = 6
+    private static let sequenceWords = 8
 
     /// Words that the largest step needs.
     static func words(bounds: Segment.Bounds, pages: Int) -> Int {
@@ -34,6 +34,8 @@ struct StepTables {
             entry[3] = sequence.planned_length
             entry[4] = sequence.first_page
             entry[5] = sequence.page_count
+            entry[6] = sequence.slot_before
+            entry[7] = sequence.slot_after
             for token in 0..<Int(sequence.token_count) {
                 words[tokenTable + 2 * (first + token)] = UInt32(i)
                 words[tokenTable + 2 * (first + token) + 1] = UInt32(truncatingIfNeeded: past + token)

@@ -72,9 +72,25 @@ extension KernelSource {
             access.append("\(type) \(name)_now(uint i) { return \(buffer)(hadal_push.\(member)).at[i]; }")
         }
 
+        private static func unsigned(_ expression: Expression) -> String { "uint(\(expression.text.replacing("//", with: "/")))" }
+
         /// - Parameter name: what its functions are called by: the contract's name, unless an input or output has that too.
         mutating func state(_ i: Int, _ state: OpContract.State, _ dtype: DType, name: String) {
             address("c_\(name)", .state(i))
+            if let rows = state.rows {
+                // What divides integers begins a comment here, and uint divides as it does.
+                let (heads, rows, width) = (Self.unsigned(state.heads), Self.unsigned(rows), Self.unsigned(state.width))
+                // Macros, since the names that a shape is made of come later.
+                access.append(
+                    """
+                    #define \(name)_in(slot, head) (((slot) * \(heads) + (head)) * \(rows) * \(width))
+                    #define \(name)_before(sequence, head) \(name)_in(hadal_sequence_word(sequence, 6), head)
+                    #define \(name)_after(sequence, head) \(name)_in(hadal_sequence_word(sequence, 7), head)
+                    float \(name)_at(uint i) { return HadalFloats(hadal_push.c_\(name)).at[i]; }
+                    void \(name)_put(uint i, float v) { HadalFloats(hadal_push.c_\(name)).at[i] = v; }
+                    """)
+                return
+            }
             let width = dtype.isQuantised ? "\(name)_padded" : "uint(\(state.width.text))"
             access.append(
                 """

@@ -61,7 +61,9 @@ enum {
      * own. Nothing is sent on account of it: it lets the host verify drafted tokens without a change to the result. */
     HADAL_CAPABILITY_STABLE_STEPS = 1u << 7,
     /* executable_replace_kernel: kernels of compiled segments can be exchanged for others built from source. */
-    HADAL_CAPABILITY_LIVE_KERNELS = 1u << 8
+    HADAL_CAPABILITY_LIVE_KERNELS = 1u << 8,
+    /* hadal_state.rows: states of fixed size. */
+    HADAL_CAPABILITY_FIXED_STATES = 1u << 9
 };
 enum { HADAL_STABLE_TOKENS = 8 };
 
@@ -231,6 +233,11 @@ typedef struct hadal_state {
     uint32_t width;
     uint32_t page_tokens;        /* tokens in a page */
     uint32_t reserved;
+    /* HADAL_CAPABILITY_FIXED_STATES: not 0: a state of fixed size, whatever the number of tokens. It has slots in place of pages: slot s,
+     * head h, row r of `rows`, then `width` elements. A sequence's is in the slot hadal_sequence.slot_before, or zeros where the sequence has
+     * no past; the step leaves the state after its last token in slot_after. */
+    uint32_t rows;
+    uint32_t reserved_2;
 } hadal_state;
 
 enum { HADAL_ATTRIBUTE_BOOL = 0, HADAL_ATTRIBUTE_INT = 1, HADAL_ATTRIBUTE_FLOAT = 2, HADAL_ATTRIBUTE_STRING = 3,
@@ -338,6 +345,9 @@ typedef struct hadal_sequence {
     uint32_t planned_length;         /* the length that rope's switch_length is compared with */
     uint32_t first_page;             /* index into hadal_step.pages of its page list */
     uint32_t page_count;
+    /* Of states of fixed size: the slot to read, and the slot to write as a whole. Never the same; no other sequence of the step writes
+     * either. */
+    uint32_t slot_before, slot_after;
 } hadal_sequence;
 
 /* Token i of a sequence (0-based position in the cache) lives in page pages[first_page + i / page_tokens], at i % page_tokens. */

@@ -311,6 +311,7 @@ extension BuildContext {
                 toHalf: toHalf)
         case .add(let amount): return .affine(recipe, multiply: 1, add: try amount.double(scope, what))
         case .scale(let factor): return .affine(recipe, multiply: try factor.double(scope, what), add: 0)
+        case .exponential: return .exponential(recipe)
         case .float: return .float(recipe)
         }
     }

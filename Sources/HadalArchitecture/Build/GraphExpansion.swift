@@ -180,7 +180,7 @@ struct GraphExpansion {
         }
         var operands = try operands(node, contract, members, label: label)
         if let table = node.table { try useTable(table, contract, &operands, &attributes, label: label) }
-        let states = try states(node, contract, label: label)
+        let states = try states(node, label: label)
         let prefix = path.isEmpty ? "" : path.joined(separator: ".") + "."
         let names = node.outputs.map { uniqueName(prefix + $0) }
         let made: [Int]
@@ -287,8 +287,12 @@ struct GraphExpansion {
         attributes.merge(given) { stated, _ in stated }
     }
 
-    private mutating func states(_ node: Statement.NodeSpec, _ contract: OpContract, label: String) throws -> [Int] {
-        guard let name = node.state else { return [] }
+    private mutating func states(_ node: Statement.NodeSpec, label: String) throws -> [Int] {
+        try node.states.flatMap { try states($0, node, label: label) }
+    }
+
+    /// Those of the graph that a declared one is for a node.
+    private mutating func states(_ name: String, _ node: Statement.NodeSpec, label: String) throws -> [Int] {
         guard let spec = context.description.states.first(where: { $0.name == name }) else {
             throw HadalError(
                 .notFound, "\(label): no state '\(name)'", at: node.place,
@@ -331,6 +335,11 @@ struct GraphExpansion {
                 .init(name: "\(instance).value", heads: heads, width: try extent(spec.value, "value")),
             ]
         case .latent: wanted = [.init(name: instance, heads: 1, width: try extent(spec.width, "width"))]
+        case .recurrent:
+            let shape = try Array(repeating: 1, count: 3 - spec.shape.count) + spec.shape.map { try extent($0, "shape") }
+            wanted = [.init(name: instance, heads: shape[0], width: shape[2], rows: shape[1])]
+        case .window:
+            wanted = [.init(name: instance, heads: 1, width: try extent(spec.width, "width"), rows: try extent(spec.rows, "rows"))]
         }
         return wanted.map { state in
             if let known = stateIndex[state.name] { return known }

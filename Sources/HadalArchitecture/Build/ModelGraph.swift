@@ -53,6 +53,9 @@ package struct ModelGraph: Sendable {
 
     /// Bytes of state that one token takes in the main graph, with elements of a type of `DType.stateTypes`.
     package func stateBytesPerToken(_ dtype: DType) -> Int {
-        main.states.reduce(0) { $0 + $1.heads * (dtype.stateRowBytes(width: $1.width) ?? 0) }
+        main.states.reduce(0) { $0 + ($1.isFixed ? 0 : $1.heads * (dtype.stateRowBytes(width: $1.width) ?? 0)) }
     }
+
+    /// Bytes of the main graph's states of fixed size, for each sequence.
+    package var fixedStateBytes: Int { main.fixedStateBytes }
 }

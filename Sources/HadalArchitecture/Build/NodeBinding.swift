@@ -59,10 +59,10 @@ struct NodeBinding {
                 "op \(contract.name) has \(contract.outputs.count) outputs (\(contract.outputs.map(\.name).joined(separator: ", "))), not \(node.outputs.count)",
                 at: node.place)
         }
-        if node.state != nil, contract.states.isEmpty {
+        if !node.states.isEmpty, contract.states.isEmpty {
             throw HadalError(.mismatch, "op \(contract.name) has no state", at: node.place)
         }
-        if node.state == nil, !contract.states.isEmpty {
+        if node.states.isEmpty, !contract.states.isEmpty {
             throw HadalError(.mismatch, "op \(contract.name) needs a 'state'", at: node.place)
         }
         if let table = node.table, !contract.inputs.contains(where: { $0.name == "inv_freq" }) {

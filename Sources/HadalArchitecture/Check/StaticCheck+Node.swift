@@ -14,7 +14,7 @@ extension StaticCheck {
             for (name, formula) in members.operands { check.operand(name, formula, contract, values, scope) }
             for (name, formula) in members.attributes { check.attribute(name, formula, contract, scope) }
             if let table = node.table { check.table(table, scope) }
-            check.state(node, contract, scope)
+            check.states(node, contract, scope)
             try check.missing(node, contract, members)
             try check.outputCount(node, contract, members)
             outputs = try check.shapes(node, contract, members, values)
@@ -160,41 +160,49 @@ extension StaticCheck {
         }
     }
 
-    private mutating func state(_ node: Statement.NodeSpec, _ contract: OpContract, _ scope: StatementScope) {
+    private mutating func states(_ node: Statement.NodeSpec, _ contract: OpContract, _ scope: StatementScope) {
         if let index = node.stateIndex { formula(index, scope.indices, .number, "'state_index'") }
-        guard let state = node.state, !contract.states.isEmpty else { return }
-        usedStates.insert(state)
-        guard let spec = description.states.first(where: { $0.name == state }) else {
+        guard !contract.states.isEmpty else { return }
+        var kinds: [OpContract.State.Kind] = []
+        for name in node.states {
+            usedStates.insert(name)
+            guard let spec = description.states.first(where: { $0.name == name }) else {
+                return report(
+                    HadalError(
+                        .notFound, "no state '\(name)'", at: node.place,
+                        hint: Suggestion.hint(for: name, among: description.states.map(\.name))),
+                    cause: "state \(name)")
+            }
+            kinds += spec.contractKinds
+        }
+        guard kinds == contract.states.map(\.kind) else {
+            let given = node.states.map { name in "'\(name)' is \(description.states.first { $0.name == name }?.kind.rawValue ?? "")" }
             return report(
                 HadalError(
-                    .notFound, "no state '\(state)'", at: node.place,
-                    hint: Suggestion.hint(for: state, among: description.states.map(\.name))),
-                cause: "state \(state)")
+                    .mismatch, "op \(contract.name) requires \(contract.stateText); \(given.joined(separator: ", "))", at: node.place))
         }
-        let count = spec.kind == .kv ? 2 : 1
-        guard count == contract.states.count else {
-            return report(
-                HadalError(
-                    .mismatch,
-                    "op \(contract.name) requires \(contract.states.count == 2 ? "a kv" : "a latent") state; '\(state)' is \(spec.kind.rawValue)",
-                    at: node.place))
+        for name in node.states {
+            if let spec = description.states.first(where: { $0.name == name }) { state(spec, node, scope) }
         }
+    }
+
+    private mutating func state(_ spec: StateSpec, _ node: Statement.NodeSpec, _ scope: StatementScope) {
         var local = scope.indices
         if spec.layers != nil {
             if node.stateIndex == nil, !scope.indices.contains(spec.index) {
                 return report(
-                    HadalError(.mismatch, "state '\(state)' needs an index; none named '\(spec.index)' here", at: node.place),
+                    HadalError(.mismatch, "state '\(spec.name)' needs an index; none named '\(spec.index)' here", at: node.place),
                     cause: "name \(spec.index)")
             }
             local.insert(spec.index)
             outOfRange(node, spec, scope)
         } else if scope.loops.contains(where: { $0.mayRepeat && !$0.isGuarded }), number(node.stateIndex) != 0 {
-            report(GraphSpec.sharedState(state, at: node.place, declared: spec.place), cause: "shared state \(state)")
+            report(GraphSpec.sharedState(spec.name, at: node.place, declared: spec.place), cause: "shared state \(spec.name)")
         } else if let index = number(node.stateIndex), index != 0 {
-            report(HadalError(.mismatch, "state '\(state)' has no 'layers', so it has no number \(index)", at: node.place))
+            report(HadalError(.mismatch, "state '\(spec.name)' has no 'layers', so it has no number \(index)", at: node.place))
         }
         let needed = spec.formulas.reduce(into: Set<String>()) { $0.formUnion($1.names) }
-        needIndices(needed, local, "state '\(state)'", declared: spec.place, at: node.place)
+        needIndices(needed, local, "state '\(spec.name)'", declared: spec.place, at: node.place)
     }
 
     private func number(_ formula: Formula?) -> Int? { formula.flatMap { constant($0) }?.int }

@@ -102,7 +102,7 @@ extension StaticCheck {
         case .reshape(let dims):
             for dim in dims { formula(dim, indices, .number, what, in: Self.extents) }
             return dims.count
-        case .rotary, .add, .scale, .float: break
+        case .rotary, .add, .scale, .exponential, .float: break
         }
         return rank
     }
@@ -155,7 +155,10 @@ extension StaticCheck {
     mutating func check(_ state: StateSpec) {
         let scope = indexNames.union([state.index])
         if let layers = state.layers { formula(layers, indexNames, .number, "layers of state '\(state.name)'", in: 0...Limits.nodes) }
-        for (extent, key) in [(state.heads, "heads"), (state.key, "key"), (state.value, "value"), (state.width, "width")] {
+        let extents = [
+            (state.heads, "heads"), (state.key, "key"), (state.value, "value"), (state.width, "width"), (state.rows, "rows"),
+        ]
+        for (extent, key) in extents + state.shape.map({ ($0, "shape") }) {
             if let extent { formula(extent, scope, .number, "\(key) of state '\(state.name)'", in: 1...Limits.stateExtent) }
         }
     }

@@ -20,7 +20,9 @@ indirect enum Statement: Sendable {
         var outputs: [String]
         var label: String?
         var when: Formula?
-        var state: String?
+        /// In the order of the op's states.
+        var states: [String]
+        /// The same for all of them.
         var stateIndex: Formula?
         var table: Formula?
         /// Operands and attributes by name.
@@ -84,7 +86,7 @@ extension Statement.NodeSpec {
         inputs = try Self.names("in", &fields)
         outputs = try Self.names("out", &fields)
         label = try fields.optionalString("label")
-        state = try fields.optionalString("state")
+        states = try Self.names("state", &fields)
         stateIndex = try fields.optional("state_index").map { try Formula($0, in: document) }
         table = try fields.optional("table").map { try Formula($0, in: document) }
         members = []

@@ -12,6 +12,7 @@ enum TransformStep: Sendable {
     case rotary(heads: Formula, dim: Formula, offset: Formula, toHalf: Bool)
     case add(Formula)
     case scale(Formula)
+    case exponential
     case float
 
     var formulas: [Formula] {
@@ -19,7 +20,7 @@ enum TransformStep: Sendable {
         case .rows(let a, let b), .columns(let a, let b): [a, b]
         case .every(let step, let from, _): [step, from]
         case .chunk(let count, let index, _): [count, index]
-        case .transpose, .float: []
+        case .transpose, .exponential, .float: []
         case .reshape(let dims): dims
         case .rotary(let heads, let dim, let offset, _): [heads, dim, offset]
         case .add(let a), .scale(let a): [a]
@@ -29,12 +30,12 @@ enum TransformStep: Sendable {
     /// Whether a tensor has the same shape after it.
     var keepsShape: Bool {
         switch self {
-        case .rotary, .add, .scale, .float: true
+        case .rotary, .add, .scale, .exponential, .float: true
         case .rows, .columns, .every, .chunk, .transpose, .reshape: false
         }
     }
 
-    static let names = ["rows", "columns", "every", "chunk", "transpose", "reshape", "rotary", "add", "scale", "float"]
+    static let names = ["rows", "columns", "every", "chunk", "transpose", "reshape", "rotary", "add", "scale", "exp", "float"]
 
     init(_ json: JSON, in document: JSONDocument, what: String) throws {
         var fields = try JSONFields(json, in: document, what: "transform of \(what)")
@@ -94,9 +95,9 @@ enum TransformStep: Sendable {
             self = .rotary(heads: heads, dim: dim, offset: offset, toHalf: to == "half")
         case "add": self = .add(try formula(value))
         case "scale": self = .scale(try formula(value))
-        case "float":
-            guard value.bool == true else { throw fields.fail("'float' is true", at: value) }
-            self = .float
+        case "exp", "float":
+            guard value.bool == true else { throw fields.fail("'\(name)' is true", at: value) }
+            self = name == "exp" ? .exponential : .float
         default:
             let keyPlace = document.place(at: fields.object.members.first?.keyOffset ?? json.offset)
             throw HadalError(

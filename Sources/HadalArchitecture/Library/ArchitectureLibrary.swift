@@ -93,10 +93,19 @@ package struct ArchitectureLibrary: Sendable {
             chain.insert(document, at: 0)
             seen.append(file)
             guard let extends = document.root["extends"] else { break }
-            guard let name = extends.string else {
-                throw HadalError(.malformed, "'extends' must be a string, not \(extends.kindName)", at: document.place(of: extends))
+            let place = document.place(of: extends)
+            let names = extends.string.map { [$0] } ?? (extends.array ?? []).compactMap(\.string)
+            guard let first = names.first, names.count == extends.array?.count ?? 1 else {
+                throw HadalError(.malformed, "'extends' must be a name or a list of names, not \(extends.kindName)", at: place)
             }
-            next = try parent(name, of: file, at: document.place(of: extends))
+            for name in names.dropFirst().reversed() {
+                let part = try Self.read(try parent(name, of: file, at: place))
+                guard part.root["extends"] == nil else {
+                    throw HadalError(.unsupported, "'\(name)' extends another description, so it can only be the first of a list", at: place)
+                }
+                chain.insert(part, at: 0)
+            }
+            next = try parent(first, of: file, at: place)
         }
         return chain
     }

@@ -49,7 +49,7 @@ extension WeightRecipe {
             return try parts.enumerated().flatMap { i, part in
                 try part.shares(giving: .reshape(.slice(value, axis: 0, from: i, to: i + 1), dims: part.shape().dims))
             }
-        case .slice, .every, .blockScaled, .mxfp4: throw notInvertible()
+        case .slice, .every, .exponential, .blockScaled, .mxfp4: throw notInvertible()
         }
     }
 

@@ -49,6 +49,10 @@ extension WeightRecipe {
             let (a, b) = (Float(multiply), Float(add))
             for i in floats.indices { floats[i] = floats[i] * a + b }
             return WeightData(floats: floats, dims: shape.dims)
+        case .exponential(let r):
+            var floats = try r.materialise(from: source, owner: owner).floats()
+            for i in floats.indices { floats[i] = ExponentialRows.exponential(floats[i]) }
+            return WeightData(floats: floats, dims: shape.dims)
         case .blockScaled(let r, _, _, _):
             return WeightData(try r.materialise(from: source, owner: owner), scales: try scaleFactors(from: source, owner: owner))
         case .mxfp4(let blocks, let scales):

@@ -103,7 +103,7 @@ extension WeightRecipe {
                 throw Self.fail("does not hold \(heads) heads with \(dim) rotary rows from \(offset)", r, shape)
             }
             return shape
-        case .affine(let r, _, _), .float(let r): return Shape(dtype: .f32, dims: try r.shape().dims)
+        case .affine(let r, _, _), .exponential(let r), .float(let r): return Shape(dtype: .f32, dims: try r.shape().dims)
         case .blockScaled(let r, let scales, let rows, let columns):
             let shape = try r.shape(), scale = try scales.shape()
             let fits =

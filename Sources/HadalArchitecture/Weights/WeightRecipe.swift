@@ -18,6 +18,8 @@ package indirect enum WeightRecipe: Sendable, Equatable {
     case rotary(WeightRecipe, heads: Int, dim: Int, offset: Int, toHalf: Bool)
     /// multiply * x + add, as float32.
     case affine(WeightRecipe, multiply: Double, add: Double)
+    /// e to the power of every number, as float32.
+    case exponential(WeightRecipe)
     /// As float32.
     case float(WeightRecipe)
     /// A float8 matrix, or a stack of them, with a scale for each block of `rows` x `columns`. The scales stay beside the data until a step
@@ -34,7 +36,7 @@ package indirect enum WeightRecipe: Sendable, Equatable {
         switch self {
         case .tensor(let tensor): [tensor]
         case .slice(let r, _, _, _), .every(let r, _, _, _), .transpose(let r, _), .reshape(let r, _), .rotary(let r, _, _, _, _),
-            .affine(let r, _, _), .float(let r):
+            .affine(let r, _, _), .exponential(let r), .float(let r):
             r.tensors
         case .blockScaled(let r, let scales, _, _): r.tensors + scales.tensors
         case .mxfp4(let blocks, let scales): blocks.tensors + scales.tensors
@@ -54,6 +56,7 @@ package indirect enum WeightRecipe: Sendable, Equatable {
         case .stack(let parts): "stack of \(parts.count): \(parts.first?.summary ?? "") ..."
         case .rotary(let r, _, _, _, let toHalf): "\(r.summary) with rotary pairs \(toHalf ? "half-split" : "adjacent")"
         case .affine(let r, let multiply, let add): "\(multiply) * \(r.summary) + \(add)"
+        case .exponential(let r): "exp(\(r.summary))"
         case .float(let r): "\(r.summary) as F32"
         case .blockScaled(let r, _, _, _): "\(r.summary) times its block scales"
         case .mxfp4(let blocks, let scales): "MXFP4 of \(blocks.summary) and \(scales.summary)"

@@ -42,6 +42,8 @@ public struct BackendCapabilities: OptionSet, Sendable {
     public static let stableSteps = BackendCapabilities(rawValue: 1 << 7)
     /// Kernels of a compiled segment can be exchanged: `Executable.replaceKernel`.
     public static let liveKernels = BackendCapabilities(rawValue: 1 << 8)
+    /// States of fixed size: `Graph.State.rows`.
+    public static let fixedStates = BackendCapabilities(rawValue: 1 << 9)
     public static let stableTokens = Int(HADAL_STABLE_TOKENS)
 }
 

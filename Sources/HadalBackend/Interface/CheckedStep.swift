@@ -48,6 +48,11 @@ public struct CheckedStep {
     public var isCancelled: Bool { execution.isCancelled }
 }
 
+extension hadal_sequence {
+    /// Bytes of a sequence without what was added to it later.
+    package static let leastSize = MemoryLayout<hadal_sequence>.offset(of: \.slot_before) ?? MemoryLayout<hadal_sequence>.size
+}
+
 extension hadal_step {
     /// Sequences of a newer host are longer than this side's structs, and lie accordingly.
     func sequence(_ index: Int) -> hadal_sequence {

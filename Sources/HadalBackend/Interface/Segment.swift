@@ -85,7 +85,7 @@ public struct Segment: Sendable {
     /// One for each of `graph.weights`.
     public var weights: [WeightData]
     public var bounds: Bounds
-    /// Element type of every state, one of `DType.stateTypes`.
+    /// Element type of every state with a row for each token, one of `DType.stateTypes`. Those of fixed size are float32.
     public var stateDType: DType
     public var pageTokens: Int
 
@@ -107,9 +107,15 @@ public struct Segment: Sendable {
         self.init(graph: graph, weights: weights, bounds: bounds, stateDType: stateDType, pageTokens: pageTokens)
     }
 
-    /// Bytes of one head's row of one token of a state; 0 where the size overflows.
-    public func rowBytes(of state: Graph.State) -> Int { stateDType.stateRowBytes(width: state.width) ?? 0 }
+    /// Element type of a state.
+    public func dtype(of state: Graph.State) -> DType { state.isFixed ? .f32 : stateDType }
 
-    /// Bytes of one page of a state.
-    public func pageBytes(of state: Graph.State) -> Int { rowBytes(of: state) * state.heads * pageTokens }
+    /// Bytes of one head's row of a state; 0 where the size overflows.
+    public func rowBytes(of state: Graph.State) -> Int { dtype(of: state).stateRowBytes(width: state.width) ?? 0 }
+
+    /// Rows of a head in one page, or in one slot of a state of fixed size.
+    public func rowsPerPage(of state: Graph.State) -> Int { state.rows ?? pageTokens }
+
+    /// Bytes of one page of a state, or of one slot.
+    public func pageBytes(of state: Graph.State) -> Int { rowBytes(of: state) * state.heads * rowsPerPage(of: state) }
 }

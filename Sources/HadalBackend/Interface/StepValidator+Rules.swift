@@ -42,10 +42,12 @@ extension StepValidator {
 
     struct PageSize {
         let name: String
+        /// Of a page, or of a slot of a state of fixed size.
         let bytes: Int
+        let isFixed: Bool
 
         init(_ state: Graph.State, _ segment: Segment) throws {
-            name = state.name
+            (name, isFixed) = (state.name, state.isFixed)
             bytes = segment.pageBytes(of: state)
             guard bytes > 0 else { throw HadalError(.invalidArgument, "state '\(state.name)' has pages of no bytes") }
         }

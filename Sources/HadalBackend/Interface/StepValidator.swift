@@ -10,7 +10,9 @@ import HadalGraph
 /// - the step has no more tokens, sequences and rows than the segment's bounds;
 /// - a sequence's tokens lie in the step, its pages in the page list, and no token belongs to two sequences;
 /// - where the segment has states, each token belongs to a sequence, each sequence has a page for each of its tokens, cached and new, and
-///   each listed page lies within each state;
+///   each listed page lies within each state with a row for each token;
+/// - where it has states of fixed size, each sequence with new tokens has a slot in each of them to write, and with a past another one to
+///   read; what a sequence writes no other reads or writes;
 /// - token ids that are an input of the graph are rows of the table that `embedding` takes them from.
 ///
 /// `check` takes time linear in tokens, sequences, pages and bindings, and allocates nothing unless it throws.
@@ -37,6 +39,9 @@ public final class StepValidator: @unchecked Sendable {
     private let inputs: [Extent]
     private let outputs: [Extent]
     private let states: [PageSize]
+    /// Whether some state has a row for each token, and whether some is of fixed size.
+    private let hasPages: Bool
+    private let hasSlots: Bool
     private let indices: [Index]
     /// For each token of the step, the last check that found a sequence for it.
     private let claims: UnsafeMutableBufferPointer<UInt32>
@@ -70,6 +75,8 @@ public final class StepValidator: @unchecked Sendable {
         (self.inputs, self.indices) = (inputs, indices)
         outputs = checksAll ? try graph.outputs.map { try Extent($0, of: graph, bounds) } : []
         states = checksAll ? try graph.states.map { try PageSize($0, segment) } : []
+        hasPages = states.contains { !$0.isFixed }
+        hasSlots = states.contains(where: \.isFixed)
         counts = (graph.inputs.count, graph.outputs.count, graph.states.count)
         claims = .allocate(capacity: checksAll ? bounds.tokens : 0)
         claims.initialize(repeating: 0)
@@ -121,7 +128,8 @@ public final class StepValidator: @unchecked Sendable {
 
     private func checkSequences(_ step: hadal_step) throws {
         let (tokens, listed) = (Int(step.tokens), Int(step.page_list_count))
-        guard step.sequence_count == 0 || step.sequences != nil && Int(step.sequence_stride) >= MemoryLayout<hadal_sequence>.size else {
+        guard step.sequence_count == 0 || step.sequences != nil && Int(step.sequence_stride) >= MemoryLayout<hadal_sequence>.size
+        else {
             throw HadalError(.invalidArgument, "the step's sequences are missing")
         }
         guard listed == 0 || step.pages != nil else { throw HadalError(.invalidArgument, "the step's pages are missing") }
@@ -142,7 +150,7 @@ public final class StepValidator: @unchecked Sendable {
                 claims[token] = checks
             }
             claimed += new
-            guard !states.isEmpty else { continue }
+            guard hasPages else { continue }
             let length = Int(sequence.past) + new
             let needed = (length + pageTokens - 1) / pageTokens
             guard needed <= pages else {
@@ -152,6 +160,21 @@ public final class StepValidator: @unchecked Sendable {
         guard states.isEmpty || claimed == tokens else {
             let token = claims.firstIndex { $0 != checks } ?? 0
             throw HadalError(.invalidArgument, "token \(token) belongs to no sequence of the step")
+        }
+        if hasSlots { try checkSlots(step) }
+    }
+
+    /// That what a sequence writes is its own.
+    private func checkSlots(_ step: hadal_step) throws {
+        for i in 0..<Int(step.sequence_count) {
+            let sequence = step.sequence(i)
+            guard sequence.token_count > 0 else { continue }
+            for j in 0..<Int(step.sequence_count) {
+                let other = step.sequence(j)
+                guard other.token_count > 0, i != j && other.slot_after == sequence.slot_after || other.past > 0 && other.slot_before == sequence.slot_after
+                else { continue }
+                throw HadalError(.invalidArgument, "slot \(sequence.slot_after), which sequence \(i) writes, is also that of sequence \(j)")
+            }
         }
     }
 
@@ -195,13 +218,22 @@ public final class StepValidator: @unchecked Sendable {
         if !states.isEmpty, let pages = step.pages { for i in 0..<Int(step.page_list_count) { last = max(last, pages[i]) } }
         for (i, state) in states.enumerated() {
             try checkRange(bindings[i], "state", state.name)
-            // Without pages nothing is read or written.
-            guard step.page_list_count > 0 else { continue }
+            // Without pages or new tokens nothing is read or written.
+            guard state.isFixed ? step.tokens > 0 : step.page_list_count > 0 else { continue }
             try checkKind(bindings[i], "state", state.name)
-            let available = bindings[i].bytes / UInt64(state.bytes)
-            guard UInt64(last) < available else {
-                throw HadalError(.invalidArgument, "page \(last) is outside state '\(state.name)', which holds \(available)")
+            let available = bindings[i].bytes / UInt64(state.bytes), used = state.isFixed ? lastSlot(of: step) : last
+            guard UInt64(used) < available else {
+                let what = state.isFixed ? "slot" : "page"
+                throw HadalError(.invalidArgument, "\(what) \(used) is outside state '\(state.name)', which holds \(available)")
             }
+        }
+    }
+
+    private func lastSlot(of step: hadal_step) -> UInt32 {
+        (0..<Int(step.sequence_count)).reduce(0) { last, i in
+            let sequence = step.sequence(i)
+            guard sequence.token_count > 0 else { return last }
+            return max(last, sequence.slot_after, sequence.past > 0 ? sequence.slot_before : 0)
         }
     }
 

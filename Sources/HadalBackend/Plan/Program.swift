@@ -46,8 +46,10 @@ package final class Program: @unchecked Sendable {
     package let graph: Graph
     package let bounds: Segment.Bounds
     package let pageTokens: Int
-    /// Pages in every state buffer.
+    /// Pages in the buffer of every state with a row for each token.
     package let pageCount: Int
+    /// Slots in that of every state of fixed size.
+    package let slotCount: Int
     package private(set) var info = ExecutableInfo(keepsWeights: false)
     /// Weights, as the graph numbers them, whose bytes some part goes on reading.
     package private(set) var keptWeights: Set<Int> = []
@@ -57,28 +59,37 @@ package final class Program: @unchecked Sendable {
     private var stages: [Stage] = []
     private var memory: ExchangeMemory
     private var stateBuffers: [any Buffer] = []
+    /// Of a page, or of a slot.
     private let stateBytes: [Int]
+    /// States with a row for each token, and those of fixed size, as the graph numbers them.
+    package let pagedStates: [Int]
+    package let fixedStates: [Int]
 
     /// Compiles every part and allocates the state.
     ///
     /// - Parameters:
     ///   - segment: the whole model with its weights.
     ///   - devices: as named in the plan.
-    ///   - pageCount: pages to allocate for each state.
+    ///   - pageCount: pages to allocate for each state with a row for each token.
+    ///   - slotCount: slots to allocate for each state of fixed size.
     ///   - progress: called after each part is compiled with the bytes of its weights that no part before it has. What it throws ends the compiling.
     package init(
-        plan: ExecutionPlan, segment: Segment, devices: [any Device], pageCount: Int, progress: ((_ bytes: Int) throws -> Void)? = nil
+        plan: ExecutionPlan, segment: Segment, devices: [any Device], pageCount: Int, slotCount: Int = 0,
+        progress: ((_ bytes: Int) throws -> Void)? = nil
     ) throws {
         self.plan = plan
         graph = segment.graph
         bounds = segment.bounds
         pageTokens = segment.pageTokens
         self.pageCount = pageCount
+        self.slotCount = slotCount
+        pagedStates = segment.graph.states.indices.filter { !segment.graph.states[$0].isFixed }
+        fixedStates = segment.graph.states.indices.filter { segment.graph.states[$0].isFixed }
         stateBytes = segment.graph.states.map { segment.pageBytes(of: $0) }
 
         let subSegments = plan.parts.map { segment.part($0.nodes) }
         memory = try ExchangeMemory(plan, segment.graph, bounds: segment.bounds, boundaries: subSegments.map { $0.inputs + $0.outputs })
-        for (device, bytes) in try Self.states(of: segment, plan, pageCount: pageCount) {
+        for (device, bytes) in try Self.states(of: segment, plan, pageCount: pageCount, slotCount: slotCount) {
             stateBuffers.append(try (plan.ownsMemory[device] ? devices[device].allocate(bytes: bytes) : nil) ?? HostBuffer(bytes: bytes))
         }
         try memory.allocate(devices, names: plan.devices)
@@ -114,10 +125,15 @@ package final class Program: @unchecked Sendable {
     }
 
     /// The device of each state, and its bytes there.
-    private static func states(of segment: Segment, _ plan: ExecutionPlan, pageCount: Int) throws -> [(device: Int, bytes: Int)] {
+    private static func states(
+        of segment: Segment, _ plan: ExecutionPlan, pageCount: Int, slotCount: Int
+    ) throws -> [(device: Int, bytes: Int)] {
         try zip(segment.graph.states, plan.deviceOfState(in: segment.graph)).map { state, device in
-            let (bytes, overflow) = segment.pageBytes(of: state).multipliedReportingOverflow(by: pageCount)
-            guard !overflow else { throw HadalError(.outOfMemory, "a cache of \(pageCount) pages is too large") }
+            let count = state.isFixed ? slotCount : pageCount
+            let (bytes, overflow) = segment.pageBytes(of: state).multipliedReportingOverflow(by: count)
+            guard !overflow else {
+                throw HadalError(.outOfMemory, "\(state.isFixed ? "states in \(count) slots are" : "a cache of \(count) pages is") too large")
+            }
             return (device, bytes)
         }
     }
@@ -126,8 +142,8 @@ package final class Program: @unchecked Sendable {
     ///
     /// - Parameter segment: the whole model; weights may lack data.
     /// - Throws: `outOfMemory`.
-    package static func checkHostMemory(for segment: Segment, plan: ExecutionPlan, pageCount: Int) throws {
-        let states = try states(of: segment, plan, pageCount: pageCount).filter { !plan.ownsMemory[$0.device] }.map {
+    package static func checkHostMemory(for segment: Segment, plan: ExecutionPlan, pageCount: Int, slotCount: Int = 0) throws {
+        let states = try states(of: segment, plan, pageCount: pageCount, slotCount: slotCount).filter { !plan.ownsMemory[$0.device] }.map {
             try HostBuffer(bytes: $0.bytes)
         }
         let boundaries = plan.parts.map { segment.part($0.nodes) }.map { $0.inputs + $0.outputs }
@@ -218,17 +234,17 @@ package final class Program: @unchecked Sendable {
     }
 }
 
-// State access, in pages. Layout of a page: [head][token][width].
+// State access, in pages and slots. Layout of a page: [head][token][width], of a slot: [head][row][width].
 extension Program {
-    /// Copies one page of every state.
+    /// Copies one page of every state with a row for each token.
     package func copyPage(from source: Int, to destination: Int) throws {
-        for (i, buffer) in stateBuffers.enumerated() {
-            let bytes = stateBytes[i]
+        for state in pagedStates {
+            let (buffer, bytes) = (stateBuffers[state], stateBytes[state])
             try buffer.copy(from: buffer, sourceOffset: source * bytes, to: destination * bytes, bytes: bytes)
         }
     }
 
-    /// Reads one page of one state.
+    /// Reads one page or slot of one state.
     package func readPage(_ page: Int, state: Int, into destination: UnsafeMutableRawBufferPointer) throws {
         try stateBuffers[state].read(offset: page * stateBytes[state], into: destination)
     }
@@ -237,6 +253,9 @@ extension Program {
         try stateBuffers[state].write(offset: page * stateBytes[state], from: source)
     }
 
-    /// Bytes of one page of a state.
+    /// Bytes of one page or slot of a state.
     package func pageBytes(state: Int) -> Int { stateBytes[state] }
+
+    /// Bytes of one slot of all states of fixed size.
+    package var slotBytes: Int { fixedStates.reduce(0) { $0 + stateBytes[$1] } }
 }

@@ -137,11 +137,12 @@ package final class MarshalledSegment {
     private static func state(_ state: Graph.State, of segment: Segment, _ arena: ForeignArena) throws -> hadal_state {
         var result = hadal_state()
         result.size = UInt32(MemoryLayout<hadal_state>.size)
-        result.dtype = segment.stateDType.rawValue
+        result.dtype = segment.dtype(of: state).rawValue
         result.name = arena.string(state.name)
         result.heads = try count(state.heads)
         result.width = try count(state.width)
         result.page_tokens = try count(segment.pageTokens)
+        result.rows = try count(state.rows ?? 0)
         return result
     }
 

@@ -67,6 +67,9 @@ final class PluginDevice: Device, @unchecked Sendable {
         if !segment.graph.states.isEmpty, !table.capabilities.contains(.state) {
             return "'\(name)' takes no state and so cannot hold '\(segment.graph.states[0].name)'"
         }
+        if !table.capabilities.contains(.fixedStates), let state = segment.graph.states.first(where: \.isFixed) {
+            return "'\(name)' takes no states of fixed size, such as '\(state.name)'"
+        }
         if !table.capabilities.contains(.blockScales), let i = segment.weights.firstIndex(where: { $0.scales != nil }) {
             let weight = segment.graph.weights.indices.contains(i) ? segment.graph.weights[i].name : "\(i)"
             return "'\(name)' does not read block scales, which weight '\(weight)' has"

@@ -67,6 +67,9 @@ enum PlanListing {
             rows.append(["", Terminal.bytes(overflow ? .max : all), "for \(plan.cacheTokens) tokens of all sessions, at most"])
         }
         rows.append(["  scratch", Terminal.bytes(plan.scratchBytes), "values of a step, results and the tables of the vocabulary, at most"])
+        if plan.stateBytes > 0 {
+            rows.append(["  states", Terminal.bytes(plan.stateBytes), "recurrent states and windows of all sequences, and their snapshots"])
+        }
         if plan.draftBytes > 0 {
             rows.append(["  drafting", Terminal.bytes(plan.draftBytes), "the model or layer that drafts, without its cache"])
         }
@@ -77,7 +80,7 @@ enum PlanListing {
                 case "machine": "nine tenths of what the machine has free; --memory sets another"
                 default: "nine tenths of what the control group allows; --memory sets another"
                 }
-            let isTooLarge = !plan.devices.contains { $0.ownsMemory } && plan.heldBytes + plan.scratchBytes + plan.draftBytes > budget
+            let isTooLarge = !plan.devices.contains { $0.ownsMemory } && plan.heldBytes + plan.scratchBytes + plan.draftBytes + plan.stateBytes > budget
             rows.append(["  budget", Terminal.bytes(budget), reason + (isTooLarge ? "; the weights do not fit it" : "")])
         }
         return rows + [["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"]]

@@ -46,6 +46,10 @@ struct KernelWork {
         for weight in graph.weights { bytes += try read(weight.name, weight.dtype, elements: weight.elements) }
         for index in graph.outputs { bytes += Double(trial.bytes(of: graph.values[index])) }
         for state in graph.states {
+            if state.isFixed {
+                bytes += Double(2 * trial.segment.pageBytes(of: state) * trial.sequences.count)
+                continue
+            }
             let width = state.heads * state.width
             let perToken = Double(trial.segment.rowBytes(of: state) * state.heads)
             bytes += try read(state.name, bytesPerElement: perToken / Double(width), elements: cached * width)

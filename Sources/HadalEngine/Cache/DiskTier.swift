@@ -17,7 +17,7 @@ final class DiskTier: Sendable {
     private enum Work { case idle, ready, over }
 
     let store: BlockStore
-    /// Bytes of a block in each state.
+    /// Bytes of a block in each state with a row for each token.
     let pieceSizes: [Int]
     /// Held while a block is on its way from memory to the store.
     fileprivate let saving = Mutex(())
@@ -27,7 +27,7 @@ final class DiskTier: Sendable {
         store = try BlockStore(
             directory: directory, limit: options.cacheLimit, sealingKey: options.sealingKey, identity: identity, model: model,
             log: options.log)
-        pieceSizes = program.graph.states.indices.map { program.pageBytes(state: $0) }
+        pieceSizes = program.pagedStates.map { program.pageBytes(state: $0) }
     }
 
     /// Begins to save what an engine's state says is unsaved. Its end is that of the engine, or `close`.
@@ -62,7 +62,7 @@ extension Engine {
             hash.combine(field: "\(node.op) \(node.label) \(node.inputs)")
             for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) { hash.combine(field: "\(name) \(value)") }
         }
-        for state in program.graph.states { hash.combine(field: "\(state.name) \(state.heads) \(state.width)") }
+        for state in program.graph.states { hash.combine(field: state.rows.map { "\(state.name) \(state.heads) \($0) \(state.width)" } ?? "\(state.name) \(state.heads) \(state.width)") }
         let backends = Set(openedBackends.map(\.backend.name)).sorted().joined(separator: "+")
         return "hadal \(HadalVersion.current) \(fingerprint) \(hash.finish().hexadecimal) \(backends) \(cacheDType.name) \(pageTokens)"
     }
@@ -87,7 +87,7 @@ extension Engine {
     }
 
     private func readPieces(of page: UInt32, _ sizes: [Int]) throws -> [[UInt8]] {
-        try sizes.enumerated().map { state, size in
+        try zip(program.pagedStates, sizes).map { state, size in
             var piece = [UInt8](repeating: 0, count: size)
             try piece.withUnsafeMutableBytes { try program.readPage(Int(page), state: state, into: $0) }
             return piece

@@ -90,7 +90,7 @@ extension Session {
             if piece == disk.pieceSizes.count {
                 snapshot = Array(bytes)
             } else {
-                try engine.program.writePage(Int(page), state: piece, from: bytes)
+                try engine.program.writePage(Int(page), state: engine.program.pagedStates[piece], from: bytes)
             }
         }
         guard isRead == true else {
@@ -101,17 +101,19 @@ extension Session {
         state.pool.release(page)
         if state.blocks.insert(chain.keys[index], after: index == 0 ? nil : chain.keys[index - 1], page: page) { state.pool.retain(page) }
         loseState()
-        if isLast { takeSnapshot(snapshot, at: chain.keys[index], &state) }
+        if isLast { takeSnapshot(snapshot, at: chain.keys[index], count: (index + 1) * engine.pageTokens, &state) }
         return true
     }
 
     /// Makes a snapshot that came from disk the session's state, and a block's. Within `Engine.state`.
-    private func takeSnapshot(_ bytes: [UInt8], at key: BlockKey, _ state: inout Engine.State) {
+    ///
+    /// - Parameter count: tokens that it is after.
+    private func takeSnapshot(_ bytes: [UInt8], at key: BlockKey, count: Int, _ state: inout Engine.State) {
         guard let states = engine.snapshotStates, let slot = state.blocks.attachSnapshot(to: key, isPinned: true) else { return }
         do { try bytes.withUnsafeBytes { try states.writeSnapshot(slot, from: $0) } } catch {
             return state.blocks.detachSnapshot(from: key)
         }
-        restoreState(slot)
+        restoreState(slot, count: count)
     }
 
     /// The first blocks of so many tokens that need not be computed. Enough are left for every kernel to take the way of many tokens, as it
@@ -136,7 +138,9 @@ extension Session {
             }
             knownBlocks = found.known
             guard found.pages.count * size > held else { return }
-            guard restoreState(found.snapshot) else { return state.blocks.detachSnapshot(from: chain.keys[found.pages.count - 1]) }
+            guard restoreState(found.snapshot, count: found.pages.count * size) else {
+                return state.blocks.detachSnapshot(from: chain.keys[found.pages.count - 1])
+            }
             takePages(found.pages[(held / size)...], &state)
             count = found.pages.count * size
         }

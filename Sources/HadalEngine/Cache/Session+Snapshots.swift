@@ -10,11 +10,12 @@ extension Session {
 
     /// Makes a snapshot the session's state, or the state before the first token. Within `Engine.state`.
     ///
+    /// - Parameter count: tokens that it is after.
     /// - Returns: whether the session has a state now.
     @discardableResult
-    func restoreState(_ slot: UInt32?) -> Bool {
+    func restoreState(_ slot: UInt32?, count: Int = 0) -> Bool {
         guard let states = engine.snapshotStates else { return true }
-        lacksState = (try? states.restoreSnapshot(slot, to: self)) == nil
+        lacksState = (try? states.restoreSnapshot(slot, after: count, to: self)) == nil
         return !lacksState
     }
 
@@ -31,9 +32,9 @@ extension Session {
         try engine.state.withLock { state in
             let found = state.blocks.use(chain?.keys.prefix(held / engine.pageTokens) ?? [], needsSnapshot: true)
             var length = found.pages.count
-            if !restoreState(found.snapshot) {
+            if !restoreState(found.snapshot, count: length * engine.pageTokens) {
                 if let key = chain?.keys.prefix(length).last { state.blocks.detachSnapshot(from: key) }
-                try states.restoreSnapshot(nil, to: self)
+                try states.restoreSnapshot(nil, after: 0, to: self)
                 (length, lacksState) = (0, false)
             }
             cutPages(to: length, &state)
@@ -63,7 +64,7 @@ extension Session {
     /// answer will end is not known, so that each of its blocks may be the last. Within `Engine.state`.
     func keepSnapshot(_ state: inout Engine.State) {
         let size = engine.pageTokens, end = count / size, last = snapshotEnds.last ?? 0
-        guard let states = engine.snapshotStates, publishes, !lacksState, end > 0, count % size == 0,
+        guard let states = engine.snapshotStates, publishes, !lacksState, replayedTokens == 0, end > 0, count % size == 0,
             end > last || snapshotEnds.contains(end)
         else { return }
         publish(&state)

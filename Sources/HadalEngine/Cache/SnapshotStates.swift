@@ -12,7 +12,8 @@ protocol SnapshotStates: AnyObject, Sendable {
     /// Makes a slot's state a session's. nil: the state before the first token.
     ///
     /// On an error the session's state is unknown.
-    func restoreSnapshot(_ slot: UInt32?, to session: Session) throws
+    /// - Parameter count: tokens that it is after.
+    func restoreSnapshot(_ slot: UInt32?, after count: Int, to session: Session) throws
 
     /// Makes a session's state that of another.
     func copyState(of session: Session, to other: Session) throws

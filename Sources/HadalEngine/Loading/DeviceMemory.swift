@@ -17,6 +17,8 @@ public struct DeviceMemory: Sendable {
     public let cacheBytesPerToken: Int
     /// Tokens that the cache is for: those of one session, and where the device has memory of its own all that are reserved there.
     public internal(set) var cacheTokens: Int
+    /// States of fixed size, of all sequences and snapshots.
+    public let stateBytes: Int
     /// Values that are copied to and from it.
     public let exchangeBytes: Int
     /// Of its first heap that is local to it; nil where it does not tell.
@@ -36,7 +38,7 @@ public struct DeviceMemory: Sendable {
         return overflow ? .max : bytes
     }
     public var neededBytes: Int {
-        [weightBytes, expertBytes, cacheBytes, exchangeBytes].reduce(0) { sum, bytes in
+        [weightBytes, expertBytes, cacheBytes, stateBytes, exchangeBytes].reduce(0) { sum, bytes in
             let (next, overflow) = sum.addingReportingOverflow(bytes)
             return overflow ? .max : next
         }
@@ -47,8 +49,10 @@ public struct DeviceMemory: Sendable {
     /// - Parameters:
     ///   - streamed: experts that are kept to a limit.
     ///   - segment: the graph with its bounds and the cache's element type; weights may lack data.
+    ///   - slots: of states of fixed size.
     static func all(
-        _ placed: PlacedGraph, _ devices: [any Device], _ segment: Segment, streamed: ExpertPlacement?, limit: Int?, cacheTokens: Int
+        _ placed: PlacedGraph, _ devices: [any Device], _ segment: Segment, streamed: ExpertPlacement?, limit: Int?, cacheTokens: Int,
+        slots: Int
     ) throws -> [DeviceMemory] {
         let (graph, plan) = (segment.graph, placed.plan)
         var weights = Array(repeating: Set<Int>(), count: plan.devices.count)
@@ -62,6 +66,10 @@ public struct DeviceMemory: Sendable {
             }
         }
         let exchange = try plan.exchangeBytes(for: segment)
+        /// Of a page of those states, or of a slot.
+        func bytes(_ states: Set<Int>, isFixed: Bool) -> Int {
+            states.reduce(0) { $0 + (graph.states[$1].isFixed == isFixed ? segment.pageBytes(of: graph.states[$1]) : 0) }
+        }
         return plan.devices.indices.map { index in
             let device = devices[index]
             let isStreaming = index == placed.streamingDevice
@@ -80,8 +88,8 @@ public struct DeviceMemory: Sendable {
             return DeviceMemory(
                 device: plan.devices[index], name: device.info.name, ownsMemory: plan.ownsMemory[index], ops: ops[index], weightBytes: held,
                 expertBytes: isStreaming ? min(limit ?? 0, stored) : 0,
-                cacheBytesPerToken: states[index].reduce(0) { $0 + segment.pageBytes(of: graph.states[$1]) } / max(segment.pageTokens, 1),
-                cacheTokens: cacheTokens, exchangeBytes: exchange[index], totalBytes: heap.map { Int(clamping: $0.bytesTotal) },
+                cacheBytesPerToken: bytes(states[index], isFixed: false) / max(segment.pageTokens, 1), cacheTokens: cacheTokens,
+                stateBytes: bytes(states[index], isFixed: true) * slots, exchangeBytes: exchange[index], totalBytes: heap.map { Int(clamping: $0.bytesTotal) },
                 freeBytes: heap.map { Int(clamping: $0.bytesFree) }, quantisedBytes: quantised,
                 mappedBytes: mapped, isHosted: !plan.ownsMemory[index] || [.cpu, .integratedGPU, .software].contains(device.info.kind),
                 weights: weights[index])
@@ -99,11 +107,11 @@ public struct DeviceMemory: Sendable {
         guard ownsMemory, let total = totalBytes, total > 0 else { return (context, cache) }
         let free = min(freeBytes.flatMap { $0 > 0 ? min($0, total) : nil } ?? total, budget ?? .max)
         // A part is left for what cannot be known in advance: activations and the driver's own.
-        let room = free - free / 16 - weightBytes - expertBytes - exchangeBytes
+        let room = free - free / 16 - weightBytes - expertBytes - stateBytes - exchangeBytes
         guard room >= 0 else {
             throw HadalError(
                 .outOfMemory,
-                "\(device) would hold \(weightBytes + expertBytes + exchangeBytes) bytes of weights and values; \(name) has \(free) free of \(total)",
+                "\(device) would hold \(weightBytes + expertBytes + stateBytes + exchangeBytes) bytes of weights, states and values; \(name) has \(free) free of \(total)",
                 hint: [.lower(.placement), .action(.showPlan)])
         }
         guard cacheBytesPerToken > 0 else { return (context, cache) }
@@ -127,7 +135,7 @@ public struct DeviceMemory: Sendable {
         return [
             "device": JSON(.string(device)), "name": JSON(.string(name)), "owns_memory": JSON(.bool(ownsMemory)), "ops": number(ops),
             "weights_bytes": number(weightBytes), "expert_bytes": number(expertBytes), "cache_bytes": number(cacheBytes),
-            "cache_bytes_per_token": number(cacheBytesPerToken), "exchange_bytes": number(exchangeBytes),
+            "cache_bytes_per_token": number(cacheBytesPerToken), "state_bytes": number(stateBytes), "exchange_bytes": number(exchangeBytes),
             "needed_bytes": number(neededBytes),
             "total_bytes": number(totalBytes), "free_bytes": number(freeBytes),
         ]

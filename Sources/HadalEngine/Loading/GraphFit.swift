@@ -30,7 +30,10 @@ struct GraphFit: Sendable {
     /// Why it does not fit what there is.
     private(set) var obstacle: HadalError?
 
-    /// Pages of every state: those of the cache, and one to spare.
+    /// Slots of every state of fixed size.
+    let slots: SlotCounts
+
+    /// Pages of every state with a row for each token: those of the cache, and one to spare.
     var pages: Int { Self.pages(cache) + 1 }
 
     static func pages(_ tokens: Int) -> Int { tokens / Engine.pageTokens + (tokens % Engine.pageTokens > 0 ? 1 : 0) }
@@ -83,18 +86,20 @@ struct GraphFit: Sendable {
         let devices = try backends.devices(of: placed.plan)
         freeBytes = devices.first?.info.heaps.first.map { Int(clamping: $0.bytesFree) }
         let limit = backends.expertMemory
+        let budget = MemoryBudget(options.memory, limits)
+        let slots = SlotCounts(graph, sequences: segment.bounds.sequences, budget: budget?.bytes)
+        self.slots = slots
         experts = try ExpertPlacement(graph, of: description.graph, on: limit == nil ? nil : placed)
         streamed = limit == nil || experts.pieces.isEmpty ? nil : experts
         // Without a limit: what one would do on the device that runs the first of them.
         let holder = zip(graph.nodes, placed.plan.deviceOfNode).first { $0.0.op == Op.experts }?.1 ?? 0
         let device = devices[placed.streamingDevice ?? holder]
         expertCosts = experts.layers.isEmpty ? nil : ExpertCosts(experts, graph, device: device)
-        let all = try DeviceMemory.all(placed, devices, segment, streamed: streamed, limit: limit, cacheTokens: context)
+        let all = try DeviceMemory.all(placed, devices, segment, streamed: streamed, limit: limit, cacheTokens: context, slots: slots.all)
         memory = all
         let scratch = try StepMemory.bytes(
             segment, placed.plan, on: Set(all.indices.filter { all[$0].isHosted }), threads: Self.threads(placed),
             vocabulary: description.graph.vocabularySize)
-        let budget = MemoryBudget(options.memory, limits)
         func divide(_ memory: [DeviceMemory], experts: Int) -> MemoryDivision {
             MemoryDivision(
                 memory.filter(\.isHosted), graph, budget: budget, addresses: experts > 0 ? limits.addresses : nil, expertBytes: experts,
@@ -107,7 +112,7 @@ struct GraphFit: Sendable {
             if limit == nil, backends.canLimitExperts, placed.streamingDevice != nil {
                 // As if all those that can be were read from disk.
                 let movable = try ExpertPlacement(graph, of: description.graph, on: placed)
-                let rest = try DeviceMemory.all(placed, devices, segment, streamed: movable, limit: 0, cacheTokens: context)
+                let rest = try DeviceMemory.all(placed, devices, segment, streamed: movable, limit: 0, cacheTokens: context, slots: slots.all)
                 expertLimit = divide(rest, experts: 0).expertLimit(
                     ExpertCosts(movable, graph, device: device), context: context, isAsked: isAsked, cacheTokens: options.cacheTokens)
                 if expertLimit != nil { return }
@@ -123,7 +128,7 @@ struct GraphFit: Sendable {
                     context: self.context, cache: self.cache, isAsked: isAsked, cacheTokens: options.cacheTokens, budget: options.memory,
                     log: options.log)
             }
-            try Program.checkHostMemory(for: segment, plan: placed.plan, pageCount: pages)
+            try Program.checkHostMemory(for: segment, plan: placed.plan, pageCount: pages, slotCount: slots.all)
         } catch let error as HadalError { obstacle = error }
         let (reserved, overflow) = pages.multipliedReportingOverflow(by: Engine.pageTokens)
         for index in memory.indices { memory[index].cacheTokens = !memory[index].ownsMemory ? self.context : overflow ? .max : reserved }

@@ -9,9 +9,12 @@ struct GraphPlan: Sendable {
     let bounds: Segment.Bounds
     /// Experts that the backend reads from the model's files itself.
     let streamed: ExpertPlacement?
-    /// Element type of every state, and pages of each.
+    /// Element type of every state with a row for each token, and pages of each.
     let stateDType: DType
     let pages: Int
+    /// Slots of each state of fixed size, and how many of them are for snapshots.
+    var slots = 0
+    var snapshotSlots = 0
 
     /// Bytes of its weights, as stored.
     var weightBytes: Int { graph.weights.reduce(0) { $0 + $1.bytes } }
@@ -26,7 +29,8 @@ struct GraphPlan: Sendable {
         let bound = try weights.bind(graph, sharing: other, streamed: streamed, progress: meter.bind)
         let segment = Segment(graph: graph, weights: bound.data, bounds: bounds, stateDType: stateDType, pageTokens: Engine.pageTokens)
         let program = try Program(
-            plan: placed.plan, segment: segment, devices: try backends.devices(of: placed.plan), pageCount: pages, progress: meter.compile)
+            plan: placed.plan, segment: segment, devices: try backends.devices(of: placed.plan), pageCount: pages, slotCount: slots,
+            progress: meter.compile)
         if program.info.keepsWeights { try weights.keep(bound, program.keptWeights, of: graph) }
         return program
     }

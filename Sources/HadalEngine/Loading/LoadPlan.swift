@@ -65,6 +65,8 @@ public struct LoadPlan: Sendable {
     /// Of the host's memory, at most: values of a step and results, and what drafts, its cache apart.
     public var scratchBytes: Int { division?.scratchBytes ?? 0 }
     public var draftBytes: Int { division?.draftBytes ?? 0 }
+    /// States of fixed size of all sequences and snapshots, of all devices.
+    public var stateBytes: Int { devices.reduce(0) { $0 + $1.stateBytes } }
     /// Free memory of the first device's first heap, when it tells.
     public var freeBytes: Int? { fit?.freeBytes }
 
@@ -159,7 +161,7 @@ public struct LoadPlan: Sendable {
         if obstacle == nil, let run, let text, let backends, let fit {
             let main = GraphPlan(
                 graph: graph, placed: fit.placed, bounds: fit.bounds, streamed: fit.streamed, stateDType: cacheDType,
-                pages: fit.pages)
+                pages: fit.pages, slots: fit.slots.all, snapshotSlots: fit.slots.snapshots)
             outcome = .success(CompilePlan(run: run, text: text, backends: backends, main: main, prediction: prediction, draft: draft))
         } else {
             outcome = .failure(obstacle ?? Self.unplaced)

@@ -20,6 +20,8 @@ struct MemoryDivision: Sendable {
     let scratchBytes: Int
     /// A prediction layer and a model that drafts, their caches apart.
     let draftBytes: Int
+    /// States of fixed size, of all sequences and snapshots.
+    let stateBytes: Int
     let cacheBytesPerToken: Int
     /// What a draft model's cache takes for each token of a session.
     let draftBytesPerToken: Int
@@ -31,7 +33,7 @@ struct MemoryDivision: Sendable {
     /// Of what is left beside the weights that stay, what the cache gets where experts are read from disk and no context is asked for.
     private static let cacheShare = 4
 
-    private var fixedBytes: Int { weightBytes + expertBytes + scratchBytes + draftBytes }
+    private var fixedBytes: Int { weightBytes + expertBytes + scratchBytes + draftBytes + stateBytes }
 
     /// What all sessions together may hold where nothing limits it: as asked for, or else twice the context.
     static func cacheTokens(_ asked: Int?, context: Int) -> Int {
@@ -117,7 +119,7 @@ struct MemoryDivision: Sendable {
     private func refusal(_ tokens: Int, fitting: Int, _ room: Room, _ limits: MemoryLimits) -> HadalError {
         let parts = [
             (weightBytes, "weights\(expertBytes > 0 ? " that stay in memory" : "")"), (expertBytes, "experts"), (scratchBytes, "scratch"),
-            (draftBytes, "drafting"), (cacheBytes(tokens), "cache for \(tokens) tokens"),
+            (draftBytes, "drafting"), (stateBytes, "recurrent states"), (cacheBytes(tokens), "cache for \(tokens) tokens"),
         ].filter { $0.0 > 0 }.map { "\(ByteCount(bytes: $0.0).rounded) of \($0.1)" }
         var hint: [HadalError.Hint.Step] = []
         if fitting >= Self.leastTokens, fitting < tokens { hint.append(.lower(.contextLength, to: .tokens(fitting))) }
@@ -168,6 +170,7 @@ extension MemoryDivision {
         hugePageBytes = held.reduce(0) { graph.weights[$1].bytes >= 1 << 20 ? $0 + (2 << 20) : $0 }
         self.scratchBytes = scratchBytes + hosted.reduce(0) { $0 + $1.exchangeBytes }
         draftBytes = drafting.bytes
+        stateBytes = hosted.reduce(0) { $0 + $1.stateBytes }
         cacheBytesPerToken = hosted.reduce(0) { $0 + $1.cacheBytesPerToken } + drafting.cacheBytesPerToken
         draftBytesPerToken = drafting.contextBytesPerToken
     }

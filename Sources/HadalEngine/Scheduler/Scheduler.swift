@@ -250,22 +250,22 @@ public final class Scheduler: Sendable {
         var batch = Batch()
         let limit = min(options.stepTokens ?? engine.batchTokens, engine.batchTokens)
         var chosen = decoding
-        var tokens = decoding.reduce(0) { $0 + $1.part.count }
+        var tokens = decoding.reduce(0) { $0 + $1.part.stepTokens }
         // Blocks that are being computed. Whoever needs the same waits, to find them.
         var blocks: Set<BlockKey> = []
         for member in prefilling {
             let own = member.choice.run?.promptBlocks(of: member.part) ?? []
             // One chunk in any case, and more of them where no answer waits.
             let isFirst = batch.prefillTokens == 0, isKnownSoon = own.first.map(blocks.contains) ?? false
-            guard !isKnownSoon, isFirst || decoding.isEmpty && tokens + member.part.count <= limit else {
+            guard !isKnownSoon, isFirst || decoding.isEmpty && tokens + member.part.stepTokens <= limit else {
                 member.choice.clearPart()
                 continue
             }
             blocks.formUnion(own)
             batch.prefillTokens += member.part.count
-            if tokens + member.part.count <= engine.batchTokens, chosen.count < engine.batchSequences {
+            if tokens + member.part.stepTokens <= engine.batchTokens, chosen.count < engine.batchSequences {
                 chosen.append(member)
-                tokens += member.part.count
+                tokens += member.part.stepTokens
             } else {
                 batch.groups.append([member])
             }
@@ -284,13 +284,13 @@ public final class Scheduler: Sendable {
         guard engine.sumsDependOnRows, members.count > 1 else { return members.isEmpty ? [] : [members] }
         var groups: [[Member]] = [], few: [Member] = [], rows = 0
         for member in members {
-            if member.part.count >= Session.leastChunk { groups.append([member]); continue }
-            if rows + member.part.count >= Session.leastChunk {
+            if member.part.stepTokens >= Session.leastChunk { groups.append([member]); continue }
+            if rows + member.part.stepTokens >= Session.leastChunk {
                 groups.append(few)
                 (few, rows) = ([], 0)
             }
             few.append(member)
-            rows += member.part.count
+            rows += member.part.stepTokens
         }
         return (few.isEmpty ? [] : [few]) + groups
     }

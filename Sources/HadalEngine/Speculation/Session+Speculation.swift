@@ -8,13 +8,18 @@ extension Session {
         storage[count] = token
         for i in 0..<drafts.count { storage[count + 1 + i] = drafts[i] }
         let size = drafts.count + 1
-        return StepPart(session: self, count: size, plannedLength: count + size, wantedRows: size, hasDrafts: true)
+        return StepPart(
+            session: self, count: size, plannedLength: count + size, wantedRows: size, hasDrafts: true, replayed: replayedTokens)
     }
 
-    /// Tokens that fit behind one more, in the context and this side of a length at which rope factors switch.
+    /// Tokens that fit behind one more, in the context and this side of a length at which rope factors switch. Where states are kept at block
+    /// ends they do not go beyond one, and tokens that are computed again take their room.
     var roomForRows: Int {
         let ends = engine.model.ropeSwitches.filter { $0 >= count } + [contextLength]
-        return (ends.min() ?? count) - count - 1
+        let room = (ends.min() ?? count) - count - 1
+        guard engine.fixedStates != nil else { return room }
+        let size = engine.pageTokens
+        return min(room, size - count % size - 1, SpeculationOptions.mostDraftTokens - replayedTokens)
     }
 
     /// Keeps the next token of the last step, which is in storage and in the state already.

@@ -106,8 +106,11 @@ extension OpContract {
             text += line(output.name, facts, output.help)
         }
         for state in states {
-            let types = state.dtypes.map(\.name).joined(separator: " ")
-            text += line(state.name, ["state", "`[\(state.heads.text), \(state.width.text)]` a token", types], state.help)
+            let isCache = state.kind == .tokens
+            let dims = ((isCache || state.kind == .recurrent ? [state.heads] : []) + (state.rows.map { [$0] } ?? []) + [state.width])
+            let shape = "`[\(dims.map(\.text).joined(separator: ", "))]`"
+            let types = isCache ? state.dtypes.map(\.name).joined(separator: " ") : DType.f32.name
+            text += line(state.name, [isCache ? "state" : "\(state.kind.rawValue) state", isCache ? "\(shape) a token" : shape, types], state.help)
         }
         for attribute in attributes {
             var facts = ["attribute", attribute.kind.rawValue]

@@ -52,7 +52,7 @@ extension OpContract {
         }
         for input in inputs { try check(input.dims, "input '\(input.name)'") }
         for output in outputs { try check(output.dims, "output '\(output.name)'", ["i"]) }
-        for state in states { try check([state.heads, state.width], "state '\(state.name)'") }
+        for state in states { try check([state.heads, state.width] + (state.rows.map { [$0] } ?? []), "state '\(state.name)'") }
     }
 
     /// What a device says of itself in a stage's expressions.
@@ -200,12 +200,23 @@ extension OpContract.State {
     init(_ json: JSON, _ document: JSONDocument) throws {
         var fields = try JSONFields(json, in: document, what: "state")
         name = try fields.string("name")
-        if let dims = try fields.optionalArray("dims") {
-            guard dims.count == 2, json["heads"] == nil, json["width"] == nil else {
+        guard let kind = Kind(rawValue: try fields.optionalString("kind") ?? Kind.tokens.rawValue) else {
+            throw fields.fail("'kind' is one of \(Kind.allCases.map(\.rawValue).joined(separator: ", "))", at: json["kind"])
+        }
+        self.kind = kind
+        if let list = try fields.optionalArray("dims") {
+            let dims = try list.map { try OpContract.expression($0, document) }
+            switch (kind, dims.count) {
+            case (.tokens, 2) where json["heads"] == nil && json["width"] == nil: (heads, width) = (dims[0], dims[1])
+            case (.recurrent, 3): (heads, rows, width) = (dims[0], dims[1], dims[2])
+            case (.window, 2): (heads, rows, width) = (try Expression(parsing: "1"), dims[0], dims[1])
+            case (.tokens, _):
                 throw fields.fail("'dims' is [heads, width] of a token's rows, in place of the keys 'heads' and 'width'", at: json["dims"])
+            case (.recurrent, _): throw fields.fail("'dims' of a recurrent state is [heads, rows, width]", at: json["dims"])
+            case (.window, _): throw fields.fail("'dims' of a window is [rows, width]", at: json["dims"])
             }
-            (heads, width) = (try OpContract.expression(dims[0], document), try OpContract.expression(dims[1], document))
         } else {
+            guard kind == .tokens else { throw fields.fail("a \(kind.rawValue) state has 'dims'") }
             heads = try OpContract.expression(fields.required("heads"), document)
             width = try OpContract.expression(fields.required("width"), document)
         }
@@ -215,6 +226,9 @@ extension OpContract.State {
         }
         multipleOf = try fields.optionalDouble("multiple_of")
         help = try fields.optionalString("help") ?? ""
+        if kind != .tokens, let key = ["dtypes", "multiple_of"].first(where: { json[$0] != nil }) {
+            throw fields.fail("'\(key)' of a \(kind.rawValue) state, which is float32", at: json[key])
+        }
         try fields.finish()
     }
 }

@@ -36,8 +36,17 @@ extension OpContract {
         package init() {}
     }
 
-    /// Types that all of its states may have; all types where there are no states.
-    package var stateTypes: [DType] { DType.stateTypes.filter { dtype in states.allSatisfy { $0.dtypes.contains(dtype) } } }
+    /// What its states are, as descriptions declare them: "a kv state", "a window and a recurrent state".
+    package var stateText: String {
+        if states.map(\.kind) == [.tokens, .tokens] { return "a kv state" }
+        return states.map { $0.kind == .tokens ? "a latent state" : $0.kind == .window ? "a window" : "a recurrent state" }
+            .joined(separator: " and ")
+    }
+
+    /// Types that all of its caches may have; all types where there are none.
+    package var stateTypes: [DType] {
+        DType.stateTypes.filter { dtype in states.allSatisfy { $0.kind != .tokens || $0.dtypes.contains(dtype) } }
+    }
 
     /// Whether the other contract has operands, states and attributes of the same names.
     private func hasSameNames(as other: OpContract) -> Bool {

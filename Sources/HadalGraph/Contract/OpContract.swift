@@ -49,12 +49,24 @@ package struct OpContract: Sendable {
         package var help: String
     }
 
-    /// A cache that the op appends this step's rows to, then reads.
+    /// A cache that the op appends this step's rows to, then reads; or a state of fixed size that it takes from one step to the next.
     package struct State: Sendable {
+        package enum Kind: String, Sendable, CaseIterable {
+            /// Rows for each token.
+            case tokens
+            /// As many rows whatever the number of tokens.
+            case recurrent
+            /// The same, of one head: the last rows of something.
+            case window
+        }
+
         package var name: String
+        package var kind: Kind
         package var heads: Expression
+        /// Of each head, of a state of fixed size.
+        package var rows: Expression?
         package var width: Expression
-        /// Element types that the op's kernels take.
+        /// Element types that the op's kernels take of a cache.
         package var dtypes: [DType]
         /// As an input's.
         package var multipleOf: Double?

@@ -20,8 +20,8 @@ package struct ShapeRule {
     package struct Result: Sendable {
         /// dtype and dims of each output.
         package var outputs: [(dtype: DType, dims: [Dim])]
-        /// heads and width of each state.
-        package var states: [(heads: Int, width: Int)]
+        /// Heads and width of each state, and the rows of a head of one of fixed size.
+        package var states: [(heads: Int, rows: Int?, width: Int)]
         /// The extents that the contract's names were bound to.
         package var extents: [String: Dim]
     }
@@ -82,9 +82,9 @@ package struct ShapeRule {
             for i in 0..<count { outputs.append((output.dtype, try output.dims.map { try dim($0, index: i) })) }
         }
         let states = try contract.states.map { state in
-            let (heads, width) = (try whole(state.heads), try whole(state.width))
-            guard heads > 0, width > 0 else { throw fail("state '\(state.name)' has no width") }
-            return (heads, width)
+            let (heads, rows, width) = (try whole(state.heads), try state.rows.map { try whole($0) }, try whole(state.width))
+            guard heads > 0, width > 0, rows ?? 1 > 0 else { throw fail("state '\(state.name)' has no width") }
+            return (heads, rows, width)
         }
         return Result(outputs: outputs, states: states, extents: extents)
     }

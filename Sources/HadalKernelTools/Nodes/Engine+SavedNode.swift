@@ -19,6 +19,9 @@ extension Engine {
             throw HadalError(.invalidArgument, "there is no node \(index), or no token \(position)")
         }
         let node = graph.nodes[index]
+        guard !node.states.contains(where: { graph.states[$0].isFixed }) else {
+            throw HadalError(.unsupported, "'\(node.label)' has a state of fixed size, which saved nodes cannot hold")
+        }
         let first = position / batchTokens * batchTokens
         let count = min(batchTokens, tokens.count - first)
         try checkSize(of: node, tokens: count, past: first, limit: limit)

@@ -90,7 +90,7 @@ int main(void) {
     FIELD(hadal_weight, scale);
     FIELD(hadal_weight, scale_block);
     FIELD(hadal_weight, scale_dims);
-    STRUCT(hadal_state);
+    STRUCT_UP_TO(hadal_state, reserved);
     FIELD(hadal_state, size);
     FIELD(hadal_state, dtype);
     FIELD(hadal_state, name);
@@ -160,7 +160,7 @@ int main(void) {
     FIELD(hadal_binding, host);
     FIELD(hadal_binding, offset);
     FIELD(hadal_binding, bytes);
-    STRUCT(hadal_sequence);
+    STRUCT_UP_TO(hadal_sequence, page_count);
     FIELD(hadal_sequence, first_token);
     FIELD(hadal_sequence, token_count);
     FIELD(hadal_sequence, past);
@@ -338,5 +338,12 @@ int main(void) {
     FIELD(hadal_plugin, measure_rates);
     VALUE(HADAL_CAPABILITY_WEIGHT_PIECES);
     VALUE(HADAL_CAPABILITY_LIVE_KERNELS);
+    GROWN(hadal_state);
+    FIELD(hadal_state, rows);
+    FIELD(hadal_state, reserved_2);
+    GROWN(hadal_sequence);
+    FIELD(hadal_sequence, slot_before);
+    FIELD(hadal_sequence, slot_after);
+    VALUE(HADAL_CAPABILITY_FIXED_STATES);
     return 0;
 }

@@ -95,6 +95,7 @@ extension WeightRecipe {
                 dims: dims)
         case .affine(let r, let multiply, let add):
             return AffineRows(inner: try r.rowNode(model), multiply: Float(multiply), add: Float(add))
+        case .exponential(let r): return ExponentialRows(inner: try r.rowNode(model))
         case .float(let r): return try r.rowNode(model)
         }
     }
