@@ -101,18 +101,21 @@ import Testing
             let document = try JSONDocument(contentsOf: entry.path)
             for rule in document.root["match"].map({ $0.array ?? [$0] }) ?? [] {
                 var metadata: [String: ExpressionValue] = [:]
-                var config: String?
+                var members: [String] = []
                 for condition in rule.object?.members ?? [] {
                     let (key, wanted) = (condition.key, condition.value)
                     let first = wanted.array?.first ?? wanted
                     let value = first.object == nil ? ExpressionValue(first) ?? .null : .int(1)
                     if key.hasPrefix("config.") {
-                        config = "{\"\(key.dropFirst("config.".count))\": \"\(value.string ?? "")\"}"
+                        let path = key.dropFirst("config.".count).split(separator: ".")
+                        let inner = "\"\(path.last ?? "")\": \"\(value.string ?? "")\""
+                        members.append(path.dropLast().reversed().reduce(inner) { "\"\($1)\": {\($0)}" })
                     } else {
                         metadata[key] = value
                     }
                 }
                 // A rule with conditions of both kinds stands for a model of either.
+                let config = members.isEmpty ? nil : "{\(members.joined(separator: ", "))}"
                 let models = try [config.map { try FakeModel(config: $0) }, metadata.isEmpty ? nil : FakeModel(metadata: metadata)]
                 for model in models.compactMap({ $0 }) {
                     let chosen = try fixture.library.match(model).description.name

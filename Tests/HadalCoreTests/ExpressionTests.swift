@@ -25,6 +25,8 @@ import TestSupport
         ("text[len(text) - 1] == 'c'", .bool(true)), ("len('MEM*-E')", .int(6)),
         ("'ä*'[1]", .string("*")), ("list == [3, 4.0, 5]", .bool(true)), ("list == none || none == list", .bool(false)),
         ("contains(list, 4.0)", .bool(true)),
+        ("last([1, 2, 1, 3], 1)", .int(2)), ("last([1, 2, 1, 3], 1, 2)", .int(0)), ("last([1, 2], 3)", .int(-1)),
+        ("last([1], 1, 0)", .int(-1)),
         ("contains([none, 1], none)", .bool(true)), ("on == 1", .bool(false)), ("n == 'x'", .bool(false)),
     ])
     func evaluates(text: String, wanted: ExpressionValue) throws { #expect(try Self.value(text) == wanted) }
@@ -42,7 +44,8 @@ import TestSupport
         ("text[3]", "outside a text of 3 characters"), ("text[-1]", "outside a text"), ("text['a']", "must be an integer"),
         ("list == 'x'", "never equal to 'x': compare an entry"),
         ("3 != list", "never equal to 3"), ("list == on", "never equal"), ("contains(text, 'a')", "takes a list and a value, not a string"),
-        ("contains(list, list)", "never equal"), ("len(n)", "takes a list or a text"),
+        ("contains(list, list)", "never equal"), ("last(text, 'a')", "takes a list and a value, not a string"),
+        ("last([1, 2], 1, 3)", "the first 3 of 2 entries"), ("last([1, 2], 1, 'x')", "of 2 entries"), ("len(n)", "takes a list or a text"),
     ])
     func refuses(text: String, message: String) {
         // What cannot be read is malformed; what can be read and has no value was a wrong thing to ask for.

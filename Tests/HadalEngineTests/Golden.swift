@@ -34,7 +34,7 @@ struct Golden {
     static let experts: [(name: String, backends: [String])] = [
         "mixtral", "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
         "deepseek_v32", "dbrx", "ernie4_5_moe", "glm4_moe_lite", "glm_moe_dsa", "hunyuan_v1_moe", "hy_v3", "kimi_k2", "mimo_v2_flash",
-        "minimax_m2",
+        "minimax_m2", "gemma4_26b_a4b", "llama4_text", "minimax_m3", "mistral4", "phimoe",
     ].map { ($0, ["reference", "cpu"]) }
 
     /// Families with states of fixed size in some layers or all.
@@ -50,7 +50,8 @@ struct Golden {
         "ernie4_5", "dots1", "arcee", "cohere", "dbrx", "ernie4_5_moe", "exaone", "falcon_serial", "falcon_one_norm", "falcon_refined",
         "gemma",
         "glm4_moe_lite", "glm_moe_dsa", "gpt2", "gpt_neox", "hunyuan_v1_dense", "hunyuan_v1_moe", "hy_v3", "mimo_v2_flash", "minimax_m2",
-        "nemotron", "olmo", "phi", "stablelm", "starcoder2", "lfm2", "qwen3_5_text",
+        "nemotron", "olmo", "phi", "stablelm", "starcoder2", "apertus", "gemma4", "gemma4_keys", "llama4", "minimax_m3", "ministral3",
+        "mistral4", "phimoe", "lfm2", "qwen3_5_text",
     ].map { Fixtures.path("models/families/\($0)") }
 
     /// Every checkpoint with each backend that is to run it.
@@ -67,7 +68,7 @@ struct Golden {
             "llama", "llama_sharded", "llama_untied", "qwen2", "qwen3", "mistral", "gemma2", "gemma3_text", "phi3", "phi3_longrope",
             "arcee", "cohere", "cohere_qknorm", "exaone", "falcon", "falcon_new", "gemma", "gpt2", "gpt_neox", "hunyuan_v1_dense",
             "nemotron",
-            "olmo", "phi", "stablelm", "stablelm_qknorm", "starcoder2",
+            "olmo", "phi", "stablelm", "stablelm_qknorm", "starcoder2", "apertus", "gemma4_31b", "gemma4_e2b", "ministral3",
         ]
         guard let goldens = Fixtures.goldens else {
             return ["llama", "gemma3_text", "phi3_longrope"].map { Fixtures.path("models/\($0)") }

@@ -29,7 +29,9 @@ enum Quantizing {
     static let further = [
         "arcee", "cohere", "ernie4_5_moe", "exaone", "falcon_one_norm", "falcon_refined", "gemma", "glm_moe_dsa", "gpt_neox",
         "hunyuan_v1_dense",
-        "hunyuan_v1_moe", "mimo_v2_flash", "minimax_m2", "nemotron", "olmo", "stablelm",
+        "hunyuan_v1_moe", "mimo_v2_flash", "minimax_m2", "nemotron", "olmo", "stablelm", "apertus", "gemma4", "gemma4_keys", "llama4",
+        "minimax_m3", "ministral3",
+        "phimoe",
     ].map { Fixtures.path("models/families/\($0)") }
 
     static func plan(_ model: ModelFiles, _ type: DType, rules: [String] = [], pure: Bool = false) throws -> QuantizationPlan {

@@ -36,7 +36,11 @@ uvec2 keys_of(uint position) {
 #if has_selection
     return uvec2(0, selected);
 #elif defined(WINDOW)
-    return WINDOW > 0 && position + 1 > WINDOW ? uvec2(position + 1 - WINDOW, WINDOW) : uvec2(0, position + 1);
+    uint first = WINDOW > 0 && position + 1 > WINDOW ? position + 1 - WINDOW : 0;
+#if defined(CHUNK)
+    if (CHUNK > 0) first = max(first, position - position % max(CHUNK, 1));
+#endif
+    return uvec2(first, position + 1 - first);
 #else
     return uvec2(0, position + 1);
 #endif

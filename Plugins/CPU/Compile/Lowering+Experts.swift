@@ -17,7 +17,8 @@ extension Lowering {
                 node: index))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(Op.router), inputs: [logits, try operand(node, "selection_bias")],
+                kernel: try kernel(Op.router),
+                inputs: [logits, try operand(node, "selection_bias"), try optionalOperand(node, "expert_scale")],
                 outputs: [try result(node.outputs[0]), try result(node.outputs[1])], attributes: try store.device.attributes(of: node),
                 node: index))
     }
@@ -49,16 +50,19 @@ extension Lowering {
 
         let streamed = try stream(index, node, experts: experts)
         let hidden = try row(of: inner * 4, columns: inner, times: choices, like: x, DType.f32)
+        // Kernels of before know four attributes, and take what they do not know of from the end.
+        let attributes = try store.device.attributes(of: node)
+        let weighted = Array(attributes.dropFirst(4))
         plan.append(
             PlannedInstruction(
                 kernel: try kernel("experts_gate", of: Op.experts),
                 inputs: [starts] + ordered
                     + [gate, up, try operand(node, "gate_bias"), try operand(node, "up_bias")]
                     + [try scales(node, "gate"), try scales(node, "up"), streamed.table]
-                    + streamed.guess,
+                    + [streamed.guess ?? .absent, order, weights],
                 outputs: [hidden],
-                attributes: try store.device.attributes(of: node) + scaleBlock(node, "gate") + scaleBlock(node, "up")
-                    + streamed.offsets[..<2],
+                attributes: try Array(attributes.prefix(4)) + scaleBlock(node, "gate") + scaleBlock(node, "up") + streamed.offsets[..<2]
+                    + weighted,
                 node: index, stream: streamed.stream))
 
         var input = hidden
@@ -73,7 +77,8 @@ extension Lowering {
             PlannedInstruction(
                 kernel: try kernel("experts_down", of: Op.experts),
                 inputs: [starts, order, weights, input, down, try operand(node, "down_bias"), try scales(node, "down"), streamed.table],
-                outputs: [try result(node.outputs[0])], attributes: try scaleBlock(node, "down") + streamed.offsets[2...], node: index,
+                outputs: [try result(node.outputs[0])], attributes: try scaleBlock(node, "down") + streamed.offsets[2...] + weighted,
+                node: index,
                 stream: streamed.stream))
     }
 
@@ -87,7 +92,7 @@ extension Lowering {
         /// Of gate, up and down in a region.
         var offsets = [hadal_kernel_attribute(0), hadal_kernel_attribute(0), hadal_kernel_attribute(0)]
         /// What the next layer's router would choose.
-        var guess: [PlannedTensor] = []
+        var guess: PlannedTensor?
     }
 
     private mutating func stream(_ index: Int, _ node: Graph.Node, experts: Int) throws -> Streamed {
@@ -108,7 +113,7 @@ extension Lowering {
             home: .constant(UnsafeMutableRawPointer(stream.table)), rows: .fixed(1), columns: experts, stride: experts * 8,
             dtype: DType.i64.rawValue)
         streamed.offsets = parts.map { hadal_kernel_attribute($0.offset) }
-        if let guess { streamed.guess = [guess] }
+        streamed.guess = guess
         return streamed
     }
 
@@ -177,7 +182,9 @@ extension Lowering {
                 node: node))
         plan.append(
             PlannedInstruction(
-                kernel: try kernel(Op.router), inputs: [logits, try operand(router, "selection_bias")], outputs: [indices, weights],
+                kernel: try kernel(Op.router),
+                inputs: [logits, try operand(router, "selection_bias"), try optionalOperand(router, "expert_scale")],
+                outputs: [indices, weights],
                 attributes: try store.device.attributes(of: router), node: node))
         return indices
     }

@@ -24,9 +24,13 @@ extension Lowering {
         guard graph.values.indices.contains(y), uses[y] == 1, !isOutput[y] else { return nil }
         for next in following(index) where graph.nodes[next].inputs.contains(.value(y)) {
             let add = graph.nodes[next]
-            guard flow(of: add) == .sum, add.inputs.count == 2, fuses(add.op) else { return nil }
+            guard flow(of: add) == .sum, add.inputs.count >= 2, add.inputs.dropFirst(2).allSatisfy({ $0 == .none }), fuses(add.op) else {
+                return nil
+            }
             let other = add.inputs[0] == .value(y) ? add.inputs[1] : add.inputs[0]
-            guard case .value(let value) = other, value != y, graph.values.indices.contains(value), isMade(value) else { return nil }
+            guard case .value(let value) = other, value != y, graph.values.indices.contains(value), isMade(value),
+                graph.values[value].dims == graph.values[y].dims
+            else { return nil }
             return (next, value)
         }
         return nil

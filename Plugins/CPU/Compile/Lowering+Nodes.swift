@@ -20,12 +20,17 @@ extension Lowering {
         }
     }
 
-    /// An op that is one call of the kernel with its name, or two, where the contract has inputs appended to its caches first. Operands are as the contract
-    /// says: matrices in their layout, the rest rows of float32 or int32.
+    /// An op that is one call of the kernel with its name, or two, where the contract has inputs appended to its caches first and the node gives them.
+    /// Operands are as the contract says: matrices in their layout, the rest rows of float32 or int32.
     mutating func lowerPlainly(_ index: Int, _ node: Graph.Node) throws {
         let contract = try contract(of: node)
         let matrices = contract.matrixInputs, appended = contract.appendedInputs
-        if !appended.isEmpty { try lowerAppend(index, node) }
+        let given = appended.filter { $0 < node.inputs.count && node.inputs[$0] != .none }
+        guard given.isEmpty || given == appended else {
+            throw HadalError(
+                .invalidArgument, "\(node.op) takes \(appended.map { contract.inputs[$0].name }.joined(separator: " and ")) together")
+        }
+        if !given.isEmpty { try lowerAppend(index, node) }
         let inputs = try node.inputs.indices.filter { !appended.contains($0) }.map {
             try matrices.contains($0) ? matrix(node, $0) : plainOperand(node, $0)
         }

@@ -148,6 +148,11 @@ struct Lowering {
     /// An input by the contract's name: absent, a value, or parameters widened to float32.
     func operand(_ node: Graph.Node, _ name: String) throws -> PlannedTensor { try operand(node, contract(of: node).place(ofInput: name)) }
 
+    /// The same of an input that contracts of before do not name.
+    func optionalOperand(_ node: Graph.Node, _ name: String) throws -> PlannedTensor {
+        try contract(of: node).inputs.contains { $0.name == name } ? operand(node, name) : .absent
+    }
+
     /// An input as a matrix in the layout that the store keeps it in. Of several matrices, rows are those of one.
     func matrix(_ node: Graph.Node, _ name: String) throws -> PlannedTensor { try matrix(node, contract(of: node).place(ofInput: name)) }
 

@@ -91,9 +91,12 @@ struct ExpressionOperator: NodeRunner {
         _ contract: OpContract
     ) throws -> Variable {
         var variable = Variable(source: source, axes: [], groups: [])
-        for (place, dim) in output.dims.enumerated() {
+        // An input with fewer dims goes with the output's last ones.
+        let missing = output.dims.count - input.dims.count
+        for (number, dim) in output.dims.enumerated() {
             let own = dim.bareName.flatMap { name in input.dims.firstIndex { $0.bareName == name } }
-            guard own == nil, let name = dim.bareName, input.dims.count == output.dims.count, given.indices.contains(place),
+            let place = number - missing
+            guard own == nil, let name = dim.bareName, missing >= 0, given.indices.contains(place),
                 OpContract.isGrouped(input.dims[place], of: name, contract.require)
             else {
                 variable.axes.append(own)

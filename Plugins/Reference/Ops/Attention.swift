@@ -9,6 +9,8 @@ struct Attention: Operator {
     private let valueDim: Int
     private let scale: Double
     private let window: Int
+    private let chunk: Int
+    private let appends: Bool
     private let cap: Double
     private let sinks: WeightMatrix?
 
@@ -19,33 +21,28 @@ struct Attention: Operator {
         valueDim = try node.int("value_dim")
         scale = try node.float("scale")
         window = try node.int("window")
+        chunk = try node.int("window_chunk")
+        appends = node.isPresent(1)
         cap = try node.float("softcap")
         try node.require(
-            heads > 0 && kvHeads > 0 && heads % kvHeads == 0 && headDim > 0 && valueDim > 0 && window >= 0 && cap >= 0,
+            heads > 0 && kvHeads > 0 && heads % kvHeads == 0 && headDim > 0 && valueDim > 0 && window >= 0 && chunk >= 0 && cap >= 0,
             "\(heads) heads over \(kvHeads) of \(headDim) and \(valueDim)")
+        try node.require(node.isPresent(2) == appends, "keys and values are given together")
         try node.require(
-            try node.width(0) == heads * headDim && node.width(1) == kvHeads * headDim && node.width(2) == kvHeads * valueDim
-                && node.outputWidth() == heads * valueDim,
+            try node.width(0) == heads * headDim && node.outputWidth() == heads * valueDim
+                && (!appends || node.width(1) == kvHeads * headDim && node.width(2) == kvHeads * valueDim),
             "widths do not fit \(heads) heads over \(kvHeads) of \(headDim) and \(valueDim)")
-        try node.requireSameRows([0, 1, 2])
+        try node.requireSameRows(appends ? [0, 1, 2] : [0])
         sinks = try node.optionalVector(3, count: heads)
         try node.state(0, heads: kvHeads, width: headDim)
         try node.state(1, heads: kvHeads, width: valueDim)
     }
 
     func run(_ call: OperatorCall) throws {
-        let (q, k, v, y) = (try call.rows(0), try call.rows(1), try call.rows(2), try call.output())
+        let (q, y) = (try call.rows(0), try call.output())
         let (keys, values, sinks) = (call.cache(0), call.cache(1), sinks?.vector())
         try call.requireEveryToken(q.count)
-        for sequence in call.step.sequences {
-            for i in 0..<sequence.count {
-                let (token, position) = (sequence.first + i, sequence.past + i)
-                for head in 0..<kvHeads {
-                    keys.store(k[token] + head * headDim, sequence, position: position, head: head)
-                    values.store(v[token] + head * valueDim, sequence, position: position, head: head)
-                }
-            }
-        }
+        if appends { try append(call, keys, values) }
         for sequence in call.step.sequences {
             let cost = sequence.count * heads * sequence.length * (headDim + valueDim)
             // One query row of one head at a time.
@@ -62,11 +59,24 @@ struct Attention: Operator {
         }
     }
 
+    private func append(_ call: OperatorCall, _ keys: PagedCache, _ values: PagedCache) throws {
+        let (k, v) = (try call.rows(1), try call.rows(2))
+        for sequence in call.step.sequences {
+            for i in 0..<sequence.count {
+                let (token, position) = (sequence.first + i, sequence.past + i)
+                for head in 0..<kvHeads {
+                    keys.store(k[token] + head * headDim, sequence, position: position, head: head)
+                    values.store(v[token] + head * valueDim, sequence, position: position, head: head)
+                }
+            }
+        }
+    }
+
     private func attend(
         query: UnsafePointer<Float>, position: Int, kvHead: Int, sink: Double?, _ sequence: StepLayout.Sequence, _ keys: PagedCache,
         _ values: PagedCache, _ row: UnsafeMutablePointer<Float>, _ out: UnsafeMutablePointer<Float>
     ) {
-        let first = window > 0 ? max(0, position - window + 1) : 0
+        let first = max(window > 0 ? position - window + 1 : 0, chunk > 0 ? position - position % chunk : 0, 0)
         var weights = [Double](repeating: 0, count: position + 1 - first)
         for j in first...position {
             keys.load(sequence, position: j, head: kvHead, count: headDim, into: row)

@@ -3,6 +3,7 @@ import HadalCore
 /// For each token, the weighted sum of the chosen experts' gated feed-forward networks.
 struct Experts: Operator {
     static let op = "experts"
+    private enum Weighted: String { case output, input }
     private let gate: WeightMatrix
     private let up: WeightMatrix
     private let down: WeightMatrix
@@ -10,12 +11,14 @@ struct Experts: Operator {
     private let upBias: WeightMatrix?
     private let downBias: WeightMatrix?
     private let unit: GatedUnit
+    private let weighsInput: Bool
     private let experts: Int
     private let inner: Int
     private let width: Int
 
     init(_ node: NodeView) throws {
         unit = try GatedUnit(node)
+        weighsInput = try node.choice("weighted", Weighted.self) == .input
         gate = try node.matrix(3)
         up = try node.matrix(4)
         down = try node.matrix(5)
@@ -83,8 +86,9 @@ struct Experts: Operator {
                     gate.decode(row: expert * inner + f, into: gateRow)
                     up.decode(row: expert * inner + f, into: upRow)
                     for (i, entry) in tokens.enumerated() {
-                        let g = dot(x[entry.token], gateRow, width) + (gateBias.map { Double($0[f]) } ?? 0)
-                        let u = dot(x[entry.token], upRow, width) + (upBias.map { Double($0[f]) } ?? 0)
+                        let factor = weighsInput ? entry.weight : 1
+                        let g = factor * dot(x[entry.token], gateRow, width) + (gateBias.map { Double($0[f]) } ?? 0)
+                        let u = factor * dot(x[entry.token], upRow, width) + (upBias.map { Double($0[f]) } ?? 0)
                         hidden.base[i * inner + f] = unit(gate: g, up: u)
                     }
                 }
@@ -96,7 +100,7 @@ struct Experts: Operator {
                     down.decode(row: expert * width + d, into: row)
                     for (i, entry) in tokens.enumerated() {
                         let value = dot(hidden.base + i * inner, row, inner) + (downBias.map { Double($0[d]) } ?? 0)
-                        sums.base[entry.token * width + d] += entry.weight * value
+                        sums.base[entry.token * width + d] += (weighsInput ? 1 : entry.weight) * value
                     }
                 }
             }

@@ -2,7 +2,7 @@
 struct Router: Operator {
     static let op = "router"
     // swift-format-ignore: AlwaysUseLowerCamelCase
-    private enum Scoring: String { case softmax, sigmoid, sqrt_softplus, softmax_topk }
+    private enum Scoring: String { case softmax, sigmoid, sqrt_softplus, softmax_topk, sparse_mixer }
     private enum GroupScore: String { case max, top2 }
     // swift-format-ignore: AlwaysUseLowerCamelCase
     private enum Dropped: String { case zero, negative_infinity }
@@ -10,6 +10,7 @@ struct Router: Operator {
     private let weight: WeightMatrix
     private let bias: WeightMatrix?
     private let selectionBias: WeightMatrix?
+    private let expertScale: WeightMatrix?
     private let experts: Int
     private let topK: Int
     private let scoring: Scoring
@@ -19,12 +20,14 @@ struct Router: Operator {
     private let dropped: Dropped
     private let normalise: Bool
     private let scale: Double
+    private let within: Double
 
     init(_ node: NodeView) throws {
         weight = try node.matrix(1)
         experts = weight.rows
         bias = try node.optionalVector(2, count: experts)
         selectionBias = try node.optionalVector(3, count: experts)
+        expertScale = try node.optionalVector(4, count: experts)
         topK = try node.int("top_k")
         scoring = try node.choice("scoring", Scoring.self)
         groups = try node.int("groups")
@@ -33,11 +36,13 @@ struct Router: Operator {
         dropped = try node.choice("dropped", Dropped.self)
         normalise = try node.bool("normalise")
         scale = try node.float("scale")
+        within = try node.float("within")
         try node.require((1...experts).contains(topK), "top \(topK) of \(experts) experts")
         try node.require(
             groups > 0 && experts % groups == 0 && (1...groups).contains(topGroups) && topK <= topGroups * (experts / groups),
             "top \(topK) of \(topGroups) of \(groups) groups of \(experts) experts")
-        try node.require(groups == 1 || scoring != .softmax_topk, "groups are chosen by scores, which softmax_topk has not")
+        try node.require(
+            groups == 1 || scoring != .softmax_topk && scoring != .sparse_mixer, "groups are chosen by scores, which \(scoring) has not")
         try node.require(groups == 1 || groupScore == .max || experts / groups >= 2, "groups of one have no two best")
         try node.requireSameRows([0])
         try node.require(
@@ -47,7 +52,7 @@ struct Router: Operator {
 
     func run(_ call: OperatorCall) throws {
         let (x, indices, weights) = (try call.rows(0), try call.integerOutput(0), try call.output(1))
-        let (bias, selectionBias) = (bias?.vector(), selectionBias?.vector())
+        let (bias, selectionBias, expertScale) = (bias?.vector(), selectionBias?.vector(), expertScale?.vector())
         let rows = (0..<experts).map { weight.vector(row: $0) }
         for n in 0..<x.count {
             let logits = rows.indices.map { e in dot(x[n], rows[e], x.width) + (bias.map { Double($0[e]) } ?? 0) }
@@ -60,10 +65,11 @@ struct Router: Operator {
             // An expert outside the kept groups has no weight, should it be chosen for want of a better one.
             var chosenWeights = chosen.map { kept[$0] ? scores[$0] : 0 }
             if scoring == .softmax_topk { softmax(&chosenWeights) }
+            if scoring == .sparse_mixer { chosenWeights = mixed(logits, chosen) }
             let divisor = normalise ? chosenWeights.reduce(0, +) + 1e-20 : 1
             for k in 0..<topK {
                 indices[n][k] = Int32(chosen[k])
-                weights[n][k] = Float(chosenWeights[k] / divisor * scale)
+                weights[n][k] = Float(chosenWeights[k] / divisor * scale * (expertScale.map { Double($0[chosen[k]]) } ?? 1))
             }
         }
     }
@@ -81,7 +87,18 @@ struct Router: Operator {
             return scores
         case .sigmoid: return logits.map { ElementwiseFunction.sigmoid($0) }
         case .sqrt_softplus: return logits.map { ElementwiseFunction.softplus($0).squareRoot() }
-        case .softmax_topk: return logits
+        case .softmax_topk, .sparse_mixer: return logits
+        }
+    }
+
+    /// The share of each choice in a softmax over the experts that no earlier choice took and whose logits are near its own.
+    private func mixed(_ logits: [Double], _ chosen: [Int]) -> [Double] {
+        chosen.enumerated().map { k, expert in
+            let best = logits[expert]
+            let near = logits.indices.filter { e in
+                !chosen[..<k].contains(e) && !((best - logits[e]) / max(abs(logits[e]), best) > within)
+            }
+            return 1 / near.reduce(0) { $0 + exponential(logits[$1] - best) }
         }
     }
 

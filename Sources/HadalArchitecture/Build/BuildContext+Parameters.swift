@@ -27,6 +27,10 @@ extension BuildContext {
         if let formula = spec.value { return (try evaluate(formula, spec), formula.text, formula.place) }
         if source.format == .safetensors || source.configuration != nil {
             for path in spec.config.map(configPath) {
+                if spec.per != nil, path.contains("{\(spec.index)}") {
+                    guard let entries = try configEntries(path, spec) else { continue }
+                    return (entries, "config.json \(path)", source.configuration.map { SourcePlace($0.file) })
+                }
                 if let null = spec.null, configSaysNull(path) { return (try evaluate(null, spec), "config.json \(path)", null.place) }
                 guard let json = config(path) else {
                     if let (part, value) = configObstacle(path) {
@@ -54,8 +58,27 @@ extension BuildContext {
         if let (weight, axis) = spec.extent, let extent = try storedExtent(weight, axis: axis) {
             return (.int(extent), "extent \(axis) of \(weight)", nil)
         }
+        if let name = spec.element, let value = try storedElement(name, spec) { return (value, "element of \(name)", spec.place) }
         if let formula = spec.fallback { return (try evaluate(formula, spec), "default: \(formula.text)", formula.place) }
         throw missing(spec)
+    }
+
+    /// The values at a path with the index in it, null for those that are not there; nil where none is.
+    private func configEntries(_ path: String, _ spec: ParameterSpec) throws -> ExpressionValue? {
+        let count = try spec.per?.int(scope(), "'per' of parameter \(spec.name)", in: 0...Limits.arrayLength) ?? 0
+        let entries = try (0..<count).map { number -> ExpressionValue in
+            let own = path.split(separator: ".", omittingEmptySubsequences: false)
+                .map { $0 == "{\(spec.index)}" ? String(number) : String($0) }.joined(separator: ".")
+            readPaths.insert(own)
+            guard let json = config(own) else { return .null }
+            guard let value = ExpressionValue(json), value.array == nil else {
+                throw HadalError(
+                    .mismatch, "\(own) (parameter \(spec.name)) is \(json.kindName), not \(spec.wantedEntry)",
+                    at: source.configuration?.place(of: json))
+            }
+            return value
+        }
+        return entries.contains { !$0.isNull } ? .array(entries) : nil
     }
 
     private func missing(_ spec: ParameterSpec) -> HadalError {

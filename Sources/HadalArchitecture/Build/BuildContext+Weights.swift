@@ -72,6 +72,25 @@ extension BuildContext {
         return nil
     }
 
+    /// The number that a weight of one element holds, or those of all its indices; nil where there is none, or no data.
+    func storedElement(_ name: String, _ spec: ParameterSpec) throws -> ExpressionValue? {
+        guard let weight = description.weight(name), source.inventedTensor("", shape: []) == nil else { return nil }
+        func number(_ indices: [String: Int]) throws -> ExpressionValue? {
+            guard let resolved = try self.weight(weight, indices, wanted: "parameter \(spec.name)") else { return nil }
+            let floats = try resolved.recipe.materialise(from: source, owner: SourceOwner(source)).floats()
+            guard floats.count == 1 else {
+                throw HadalError(
+                    .mismatch, "parameter \(spec.name): weight '\(name)' has \(floats.count) elements, not one",
+                    at: resolved.recipe.tensors.first?.place)
+            }
+            return .float(Double(floats[0]))
+        }
+        guard let per = spec.per else { return try number([:]) }
+        let count = try per.int(scope(), "'per' of parameter \(spec.name)", in: 0...Limits.arrayLength)
+        let entries = try (0..<count).map { try number([spec.index: $0]) }
+        return entries.contains { $0 != nil } ? .array(entries.map { $0 ?? .null }) : nil
+    }
+
     private struct Candidate {
         var name: String
         var choices: [String: String]

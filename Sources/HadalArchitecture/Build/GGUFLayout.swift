@@ -136,14 +136,15 @@ private struct GGUFLayoutPlanner {
         case .plain: break
         case .linear: ropeType = "linear"
         case .yarn: ropeType = "yarn"
-        case .ntkByParts:
+        case .ntkByParts, .given:
             guard let weight = holder("factors_weight") else {
                 throw HadalError(.unsupported, "\(description.name) has no tensor for this rotary scaling in GGUF files", at: spec.place)
             }
             let scaled = try table.inverseFrequencies { _ in [] }
             let plain = try RopeTable(name: table.name, dim: table.dim, theta: table.theta, scaling: .plain, scale: 1, switchLength: 0)
                 .inverseFrequencies { _ in [] }
-            try add(weight, [:], values: zip(plain, scaled).map { $0 / $1 })
+            // A pair that does not turn is divided by much.
+            try add(weight, [:], values: zip(plain, scaled).map { $1 == 0 ? 1e30 : $0 / $1 })
         case .divided(let short, let long):
             for (key, divisors) in [("short_factors_weight", short), ("long_factors_weight", long)] {
                 guard case .numbers(let numbers)? = divisors else { continue }

@@ -24,6 +24,8 @@ struct GraphExpansion {
     private var skipped: [String: GraphSpec.Skip] = [:]
     /// The repetition in which nodes first used a state that has no layers.
     private var stateUsers: [String: [String: Int]] = [:]
+    /// States that a node so far has written this step's rows to.
+    private var appended: Set<Int> = []
 
     init(_ context: BuildContext, _ catalogue: OpCatalogue, _ spec: GraphSpec) {
         self.context = context
@@ -181,6 +183,7 @@ struct GraphExpansion {
         var operands = try operands(node, contract, members, label: label)
         if let table = node.table { try useTable(table, contract, &operands, &attributes, label: label) }
         let states = try states(node, label: label)
+        try noteAppends(node, contract, operands, states, label: label)
         let prefix = path.isEmpty ? "" : path.joined(separator: ".") + "."
         let names = node.outputs.map { uniqueName(prefix + $0) }
         let made: [Int]
@@ -285,6 +288,20 @@ struct GraphExpansion {
             "rotary": .int(table.dim), "scale": .float(table.scale), "switch_length": .int(table.switchLength),
         ]
         attributes.merge(given) { stated, _ in stated }
+    }
+
+    /// A node that is given nothing to append reads what another has appended in this step.
+    private mutating func noteAppends(
+        _ node: Statement.NodeSpec, _ contract: OpContract, _ operands: [Graph.Operand], _ states: [Int], label: String
+    ) throws {
+        let places = contract.appendedInputs
+        let reads = !places.isEmpty && places.allSatisfy { $0 < operands.count && operands[$0] == .none }
+        guard reads, spec.name == "main" else { return appended.formUnion(states) }
+        guard appended.isSuperset(of: states) else {
+            throw HadalError(
+                .mismatch, "\(label): nothing has been appended to state '\(node.states.joined(separator: ", "))' that \(contract.name) is to read here",
+                at: node.place, hint: "give it \(places.map { "'\(contract.inputs[$0].name)'" }.joined(separator: " and "))")
+        }
     }
 
     private mutating func states(_ node: Statement.NodeSpec, label: String) throws -> [Int] {

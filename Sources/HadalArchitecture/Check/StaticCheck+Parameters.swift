@@ -20,7 +20,12 @@ extension StaticCheck {
                         hint: Suggestion.hint(for: written, among: description.parameters.map(\.name))))
             }
         }
-        guard let (name, _) = spec.extent else { return }
+        if let (name, _) = spec.extent { stored(name, spec, ["layer"]) }
+        if let name = spec.element { stored(name, spec, indices) }
+    }
+
+    /// A weight that a parameter's value is read from.
+    private mutating func stored(_ name: String, _ spec: ParameterSpec, _ indices: Set<String>) {
         usedNames.insert(name)
         guard let weight = description.weight(name) else {
             return report(
@@ -28,7 +33,7 @@ extension StaticCheck {
                     .notFound, "parameter '\(spec.name)': no weight '\(name)'", at: spec.place,
                     hint: Suggestion.hint(for: name, among: description.weights.map(\.name))))
         }
-        needIndices(of: weight, ["layer"], at: spec.place)
+        needIndices(of: weight, indices, at: spec.place)
     }
 
     /// A value that the description itself gives has to pass what a file's has to: type and map, and bounds and choices if it is always

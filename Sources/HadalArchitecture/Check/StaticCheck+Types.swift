@@ -28,7 +28,7 @@ extension StaticCheck {
             if !spec.map.isEmpty { one.texts = mapped }
             if !spec.choices.isEmpty { one.texts = one.texts.map { $0.intersection(chosen) } ?? chosen }
             // What no file gives is what the description says.
-            if spec.map.isEmpty, spec.choices.isEmpty, spec.config.isEmpty, spec.gguf.isEmpty, spec.extent == nil {
+            if spec.map.isEmpty, spec.choices.isEmpty, spec.config.isEmpty, spec.gguf.isEmpty, spec.extent == nil, spec.element == nil {
                 let own = ValueType(oneOf: formulas.map { $0.present == .list ? $0.element : $0 })
                 one.texts = own.kinds.contains(.string) ? own.texts : nil
             }
@@ -120,6 +120,14 @@ extension StaticCheck {
                 compare(types[0].element, types[1], formula, "contains()")
             }
             return ValueType(.bool)
+        case "last":
+            let types = arguments.map { type(of: $0, formula, indices) }
+            if types[0].excludes(.list) {
+                fault("last() takes a list and a value, not \(types[0].description), in expression \"\(formula.text)\"", formula)
+            } else if types[0].kinds.contains(.list) {
+                compare(types[0].element, types[1], formula, "last()")
+            }
+            if arguments.count > 2 { want(arguments[2], .number, "last()", formula, indices) }
         case "len": want(arguments[0], [.list, .string], "len()", formula, indices)
         case "sum":
             let type = type(of: arguments[0], formula, indices)

@@ -139,6 +139,7 @@ extension StaticCheck {
             case "dim": self.formula(formula, indexNames, .number, "dim of rope table '\(table.name)'", in: 2...Limits.rotaryDimensions)
             case "type": self.formula(formula, indexNames, [.string, .null], what)
             case "truncate": self.formula(formula, indexNames, [.bool, .null], what)
+            case "frequency": self.formula(formula, indexNames.union([RopeSpec.index]), .number, what)
             case "short_factors", "long_factors": self.formula(formula, indexNames, [.list, .null], what)
             default: self.formula(formula, indexNames, [.number, .null], what)
             }

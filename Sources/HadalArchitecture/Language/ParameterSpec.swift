@@ -16,6 +16,8 @@ struct ParameterSpec: Sendable {
     var written: String?
     /// An extent of a weight's stored tensor: weight and axis.
     var extent: (weight: String, axis: Int)?
+    /// A weight of one element that holds the value.
+    var element: String?
     /// For a parameter that no file gives: derived.
     var value: Formula?
     /// When config.json says null; without it null counts as absent.
@@ -68,6 +70,7 @@ extension ParameterSpec {
             }
             extent = (weight, axis)
         }
+        element = try fields.optionalString("element")
         value = try fields.optional("value").map { try Formula($0, in: document) }
         null = try fields.optional("null").map { try Formula($0, in: document) }
         fallback = try fields.optional("default").map { try Formula($0, in: document) }
@@ -88,9 +91,9 @@ extension ParameterSpec {
         }
         help = try fields.optionalString("help") ?? ""
         try fields.finish()
-        let hasSource = !config.isEmpty || !gguf.isEmpty || extent != nil
+        let hasSource = !config.isEmpty || !gguf.isEmpty || extent != nil || element != nil
         if let own = json["value"], hasSource || fallback != nil {
-            let others = ["config", "gguf", "extent", "default"].filter { json[$0] != nil }
+            let others = ["config", "gguf", "extent", "element", "default"].filter { json[$0] != nil }
             let place = document.place(of: own)
             let inherited = others.compactMap { json[$0].map { document.place(of: $0) } }.filter { $0.file != place.file }
             throw HadalError(
@@ -101,7 +104,7 @@ extension ParameterSpec {
                     ? nil : "inherited from \(inherited.map(\.description).joined(separator: " and ")); null removes a member")
         }
         if value == nil, !hasSource, fallback == nil {
-            throw fields.fail("needs 'config', 'gguf', 'extent', 'default' or 'value'")
+            throw fields.fail("needs 'config', 'gguf', 'extent', 'element', 'default' or 'value'")
         }
         if written != nil, gguf.isEmpty { throw fields.fail("'written' needs 'gguf'") }
         if null != nil, config.isEmpty { throw fields.fail("'null' needs 'config'") }

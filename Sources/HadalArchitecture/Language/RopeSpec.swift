@@ -6,7 +6,7 @@ struct RopeSpec: Sendable {
         "type", "dim", "theta", "factor", "low_freq_factor", "high_freq_factor", "original_length", "max_length", "beta_fast",
         "beta_slow", "truncate", "mscale", "mscale_all_dim", "attention_factor", "scale", "short_factors", "long_factors",
         "short_factors_weight",
-        "long_factors_weight", "factors_weight",
+        "long_factors_weight", "factors_weight", "frequency",
     ]
 
     var name: String
@@ -24,7 +24,10 @@ struct RopeSpec: Sendable {
         for key in ["dim", "theta"] where fields[key] == nil { throw object.fail("key '\(key)' is missing") }
     }
 
-    var names: Set<String> { fields.values.reduce(into: []) { $0.formUnion($1.names) } }
+    /// What `frequency` counts with.
+    static let index = "pair"
+
+    var names: Set<String> { fields.values.reduce(into: Set()) { $0.formUnion($1.names) }.subtracting([Self.index]) }
 
     func oddDimension(_ dim: Int) -> HadalError {
         HadalError(.mismatch, "rope table '\(name)': dim is \(dim); it must be even", at: fields["dim"]?.place ?? place)

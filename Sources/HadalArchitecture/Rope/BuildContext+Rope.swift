@@ -106,6 +106,17 @@ extension BuildContext {
             dynamicRope = spec.fields["type"]?.bareName.flatMap { parameters[$0]?.origin } ?? "type of rope table '\(spec.name)'"
         default: break
         }
+        if let formula = spec.fields["frequency"] {
+            guard type == "plain" else { throw fail("'frequency' goes with type plain, not \(type)") }
+            scaling = .given(
+                try (0..<dim / 2).map { pair in
+                    let value = try formula.evaluate(self.scope(indices.merging([RopeSpec.index: pair]) { $1 }))
+                    guard let frequency = value.double, frequency.isFinite else {
+                        throw formula.fail("rope table '\(spec.name)': frequency is \(value), not a number")
+                    }
+                    return frequency
+                })
+        }
         // Divisors stored beside the weights replace the calculation.
         if let factors = try divisorWeight(spec, "factors", indices, dim, wanted), ["plain", "dynamic", "ntk_by_parts"].contains(type) {
             scaling = .divided(short: factors, long: nil)

@@ -19,6 +19,8 @@ package struct RopeTable: Sendable, Equatable {
         case yarn(factor: Double, betaFast: Double, betaSlow: Double, original: Double, truncate: Bool)
         /// The frequencies' divisors are stored with the model: for short sequences, and (if any) for long ones.
         case divided(short: Divisors, long: Divisors?)
+        /// `dim / 2` frequencies that the description gives itself.
+        case given([Double])
     }
 
     /// `dim / 2` numbers that divide the frequencies.
@@ -81,6 +83,7 @@ package struct RopeTable: Sendable, Equatable {
                 let ramp = min(max((Double(k) - low) / (high - low), 0), 1)
                 return f * (1 - ramp) + f / factor * ramp
             }
+        case .given(let frequencies): result = frequencies
         case .divided(let short, let long):
             if rows == 2, let long {
                 result = try divide(short) + divide(long)

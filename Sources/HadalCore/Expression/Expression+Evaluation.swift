@@ -135,6 +135,14 @@ extension Expression {
             guard let items = arguments[0].array else { throw fail("sum() requires an array") }
             return try items.reduce(.int(0)) { try binary("+", $0, $1) }
         }
+        if name == "last" {
+            guard let items = arguments[0].array else { throw fail("last() takes a list and a value, not \(arguments[0].kindName)") }
+            guard arguments.count < 3 || arguments[2].int.map({ (0...items.count).contains($0) }) == true else {
+                throw fail("last() looks at the first \(arguments[2]) of \(items.count) entries")
+            }
+            let end = arguments.count < 3 ? items.count : arguments[2].int ?? 0
+            return .int(try items[..<end].lastIndex { try equal($0, arguments[1]) } ?? -1)
+        }
         if name == "contains" {
             guard let items = arguments[0].array else { throw fail("contains() takes a list and a value, not \(arguments[0].kindName)") }
             return .bool(try items.contains { try equal($0, arguments[1]) })

@@ -14,7 +14,7 @@ struct ExpressionParser {
     static let functions: [String: ClosedRange<Int>] = [
         "min": 1...16, "max": 1...16, "floor": 1...1, "ceil": 1...1, "round": 1...1, "abs": 1...1, "sqrt": 1...1,
         "log": 1...1, "exp": 1...1, "tanh": 1...1, "erf": 1...1, "sin": 1...1, "cos": 1...1, "pow": 2...2, "len": 1...1, "sum": 1...1,
-        "int": 1...1, "contains": 2...2,
+        "int": 1...1, "contains": 2...2, "last": 2...3,
     ]
 
     private let text: String

@@ -65,8 +65,9 @@ extension OpContract {
             if let input = inputs.first(where: { $0.name == name }) {
                 for (place, dim) in input.dims.enumerated() where dim.constant != .int(1) {
                     if let extent = dim.bareName, output.dims.contains(where: { $0.bareName == extent }) { continue }
-                    let isAligned = input.dims.count == output.dims.count
-                    let other = isAligned ? output.dims[place].bareName : nil
+                    // An input with fewer dims goes with the output's last ones.
+                    let missing = output.dims.count - input.dims.count
+                    let other = missing >= 0 ? output.dims[place + missing].bareName : nil
                     if let other, isGrouped(dim, of: other, require) { continue }
                     let way = other.map {
                         ". Where \($0) is a multiple of it, \"require\": [\"\($0) % \(dim.text) == 0\"] makes each go with its share of neighbours"

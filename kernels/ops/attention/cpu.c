@@ -1,5 +1,5 @@
 /*
- * attention: softmax(scale q k^T) v over a paged cache, with grouped queries, sliding window, soft cap and sinks.
+ * attention: softmax(scale q k^T) v over a paged cache, with grouped queries, sliding window, chunks, soft cap and sinks.
  *
  * Two kernels with a barrier between them: attention_append writes the step's keys and values to the cache, attention reads it.
  * The softmax streams over tiles of keys (Milakov and Gimelshein 2018), so that no buffer grows with the context. One item of
@@ -14,7 +14,7 @@
 /* Keys of one tile, and query rows of one item. */
 enum { ATTENTION_TILE = 64, ATTENTION_ROWS = 64 };
 /* attributes, sorted by name. */
-enum { HEAD_DIM, HEADS, KV_HEADS, SCALE, SOFTCAP, VALUE_DIM, WINDOW };
+enum { HEAD_DIM, HEADS, KV_HEADS, SCALE, SOFTCAP, VALUE_DIM, WINDOW, WINDOW_CHUNK };
 
 static int64_t attention_block(int64_t group) { return group >= ATTENTION_ROWS ? 1 : ATTENTION_ROWS / group; }
 
@@ -234,7 +234,7 @@ typedef struct {
     const hadal_kernel_state *keys, *values;
     const hadal_step *step;
     const hadal_sequence *sequence;
-    int64_t head, group, rows, position, window, key_dim, value_dim;
+    int64_t head, group, rows, position, window, chunk, key_dim, value_dim;
     float cap;
     float *queries, *acc, *scores, *highest, *total, *decay, *key_tile;
 } HADAL_FN(item);
@@ -243,6 +243,7 @@ typedef struct {
 INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start, int64_t n, int64_t *from, int64_t *to) {
     const int64_t last = item->position + r / item->group; /* the newest key that this row sees */
     *from = item->window > 0 && last + 1 - item->window > start ? last + 1 - item->window - start : 0;
+    if (item->chunk > 0 && last - last % item->chunk - start > *from) *from = last - last % item->chunk - start;
     *to = last + 1 - start < n ? last + 1 - start : n;
 }
 
@@ -411,13 +412,15 @@ HADAL_KERNEL(attention) {
     const hadal_kernel_attribute *attribute = args->attributes;
     const int64_t key_dim = attribute[HEAD_DIM].i, value_dim = attribute[VALUE_DIM].i, kv_heads = attribute[KV_HEADS].i;
     const int64_t group = attribute[HEADS].i / kv_heads, window = attribute[WINDOW].i;
+    /* A contract of before has no chunks. */
+    const int64_t chunk = args->attribute_count > WINDOW_CHUNK ? attribute[WINDOW_CHUNK].i : 0;
     const float scale = (float)attribute[SCALE].f;
     const hadal_kernel_tensor *q = &args->inputs[0], *y = &args->outputs[0];
     const float *sinks = args->inputs[1].data;
     const int64_t block = attention_block(group), most = attention_rows(block * group);
     float *queries = thread->scratch, *acc = queries + most * key_dim, *scores = acc + most * value_dim;
     float *highest = scores + most * ATTENTION_TILE, *total = highest + most, *decay = total + most;
-    HADAL_FN(item) item = {&args->states[0], &args->states[1], args->step, 0, 0, group, 0, 0, window, key_dim, value_dim, (float)attribute[SOFTCAP].f,
+    HADAL_FN(item) item = {&args->states[0], &args->states[1], args->step, 0, 0, group, 0, 0, window, chunk, key_dim, value_dim, (float)attribute[SOFTCAP].f,
                            queries, acc, scores, highest, total, decay, decay + most};
 
     uint32_t counter = 0;
@@ -449,8 +452,9 @@ HADAL_KERNEL(attention) {
                 if (is_transposed && rows < wide)
                     for (int64_t d = 0; d < key_dim; d++) memset(queries + d * wide + rows, 0, (size_t)(wide - rows) * 4);
                 memset(acc, 0, (size_t)(wide * value_dim) * 4);
-                HADAL_FN(attend)(
-                    &item, is_transposed, window > 0 && item.position + 1 > window ? item.position + 1 - window : 0, item.position + tokens);
+                int64_t oldest = window > 0 && item.position + 1 > window ? item.position + 1 - window : 0;
+                if (chunk > 0 && item.position - item.position % chunk > oldest) oldest = item.position - item.position % chunk;
+                HADAL_FN(attend)(&item, is_transposed, oldest, item.position + tokens);
                 for (int64_t r = 0; r < rows; r++) {
                     const int64_t token = sequence->first_token + first + r / group;
                     float *to = (float *)((char *)y->data + token * y->stride) + (head * group + r % group) * value_dim;

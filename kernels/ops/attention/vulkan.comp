@@ -1,6 +1,7 @@
 #if defined(STAGE_append)
 // Writes one token's keys and values to the caches: in pairs, since two 16-bit numbers share a word, or in two blocks at a time.
 void main() {
+#if has_k
     uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y, sequence = sequence_of(token), position = position_of(token);
     uint k_first = (token * kv_heads + head) * head_dim, v_first = (token * kv_heads + head) * value_dim;
     uint k_row = key_row(sequence, position, head), v_row = value_row(sequence, position, head);
@@ -22,6 +23,7 @@ void main() {
         else value_put_last(v_row + i, v_at(v_first + i));
     }
 #endif
+#endif
 }
 #else
 #define QUERY_HEADS a_heads
@@ -30,6 +32,7 @@ void main() {
 #define VALUE_WIDTH a_value_dim
 #define PARTS (a_kv_heads > 32 ? 16 : a_kv_heads < 8 ? 64 : 512 / a_kv_heads)
 #define WINDOW window
+#define CHUNK window_chunk
 #define has_selection 0
 
 uint key_place(uint sequence, uint position, uint head) { return key_row(sequence, position, head); }

@@ -177,8 +177,10 @@ static void HADAL_FN(product)(
 /* ---- gate, up and down ----------------------------------------------------------------------------------------- */
 
 /*
- * inputs: starts, x and x quantised in order, gate, up, gate_bias, up_bias, scales of gate and of up, regions; output: hidden [N, K * F].
- * attributes: activation, alpha, limit, up_offset, rows and columns of the scales' blocks for gate and for up, their offsets in a region.
+ * inputs: starts, x and x quantised in order, gate, up, gate_bias, up_bias, scales of gate and of up, regions, what the host guesses for the
+ * next layer, order, weights [N, K]; output: hidden [N, K * F].
+ * attributes: activation, alpha, limit, up_offset, rows and columns of the scales' blocks for gate and for up, their offsets in a region,
+ * weighted. The last of either may be left out: the weights multiply x where they are there.
  *
  * A thread's share are groups of 16 rows, weighted by the number of tokens of their expert, which may leave it with a part of an expert.
  */
@@ -192,6 +194,9 @@ HADAL_KERNEL(experts_gate) {
     const HADAL_FN(matrix) up = {&args->inputs[4], &args->inputs[8], attribute[6].i, attribute[7].i, regions, attribute[9].i};
     const hadal_kernel_tensor *gate_x = gate.weight->packing ? q : x, *up_x = up.weight->packing ? q : x;
     const float *gate_bias = args->inputs[5].data, *up_bias = args->inputs[6].data;
+    const int weighs = args->attribute_count > 10 && attribute[10].i && args->input_count > 12;
+    const int32_t *order = weighs ? args->inputs[11].data : 0;
+    const float *weights = weighs ? args->inputs[12].data : 0;
     const int64_t inner = gate.weight->rows, groups = (inner + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, experts = starts->columns - 1;
     const int32_t *start = starts->data;
     int64_t pairs = 0, before = 0;
@@ -225,6 +230,13 @@ HADAL_KERNEL(experts_gate) {
                 HADAL_FN(product)(&up, e, group, groups, up_rows, up_x->stride, tokens, list, u);
                 for (int64_t t = 0; t < tokens; t++) {
                     float *to = (float *)args->outputs[0].data + (at + t) * inner + row, *from_gate = g + t * DOT_WIDE;
+                    if (weighs) {
+                        const float weight = weights[order[at + t]];
+                        for (int i = 0; i < groups * HADAL_PACK_ROWS; i++) {
+                            from_gate[i] *= weight;
+                            u[t * DOT_WIDE + i] *= weight;
+                        }
+                    }
                     for (int i = 0; i < groups * HADAL_PACK_ROWS; i += LANES) {
                         vf v = gated(kind, alpha, limit, offset, v_load(from_gate + i) + v_load(b[0] + i),
                                      v_load(u + t * DOT_WIDE + i) + v_load(b[1] + i));
@@ -239,7 +251,7 @@ HADAL_KERNEL(experts_gate) {
 
 /*
  * inputs: starts, order, weights [N, K], hidden (quantised if down is packed), down, down_bias, scales of down, regions; output: y.
- * attributes: rows and columns of the scales' blocks, offset in a region. A thread has its columns of y to itself, for all experts.
+ * attributes: rows and columns of the scales' blocks, offset in a region, weighted. A thread has its columns of y to itself, for all experts.
  */
 HADAL_KERNEL(experts_down) {
     const hadal_kernel_tensor *starts = &args->inputs[0], *weights = &args->inputs[2], *x = &args->inputs[3], *y = &args->outputs[0];
@@ -248,6 +260,7 @@ HADAL_KERNEL(experts_down) {
         &args->inputs[4], &args->inputs[6], args->attributes[0].i, args->attributes[1].i, regions, args->attributes[2].i};
     const float *bias = args->inputs[5].data;
     const int32_t *start = starts->data, *order = args->inputs[1].data;
+    const int weighs = !(args->attribute_count > 3 && args->attributes[3].i);
     const int64_t width = y->columns, experts = starts->columns - 1, k = weights->columns;
     int64_t first, last;
     hadal_share((width + HADAL_PACK_ROWS - 1) / HADAL_PACK_ROWS, 1, thread, &first, &last);
@@ -271,7 +284,7 @@ HADAL_KERNEL(experts_down) {
                 HADAL_FN(product)(&down, e, group, groups, from, x->stride, tokens, list, out);
                 for (int64_t t = 0; t < tokens; t++) {
                     const int64_t pair = order[at + t];
-                    const float weight = ((const float *)weights->data)[pair];
+                    const float weight = weighs ? ((const float *)weights->data)[pair] : 1;
                     float *to = (float *)y->data + pair / k * width + row;
                     const float *sum = out + t * DOT_WIDE, *add = bias ? bias + e * width + row : 0;
                     int64_t i = 0;

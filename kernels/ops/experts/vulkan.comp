@@ -1,7 +1,14 @@
 // Few tokens: gate_up and down take each choice of a token by itself, a subgroup one row of the expert's weights after the other.
 // Many: sort puts the choices in the order of their experts, tiles of choices of one expert then share each row of its weights, and
 // combine adds up what came of each token's choices, in the order of the choice. No sum depends on the order in which anything runs.
-float gated(float g, float u, uint expert, uint f) {
+//
+// The weight of a choice multiplies what comes of it, or what goes into it.
+float input_weight(uint pair) { return weighted == 1 ? weights_at(pair) : 1.0; }
+float output_weight(uint pair) { return weighted == 1 ? 1.0 : weights_at(pair); }
+
+float gated(float g, float u, uint pair, uint expert, uint f) {
+    g *= input_weight(pair);
+    u *= input_weight(pair);
 #if has_gate_bias
     g += gate_bias_at(expert, f);
 #endif
@@ -57,7 +64,7 @@ void main() {
         float g, u;
         ROW_PRODUCT(g, gate, row, D, hadal_push.i_x, token * D)
         ROW_PRODUCT(u, up, row, D, hadal_push.i_x, token * D)
-        if (subgroupElect()) results_put(pair * F + f, gated(g, u, uint(expert), f));
+        if (subgroupElect()) results_put(pair * F + f, gated(g, u, pair, uint(expert), f));
     }
 }
 #elif defined(STAGE_down)
@@ -77,7 +84,7 @@ void main() {
 #if has_down_bias
             sum += down_bias_at(uint(expert), d);
 #endif
-            total += weights_at(pair) * sum;
+            total += output_weight(pair) * sum;
         }
         if (subgroupElect()) y_put(token * D + d, total);
     }
@@ -141,7 +148,7 @@ void main() {
     for (uint k = 0; k < K; k++) {
         uint pair = token * K + k;
         int expert = indices_at(pair);
-        if (expert >= 0 && expert < int(E)) total += weights_at(pair) * results_now(N * K * F + pair * D + d);
+        if (expert >= 0 && expert < int(E)) total += output_weight(pair) * results_now(N * K * F + pair * D + d);
     }
     y_put(token * D + d, total);
 }
@@ -226,7 +233,7 @@ void main() {
 #if defined(STAGE_gate_up_tiles)
             // Inner rows lie in the order of the sorted list, as the next stage reads them.
             uint f = base + down + i;
-            if (f < F) results_put((first + choice) * F + f, gated(low[i][j], high[i][j], expert, f));
+            if (f < F) results_put((first + choice) * F + f, gated(low[i][j], high[i][j], choices[choice], expert, f));
 #else
             [[unroll]] for (uint h = 0; h < 2; h++) {
                 uint d = base + h * ROWS / 2 + down + i;

@@ -8,8 +8,8 @@
 #ifndef HADAL_ISA
 
 /* attributes, sorted by name. */
-enum { DROPPED, GROUP_SCORE, GROUPS, NORMALISE, SCALE, SCORING, TOP_GROUPS, TOP_K };
-enum { SCORING_SOFTMAX, SCORING_SIGMOID, SCORING_SQRT_SOFTPLUS, SCORING_SOFTMAX_TOPK };
+enum { DROPPED, GROUP_SCORE, GROUPS, NORMALISE, SCALE, SCORING, TOP_GROUPS, TOP_K, WITHIN };
+enum { SCORING_SOFTMAX, SCORING_SIGMOID, SCORING_SQRT_SOFTPLUS, SCORING_SOFTMAX_TOPK, SCORING_SPARSE_MIXER };
 
 static uint64_t router_scratch(const hadal_kernel_args *args) {
     uint64_t experts = (uint64_t)args->inputs[0].columns, groups = (uint64_t)args->attributes[GROUPS].i;
@@ -106,11 +106,29 @@ static void HADAL_FN(keep_groups)(const hadal_kernel_attribute *attribute, const
     for (int64_t k = 0; k < attribute[TOP_GROUPS].i; k++) HADAL_FN(take_best)(value, kept, groups);
 }
 
-/* inputs: logits [N, E], selection_bias; outputs: indices, weights. */
+/*
+ * The share of each choice in a softmax over the experts that no earlier choice took and whose logits are within a relative distance of its own.
+ * Source: Liu et al. 2024, GRIN (SparseMixer-v2), as Phi 3.5 MoE runs it.
+ */
+static void HADAL_FN(mix)(const double *logits, int64_t experts, const int32_t *chosen, int64_t top, double within, double *shares) {
+    for (int64_t k = 0; k < top; k++) {
+        const double best = logits[chosen[k]];
+        double sum = 0;
+        for (int64_t e = 0; e < experts; e++) {
+            int64_t before = 0;
+            while (before < k && chosen[before] != e) before++;
+            const double size = fabs(logits[e]) > best ? fabs(logits[e]) : best;
+            if (before == k && !((best - logits[e]) / size > within)) sum += exp(logits[e] - best);
+        }
+        shares[k] = 1 / sum;
+    }
+}
+
+/* inputs: logits [N, E], selection_bias, expert_scale; outputs: indices, weights. */
 HADAL_KERNEL(router) {
     const hadal_kernel_attribute *attribute = args->attributes;
     const hadal_kernel_tensor *logits = &args->inputs[0], *indices = &args->outputs[0], *weights = &args->outputs[1];
-    const float *bias = args->inputs[1].data;
+    const float *bias = args->inputs[1].data, *factors = args->input_count > 2 ? args->inputs[2].data : 0;
     const int64_t experts = logits->columns, groups = attribute[GROUPS].i, size = experts / groups, top = attribute[TOP_K].i;
     double *scores = thread->scratch, *choice = scores + experts, *value = choice + experts;
     uint8_t *taken = (uint8_t *)(value + groups), *kept = taken + experts;
@@ -143,9 +161,13 @@ HADAL_KERNEL(router) {
             for (int64_t k = 0; k < top; k++) scores[chosen[k]] /= sum;
             sum = 0;
         }
+        if (attribute[SCORING].i == SCORING_SPARSE_MIXER) {
+            HADAL_FN(mix)(scores, experts, chosen, top, attribute[WITHIN].f, choice);
+            for (int64_t k = 0; k < top; k++) scores[chosen[k]] = choice[k];
+        }
         for (int64_t k = 0; k < top; k++) sum += scores[chosen[k]];
         const double divisor = attribute[NORMALISE].i ? sum + 1e-20 : 1;
-        for (int64_t k = 0; k < top; k++) to[k] = (float)(scores[chosen[k]] / divisor * attribute[SCALE].f);
+        for (int64_t k = 0; k < top; k++) to[k] = (float)(scores[chosen[k]] / divisor * attribute[SCALE].f * (factors ? factors[chosen[k]] : 1));
     }
 }
 

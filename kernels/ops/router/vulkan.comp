@@ -29,9 +29,11 @@ void main() {
 #define SIGMOID 1
 #define SQRT_SOFTPLUS 2
 #define SOFTMAX_TOPK 3
+#define SPARSE_MIXER 4
 
 shared uint keys[d_E], group_keys[a_groups];
 shared float chosen[a_top_k];
+shared uint experts_chosen[a_top_k];
 
 float highest = 0.0, total = 1.0;
 
@@ -119,9 +121,24 @@ void main() {
         if (before >= top_k) continue;
         // An expert outside the kept groups has no weight, should it be chosen for want of a better one.
         chosen[before] = keeps(e) ? score(e) : 0.0;
+        experts_chosen[before] = e;
         indices_put(token * top_k + before, int(e));
     }
     barrier();
+    if (scoring == SPARSE_MIXER) {
+        // Each choice has its share among those that no earlier one took and that are near it.
+        for (uint k = me; k < top_k; k += THREADS) {
+            float best = logit(experts_chosen[k]), sum = 0.0;
+            for (uint e = 0; e < E; e++) {
+                bool isFree = true;
+                for (uint j = 0; j < k; j++) isFree = isFree && experts_chosen[j] != e;
+                float x = logit(e);
+                if (isFree && !((best - x) / max(abs(x), best) > within)) sum += exp(x - best);
+            }
+            chosen[k] = 1.0 / sum;
+        }
+        barrier();
+    }
     if (scoring == SOFTMAX_TOPK) {
         float most = chosen[0], sum = 0.0;
         for (uint k = 1; k < top_k; k++) most = max(most, chosen[k]);
@@ -133,6 +150,12 @@ void main() {
     float sum = 0.0;
     for (uint k = 0; k < top_k; k++) sum += chosen[k];
     float factor = normalise != 0 ? scale / (sum + 1e-20) : scale;
-    for (uint k = me; k < top_k; k += THREADS) weights_put(token * top_k + k, chosen[k] * factor);
+    for (uint k = me; k < top_k; k += THREADS) {
+        float own = chosen[k] * factor;
+#if has_expert_scale
+        own *= expert_scale_at(experts_chosen[k]);
+#endif
+        weights_put(token * top_k + k, own);
+    }
 }
 #endif

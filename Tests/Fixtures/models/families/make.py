@@ -9,7 +9,7 @@ import sys
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, Mistral4ForCausalLM
 
 BASE = dict(vocab_size=61, hidden_size=32, intermediate_size=40, num_hidden_layers=4, num_attention_heads=4,
             num_key_value_heads=2, max_position_embeddings=128, pad_token_id=0, bos_token_id=1, eos_token_id=2)
@@ -92,14 +92,62 @@ def mimo(config):
                    scoring_func="sigmoid", topk_method="noaux_tc", add_swa_attention_sink_bias=True, add_full_attention_sink_bias=False)
 
 
+def published_gemma4(config):
+    """As published: two widths of heads, and one object of each."""
+    wide = config.pop("per_layer_config")
+    config["torch_dtype"] = config.pop("dtype")
+    config["global_head_dim"] = next(iter(wide.values()))["head_dim"]
+    config["num_global_key_value_heads"] = next(iter(wide.values())).get("num_key_value_heads")
+    del config["transformers_version"]
+
+
+def blocks(config):
+    """As published."""
+    older(config)
+    config |= dict(hidden_act="swigluoai", use_gemma_norm=True, qk_norm_type="per_head", scoring_func="sigmoid",
+                   moe_layer_freq=[int(kind == "sparse") for kind in config.pop("mlp_layer_types")],
+                   sparse_attention_config=dict(
+                       sparse_attention_freq=[int(kind != "full_attention") for kind in config.pop("layer_types")],
+                       sparse_num_index_heads=config.pop("index_n_heads"), sparse_index_dim=config.pop("index_head_dim"),
+                       sparse_block_size=config.pop("index_block_size"), sparse_topk_blocks=config.pop("index_topk_blocks"),
+                       sparse_local_block=config.pop("index_local_blocks")))
+
+
 def minimax(config):
     older(config)
     config["rotary_dim"] = 4
     del config["partial_rotary_factor"]
 
 
+GROWING = dict(YARN, llama_4_scaling_beta=0.3, original_max_position_embeddings=6)
+WIDE = dict(full_attention=dict(rope_type="proportional", partial_rotary_factor=0.5, rope_theta=1e5), sliding_attention=PLAIN)
 # With what is changed in config.json afterwards.
 SWITCHED = {
+    "apertus": ("apertus", dict(SMALL, attention_bias=True, rope_parameters=PLAIN), older),
+    "gemma4": ("gemma4_text", dict(SMALL, num_hidden_layers=5, head_dim=8, global_head_dim=12, num_key_value_heads=2, num_kv_shared_layers=2,
+                                   hidden_size_per_layer_input=4, vocab_size_per_layer_input=61, enable_moe_block=True, num_experts=5,
+                                   top_k_experts=2, moe_intermediate_size=12, use_double_wide_mlp=True, attention_bias=True, sliding_window=6,
+                                   layer_types=["full_attention", "sliding_attention", "sliding_attention", "sliding_attention", "full_attention"],
+                                   rope_parameters=WIDE), None),
+    "gemma4_keys": ("gemma4_text", dict(SMALL, head_dim=8, global_head_dim=12, num_key_value_heads=2, num_global_key_value_heads=1,
+                                        attention_k_eq_v=True, hidden_size_per_layer_input=0, final_logit_softcapping=7.0, sliding_window=6,
+                                        tie_word_embeddings=False, layer_types=["sliding_attention", "full_attention", "full_attention"],
+                                        rope_parameters=WIDE), published_gemma4),
+    "llama4": ("llama4_text", dict(SMALL, intermediate_size=16, intermediate_size_mlp=24, head_dim=12, num_local_experts=5, num_experts_per_tok=2,
+                                   moe_layers=[0, 2], no_rope_layers=[1, 0, 1], attention_chunk_size=6, floor_scale=5, attn_scale=0.4,
+                                   attention_bias=True, rope_parameters=PLAIN), None),
+    "minimax_m3": ("minimax_m3_vl_text", dict(SMALL, intermediate_size=12, dense_intermediate_size=20, shared_intermediate_size=14, head_dim=12,
+                                              num_key_value_heads=1, num_local_experts=4, num_experts_per_tok=2, rotary_dim=6, swiglu_limit=1.2,
+                                              mlp_layer_types=["sparse", "dense", "sparse"], index_n_heads=1, index_head_dim=10, index_block_size=3,
+                                              index_topk_blocks=3, index_local_blocks=2,
+                                              layer_types=["minimax_m3_sparse", "full_attention", "minimax_m3_sparse"],
+                                              rope_parameters=dict(PLAIN, partial_rotary_factor=0.5)), blocks),
+    "ministral3": ("ministral3", dict(SMALL, head_dim=12, sliding_window=7, rope_parameters=dict(GROWING, mscale=0.7, mscale_all_dim=1.3)), None),
+    "mistral4": ("mistral4", dict(SMALL, **{**LATENT, "q_lora_rank": None}, n_group=4, topk_group=2, n_shared_experts=2, first_k_dense_replace=1,
+                                  norm_topk_prob=False, routed_scaling_factor=1.5, attention_bias=True, rope_interleave=False,
+                                  rope_parameters=dict(GROWING, mscale=1.0, mscale_all_dim=0.8)), None),
+    "phimoe": ("phimoe", dict(SMALL, num_local_experts=5, attention_bias=False, lm_head_bias=False, router_jitter_noise=0.4, sliding_window=9,
+                              rope_parameters=PLAIN), older),
     "arcee": ("arcee", dict(SMALL, mlp_bias=True, attention_bias=True, head_dim=12), None),
     "cohere": ("cohere", dict(SMALL, attention_bias=True, use_qk_norm=True, logit_scale=2.0), older),
     "dbrx": ("dbrx", dict(SIZES, d_model=32, n_heads=4, n_layers=2, max_seq_len=128, attn_config=dict(kv_n_heads=2, clip_qkv=1.0, rope_theta=1e4),
@@ -135,6 +183,7 @@ SWITCHED = {
     "starcoder2": ("starcoder2", dict(SMALL, use_bias=False, hidden_act="relu2", tie_word_embeddings=False), None),
 }
 LENGTH, GREEDY = 20, 16
+BUFFERS = ("correction_bias", "layer_scalar", "act_fn.beta")
 FINAL_NORMS = ("norm", "final_layernorm", "final_layer_norm", "ln_f", "norm_f")
 
 
@@ -143,17 +192,21 @@ def write(name):
     shutil.rmtree(name, ignore_errors=True)
     torch.manual_seed(sum(map(ord, name)))
     config = AutoConfig.for_model(kind, **settings)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").float().eval()
+    family = Mistral4ForCausalLM if kind == "mistral4" else AutoModelForCausalLM
+    model = family._from_config(config, attn_implementation="eager") if kind == "mistral4" else family.from_config(config, attn_implementation="eager")
+    model = model.float().eval()
     with torch.no_grad():
-        for key, p in [*model.named_parameters(), *((k, b) for k, b in model.named_buffers() if "correction_bias" in k)]:
+        for key, p in [*model.named_parameters(), *((k, b) for k, b in model.named_buffers() if k.endswith(BUFFERS))]:
             if ("norm" in key or ".ln_" in key) and not key.endswith("bias") and (p.dim() == 1 or p.shape[-1] < 16):
-                p.copy_((0 if kind in ("gemma", "nemotron") else 1) + 0.2 * torch.randn_like(p))
+                p.copy_((0 if kind in ("gemma", "nemotron", "minimax_m3_vl_text") else 1) + 0.2 * torch.randn_like(p))
+            elif key.endswith(("layer_scalar", "router.scale", "per_expert_scale", "act_fn.beta")):
+                p.copy_(1 + 0.2 * torch.randn_like(p))
             elif p.dim() == 1 or "correction_bias" in key:
                 p.copy_(0.3 * torch.randn_like(p))
             else:
                 p.copy_(torch.randn_like(p) * 1.6 / p.shape[-1] ** 0.5)
     model.to(torch.bfloat16).save_pretrained(name)
-    model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation="eager").eval()
+    model = family.from_pretrained(name, dtype=torch.float32, attn_implementation="eager").eval()
     ids = torch.randint(0, config.vocab_size, (1, LENGTH))
     norms = []
     final = next((module for key, module in model.named_modules() if key.count(".") == 1 and key.split(".")[1] in FINAL_NORMS))
