@@ -47,16 +47,17 @@ struct UserKernelTests {
     }
 
     @Test(
-        "the op with a state of docs/kernels.md compiles and runs the same for every number of threads and in every step",
-        arguments: InstructionSet.onThisMachine)
-    func opWithState(isa: InstructionSet) throws {
+        "the op with a state of docs/kernels.md, and the scripted model's, compile and run the same for every number of threads and in every step",
+        arguments: InstructionSet.onThisMachine, ["kernels/short_conv", "scripted/scripted"])
+    func opWithState(isa: InstructionSet, folder: String) throws {
         let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
-        try FileManager.default.copyItem(atPath: Fixtures.path("kernels/short_conv"), toPath: "\(directory.path)/short_conv")
+        let op = (folder as NSString).lastPathComponent
+        try FileManager.default.copyItem(atPath: Fixtures.path(folder), toPath: "\(directory.path)/\(op)")
         let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache, ["isa": .string(isa.name)]), log: .silent)
         defer { device.quiesce() }
         let catalogue = try OpCatalogue.load(adding: [directory.path])
         let kit = ConformanceKit(
-            catalogue: catalogue, reference: device, options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
+            catalogue: catalogue, reference: device, options: .init(seed: 4, casesPerOp: 12, ops: [op], failuresPerOp: 1))
         let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
         #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
     }
