@@ -1,4 +1,4 @@
-import HadalCore
+package import HadalCore
 
 /// Names what a block of state was computed from: all tokens up to its end, and whose they are.
 ///
@@ -24,6 +24,12 @@ package struct BlockKey: Hashable, Sendable {
         var hash = SHA256()
         hash.combine(parent.bytes)
         hash.combine(UnsafeRawBufferPointer(tokens))
+        self.init(hash: hash.finish())
+    }
+
+    /// The key of what a hash names that is no block: an answer, by the text before it.
+    package init(naming hash: SHA256) {
+        var hash = hash
         self.init(hash: hash.finish())
     }
 

@@ -38,6 +38,8 @@ public final class Engine: @unchecked Sendable {
     let state: Mutex<State>
     /// Blocks on disk; nil without one.
     private(set) var disk: DiskTier?
+    /// The tokens of answers, for prompts that hold them.
+    let answers = AnswerMemory()
     /// States that cannot be cut at any token; nil: the model has none.
     var snapshotStates: (any SnapshotStates)?
     /// The same, where they are the model's states of fixed size.

@@ -62,6 +62,19 @@ final class BlockReader: @unchecked Sendable {
         return isComplete ? .complete : .invalid
     }
 
+    /// Reads the tokens of a file without pieces.
+    ///
+    /// - Returns: nil unless the end is `complete`.
+    func tokens(_ path: String, of key: [UInt8], identity: [UInt8]) -> (end: End, tokens: [Int32]?) {
+        guard let file = OpenFile(path) else { return (.absent, nil) }
+        guard let prefix = BlockPrefix(of: file), prefix.pieces == 0, prefix.fileBytes == file.bytes, prefix.headerBytes == file.bytes,
+            let bytes = read(file, at: 0, file.bytes),
+            let (header, _) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes)), header.key == key,
+            header.identity == identity
+        else { return (.invalid, nil) }
+        return (.complete, header.tokens)
+    }
+
     /// Whether a file is a whole block, and the one that its place and name say; of a sealed one, without its key, only whether its length is right.
     func check(_ file: CacheFolder.File) -> End {
         let isSealed = file.kind == .sealedBlock

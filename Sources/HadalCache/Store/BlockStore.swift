@@ -137,5 +137,31 @@ package final class BlockStore: Sendable {
         return false
     }
 
+    // MARK: Tokens without state
+
+    /// What files of tokens are said to hang from: nothing that is there.
+    private static let tokenRoot = BlockKey(identity: "tokens", salt: [])
+
+    /// Has tokens written in the background that belong to no block, in place of those that the key has.
+    package func write(_ tokens: [Int32], of key: BlockKey) {
+        guard self.tokens(of: key) != tokens else { return }
+        blocks.remove(blocks.keys.fileName(of: key.bytes))
+        write(key, after: Self.tokenRoot, tokens: tokens, pieces: [])
+    }
+
+    /// The tokens that were written; nil: there are none. A file that is not whole is removed.
+    package func tokens(of key: BlockKey) -> [Int32]? {
+        let name = blocks.keys.fileName(of: key.bytes)
+        if let waiting = queue[name] { return waiting.header.tokens }
+        guard blocks.contains(name) else { return nil }
+        let found = readers.withReader { $0?.tokens(blocks.path(name), of: key.bytes, identity: identity) }
+        switch found?.end {
+        case .complete: use(name, parent: blocks.keys.fileName(of: Self.tokenRoot.bytes))
+        case .invalid, .withoutSnapshot: blocks.remove(name)
+        case .absent, nil: blocks.forget(name)
+        }
+        return found?.tokens
+    }
+
     private func use(_ name: String, parent: String) { if blocks.markUsed(name, parent: parent) { queue.noteUse() } }
 }

@@ -17,4 +17,11 @@ public struct ChatPrompt: Sendable {
     let mayReason: Bool
     /// The number of the first call of the reply, for its id.
     let firstCallNumber: Int
+
+    /// The same text as other tokens.
+    func with(_ ids: [Int32]) -> ChatPrompt {
+        ChatPrompt(
+            text: text, ids: ids, startsInReasoning: startsInReasoning, format: format, tools: tools, reasoningBudget: reasoningBudget,
+            calls: calls, mayReason: mayReason, firstCallNumber: firstCallNumber)
+    }
 }

@@ -12,7 +12,8 @@ final class ConversationTurn: SteppedGeneration {
         let session = conversation.session
         let request = try conversation.begin(question)
         do {
-            run = try GenerationRun(session, from: .chat(try session.engine.chatPrompt(request)), options: options)
+            let prompt = try session.engine.withKnownAnswers(session.engine.chatPrompt(request), salt: session.cacheUse.salt)
+            run = try GenerationRun(session, from: .chat(prompt), options: options)
         } catch {
             conversation.end(question: question, answer: nil)
             throw error

@@ -10,13 +10,17 @@ extension Session {
         to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions(),
         onEvent: (GenerationEvent) throws -> Reaction = { _ in .continue }
     ) throws -> ChatReply {
-        let run = try GenerationRun(self, from: .chat(prompt), options: options)
+        let known = try engine.withKnownAnswers(prompt, salt: cacheUse.salt)
+        let run = try GenerationRun(self, from: .chat(known), options: options)
         try run.drive(onEvent)
         return run.reply
     }
 
     /// The same as a stream.
     public func replies(to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions()) -> GenerationStream {
-        GenerationStream(engine) { try GenerationRun(self, from: .chat(prompt), options: options) }
+        GenerationStream(engine) {
+            let known = try self.engine.withKnownAnswers(prompt, salt: self.cacheUse.salt)
+            return try GenerationRun(self, from: .chat(known), options: options)
+        }
     }
 }

@@ -276,6 +276,10 @@ final class GenerationRun: SteppedGeneration {
     private func finish() -> [GenerationEvent] {
         isOver = true
         session.keepAnswerSnapshot()
+        if let chat {
+            let use = session.cacheUse
+            session.engine.noteAnswer(assembler.tokens, to: chat.text, salt: use.salt, isKeptOnDisk: use.isKeptOnDisk)
+        }
         let events = assembler.finish(wasCut: summary.reason != .endOfText)
         noteThoughts(events)
         if assembler.isStopped { summary.reason = .stopString }
