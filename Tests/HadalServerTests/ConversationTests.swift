@@ -45,6 +45,30 @@ struct ConversationTests {
         #expect(messages[2].toolCallID == messages[1].toolCalls[0].id && messages[3].toolCallID == messages[1].toolCalls[1].id)
     }
 
+    @Test("reasoning that comes as an item of its own belongs to the turn that it begins")
+    func reasoningItem() {
+        let call = ToolCall(id: "x", name: "f", argumentsJSON: "{}")
+        let messages = normalized([
+            WireMessage(role: .user, text: "a"), WireMessage(role: .assistant, reasoning: "r"),
+            WireMessage(role: .assistant, calls: [call]),
+            WireMessage(role: .tool, text: "1", callID: "x"), WireMessage(role: .assistant, reasoning: "q"),
+            WireMessage(role: .assistant, text: "t"),
+        ])
+        #expect(messages.map(\.role) == [.user, .assistant, .tool, .assistant])
+        #expect(messages[1].reasoning == "r" && messages[3].reasoning == "q")
+    }
+
+    @Test("reasoning before a call comes back though its client leaves it out, and not where the client sends other")
+    func droppedReasoning() {
+        let memory = CallMemory()
+        let id = memory.note(ToolCall(id: "", name: "f", argumentsJSON: "{}"), reasoning: "why")
+        func reasoning(_ sent: String?, _ id: String) -> String? {
+            normalized([WireMessage(role: .assistant, reasoning: sent, calls: [ToolCall(id: id, name: "f", argumentsJSON: "{}")])], memory)
+                .first?.reasoning
+        }
+        #expect(reasoning(nil, id) == "why" && reasoning("other", id) == "other" && reasoning(nil, "unknown") == nil)
+    }
+
     @Test("ids change nothing")
     func ids() {
         func conversation(_ id: String) -> [WireMessage] {
@@ -67,6 +91,13 @@ struct ConversationTests {
         }
         #expect(arguments(#"{"a": [2], "b": 1}"#) == #"{"b":1,  "a": [2]}"#)
         #expect(arguments(#"{"a": [3], "b": 1}"#) == #"{"a": [3], "b": 1}"#)
+    }
+
+    @Test("a call is read as it was written, and nothing else is")
+    func writtenCall() {
+        let call = WrittenCall(arguments: #"{"b":1,  "a": "ü"}"#, reasoning: "why\n")
+        #expect(WrittenCall(call.text) == call)
+        for text in ["", "{}", #"{"arguments": "{}"}"#, #"{"arguments": {}, "reasoning": ""}"#] { #expect(WrittenCall(text) == nil) }
     }
 
     @Test("the memory of calls is bounded")

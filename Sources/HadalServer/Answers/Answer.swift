@@ -17,15 +17,30 @@ struct Answer: Sendable {
     let allowsParallelCalls: Bool
     let ignoredFields: [String]
     let calls: CallMemory
+    /// Of the client.
+    let salt: String
+    /// Whether anything of it may be written to a disk.
+    let isKept: Bool
     /// Log probabilities of how many of the most likely tokens; nil: none were asked for.
     let topLogProbabilities: Int?
     /// Keeps the model loaded.
     let lease: ModelLease
+    private let reasoning = AnswerReasoning()
 
     enum Event: Sendable {
         case event(GenerationEvent, choice: Int)
         case ended(ChatReply, choice: Int)
         case failed(APIError)
+    }
+
+    /// Keeps a call of an answer, and gives the id that the client gets.
+    ///
+    /// - Parameter prefix: what ids of the interface begin with.
+    func note(_ call: ToolCall, choice: Int, prefix: String = "call_") -> String {
+        let id = calls.note(call, reasoning: reasoning[choice], prefix: prefix)
+        // The client may come back after the server was started again.
+        if isKept, let written = calls[id] { model.engine.keepNote(written.text, of: id, salt: salt) }
+        return id
     }
 
     /// Ends all of it with what there is.
@@ -39,7 +54,10 @@ struct Answer: Sendable {
                     for (choice, generation) in generations.enumerated() {
                         group.addTask {
                             do {
-                                let reply = try await follow(generation) { continuation.yield(.event($0, choice: choice)) }
+                                let reply = try await follow(generation) { event in
+                                    reasoning.add(event, choice: choice)
+                                    continuation.yield(.event(event, choice: choice))
+                                }
                                 continuation.yield(.ended(reply, choice: choice))
                             } catch { continuation.yield(.failed(APIError(error))) }
                         }
@@ -89,7 +107,7 @@ final class AnswerMaker: Sendable {
         let lease = try await pool.lease(pool.name(for: request.model))
         let model = try lease.model()
         let (engine, chat) = (model.engine, request.chat)
-        let prompt = try Self.prompt(request, engine, calls)
+        let prompt = try Self.prompt(request, engine, calls, salt: client.salt)
         var options = try self.options(request, engine)
         var ignored = request.ignoredFields
         options.constraint = try constraint(request.format, &ignored)
@@ -104,7 +122,8 @@ final class AnswerMaker: Sendable {
             id: RandomID.text(24), created: Int(Date().timeIntervalSince1970), model: model, promptTokens: prompt.count,
             generations: try model.scheduler.submit(generation), kinds: chat?.offer.kinds ?? [:],
             allowsParallelCalls: chat?.allowsParallelCalls ?? true,
-            ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, topLogProbabilities: request.topLogProbabilities,
+            ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, salt: client.salt, isKept: isKept,
+            topLogProbabilities: request.topLogProbabilities,
             lease: lease)
     }
 
@@ -117,7 +136,7 @@ final class AnswerMaker: Sendable {
         var ids: [Int32]
     }
 
-    static func prompt(_ request: InferenceRequest, _ engine: Engine, _ calls: CallMemory) throws -> Prompt {
+    static func prompt(_ request: InferenceRequest, _ engine: Engine, _ calls: CallMemory, salt: String = "") throws -> Prompt {
         switch request.input {
         case .tokens(let ids): return Prompt(generation: .tokens(ids), count: ids.count, ids: ids)
         case .text(let text):
@@ -127,15 +146,18 @@ final class AnswerMaker: Sendable {
             let ids = try Infill.prompt(before: before, after: after, engine)
             return Prompt(generation: .tokens(ids), count: ids.count, ids: ids)
         case .chat(let chat):
-            let prompt = try self.prompt(chat, engine, calls)
+            let prompt = try self.prompt(chat, engine, calls, salt: salt)
             return Prompt(generation: .prepared(prompt), count: prompt.ids.count, text: prompt.text, ids: prompt.ids)
         }
     }
 
     /// The conversation as the model's template renders it; where the template refuses a system message, with it before what the user says.
-    static func prompt(_ chat: InferenceRequest.Chat, _ engine: Engine, _ calls: CallMemory) throws -> ChatPrompt {
+    private static func prompt(_ chat: InferenceRequest.Chat, _ engine: Engine, _ calls: CallMemory, salt: String) throws -> ChatPrompt {
         guard engine.hasChatTemplate else {
             throw APIError.invalid("the model has no chat template: it continues text (/v1/completions) and does not chat")
+        }
+        for call in chat.messages.flatMap(\.calls) where !call.id.isEmpty && calls[call.id] == nil {
+            if let written = engine.note(of: call.id, salt: salt).flatMap(WrittenCall.init) { calls.note(written, id: call.id) }
         }
         let conversation = NormalizedConversation(chat.messages, calls: calls)
         guard !conversation.messages.isEmpty else { throw APIError.invalid("the conversation is empty", field: "messages") }

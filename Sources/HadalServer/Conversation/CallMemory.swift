@@ -2,13 +2,13 @@ import Hadal
 import HadalCore
 import Synchronization
 
-/// The arguments of calls as the model wrote them, by the ids that clients got: a client may send them back in another order of keys, or with other
-/// white space, and the prompt must be the same.
+/// Calls as the model wrote them, by the ids that clients got: a client may send arguments back in another order of keys, or with other white space,
+/// and leave out the reasoning before them, and the prompt must be the same.
 ///
 /// Thread safety: any thread.
 final class CallMemory: Sendable {
     private struct State {
-        var arguments: [String: String] = [:]
+        var calls: [String: WrittenCall] = [:]
         var order: [String] = []
     }
     private let state = Mutex(State())
@@ -19,26 +19,40 @@ final class CallMemory: Sendable {
 
     /// Keeps a call, and gives the id that the client gets.
     ///
-    /// - Parameter prefix: what ids of the interface begin with.
-    func note(_ call: ToolCall, prefix: String = "call_") -> String {
+    /// - Parameters:
+    ///   - reasoning: of the same answer.
+    ///   - prefix: what ids of the interface begin with.
+    func note(_ call: ToolCall, reasoning: String = "", prefix: String = "call_") -> String {
         let id = prefix + RandomID.text(24)
-        state.withLock { state in
-            state.arguments[id] = call.argumentsJSON
-            state.order.append(id)
-            if state.order.count > limit * 2 {
-                for old in state.order.prefix(limit) { state.arguments[old] = nil }
-                state.order.removeFirst(limit)
-            }
-        }
+        note(WrittenCall(arguments: call.argumentsJSON, reasoning: reasoning), id: id)
         return id
     }
 
+    func note(_ call: WrittenCall, id: String) {
+        state.withLock { state in
+            guard state.calls.updateValue(call, forKey: id) == nil else { return }
+            state.order.append(id)
+            if state.order.count > limit * 2 {
+                for old in state.order.prefix(limit) { state.calls[old] = nil }
+                state.order.removeFirst(limit)
+            }
+        }
+    }
+
+    subscript(id: String) -> WrittenCall? { state.withLock { $0.calls[id] } }
+
     /// The arguments as the model wrote them, where the client sends the same value back; else as the client sends them.
     func original(of call: ToolCall) -> String {
-        guard let written = state.withLock({ $0.arguments[call.id] }) else { return call.argumentsJSON }
+        guard let written = self[call.id]?.arguments else { return call.argumentsJSON }
         let sent = try? JSONDocument(parsing: call.argumentsJSON, file: "arguments").root
         let own = try? JSONDocument(parsing: written, file: "arguments").root
         return sent != nil && sent == own ? written : call.argumentsJSON
+    }
+
+    /// What the model reasoned before a call; nil: nothing, or the call is not known.
+    func reasoning(before call: ToolCall) -> String? {
+        guard let reasoning = self[call.id]?.reasoning, !reasoning.isEmpty else { return nil }
+        return reasoning
     }
 }
 

@@ -25,7 +25,9 @@ struct NormalizedConversation {
     ///   - wire: in the order of the conversation.
     ///   - calls: what the calls of earlier answers were, by the ids that clients got.
     init(_ wire: [WireMessage], calls: CallMemory) {
-        let turns = Self.merged(Self.ordered(wire))
+        // An answer that an interface cuts into items is whole before it is asked whether it says anything.
+        let turns = Self.merged(
+            Self.merged(Self.ordered(wire)).filter { $0.role != .assistant || !$0.text.isEmpty || !$0.calls.isEmpty })
         var ids: [String: (id: String, name: String)] = [:]
         var count = 0
         for turn in turns {
@@ -39,7 +41,9 @@ struct NormalizedConversation {
                     ids[call.id] = (id, call.name)
                     return ToolCall(id: id, name: call.name, argumentsJSON: calls.original(of: call))
                 }
-                messages.append(.assistant(turn.text, reasoning: turn.reasoning, toolCalls: own))
+                // Some clients leave reasoning out. Templates that show what came before a call show it as it was.
+                let reasoning = turn.reasoning ?? turn.calls.lazy.compactMap { calls.reasoning(before: $0) }.first
+                messages.append(.assistant(turn.text, reasoning: reasoning, toolCalls: own))
             case .tool:
                 let known = turn.callID.flatMap { ids[$0] }
                 messages.append(.tool(turn.text, for: known?.id ?? Self.id(max(count, 1)), name: turn.name ?? known?.name))
@@ -53,8 +57,7 @@ struct NormalizedConversation {
         return "call" + String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     }
 
-    /// One system message at the beginning, if any; later ones become what a user says at that place, since most templates know none there. Turns of an
-    /// assistant that say and do nothing go.
+    /// One system message at the beginning, if any; later ones become what a user says at that place, since most templates know none there.
     private static func ordered(_ wire: [WireMessage]) -> [WireMessage] {
         let head = wire.prefix { $0.role == .system }
         let system = head.map(\.text).filter { !$0.isEmpty }.joined(separator: "\n\n")
@@ -64,7 +67,6 @@ struct NormalizedConversation {
             case .system:
                 guard !message.text.isEmpty else { return nil }
                 message.role = .user
-            case .assistant where message.text.isEmpty && message.calls.isEmpty: return nil
             case .user, .assistant, .tool: break
             }
             return message

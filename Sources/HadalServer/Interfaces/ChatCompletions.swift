@@ -201,7 +201,7 @@ struct ChatCompletionEncoder: ReplyEncoder {
         case .text(let text): return [delta(choice, [("content", .text(text))])]
         case .reasoning(let text): return [delta(choice, [("reasoning_content", .text(text))])]
         case .toolCall(let call):
-            let item = self.item(call)
+            let item = self.item(call, choice)
             choices[choice].calls.append(item)
             let indexed = JSON.members(
                 [("index", .number(choices[choice].calls.count - 1))] + (item.object?.members ?? []).map { ($0.key, $0.value) })
@@ -215,8 +215,8 @@ struct ChatCompletionEncoder: ReplyEncoder {
         }
     }
 
-    private func item(_ call: ToolCall) -> JSON {
-        let id = JSON.text(answer.calls.note(call))
+    private func item(_ call: ToolCall, _ choice: Int) -> JSON {
+        let id = JSON.text(answer.note(call, choice: choice))
         if answer.kinds[call.name] == .custom {
             return .members([
                 ("id", id), ("type", "custom"), ("custom", .members([("name", .text(call.name)), ("input", .text(call.freeText))])),

@@ -257,7 +257,7 @@ struct MessageEncoder: ReplyEncoder {
         case .text(let text): return write(text, as: .text)
         case .reasoning(let text): return write(text, as: .thinking)
         case .toolCall(let call):
-            let id = JSON.text(answer.calls.note(call, prefix: "toolu_"))
+            let id = JSON.text(answer.note(call, choice: choice, prefix: "toolu_"))
             let input = (try? JSONDocument(parsing: call.argumentsJSON, file: "arguments").root) ?? [:]
             calls.append(["type": "tool_use", "id": id, "name": .text(call.name), "input": input])
             return close() + [

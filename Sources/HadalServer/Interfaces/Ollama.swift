@@ -168,7 +168,7 @@ struct OllamaEncoder: ReplyEncoder {
         case .toolCall(let call):
             let arguments = (try? JSONDocument(parsing: call.argumentsJSON, file: "arguments").root) ?? [:]
             let item = JSON.members([
-                ("id", .text(answer.calls.note(call))),
+                ("id", .text(answer.note(call, choice: choice))),
                 ("function", .members([("index", .number(calls.count)), ("name", .text(call.name)), ("arguments", arguments)])),
             ])
             calls.append(item)

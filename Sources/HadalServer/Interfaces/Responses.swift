@@ -264,7 +264,7 @@ struct ResponseEncoder: ReplyEncoder {
     }
 
     private mutating func call(_ call: ToolCall) -> [String] {
-        let id = JSON.text(answer.calls.note(call)), kind = answer.kinds[call.name] ?? .function
+        let id = JSON.text(answer.note(call, choice: 0)), kind = answer.kinds[call.name] ?? .function
         let itemID = JSON.text("fc_" + RandomID.text(24))
         func item(_ text: String, status: String) -> JSON {
             var members: [(String, JSON?)] = [("id", itemID), ("status", .text(status)), ("call_id", id)]
