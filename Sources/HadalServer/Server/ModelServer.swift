@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Hadal
 import HadalCore
@@ -8,7 +7,6 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import ServiceLifecycle
-import Synchronization
 
 /// Serves models over HTTP.
 package struct ModelServer: Sendable {
@@ -37,68 +35,72 @@ package struct ModelServer: Sendable {
     /// Listens and answers until the process is told to end, or the task is cancelled.
     ///
     /// - Parameter onReady: called once with the port, when the server listens.
-    /// - Throws: `io` where the address cannot be had.
+    /// - Throws: `io` where the address cannot be had; what `ServerOptions.seal` throws.
     package func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
-        let router = Router(context: ServerContext.self), routes = RouteList.all(hasPage: options.history != nil)
-        router.middlewares.add(Gate(rules: AccessRules(options), activity: activity, routes: routes, log: options.log))
         let maker = AnswerMaker(pool, limits: options.limits)
-        let responder = Responder(maker: maker, activity: activity, limits: options.limits)
-        Routes(pool: pool, maker: maker, responder: responder, activity: activity, description: OpenAPI.document(routes), options: options)
-            .add(to: router)
         let service = try page(maker)
-        if let service {
-            ChatRoutes(service: service, login: login, pool: pool, limits: options.limits).add(to: router)
-        }
         let observation = pool.observe { [pool] name in service?.hub.tell("model", ChatRoutes.model(name, pool)) }
         defer { withExtendedLifetime(observation) {} }
         var logger = Logger(label: "hadal.server", factory: { _ in SwiftLogNoOpLogHandler() })
         logger.logLevel = .critical
-        let bound = Mutex(false), fault = Mutex<(any Error)?>(nil), starting = Starting()
+        let start = Start()
         let application = Application(
-            router: router,
+            router: router(maker, service),
             server: .http1(
                 configuration: HTTP1Channel.Configuration(
                     additionalChannelHandlers: [ConnectionWatch()], idleTimeout: .seconds(120))),
             configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port), serverName: "hadal"),
-            onServerRunning: { [options, pool, activity] channel in
-                bound.withLock { $0 = true }
-                do { activity.open(seal: try options.seal?()) } catch {
-                    fault.withLock { $0 = error }
-                    await starting.group?.triggerGracefulShutdown()
-                    return
-                }
-                if let first = pool.names.first { Task.detached { _ = try? await pool.lease(first) } }
-                onReady(channel.localAddress?.port ?? options.port)
-            },
+            onServerRunning: { await begin(start, port: $0.localAddress?.port ?? options.port, onReady) },
             logger: logger)
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [application], logger: logger))
-        starting.group = group
-        let signals = StopSignals { [activity, pool, options] in
-            activity.drain()
-            let limit = ContinuousClock.now + options.drain
-            while activity.active > 0, ContinuousClock.now < limit { try? await Task.sleep(for: .milliseconds(50)) }
-            pool.close()
-            service?.hub.end()
-            // What ends with what it has is still to be written.
-            let rest = ContinuousClock.now + .seconds(2)
-            while activity.active > 0, ContinuousClock.now < rest { try? await Task.sleep(for: .milliseconds(20)) }
+        start.set(group)
+        let signals = StopSignals {
+            await drain(service)
             await group.triggerGracefulShutdown()
         }
         defer { signals.end() }
         let idle = Task { await pool.watchIdle() }
         defer { idle.cancel() }
-        do { try await group.run() } catch let error where !bound.withLock({ $0 }) {
+        do { try await group.run() } catch let error where !start.isBound {
             throw HadalError(
                 .io, "cannot listen on \(options.host):\(options.port): \(Self.reason(error))",
                 hint: "give another port or end what uses it")
         }
         pool.close()
-        if let fault = fault.withLock({ $0 }) { throw fault }
+        if let fault = start.fault { throw fault }
     }
 
-    /// Set before it is read: by the task that begins the server, before the server runs.
-    private final class Starting: @unchecked Sendable {
-        var group: ServiceGroup?
+    private func router(_ maker: AnswerMaker, _ service: ChatService?) -> Router<ServerContext> {
+        let router = Router(context: ServerContext.self), routes = RouteList.all(hasPage: service != nil)
+        router.middlewares.add(Gate(rules: AccessRules(options), activity: activity, routes: routes, log: options.log))
+        let responder = Responder(maker: maker, activity: activity, limits: options.limits)
+        Routes(pool: pool, maker: maker, responder: responder, activity: activity, description: OpenAPI.document(routes), options: options)
+            .add(to: router)
+        if let service { ChatRoutes(service: service, login: login, pool: pool, limits: options.limits).add(to: router) }
+        return router
+    }
+
+    /// The server listens: gives up what the process does not need, and answers from now on.
+    private func begin(_ start: Start, port: Int, _ onReady: (Int) -> Void) async {
+        start.setBound()
+        do { activity.open(seal: try options.seal?()) } catch {
+            await start.end(error)
+            return
+        }
+        if let first = pool.names.first { Task.detached { _ = try? await pool.lease(first) } }
+        onReady(port)
+    }
+
+    /// Takes no more requests, waits for those that are worked on, and ends what is left of them.
+    private func drain(_ service: ChatService?) async {
+        activity.drain()
+        let limit = ContinuousClock.now + options.drain
+        while activity.active > 0, ContinuousClock.now < limit { try? await Task.sleep(for: .milliseconds(50)) }
+        pool.close()
+        service?.hub.end()
+        // What ends with what it has is still to be written.
+        let rest = ContinuousClock.now + .seconds(2)
+        while activity.active > 0, ContinuousClock.now < rest { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
     /// nil without a history.
@@ -117,38 +119,5 @@ package struct ModelServer: Sendable {
 
     private static func reason(_ error: any Error) -> String {
         (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
-    }
-}
-
-/// The first signal to stop runs a body, the second ends the process.
-private final class StopSignals: @unchecked Sendable {
-    private let sources: [any DispatchSourceSignal]
-
-    init(_ body: @escaping @Sendable () async -> Void) {
-        let queue = DispatchQueue(label: "hadal.signals")
-        let flag = FirstTime()
-        sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                if flag.isNow() { Task { await body() } } else { exit(1) }
-            }
-            source.resume()
-            return source
-        }
-    }
-
-    func end() { for source in sources { source.cancel() } }
-}
-
-/// Tells the first of several calls from the others.
-private final class FirstTime: Sendable {
-    private let flag = Mutex(false)
-
-    func isNow() -> Bool {
-        flag.withLock { flag in
-            defer { flag = true }
-            return !flag
-        }
     }
 }
