@@ -39,7 +39,8 @@ struct HadalCommand: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         StandardStream.reserve()
         do {
-            var command = try parseAsRoot(NumericArguments.joined(ProgramArguments.afterName))
+            let arguments = try ServeSettings.expanded(ProgramArguments.afterName, environment: ProcessInfo.processInfo.environment)
+            var command = try parseAsRoot(NumericArguments.joined(arguments))
             try command.run()
             StandardStream.finish()
         } catch let error as HadalError {

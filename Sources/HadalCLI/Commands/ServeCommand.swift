@@ -14,10 +14,18 @@ struct ServeCommand: ParsableCommand {
         discussion: """
             MODEL is a GGUF file, a Hugging Face directory or a catalogue name; ALIAS=MODEL gives it another name. The first answers requests that name
             none. docs/server.md lists the routes.
+
+            Each option can also be set by a variable (HADAL_SERVE_PORT is --port, HADAL_SERVE_MODELS the models; values of lists are separated by
+            commas) and in the file that --config names. The command line counts first, then variables, then the file.
             """)
 
     @Argument(help: ArgumentHelp("Models to serve: MODEL, or ALIAS=MODEL.", valueName: "model"))
     var models: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "JSON file with options: keys are their names without dashes, \"models\" is the list of models.", valueName: "file"))
+    var config: String?
 
     @Flag(help: "Serve every model of the store as well.")
     var store = false
