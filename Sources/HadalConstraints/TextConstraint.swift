@@ -45,6 +45,11 @@ public struct TextConstraint: Sendable {
         try TextConstraint(GBNFReader.read(text, name: name))
     }
 
+    /// The texts of either.
+    package func or(_ other: TextConstraint) throws -> TextConstraint {
+        try TextConstraint(Grammar.choice([frames.grammar, other.frames.grammar]))
+    }
+
     // MARK: Frames
 
     private struct Frame: Hashable {

@@ -73,6 +73,47 @@ struct ServerTests {
         }
     }
 
+    @Test("messages: the text that ended the answer, whole and streamed")
+    func stopSequence() async throws {
+        try await TestServer.with { server in
+            let body = #"{\#(Self.ask), "stop_sequences": ["?", " look", "ook"]"#
+            let whole = try server.client.post("/v1/messages", body + "}").json()
+            #expect(whole["stop_reason"]?.string == "stop_sequence" && whole["stop_sequence"]?.string == " look")
+            #expect(whole["content"]?.array?.last?["text"]?.string == "Let me")
+            let stream = try server.client.post("/v1/messages", body + #", "stream": true}"#).eventValues()
+            let delta = stream.first { $0["type"]?.string == "message_delta" }?["delta"]
+            #expect(delta?["stop_reason"]?.string == "stop_sequence" && delta?["stop_sequence"]?.string == " look")
+            let other = try server.client.post("/v1/messages", #"{\#(Self.ask), "stop_sequences": ["?"]}"#).json()
+            #expect(other["stop_reason"]?.string != "stop_sequence" && other["stop_sequence"]?.isNull == true)
+        }
+    }
+
+    @Test("tools beside a schema: the answer is calls, or a text that fits")
+    func toolsBesideSchema() async throws {
+        let schema =
+            #""response_format": {"type": "json_schema", "json_schema": {"name": "s", "strict": true, "schema": {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}}}"#
+        // It wants to say something before its call, which is neither, as much as to call.
+        var model = ScriptedModel.caller()
+        model.script["\n\n"] = ["Let me look.", "<｜tool▁call▁begin｜>"]
+        model.script["<｜tool▁call▁end｜>"] = [ScriptedModel.end]
+        try await TestServer.with(model) { server in
+            func message(_ more: String) throws -> JSON {
+                try #require(
+                    try server.client.post("/v1/chat/completions", "{\(Self.ask), \(schema)\(more)}").json()["choices"]?.array?.first)
+            }
+            let either = try message(", \"tools\": [\(Self.tool)]")
+            let call = either["message"]?["tool_calls"]?.array?.first?["function"]
+            #expect(call?["name"]?.string == "get_weather" && either["finish_reason"]?.string == "tool_calls", "\(either.text())")
+            #expect(either["message"]?["content"]?.string ?? "" == "")
+            let required = try message(", \"tools\": [\(Self.tool)], \"tool_choice\": \"required\"")
+            #expect(required["finish_reason"]?.string == "tool_calls")
+            for more in ["", ", \"tools\": [\(Self.tool)], \"tool_choice\": \"none\""] {
+                let text = try #require(try message(more)["message"]?["content"]?.string)
+                #expect(text.hasPrefix("{"), "\(text)")
+            }
+        }
+    }
+
     @Test("responses: items in their order, and events numbered from 0")
     func responses() async throws {
         try await TestServer.with { server in

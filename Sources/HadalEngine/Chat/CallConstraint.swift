@@ -62,6 +62,23 @@ struct CallConstraint: Sendable {
     }
 }
 
+extension CallConstraint {
+    /// Calls, one or several, where the answer may be those or a text that is constrained. Arguments of tools that are not strict are any object.
+    ///
+    /// - Returns: nil where the reply cannot have calls.
+    /// - Throws: `unsupported` where the model writes calls without a mark; as `init` for a tool's parameters.
+    static func calls(besideConstrainedTextOf chat: ChatPrompt, _ engine: Engine) throws -> TextConstraint? {
+        guard !chat.tools.isEmpty, let form = chat.format.callForm else { return nil }
+        guard !form.isBare else {
+            throw HadalError(
+                .unsupported, "the model writes tool calls without a mark: they cannot be told from an answer that has to fit a constraint",
+                hint: "give tools, or the constraint")
+        }
+        let tools = chat.tools.map { $0.isStrict ? $0 : $0.withoutParameters }
+        return try CallConstraint(.required, tools, chat.format, afterPrompt: chat.text, engine)?.constraint
+    }
+}
+
 extension ToolCallPattern.Element {
     /// nil: a place.
     var literal: [UInt8]? { if case .literal(let bytes) = self { bytes } else { nil } }

@@ -96,6 +96,8 @@ public struct GenerationSummary: Sendable {
         case toolCalls = "tool_calls"
     }
     public var reason: Reason
+    /// The stop string that appeared, where that is the reason.
+    public var stopString: String?
     public var generatedTokens: Int
     /// Of the generated tokens: those that the model chose while it reasoned.
     public var reasoningTokens = 0

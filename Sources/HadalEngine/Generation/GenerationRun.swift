@@ -283,6 +283,7 @@ final class GenerationRun: SteppedGeneration {
         let events = assembler.finish(wasCut: summary.reason != .endOfText)
         noteThoughts(events)
         if assembler.isStopped { summary.reason = .stopString }
+        summary.stopString = assembler.stopString
         if summary.reason == .endOfText, !assembler.toolCalls.isEmpty { summary.reason = .toolCalls }
         summary.seconds = (ContinuousClock.now - start).seconds
         return events + [.finished(summary)]

@@ -5,18 +5,19 @@ struct StopMatcher {
 
     init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty } }
 
-    /// Takes more text; returns what can be shown, and whether a stop string ended it (its text is dropped).
-    mutating func feed(_ text: String) -> (text: String, stopped: Bool) {
-        guard !stops.isEmpty else { return (text, false) }
+    /// Takes more text; returns what can be shown, and the stop string that ended it (its text is dropped): of several that begin at one place the first
+    /// that was given.
+    mutating func feed(_ text: String) -> (text: String, stop: String?) {
+        guard !stops.isEmpty else { return (text, nil) }
         held += Array(text.utf8)
-        var cut: Int?
+        var found: (at: Int, stop: [UInt8])?
         for stop in stops {
-            if let at = firstIndex(of: stop), at < cut ?? .max { cut = at }
+            if let at = firstIndex(of: stop), at < found?.at ?? .max { found = (at, stop) }
         }
-        if let cut {
-            let shown = String(decoding: held[..<cut], as: UTF8.self)
+        if let found {
+            let shown = String(decoding: held[..<found.at], as: UTF8.self)
             held = []
-            return (shown, true)
+            return (shown, String(decoding: found.stop, as: UTF8.self))
         }
         var keep = 0
         for stop in stops {
@@ -29,7 +30,7 @@ struct StopMatcher {
         // Never cut inside a character: what is held back starts where a stop string's first character would.
         let shown = String(decoding: held.dropLast(keep), as: UTF8.self)
         held = Array(held.suffix(keep))
-        return (shown, false)
+        return (shown, nil)
     }
 
     /// What was held back, at the end of the stream.

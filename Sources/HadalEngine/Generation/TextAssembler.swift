@@ -11,8 +11,10 @@ struct TextAssembler {
     private(set) var reasoning = ""
     private(set) var toolCalls: [ToolCall] = []
     private(set) var tokens: [Int32] = []
-    /// A stop string has ended the answer.
-    private(set) var isStopped = false
+    /// The stop string that has ended the answer.
+    private(set) var stopString: String?
+
+    var isStopped: Bool { stopString != nil }
 
     /// Text that goes on as it is.
     ///
@@ -76,8 +78,8 @@ struct TextAssembler {
                 reasoning += text
                 events.append(.reasoning(text))
             case .text(let text):
-                let (shown, stopped) = stops.feed(text)
-                isStopped = stopped
+                let (shown, stop) = stops.feed(text)
+                stopString = stop
                 answer += shown
                 if !shown.isEmpty { events.append(.text(shown)) }
             case .textWasReasoning(let text):

@@ -12,6 +12,8 @@ final class ReplyConstraint {
     private let extent: CallConstraint.Extent
     /// The answer is calls.
     private let isCalls: Bool
+    /// Calls that the answer may be instead.
+    private let alternative: TextConstraint?
     private let texts: ControlTokenText?
     private let markers: ReasoningMarkers?
     /// The model may open reasoning itself.
@@ -35,6 +37,7 @@ final class ReplyConstraint {
         self.constraint = constraint
         (self.engine, sampling) = (engine, options.sampling)
         isCalls = options.constraint == nil
+        alternative = try isCalls ? nil : chat.flatMap { try CallConstraint.calls(besideConstrainedTextOf: $0, engine) }
         extent = isCalls ? chat?.calls?.extent ?? .answer : .answer
         texts = try chat == nil ? nil : ControlTokenText(tokenizer: engine.requireTokenizer(), endTokens: engine.endTokens)
         markers = chat?.format.reasoning
@@ -87,6 +90,11 @@ final class ReplyConstraint {
     /// The answer, with what may stand before it: what the model writes between reasoning and answer, or at first the marker that opens
     /// reasoning.
     private func answer() throws -> TextConstraint {
+        let answer = try framed(constraint, isCalls: isCalls)
+        return try alternative.map { try answer.or(framed($0, isCalls: true)) } ?? answer
+    }
+
+    private func framed(_ constraint: TextConstraint, isCalls: Bool) throws -> TextConstraint {
         guard let markers, let texts else { return constraint }
         var before: [[UInt8]] = [], behind: [[UInt8]] = []
         func literal(_ text: String) throws -> [UInt8] { try texts.literal(Array(text.utf8)).bytes }

@@ -21,6 +21,8 @@ struct Answer: Sendable {
     let salt: String
     /// Whether anything of it may be written to a disk.
     let isKept: Bool
+    /// Texts that end it, of the request.
+    let stops: [String]
     /// Log probabilities of how many of the most likely tokens; nil: none were asked for.
     let topLogProbabilities: Int?
     /// Keeps the model loaded.
@@ -110,7 +112,11 @@ final class AnswerMaker: Sendable {
         let prompt = try Self.prompt(request, engine, calls, salt: client.salt)
         var options = try self.options(request, engine)
         var ignored = request.ignoredFields
-        options.constraint = try constraint(request.format, &ignored)
+        let constraint = try constraint(request.format, &ignored)
+        // An answer that has to be calls has no text to constrain.
+        if chat.map({ $0.offer.tools.isEmpty || $0.toolChoice == .auto || $0.toolChoice == .none }) ?? true {
+            options.constraint = constraint
+        }
         let most = engine.batchSequences
         guard request.choices <= most else {
             throw APIError.invalid("at most \(most) choices are possible, not \(request.choices)", field: "n")
@@ -123,6 +129,7 @@ final class AnswerMaker: Sendable {
             generations: try model.scheduler.submit(generation), kinds: chat?.offer.kinds ?? [:],
             allowsParallelCalls: chat?.allowsParallelCalls ?? true,
             ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, salt: client.salt, isKept: isKept,
+            stops: request.stop,
             topLogProbabilities: request.topLogProbabilities,
             lease: lease)
     }

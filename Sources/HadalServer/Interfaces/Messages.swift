@@ -205,11 +205,13 @@ struct MessageEncoder: ReplyEncoder {
 
     static var ping: String? { serverSentEvent("ping", ["type": "ping"]) }
 
-    private func message(_ content: [JSON], reason: String?, usage: JSON) -> JSON {
-        .members([
-            ("id", .text("msg_\(answer.id)")), ("type", "message"), ("role", "assistant"), ("model", .text(answer.model.name)),
-            ("content", JSON(.array(content))), ("stop_reason", reason.map(JSON.text) ?? .null), ("stop_sequence", .null), ("usage", usage),
-        ])
+    /// - Parameter ending: `stop_reason` and `stop_sequence`.
+    private func message(_ content: [JSON], ending: [(String, JSON?)], usage: JSON) -> JSON {
+        .members(
+            [
+                ("id", .text("msg_\(answer.id)")), ("type", "message"), ("role", "assistant"), ("model", .text(answer.model.name)),
+                ("content", JSON(.array(content))),
+            ] + ending + [("usage", usage)])
     }
 
     mutating func begin() -> [String] {
@@ -218,7 +220,7 @@ struct MessageEncoder: ReplyEncoder {
             ("output_tokens", 0),
         ])
         return [
-            serverSentEvent("message_start", ["type": "message_start", "message": message([], reason: nil, usage: usage)]),
+            serverSentEvent("message_start", ["type": "message_start", "message": message([], ending: Self.noEnding, usage: usage)]),
             serverSentEvent("ping", ["type": "ping"]),
         ]
     }
@@ -270,7 +272,7 @@ struct MessageEncoder: ReplyEncoder {
 
     mutating func end(_ reply: ChatReply, choice: Int) -> [String] {
         self.reply = reply
-        let changes = JSON.members([("stop_reason", .text(Self.reason(reply))), ("stop_sequence", .null)])
+        let changes = JSON.members(Self.ending(reply, answer.stops))
         return close() + [serverSentEvent("message_delta", ["type": "message_delta", "delta": changes, "usage": Self.usage(reply)])]
     }
 
@@ -278,13 +280,19 @@ struct MessageEncoder: ReplyEncoder {
     mutating func fail(_ error: APIError) -> [String] { Self.fail(error) }
     static func fail(_ error: APIError) -> [String] { [serverSentEvent("error", ErrorForm.anthropic.json(error))] }
 
-    static func reason(_ reply: ChatReply) -> String {
-        switch reply.summary.reason {
-        case .length, .contextFull, .deadline: "max_tokens"
-        case .toolCalls: "tool_use"
-        case .stopString: "stop_sequence"
-        default: reply.toolCalls.isEmpty ? "end_turn" : "tool_use"
-        }
+    private static let noEnding: [(String, JSON?)] = [("stop_reason", .null), ("stop_sequence", .null)]
+
+    /// - Parameter stops: those of the request; one that the model's files name ends a turn like any other end.
+    static func ending(_ reply: ChatReply, _ stops: [String]) -> [(String, JSON?)] {
+        let stop = reply.summary.stopString.flatMap { found in stops.first { ExactString($0) == ExactString(found) } }
+        let reason =
+            switch reply.summary.reason {
+            case .length, .contextFull, .deadline: "max_tokens"
+            case .toolCalls: "tool_use"
+            case .stopString where stop != nil: "stop_sequence"
+            default: reply.toolCalls.isEmpty ? "end_turn" : "tool_use"
+            }
+        return [("stop_reason", .text(reason)), ("stop_sequence", stop.map(JSON.text) ?? .null)]
     }
 
     static func usage(_ reply: ChatReply) -> JSON {
@@ -299,6 +307,6 @@ struct MessageEncoder: ReplyEncoder {
         var content: [JSON] = []
         if !reply.reasoning.isEmpty { content.append(["type": "thinking", "thinking": .text(reply.reasoning), "signature": "hadal"]) }
         if !reply.answer.isEmpty { content.append(["type": "text", "text": .text(reply.answer)]) }
-        return message(content + calls, reason: Self.reason(reply), usage: Self.usage(reply))
+        return message(content + calls, ending: Self.ending(reply, answer.stops), usage: Self.usage(reply))
     }
 }
