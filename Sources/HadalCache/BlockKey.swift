@@ -6,6 +6,8 @@ package import HadalCore
 package struct BlockKey: Hashable, Sendable {
     /// A SHA-256 hash.
     private let words: (UInt64, UInt64, UInt64, UInt64)
+    /// That of the salt.
+    let group: BlockGroup
 
     /// What the first block of a timeline hangs from.
     ///
@@ -16,7 +18,7 @@ package struct BlockKey: Hashable, Sendable {
         var hash = SHA256()
         hash.combine(field: identity)
         hash.combine(field: salt)
-        self.init(hash: hash.finish())
+        self.init(hash: hash.finish(), BlockGroup(salt: salt))
     }
 
     /// The key of the block of `tokens` that follows another.
@@ -24,16 +26,17 @@ package struct BlockKey: Hashable, Sendable {
         var hash = SHA256()
         hash.combine(parent.bytes)
         hash.combine(UnsafeRawBufferPointer(tokens))
-        self.init(hash: hash.finish())
+        self.init(hash: hash.finish(), parent.group)
     }
 
     /// The key of what a hash names that is no block: an answer, by the text before it.
-    package init(naming hash: SHA256) {
+    package init(naming hash: SHA256, salt: [UInt8]) {
         var hash = hash
-        self.init(hash: hash.finish())
+        self.init(hash: hash.finish(), BlockGroup(salt: salt))
     }
 
-    private init(hash: [UInt8]) {
+    private init(hash: [UInt8], _ group: BlockGroup) {
+        self.group = group
         words = hash.withUnsafeBytes { $0.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self) }
     }
 

@@ -1,4 +1,5 @@
 import HadalBackend
+import HadalCache
 import HadalCore
 import Synchronization
 
@@ -56,7 +57,7 @@ public final class Session: @unchecked Sendable {
         let held = HeldState(
             engine: engine, pages: (0..<pages.count).map { pages[$0] },
             chain: publishes ? chain : nil, tokens: publishes ? tokens : [],
-            disk: cacheUse.isKeptOnDisk ? engine.disk : nil, prediction: prediction, slots: slots)
+            disk: cacheUse.isKeptOnDisk ? engine.disk : nil, seal: cacheUse.seal, prediction: prediction, slots: slots)
         // A step may hold the lock for long, and a session may end on a thread that must not wait.
         if engine.state.withLockIfAvailable({ held.release(&$0) }) == nil {
             engine.thread.submit { held.engine.state.withLock { held.release(&$0) } }
@@ -73,13 +74,14 @@ public final class Session: @unchecked Sendable {
         let chain: BlockChain?
         let tokens: [Int32]
         let disk: DiskTier?
+        let seal: SealingKeys?
         let prediction: PredictionState?
         let slots: StateSlots
 
         func release(_ state: inout Engine.State) {
             if let chain {
                 tokens.withUnsafeBufferPointer {
-                    state.publish(chain, count: $0.count / engine.pageTokens, pages: pages, tokens: $0, to: disk)
+                    state.publish(chain, count: $0.count / engine.pageTokens, pages: pages, tokens: $0, to: disk, under: seal)
                 }
             }
             for page in pages { state.pool.release(page) }

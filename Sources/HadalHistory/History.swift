@@ -8,7 +8,7 @@ import Synchronization
 /// Calls block: they wait for the disk, for other processes that write (at most `busyTimeout`), and for scrypt. Several processes may use one
 /// directory; each has one `History` of it. What one writes, or what passphrase it sets, the others see with their next call.
 ///
-/// Thread safety: any thread; calls take turns, `status` and `cacheKey` do not wait for them.
+/// Thread safety: any thread; calls take turns, `status` does not wait for them.
 ///
 /// Errors: `HadalError` with the place and what to do, and `HistoryAccessError` where a passphrase is missing or wrong.
 package final class History: Sendable {
@@ -31,15 +31,10 @@ package final class History: Sendable {
         var report: String?
     }
 
-    private struct Shown {
-        var status: Status
-        var cacheKey: [UInt8]?
-    }
-
     let opening: HistoryOpening
     let scrypt: Scrypt
     private let work = Mutex(Work())
-    private let shown: Mutex<Shown>
+    private let shown: Mutex<Status>
 
     var files: HistoryFiles { opening.files }
 
@@ -52,16 +47,12 @@ package final class History: Sendable {
         opening = HistoryOpening(files: HistoryFiles(directory: directory), schema: schema, timeout: timeout)
         self.scrypt = scrypt
         let waiting = State.unavailable(HadalError(.notFound, "the history is not open yet"))
-        shown = Mutex(Shown(status: Status(state: waiting, hasPassphrase: false, isReadOnly: false)))
+        shown = Mutex(Status(state: waiting, hasPassphrase: false, isReadOnly: false))
         reopen()
     }
 
-    package var status: Status { shown.withLock { $0.status } }
+    package var status: Status { shown.withLock { $0 } }
     package var state: State { status.state }
-
-    /// Seals the disk tier of the prefix cache, 32 bytes: made of the passphrase, and another one after the passphrase was changed. nil while
-    /// the history is locked, and without a passphrase.
-    package var cacheKey: [UInt8]? { shown.withLock { $0.cacheKey } }
 
     /// Looks at the files again: whether they can be used now, and whether another process set a passphrase.
     package func reopen() { try? locked { work in _ = try self.database(&work) } }
@@ -101,7 +92,7 @@ extension History {
             }
         let status = Status(
             state: state, hasPassphrase: hasPassphrase, isReadOnly: work.database?.isReadOnly ?? false, report: work.report)
-        shown.withLock { $0 = Shown(status: status, cacheKey: hasPassphrase ? work.keys?.cache : nil) }
+        shown.withLock { $0 = status }
     }
 
     /// The database that the path leads to. Keys remain where they still are the ones of its passphrase.

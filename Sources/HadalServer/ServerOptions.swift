@@ -62,6 +62,8 @@ struct Client: Sendable {
     var name: String
     /// Clients with different ones share no blocks of the cache.
     var salt: String
+    /// Encrypts its blocks on disk, 32 bytes; nil: they are not encrypted.
+    var sealingKey: [UInt8]?
 
     static let anyone = Client(name: "-", salt: "")
 }

@@ -31,7 +31,7 @@ final class StoreFixture {
 
     func path(of block: TestBlock, identity: String = StoreFixture.identity, sealed: Bool = false) -> String {
         let keys = SealingKeys(sealed ? Self.sealingKey : nil)
-        return CacheFolder(in: directory, identity: identity).path(keys.fileName(of: block.key.bytes))
+        return CacheFolder(in: directory, identity: identity).path(keys.fileName(of: block.key))
     }
 
     func holds(_ block: TestBlock) -> Bool { WholeFile.exists(path(of: block)) }

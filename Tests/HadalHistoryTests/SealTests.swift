@@ -71,12 +71,12 @@ struct SealTests {
     func locking() throws {
         let fixture = try HistoryFixture()
         #expect(fixture.history.status == History.Status(state: .open, hasPassphrase: false, isReadOnly: false))
-        #expect(fixture.history.cacheKey == nil)
         let conversation = try fixture.history.add("t", ["content"])
+        #expect(try fixture.history.seal(of: conversation.id) == ConversationSeal(salt: "conversation \(conversation.id)", key: nil))
         try fixture.history.changePassphrase(from: nil, to: "right")
         #expect(fixture.history.status == History.Status(state: .open, hasPassphrase: true, isReadOnly: false))
-        let key = try #require(fixture.history.cacheKey)
-        #expect(key.count == 32)
+        let seal = try fixture.history.seal(of: conversation.id)
+        #expect(seal.key?.count == 32 && !seal.salt.contains(conversation.id))
 
         let history = fixture.reopened()
         let message = HistoryMessage(parent: nil, role: .user, content: "x")
@@ -85,7 +85,8 @@ struct SealTests {
         }
         func refuseAll() {
             #expect(history.state == .locked)
-            #expect(history.cacheKey == nil)
+            refuse { _ = try history.seal(of: conversation.id) }
+            refuse { _ = try history.allSeals() }
             refuse { _ = try history.conversations() }
             refuse { _ = try history.conversations(matching: "content") }
             refuse { _ = try history.conversation(conversation.id) }
@@ -112,11 +113,11 @@ struct SealTests {
         #expect(try HistoryFixture.bytes(fixture.files.database) == before)
         try history.unlock("right")
         #expect(history.state == .open)
-        #expect(history.cacheKey == key)
+        #expect(try history.seal(of: conversation.id) == seal)
         #expect(try history.titles("content") == ["t"])
         // A wrong one while it is open changes nothing either.
         #expect(throws: HistoryAccessError.wrongPassphrase) { try history.unlock("wrong") }
-        #expect(history.cacheKey == key)
+        #expect(try history.allSeals() == [seal])
         history.lock()
         refuseAll()
     }
@@ -134,11 +135,13 @@ struct SealTests {
         let archive = try history.exportAll()
 
         try history.changePassphrase(from: nil, to: "first")
-        let firstKey = history.cacheKey
+        let first = try history.allSeals()
+        #expect(Set(first.map(\.salt)).count == 2 && Set(first.map(\.key)).count == 2)
         let keys = try wrappedKeys(fixture)
         #expect(keys.count == 2)
         try history.changePassphrase(from: "first", to: "second")
-        #expect(history.cacheKey != nil && history.cacheKey != firstKey)
+        let second = try history.allSeals()
+        #expect(zip(first, second).allSatisfy { $0.key != $1.key && $0.salt != $1.salt })
         let bytes = try HistoryFixture.bytes(fixture.files.database)
         for key in keys { #expect(TextSearch.first(of: key, in: bytes, from: 0) == nil) }
         #expect(try history.exportAll() == archive)
@@ -150,7 +153,7 @@ struct SealTests {
         next = fixture.reopened()
         try next.changePassphrase(from: "second", to: nil)
         #expect(next.status == History.Status(state: .open, hasPassphrase: false, isReadOnly: false))
-        #expect(next.cacheKey == nil)
+        #expect(try next.allSeals().allSatisfy { $0.key == nil })
         #expect(try next.exportAll() == archive)
         #expect(fixture.names == ["history.sqlite"])
         // The first one noticed.

@@ -53,6 +53,20 @@ package struct CacheDirectory: Sendable {
         return result
     }
 
+    /// Removes the blocks of some groups, and what writers left of them that did not come to their end. Nothing happens where there is no directory.
+    ///
+    /// - Throws: `io` for the first file that cannot be removed; the others are.
+    package static func remove(_ groups: Set<BlockGroup>, in path: String) throws {
+        let beginnings = Set(groups.map(\.text))
+        var failure: HadalError?
+        for file in CacheFolder.files(in: path)
+        where file.kind != .description && beginnings.contains(String(file.name.prefix(BlockGroup.digits))) {
+            guard unlink(file.path) != 0, errno != ENOENT else { continue }
+            failure = failure ?? HadalError(.io, "cannot remove: \(String(cString: strerror(errno)))", at: SourcePlace(file.path))
+        }
+        if let failure { throw failure }
+    }
+
     /// Removes what this program wrote, and nothing else.
     ///
     /// - Throws: `io` for the first file that cannot be removed; the others are.

@@ -8,7 +8,8 @@ enum CacheFileName: Equatable, Sendable {
 
     /// The folder's `description`.
     static let descriptionName = "model.json"
-    private static let digits = 64
+    /// Of a block's name.
+    static let digits = 64
 
     static func block(sealed: Bool) -> CacheFileName { sealed ? .sealedBlock : .block }
 

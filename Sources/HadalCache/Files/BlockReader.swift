@@ -19,13 +19,14 @@ final class BlockReader: @unchecked Sendable {
     }
 
     private let keys: SealingKeys
-    private let codec: SectionCodec
+    private let codecs: SectionCodecs
     private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: BlockReader.usualBytes, alignment: 4096)
 
+    /// - Parameter keys: those of blocks that have no others.
     /// - Throws: `unsupported` where libcrypto lacks an algorithm.
     init(_ keys: SealingKeys) throws {
         self.keys = keys
-        codec = try SectionCodec(sealed: keys.isSealed)
+        codecs = try SectionCodecs(sealed: keys.isSealed)
     }
 
     deinit { buffer.deallocate() }
@@ -34,10 +35,15 @@ final class BlockReader: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - expected: what the header has to say.
+    ///   - seal: the block's keys; nil: the reader's.
     ///   - take: is given each piece with its index, in order; valid during the call. After an end that is not `complete` what it was given is
     ///     worth nothing.
-    func read(_ path: String, expecting expected: BlockHeader, take: (Int, UnsafeRawBufferPointer) throws -> Void) rethrows -> End {
-        guard let file = OpenFile(path) else { return .absent }
+    func read(
+        _ path: String, expecting expected: BlockHeader, under seal: SealingKeys? = nil,
+        take: (Int, UnsafeRawBufferPointer) throws -> Void
+    ) rethrows -> End {
+        let keys = seal ?? keys
+        guard let file = OpenFile(path), let codec = try? codecs.codec(sealed: keys.isSealed) else { return .absent }
         guard let prefix = BlockPrefix(of: file), prefix.fileBytes == file.bytes, prefix.tokens == expected.tokens.count,
             let least = expected.fileBytes
         else { return .invalid }
@@ -49,7 +55,8 @@ final class BlockReader: @unchecked Sendable {
         var key: [UInt8] = []
         let isComplete = try sections(of: file, lengths, from: 0) { section, bytes, tag in
             if section == 0 {
-                guard let found = header(bytes, tag), found.header.fileBytes == file.bytes, found.header.matches(expected) else {
+                guard let found = header(bytes, tag, keys, codec), found.header.fileBytes == file.bytes, found.header.matches(expected)
+                else {
                     return false
                 }
                 key = found.key
@@ -66,11 +73,11 @@ final class BlockReader: @unchecked Sendable {
     ///
     /// - Returns: nil unless the end is `complete`.
     func tokens(_ path: String, of key: [UInt8], identity: [UInt8]) -> (end: End, tokens: [Int32]?) {
-        guard let file = OpenFile(path) else { return (.absent, nil) }
+        guard let file = OpenFile(path), let codec = try? codecs.codec(sealed: keys.isSealed) else { return (.absent, nil) }
         guard let prefix = BlockPrefix(of: file), prefix.pieces == 0, prefix.fileBytes == file.bytes, prefix.headerBytes == file.bytes,
             let bytes = read(file, at: 0, file.bytes),
-            let (header, _) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes)), header.key == key,
-            header.identity == identity
+            let (header, _) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes), keys, codec),
+            header.key == key, header.identity == identity
         else { return (.invalid, nil) }
         return (.complete, header.tokens)
     }
@@ -83,10 +90,10 @@ final class BlockReader: @unchecked Sendable {
             prefix.headerBytes <= open.bytes
         else { return .invalid }
         if isSealed { return .complete }
-        guard let bytes = read(open, at: 0, prefix.headerBytes),
-            let (header, key) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes)),
+        guard let codec = try? codecs.codec(sealed: false), let bytes = read(open, at: 0, prefix.headerBytes),
+            let (header, key) = header(bytes.before(SectionCodec.tagBytes), bytes.last(SectionCodec.tagBytes), keys, codec),
             header.fileBytes == open.bytes, header.identity.hexadecimal.hasPrefix(file.folder.identityHash),
-            keys.fileName(of: header.key) == file.name
+            keys.ending(of: header.key) == file.name.dropFirst(BlockGroup.digits)
         else { return .invalid }
         let lengths = [header.bytes] + header.sizes.map { $0 + SectionCodec.tagBytes }
         return sections(of: open, lengths, from: 1) { codec.open($1, tag: $2, section: $0, of: key) } ? .complete : .invalid
@@ -96,9 +103,9 @@ final class BlockReader: @unchecked Sendable {
     ///
     /// - Parameter bytes: the prefix and what follows it; changed.
     /// - Returns: it, and the key of the file's other sections.
-    private func header(_ bytes: UnsafeMutableRawBufferPointer, _ tag: UnsafeMutableRawBufferPointer) -> (
-        header: BlockHeader, key: [UInt8]
-    )? {
+    private func header(
+        _ bytes: UnsafeMutableRawBufferPointer, _ tag: UnsafeMutableRawBufferPointer, _ keys: SealingKeys, _ codec: SectionCodec
+    ) -> (header: BlockHeader, key: [UInt8])? {
         let start = UnsafeRawBufferPointer(bytes.first(BlockPrefix.bytes))
         guard let prefix = BlockPrefix(start), prefix.isSealed == keys.isSealed else { return nil }
         let key = keys.fileKey(salt: prefix.salt)

@@ -9,6 +9,7 @@ package import HadalCore
 /// Any thread.
 package final class BlockStore: Sendable {
     private let identity: [UInt8]
+    private let directory: String
     private let blocks: StoredBlocks
     private let queue = WriteQueue()
     private let readers: ReaderPool
@@ -35,7 +36,7 @@ package final class BlockStore: Sendable {
         CacheFolder.removeOldTemporaries(files)
         blocks.update(files)
         let total = files.reduce(0) { $0 + ($1.kind.isBlock ? $1.status.bytes : 0) }
-        self.identity = SHA256.hash(Array(identity.utf8))
+        (self.identity, self.directory) = (SHA256.hash(Array(identity.utf8)), directory)
         readers = try ReaderPool(keys)
         let limit = CacheLimit(directory: directory, bytes: limit, total: total)
         let writing = try WriteBehind(blocks, queue, limit: limit, log: log)
@@ -57,12 +58,16 @@ package final class BlockStore: Sendable {
     ///   - tokens: those of the block.
     ///   - pieces: the state that has rows for each token.
     ///   - snapshot: the state at the block's end that has none; nil: it is not kept.
+    ///   - seal: the block's keys; nil: those of the store.
     /// - Returns: false when the queue is full (`hasRoom`), or nothing can be written: the block is not kept.
     @discardableResult
     package func write(
-        _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieces: [[UInt8]], snapshot: [UInt8]? = nil
+        _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieces: [[UInt8]], snapshot: [UInt8]? = nil,
+        under seal: SealingKeys? = nil
     ) -> Bool {
-        let (name, parentName) = (blocks.keys.fileName(of: key.bytes), blocks.keys.fileName(of: parent.bytes))
+        guard !blocks.isForgotten(key.group) else { return false }
+        let keys = seal ?? blocks.keys
+        let (name, parentName) = (keys.fileName(of: key), keys.fileName(of: parent))
         if blocks.isThere(name, withSnapshot: snapshot != nil) {
             use(name, parent: parentName)
             return true
@@ -71,7 +76,7 @@ package final class BlockStore: Sendable {
             identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieces.map(\.count), snapshot: snapshot?.count)
         guard thread != nil, header.fileBytes != nil else { return false }
         let all = pieces + (snapshot.map { [$0] } ?? [])
-        return queue.add(WriteQueue.Block(name: name, parent: parentName, header: header, pieces: all))
+        return queue.add(WriteQueue.Block(name: name, parent: parentName, group: key.group, keys: keys, header: header, pieces: all))
     }
 
     /// Whether `write` takes a block of so many bytes now.
@@ -87,20 +92,32 @@ package final class BlockStore: Sendable {
         blocks.saveUses()
     }
 
+    /// Removes blocks from the directory, those of other identities too, and takes no more of them.
+    ///
+    /// - Throws: `io` for the first file that cannot be removed; the others are.
+    package func remove(_ groups: Set<BlockGroup>) throws {
+        blocks.forget(groups)
+        try CacheDirectory.remove(groups, in: directory)
+    }
+
+    private func name(_ key: BlockKey, _ seal: SealingKeys?) -> String { (seal ?? blocks.keys).fileName(of: key) }
+
     /// Whether there is a block, as far as can be said without reading it.
-    package func contains(_ key: BlockKey) -> Bool {
-        let name = blocks.keys.fileName(of: key.bytes)
+    ///
+    /// - Parameter seal: the block's keys, here and below; nil: those of the store.
+    package func contains(_ key: BlockKey, under seal: SealingKeys? = nil) -> Bool {
+        let name = name(key, seal)
         return queue[name] != nil || blocks.contains(name)
     }
 
     /// Whether there is a block with a snapshot, as far as its file's first bytes say.
-    package func containsSnapshot(of key: BlockKey) -> Bool {
-        let name = blocks.keys.fileName(of: key.bytes)
+    package func containsSnapshot(of key: BlockKey, under seal: SealingKeys? = nil) -> Bool {
+        let name = name(key, seal)
         return queue[name]?.header.hasSnapshot ?? false || blocks.isThere(name, withSnapshot: true)
     }
 
     /// Has the system read a block's file into memory, for a `read` soon.
-    package func prefetch(_ key: BlockKey) { OpenFile(blocks.path(blocks.keys.fileName(of: key.bytes)))?.prefetch() }
+    package func prefetch(_ key: BlockKey, under seal: SealingKeys? = nil) { OpenFile(blocks.path(name(key, seal)))?.prefetch() }
 
     /// Gives a block back, piece by piece. A file that is not what was asked for, down to the last bit, is removed.
     ///
@@ -114,9 +131,10 @@ package final class BlockStore: Sendable {
     /// - Throws: what `take` throws.
     package func read(
         _ key: BlockKey, after parent: BlockKey, tokens: [Int32], pieceSizes: [Int], snapshotSize: Int? = nil,
+        under seal: SealingKeys? = nil,
         take: (Int, UnsafeRawBufferPointer) throws -> Void
     ) rethrows -> Bool {
-        let name = blocks.keys.fileName(of: key.bytes)
+        let name = name(key, seal)
         let header = BlockHeader(
             identity: identity, key: key, parent: parent, tokens: tokens, sizes: pieceSizes, snapshot: snapshotSize)
         if let waiting = queue[name] {
@@ -126,9 +144,9 @@ package final class BlockStore: Sendable {
             }
             return true
         }
-        switch try readers.withReader({ try $0?.read(blocks.path(name), expecting: header, take: take) }) {
+        switch try readers.withReader({ try $0?.read(blocks.path(name), expecting: header, under: seal, take: take) }) {
         case .complete:
-            if blocks.isThere(name) { use(name, parent: blocks.keys.fileName(of: parent.bytes)) }
+            if blocks.isThere(name) { use(name, parent: self.name(parent, seal)) }
             return true
         case .withoutSnapshot: break
         case .invalid: blocks.remove(name)
@@ -145,18 +163,18 @@ package final class BlockStore: Sendable {
     /// Has tokens written in the background that belong to no block, in place of those that the key has.
     package func write(_ tokens: [Int32], of key: BlockKey) {
         guard self.tokens(of: key) != tokens else { return }
-        blocks.remove(blocks.keys.fileName(of: key.bytes))
+        blocks.remove(name(key, nil))
         write(key, after: Self.tokenRoot, tokens: tokens, pieces: [])
     }
 
     /// The tokens that were written; nil: there are none. A file that is not whole is removed.
     package func tokens(of key: BlockKey) -> [Int32]? {
-        let name = blocks.keys.fileName(of: key.bytes)
+        let name = name(key, nil)
         if let waiting = queue[name] { return waiting.header.tokens }
         guard blocks.contains(name) else { return nil }
         let found = readers.withReader { $0?.tokens(blocks.path(name), of: key.bytes, identity: identity) }
         switch found?.end {
-        case .complete: use(name, parent: blocks.keys.fileName(of: Self.tokenRoot.bytes))
+        case .complete: use(name, parent: self.name(Self.tokenRoot, nil))
         case .invalid, .withoutSnapshot: blocks.remove(name)
         case .absent, nil: blocks.forget(name)
         }

@@ -7,13 +7,16 @@ import Synchronization
     import Darwin
 #endif
 
-/// The blocks of one identity that lie on the disk, under one sealing key or none. Any thread.
+/// The blocks of one identity that lie on the disk, under any sealing keys or none. Any thread.
 final class StoredBlocks: Sendable {
+    /// Of blocks that have no others.
     let keys: SealingKeys
     private let folder: CacheFolder
     private let model: CachedModel
     private let identity: String
     private let index = Mutex(BlockIndex())
+    /// Of which no block is written any more.
+    private let forgotten = Mutex<Set<BlockGroup>>([])
 
     /// - Throws: `io` for a folder that cannot be made.
     init(in directory: String, identity: String, model: CachedModel, _ keys: SealingKeys) throws {
@@ -57,7 +60,7 @@ final class StoredBlocks: Sendable {
     ///
     /// - Parameter files: all of the directory.
     func update(_ files: [CacheFolder.File]) {
-        let mine = files.filter { $0.folder == folder && $0.kind == .block(sealed: keys.isSealed) }
+        let mine = files.filter { $0.folder == folder && $0.kind.isBlock }
         let present = Dictionary(mine.map { ($0.name, $0.status.use) }) { $1 }
         index.withLock { $0.update(present) }
     }
@@ -72,6 +75,11 @@ final class StoredBlocks: Sendable {
         }
         FileStatus.set(use: use, of: path(name))
     }
+
+    func isForgotten(_ group: BlockGroup) -> Bool { forgotten.withLock { $0.contains(group) } }
+
+    /// Says that no block of these groups is to be written any more.
+    func forget(_ groups: Set<BlockGroup>) { forgotten.withLock { $0.formUnion(groups) } }
 
     /// A file is no longer there.
     func forget(_ name: String) { index.withLock { $0.remove(name) } }

@@ -18,7 +18,7 @@ final class WriteBehind: @unchecked Sendable {
     /// - Throws: `unsupported` where libcrypto lacks an algorithm.
     init(_ blocks: StoredBlocks, _ queue: WriteQueue, limit: CacheLimit, log: LogSink) throws {
         (self.blocks, self.queue, self.limit, self.log) = (blocks, queue, limit, log)
-        writer = try BlockWriter(blocks.keys)
+        writer = try BlockWriter(sealed: blocks.keys.isSealed)
     }
 
     /// Works until the queue is closed and empty.
@@ -35,7 +35,8 @@ final class WriteBehind: @unchecked Sendable {
     }
 
     private func write(_ block: WriteQueue.Block) {
-        guard MonotonicClock.nanoseconds >= pausedUntil, !blocks.isThere(block.name, withSnapshot: block.header.hasSnapshot),
+        guard MonotonicClock.nanoseconds >= pausedUntil, !blocks.isForgotten(block.group),
+            !blocks.isThere(block.name, withSnapshot: block.header.hasSnapshot),
             let bytes = block.header.fileBytes
         else { return }
         do {
@@ -47,11 +48,15 @@ final class WriteBehind: @unchecked Sendable {
                 guard fits else { return }
             }
             let replaced = FileStatus(blocks.path(block.name))?.bytes ?? 0
-            try writer.write(block.pieces, header: block.header, to: blocks.path(block.name))
+            try writer.write(block.pieces, header: block.header, under: block.keys, to: blocks.path(block.name))
             limit.add(bytes, replacing: replaced)
+            // The group was removed while the block was written.
+            if blocks.isForgotten(block.group) { return blocks.remove(block.name) }
             blocks.add(block.name, parent: block.parent)
             if blocks.markUsed(block.name, parent: block.parent) { queue.noteUse() }
         } catch {
+            // The unfinished file was removed with its group.
+            if blocks.isForgotten(block.group) { return }
             pausedUntil = MonotonicClock.nanoseconds + Self.pause
             if !hasWarned {
                 log.write(.warning, "the cache on disk is full or cannot be written, and takes no more blocks for now: \(error)")

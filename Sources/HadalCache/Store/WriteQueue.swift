@@ -10,6 +10,8 @@ final class WriteQueue: Sendable {
     struct Block: Sendable {
         let name: String
         let parent: String
+        let group: BlockGroup
+        let keys: SealingKeys
         let header: BlockHeader
         let pieces: [[UInt8]]
         var bytes: Int { pieces.reduce(0) { $0 + $1.count } }

@@ -7,9 +7,11 @@ struct AnswerKeys {
     enum Kind: String { case answer, note }
 
     private var hash = SHA256()
+    private let salt: [UInt8]
 
     /// - Parameter salt: as of the blocks of the cache.
     init(_ kind: Kind = .answer, salt: String) {
+        self.salt = Array(salt.utf8)
         hash.combine(field: kind.rawValue)
         hash.combine(field: salt)
     }
@@ -18,5 +20,5 @@ struct AnswerKeys {
     mutating func extend(with text: ArraySlice<UInt8>) { text.withUnsafeBytes { hash.combine($0) } }
 
     /// The key of an answer to the text so far.
-    var key: BlockKey { BlockKey(naming: hash) }
+    var key: BlockKey { BlockKey(naming: hash, salt: salt) }
 }

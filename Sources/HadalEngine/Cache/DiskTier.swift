@@ -12,6 +12,7 @@ final class DiskTier: Sendable {
         let parent: BlockKey
         let tokens: [Int32]
         let page: UInt32
+        let seal: SealingKeys?
     }
 
     private enum Work { case idle, ready, over }
@@ -82,7 +83,7 @@ extension Engine {
         guard let (block, pieces, snapshot) = found else { return false }
         guard !pieces.isEmpty else { return true }
         if !disk.store.hasRoom(for: pieces.reduce(snapshot?.count ?? 0) { $0 + $1.count }) { disk.store.flush() }
-        disk.store.write(block.key, after: block.parent, tokens: block.tokens, pieces: pieces, snapshot: snapshot)
+        disk.store.write(block.key, after: block.parent, tokens: block.tokens, pieces: pieces, snapshot: snapshot, under: block.seal)
         return true
     }
 
@@ -93,6 +94,20 @@ extension Engine {
             return piece
         }
     }
+
+    /// Removes the blocks of some salts from the engine's cache directory, those of other models too, and keeps none of them there any more.
+    ///
+    /// - Throws: `io` for the first file that cannot be removed; the others are.
+    package func removeStoredBlocks(of salts: [String]) throws {
+        if !salts.isEmpty { try disk?.store.remove(Self.groups(salts)) }
+    }
+
+    /// The same where no engine is loaded, for a cache directory.
+    package static func removeStoredBlocks(of salts: [String], in directory: String) throws {
+        try CacheDirectory.remove(groups(salts), in: directory)
+    }
+
+    private static func groups(_ salts: [String]) -> Set<BlockGroup> { Set(salts.map { BlockGroup(salt: Array($0.utf8)) }) }
 
     /// Waits until all blocks that may be kept on disk are there. Blocks the calling thread; takes turns with steps.
     public func saveCache() {

@@ -12,7 +12,7 @@ extension Session {
         if let chain {
             state.publish(
                 chain, count: count / engine.pageTokens, pages: pages.storage, tokens: history,
-                to: cacheUse.isKeptOnDisk ? engine.disk : nil)
+                to: cacheUse.isKeptOnDisk ? engine.disk : nil, under: cacheUse.seal)
         }
     }
 
@@ -51,9 +51,9 @@ extension Session {
     /// The timeline's next blocks that lie on disk, as far as the session can go on from them.
     private func restorableBlocks(of chain: BlockChain, most: Int, _ store: BlockStore) -> Range<Int> {
         let first = count / engine.pageTokens
-        let blocks = first..<first + chain.keys.prefix(most).dropFirst(first).prefix { store.contains($0) }.count
+        let blocks = first..<first + chain.keys.prefix(most).dropFirst(first).prefix { store.contains($0, under: cacheUse.seal) }.count
         guard engine.snapshotStates != nil else { return blocks }
-        return first..<(blocks.last { store.containsSnapshot(of: chain.keys[$0]) }.map { $0 + 1 } ?? first)
+        return first..<(blocks.last { store.containsSnapshot(of: chain.keys[$0], under: cacheUse.seal) }.map { $0 + 1 } ?? first)
     }
 
     /// Reads the next of a timeline's blocks from disk, as many as others may wait for.
@@ -65,7 +65,7 @@ extension Session {
         let tokens = UnsafeBufferPointer(rebasing: storage[..<(most * size)])
         let blocks = restorableBlocks(of: chain, most: most, disk.store)
         for index in blocks.prefix(Self.mostRestored) {
-            if index + 1 < blocks.upperBound { disk.store.prefetch(chain.keys[index + 1]) }
+            if index + 1 < blocks.upperBound { disk.store.prefetch(chain.keys[index + 1], under: cacheUse.seal) }
             let isLast = index + 1 == blocks.upperBound
             guard engine.state.withLock({ restoreBlock(index, of: chain, tokens, disk, isLast: isLast, &$0) }) else { break }
             count = (index + 1) * size
@@ -85,7 +85,7 @@ extension Session {
         var snapshot: [UInt8] = []
         let isRead = try? disk.store.read(
             chain.keys[index], after: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), pieceSizes: disk.pieceSizes,
-            snapshotSize: isLast ? engine.snapshotStates?.snapshotBytes : nil
+            snapshotSize: isLast ? engine.snapshotStates?.snapshotBytes : nil, under: cacheUse.seal
         ) { piece, bytes in
             if piece == disk.pieceSizes.count {
                 snapshot = Array(bytes)
@@ -181,23 +181,27 @@ extension Engine.State {
     ///   - pages: those that hold them, and perhaps more.
     ///   - tokens: of the timeline.
     ///   - disk: where new ones are kept as well.
+    ///   - seal: encrypts them there; nil: as the engine's options say.
     mutating func publish<Pages: RandomAccessCollection>(
-        _ chain: BlockChain, count: Int, pages: Pages, tokens: UnsafeBufferPointer<Int32>, to disk: DiskTier?
+        _ chain: BlockChain, count: Int, pages: Pages, tokens: UnsafeBufferPointer<Int32>, to disk: DiskTier?, under seal: SealingKeys?
     ) where Pages.Element == UInt32, Pages.Index == Int {
         for (index, key) in chain.keys.prefix(count).enumerated() {
             guard blocks.insert(key, after: index == 0 ? nil : chain.keys[index - 1], page: pages[index]) else { continue }
             pool.retain(pages[index])
-            if disk != nil { keepOnDisk(index, of: chain, page: pages[index], tokens: tokens) }
+            if disk != nil { keepOnDisk(index, of: chain, page: pages[index], tokens: tokens, under: seal) }
         }
         if !unsaved.isEmpty { disk?.notify() }
     }
 
     /// Has a block of a timeline written, with its snapshot if that is to be kept.
-    mutating func keepOnDisk(_ index: Int, of chain: BlockChain, page: UInt32, tokens: UnsafeBufferPointer<Int32>) {
+    mutating func keepOnDisk(
+        _ index: Int, of chain: BlockChain, page: UInt32, tokens: UnsafeBufferPointer<Int32>, under seal: SealingKeys?
+    ) {
         pool.retain(page)
         unsaved.append(
             DiskTier.Unsaved(
-                key: chain.keys[index], parent: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), page: page))
+                key: chain.keys[index], parent: chain.parent(of: index), tokens: chain.tokens(of: index, in: tokens), page: page,
+                seal: seal))
     }
 
     /// A page that nobody uses: a free one, or that of the block that is worth the least. nil: sessions use all.

@@ -85,7 +85,7 @@ extension Session {
             guard let index = keys.lastIndex(where: { state.blocks.snapshot(of: $0) != nil }) else { return }
             state.blocks.pinSnapshot(of: chain.keys[index])
             if cacheUse.isKeptOnDisk, let disk = engine.disk {
-                state.keepOnDisk(index, of: chain, page: pages[index], tokens: history)
+                state.keepOnDisk(index, of: chain, page: pages[index], tokens: history, under: cacheUse.seal)
                 disk.notify()
             }
         }

@@ -278,7 +278,7 @@ final class GenerationRun: SteppedGeneration {
         session.keepAnswerSnapshot()
         if let chat {
             let use = session.cacheUse
-            session.engine.noteAnswer(assembler.tokens, to: chat.text, salt: use.salt, isKeptOnDisk: use.isKeptOnDisk)
+            session.engine.noteAnswer(assembler.tokens, to: chat.text, salt: use.salt, isKeptOnDisk: use.isKeptOnDisk && use.seal == nil)
         }
         let events = assembler.finish(wasCut: summary.reason != .endOfText)
         noteThoughts(events)

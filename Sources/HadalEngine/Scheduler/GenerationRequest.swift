@@ -26,6 +26,8 @@ public struct GenerationRequest: Sendable {
     public var salt: String
     /// Whether its blocks may be written to `EngineOptions.cacheDirectory`. false: they never leave memory.
     public var isKeptOnDisk: Bool
+    /// Encrypts its blocks on disk, 32 bytes; nil: as `EngineOptions.sealingKey` says. Requests with one salt have one key.
+    package var sealingKey: [UInt8]?
 
     public init(
         _ prompt: Prompt, options: GenerationOptions = GenerationOptions(), choices: Int = 1, priority: Int = 0,

@@ -1,4 +1,5 @@
 import HadalBackend
+import HadalCache
 import HadalCore
 import HadalText
 
@@ -27,8 +28,7 @@ final class ScheduledRequest: @unchecked Sendable {
     let place: QueuePlace
     let deadline: ContinuousClock.Instant?
     let choices: [ScheduledChoice]
-    private let salt: String
-    private let isKeptOnDisk: Bool
+    private let cacheUse: CacheUse
     /// Chunks of the prompt that have run.
     var chunks = 0
 
@@ -36,7 +36,9 @@ final class ScheduledRequest: @unchecked Sendable {
     ///   fit a context, or a request that does not fit the cache.
     init(_ request: GenerationRequest, number: Int, choices: [ScheduledChoice], engine: Engine) throws {
         place = QueuePlace(priority: request.priority, arrival: .now, number: number)
-        (deadline, salt, isKeptOnDisk, self.choices) = (request.deadline, request.salt, request.isKeptOnDisk, choices)
+        (deadline, self.choices) = (request.deadline, choices)
+        cacheUse = CacheUse(
+            salt: request.salt, isKeptOnDisk: request.isKeptOnDisk, seal: request.sealingKey.map { SealingKeys($0) })
         var options = request.options
         try options.check()
         try options.sampling.validate()
@@ -76,7 +78,8 @@ final class ScheduledRequest: @unchecked Sendable {
         guard wanted.contains(where: { $0.run == nil }) else { return }
         do {
             guard let first = wanted.first(where: { $0.run != nil }), let run = first.run else {
-                wanted[0].begin(try makeRun(wanted[0], engine.makeSession(salt: salt, isKeptOnDisk: isKeptOnDisk)), like: nil)
+                wanted[0].begin(
+                    try makeRun(wanted[0], Session(engine: engine, contextLength: engine.contextLength, cacheUse: cacheUse)), like: nil)
                 return
             }
             guard run.hasPrompt, !first.isSuspended else { return }

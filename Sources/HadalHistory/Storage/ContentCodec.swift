@@ -47,6 +47,14 @@ struct ContentCodec: Sendable {
         }
     }
 
+    /// The seal of the conversation's blocks in a cache.
+    var cacheSeal: ConversationSeal {
+        guard let key else { return ConversationSeal(salt: "conversation \(conversation)", key: nil) }
+        let derive = KeyedHash(key: key)
+        return ConversationSeal(
+            salt: derive(Array("hadal-history/1 cache salt".utf8)).hexadecimal, key: derive(Array("hadal-history/1 cache".utf8)))
+    }
+
     private static func place(of conversation: String) -> [UInt8] { Array("hadal-history/1\0key\0\(conversation)".utf8) }
 
     private func place(_ column: Column) -> [UInt8] { Array("hadal-history/1\0\(conversation)\0\(column.name)".utf8) }

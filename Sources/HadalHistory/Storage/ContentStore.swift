@@ -37,6 +37,16 @@ struct ContentStore {
         return try opened(row)
     }
 
+    /// What opens a conversation, without its texts.
+    ///
+    /// - Throws: `notFound`; `corrupt` for a key that does not open.
+    func codec(of id: String) throws -> ContentCodec {
+        guard let row = try Row.fetchOne(db, sql: "SELECT key FROM conversations WHERE id = ?", arguments: [id]) else {
+            throw Self.missing(id)
+        }
+        return try ContentCodec(id, wrappedKey: row.optionalBytes("key"), keys: keys)
+    }
+
     /// Ids and revisions, newest first.
     ///
     /// - Parameter time: only those that were last changed before; nil: all.

@@ -4,8 +4,6 @@ import HadalCipher
 struct PassphraseKeys: Sendable, Equatable {
     /// Encrypts the keys of conversations, 32 bytes.
     let wrapping: [UInt8]
-    /// Seals the disk tier of the prefix cache, 32 bytes.
-    let cache: [UInt8]
     /// Shows that the passphrase is the right one, 32 bytes.
     let proof: [UInt8]
 
@@ -13,7 +11,6 @@ struct PassphraseKeys: Sendable, Equatable {
     init(root: [UInt8]) {
         let derive = KeyedHash(key: root)
         wrapping = derive(Array("hadal-history/1 wrapping".utf8))
-        cache = derive(Array("hadal-history/1 cache".utf8))
         proof = derive(Array("hadal-history/1 proof".utf8))
     }
 }

@@ -121,14 +121,16 @@ final class AnswerMaker: Sendable {
         guard request.choices <= most else {
             throw APIError.invalid("at most \(most) choices are possible, not \(request.choices)", field: "n")
         }
-        let generation = GenerationRequest(
+        var generation = GenerationRequest(
             prompt.generation, options: options, choices: request.choices, deadline: limits.answerTime.map { .now + $0 }, salt: client.salt,
             isKeptOnDisk: isKept)
+        generation.sealingKey = client.sealingKey
         return Answer(
             id: RandomID.text(24), created: Int(Date().timeIntervalSince1970), model: model, promptTokens: prompt.count,
             generations: try model.scheduler.submit(generation), kinds: chat?.offer.kinds ?? [:],
             allowsParallelCalls: chat?.allowsParallelCalls ?? true,
-            ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, salt: client.salt, isKept: isKept,
+            ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, salt: client.salt,
+            isKept: isKept && client.sealingKey == nil,
             stops: request.stop,
             topLogProbabilities: request.topLogProbabilities,
             lease: lease)

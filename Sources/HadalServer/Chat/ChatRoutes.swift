@@ -128,8 +128,7 @@ struct ChatRoutes: Sendable {
             return .json(made.json, status: .created)
         }
         route(router, .delete, "/hadal/conversations") { _, _ in
-            service.stopAnswers(in: nil)
-            try await Blocking.run { try service.store.deleteAll() }
+            try await Blocking.run { try service.deleteAll() }
             service.hub.tell("conversation", ["id": "*", "change": "deleted"])
             return Self.done
         }
@@ -150,8 +149,7 @@ struct ChatRoutes: Sendable {
         }
         route(router, .delete, "/hadal/conversations/:id") { _, context in
             let id = try context.parameters.require("id")
-            service.stopAnswers(in: id)
-            try await Blocking.run { try service.store.delete(id) }
+            try await Blocking.run { try service.delete(id) }
             service.changed(id, "deleted")
             return Self.done
         }
@@ -247,7 +245,7 @@ struct ChatRoutes: Sendable {
         route(router, .put, "/hadal/history/passphrase") { request, _ in
             let fields = try await fields(request)
             let (current, new) = (try fields.string("current"), try fields.string("new"))
-            try await Blocking.run { try service.store.history.changePassphrase(from: current, to: new) }
+            try await Blocking.run { try service.changePassphrase(from: current, to: new) }
             service.hub.tell("history", service.store.history.status.json)
             return Self.done
         }

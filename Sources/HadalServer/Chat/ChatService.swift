@@ -12,8 +12,6 @@ final class ChatService: Sendable {
     private let maker: AnswerMaker
     private let activity: Activity
     private let live = Mutex<[String: LiveAnswer]>([:])
-    /// Blocks of the cache are shared by the conversations of the page, and by nobody else.
-    private let client = Client(name: "page", salt: "page")
 
     init(_ history: History, maker: AnswerMaker, activity: Activity) {
         store = ChatStore(history)
@@ -36,6 +34,40 @@ final class ChatService: Sendable {
         for answer in live.withLock({ Array($0.values) }) where conversation == nil || answer.conversation == conversation { answer.stop() }
     }
 
+    // MARK: Deleting
+
+    /// Deletes a conversation and the blocks of the cache that were computed from it. Blocks the thread.
+    func delete(_ conversation: String) throws {
+        stopAnswers(in: conversation)
+        do { try maker.pool.removeStoredBlocks(of: [store.seal(of: conversation).salt]) } catch let error as HadalError
+            where error.code == .corrupt
+        {
+            // Nobody can tell which they are, or open them: the conversation's key is damaged.
+        }
+        try store.delete(conversation)
+    }
+
+    /// The same of all conversations.
+    func deleteAll() throws {
+        stopAnswers(in: nil)
+        try maker.pool.removeStoredBlocks(of: store.history.allSeals().map(\.salt))
+        try store.deleteAll()
+    }
+
+    /// Sets, changes or removes the history's passphrase. Blocks that were computed before are of no more use afterwards; those that are not sealed
+    /// go first, so that at no time a plain one lies beside a sealed conversation.
+    func changePassphrase(from current: String?, to new: String?) throws {
+        let history = store.history
+        guard !history.status.hasPassphrase else {
+            // Sealed by keys that the change destroys, if they can be read.
+            let salts = (try? history.allSeals().map(\.salt)) ?? []
+            try history.changePassphrase(from: current, to: new)
+            return try maker.pool.removeStoredBlocks(of: salts)
+        }
+        if new?.isEmpty == false { try maker.pool.removeStoredBlocks(of: history.allSeals().map(\.salt)) }
+        try history.changePassphrase(from: current, to: new)
+    }
+
     // MARK: Answering
 
     /// Begins an answer behind a message. Blocks for the store; the answer comes later.
@@ -46,13 +78,15 @@ final class ChatService: Sendable {
         let model = try maker.pool.name(for: settings.model)
         let message = HistoryMessage(parent: parent, role: .assistant, content: "", model: model, state: .streaming)
         let request = try settings.request(path, model: model)
+        // Blocks are as readable as the text that they were computed from: each conversation has its own, sealed as it is.
+        let seal = try store.seal(of: conversation)
+        let client = Client(name: "page", salt: seal.salt, sealingKey: seal.key)
         try store.append([message], to: conversation)
         let answer = LiveAnswer(message, in: conversation)
         live.withLock { $0[message.id] = answer }
         tell(answer)
-        // Blocks on a disk are as readable as the text that they were computed from.
-        let isKept = !content.conversation.isTemporary && !store.history.status.hasPassphrase
-        Task.detached { await self.run(answer, request, isKept: isKept) }
+        let isKept = !content.conversation.isTemporary
+        Task.detached { await self.run(answer, request, client, isKept: isKept) }
         return message
     }
 
@@ -62,7 +96,7 @@ final class ChatService: Sendable {
         changed(answer.conversation, "updated")
     }
 
-    private func run(_ live: LiveAnswer, _ request: InferenceRequest, isKept: Bool) async {
+    private func run(_ live: LiveAnswer, _ request: InferenceRequest, _ client: Client, isKept: Bool) async {
         activity.begin()
         defer { activity.end() }
         live.add("queued", [:])

@@ -51,6 +51,11 @@ final class ChatStore: Sendable {
         if temporary.withLock({ $0.removeValue(forKey: id) }) == nil { try history.delete(id) }
     }
 
+    /// How blocks of a conversation are named and sealed in the cache; those of a temporary one never reach a disk.
+    func seal(of id: String) throws -> ConversationSeal {
+        isTemporary(id) ? ConversationSeal(salt: "temporary \(id)", key: nil) : try history.seal(of: id)
+    }
+
     func deleteAll() throws {
         temporary.withLock { $0 = [:] }
         try history.deleteAll()

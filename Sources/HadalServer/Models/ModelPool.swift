@@ -55,6 +55,9 @@ final class ModelPool: Sendable {
 
     let options: Options
     private let pool: Mutex<Pool>
+    /// Whose blocks are not kept on disk any more.
+    private let removedSalts = Mutex<Set<String>>([])
+    private let facts = Mutex<[String: ModelFacts]>([:])
     /// Loading is done for one model at a time, so that each is planned with the memory that is really left.
     private let turn = LoadTurn()
     /// Told of a model whose state has changed; on any thread.
@@ -149,6 +152,10 @@ final class ModelPool: Sendable {
             let engine = try await Blocking.run { try self.makeEngine(model) }
             let loaded = LoadedModel(name: model.name, engine: engine, scheduler: Scheduler(engine, options: options.scheduler))
             set(model.name, .ready(loaded))
+            // Those that were removed while it was loaded.
+            do { try engine.removeStoredBlocks(of: removedSalts.withLock { Array($0) }) } catch {
+                options.engine.log.write(.warning, "blocks of deleted conversations remain in the cache: \(error)")
+            }
             await turn.give()
             return loaded
         } catch {
@@ -230,6 +237,17 @@ final class ModelPool: Sendable {
             // An engine's end waits for its cache on disk.
             if !late.isEmpty { try? await Blocking.run { withExtendedLifetime(late) {} } }
         }
+    }
+
+    /// Removes the blocks of some salts from the cache directory, and keeps none of them there any more. Blocks the thread.
+    ///
+    /// - Throws: `io` for the first file that cannot be removed; the others are.
+    func removeStoredBlocks(of salts: [String]) throws {
+        guard !salts.isEmpty, let directory = options.engine.cacheDirectory else { return }
+        removedSalts.withLock { $0.formUnion(salts) }
+        let loaded = pool.withLock { pool in pool.entries.compactMap(\.loaded) }
+        for model in loaded { try model.engine.removeStoredBlocks(of: salts) }
+        if loaded.isEmpty { try Engine.removeStoredBlocks(of: salts, in: directory) }
     }
 
     /// Ends all work; nothing is loaded any more.
