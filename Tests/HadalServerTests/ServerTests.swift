@@ -154,6 +154,33 @@ struct ServerTests {
         }
     }
 
+    @Test("Ollama: what is known of models")
+    func ollamaModels() async throws {
+        try await TestServer.with { server in
+            let client = server.client
+            let listed = try #require(try client.get("/api/tags").json()["models"]?.array?.first)
+            #expect(listed["name"]?.string == "scripted:latest" && listed["model"]?.string == "scripted:latest")
+            let size = try #require(FileManager.default.attributesOfItem(atPath: "\(server.folder)/model.gguf")[.size] as? Int)
+            #expect(listed["size"]?.int == size && listed["digest"]?.string?.count == 64)
+            #expect(listed["modified_at"]?.string?.hasPrefix("20") == true)
+            let shown = try client.post("/api/show", #"{"model": "scripted"}"#).json()
+            #expect(shown["modified_at"] == listed["modified_at"] && shown["details"] == listed["details"])
+            let details = try #require(shown["details"])
+            #expect(details["family"]?.string == "llama" && details["format"]?.string == "gguf")
+            #expect(details["quantization_level"]?.string == "F32" && details["parameter_size"]?.string?.hasSuffix("K") == true)
+            #expect(
+                shown["template"]?.string?.contains("messages") == true && shown["modelfile"]?.string?.hasPrefix("FROM scripted\n") == true)
+            let info = try #require(shown["model_info"])
+            #expect(info["general.architecture"]?.string == "llama" && info["llama.block_count"]?.int == 1)
+            #expect(info["llama.context_length"]?.int == 2048 && info["general.parameter_count"]?.int ?? 0 > 1000)
+            #expect(info["tokenizer.ggml.tokens"]?.isNull == true && info["tokenizer.ggml.model"]?.string == "gpt2")
+            #expect(shown["capabilities"]?.array?.compactMap(\.string) == ["completion", "tools", "thinking"])
+            let loaded = try #require(try client.get("/api/ps").json()["models"]?.array?.first)
+            #expect(loaded["context_length"]?.int == 2048 && loaded["digest"] == listed["digest"])
+            #expect(loaded["expires_at"]?.string ?? "" > listed["modified_at"]?.string ?? "")
+        }
+    }
+
     @Test("errors have the form of their interface, and say what is wrong")
     func errors() async throws {
         try await TestServer.with(arguments: ["--max-body", "100000"]) { server in

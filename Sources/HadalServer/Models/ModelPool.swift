@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Hadal
 import HadalCore
 import HadalServing
@@ -93,7 +94,27 @@ final class ModelPool: Sendable {
 
     func state(of name: String) -> State { pool.withLock { pool in pool.entries.first { $0.model.name == name }?.state ?? .idle } }
 
-    func path(of name: String) -> String? { pool.withLock { pool in pool.entries.first { $0.model.name == name }?.model.path } }
+    /// What the model's files say of it. Blocks the first time, to read their headers.
+    ///
+    /// - Throws: where they cannot be read.
+    func facts(of name: String) throws -> ModelFacts {
+        if let found = facts.withLock({ $0[name] }) { return found }
+        guard let path = pool.withLock({ pool in pool.entries.first { $0.model.name == name }?.model.path }) else {
+            throw APIError(.notFound, "no such model", field: "model")
+        }
+        let made = try ModelFacts(path: path, options: options.engine)
+        facts.withLock { $0[name] = made }
+        return made
+    }
+
+    /// When the model is let go if nobody uses it; nil: never for that reason.
+    func expiry(of name: String) -> Date? {
+        guard let idle = options.idle, let entry = pool.withLock({ pool in pool.entries.first { $0.model.name == name } }) else {
+            return nil
+        }
+        let unused = entry.users > 0 ? .zero : ContinuousClock.now - entry.lastUse
+        return Date().addingTimeInterval(max(0, (idle - unused).seconds))
+    }
 
     // MARK: Use
 

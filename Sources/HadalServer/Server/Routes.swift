@@ -150,16 +150,25 @@ struct Routes: Sendable {
             let (inference, form) = try Ollama.generate(document)
             return try await responder.respond(to: inference, context, as: OllamaEncoder.self, form)
         }
-        router.get("/api/tags") { _, _ in Response.json(["models": JSON(.array(pool.names.map { ollamaModel($0) }))]) }
+        router.get("/api/tags") { _, _ in
+            let list = try await Blocking.run { pool.names.map { JSON.members(OllamaModels.entry($0, try? pool.facts(of: $0))) } }
+            return Response.json(["models": JSON(.array(list))])
+        }
         router.get("/api/ps") { _, _ in
-            let loaded = pool.names.filter { if case .ready = pool.state(of: $0) { true } else { false } }
-            return Response.json(["models": JSON(.array(loaded.map { ollamaModel($0, isLoaded: true) }))])
+            let list = try await Blocking.run {
+                pool.names.compactMap { name -> JSON? in
+                    guard case .ready(let model) = pool.state(of: name) else { return Optional.none }
+                    return OllamaModels.loaded(model, try? pool.facts(of: name), expiry: pool.expiry(of: name))
+                }
+            }
+            return Response.json(["models": JSON(.array(list))])
         }
         router.get("/api/version") { _, _ in Response.json(["version": .text(HadalVersion.current)]) }
         router.post("/api/show") { request, _ in
             let fields = try FieldReader(try await body(request).root, in: JSONDocument(root: .null, file: "request"))
             let name = try pool.name(for: fields.string("model") ?? fields.string("name"))
-            return Response.json(try await show(name))
+            let lease = try await pool.lease(name), model = try lease.model()
+            return Response.json(try await Blocking.run { OllamaModels.show(model, try pool.facts(of: name)) })
         }
         for path: RouterPath in ["/api/pull", "/api/push", "/api/create", "/api/copy"] {
             router.post(path) { _, _ -> Response in throw APIError(.forbidden, "a server fetches and changes no models") }
@@ -175,42 +184,6 @@ struct Routes: Sendable {
         _ = try await pool.lease(name)
         let body: [(String, JSON?)] = isChat ? [("message", ["role": "assistant", "content": ""])] : [("response", "")]
         return .json(.members([("model", .text(name)), ("created_at", Ollama.time())] + body + [("done", true), ("done_reason", "load")]))
-    }
-
-    private func ollamaModel(_ name: String, isLoaded: Bool = false) -> JSON {
-        let description = pool.path(of: name).flatMap { try? ModelDescription(path: $0) }
-        let details = JSON.members([
-            ("format", "gguf"), ("family", .text(description?.family ?? "")), ("families", description.map { [.text($0.family)] } ?? []),
-            ("parameter_size", ""), ("quantization_level", ""),
-        ])
-        return .members([
-            ("name", .text("\(name):latest")), ("model", .text("\(name):latest")), ("modified_at", "1970-01-01T00:00:00Z"),
-            ("size", .number(description?.weightBytes ?? 0)), ("digest", .text("")), ("details", details),
-            ("expires_at", when(isLoaded, "9999-12-31T00:00:00Z")), ("size_vram", when(isLoaded, 0)),
-        ])
-    }
-
-    private func show(_ name: String) async throws -> JSON {
-        let lease = try await pool.lease(name)
-        let engine = try lease.model().engine
-        let family = engine.plan.description.family
-        var capabilities: [JSON] = ["completion"]
-        if engine.hasChatTemplate { capabilities.append("tools") }
-        if engine.canReason { capabilities.append("thinking") }
-        return .members([
-            ("modelfile", ""), ("parameters", ""), ("template", ""),
-            (
-                "details",
-                ["format": "gguf", "family": .text(family), "families": [.text(family)], "parameter_size": "", "quantization_level": ""]
-            ),
-            (
-                "model_info",
-                .members([
-                    ("general.architecture", .text(family)), ("\(family).context_length", .number(engine.contextLength)),
-                ])
-            ),
-            ("capabilities", JSON(.array(capabilities))),
-        ])
     }
 
     // MARK: Operation
