@@ -30,7 +30,21 @@ extension History {
     /// - Throws: as `HistoryArchive.init(parsing:file:)`.
     @discardableResult
     package func importConversations(_ bytes: [UInt8], file: String = "import") throws -> Int {
-        let archive = try HistoryArchive(parsing: bytes, file: file)
+        try importConversations(HistoryArchive(parsing: bytes, file: file))
+    }
+
+    /// Adds one conversation. Returns 1.
+    ///
+    /// - Parameters:
+    ///   - bytes: what `HistoryArchive.Item.markdown` gives.
+    ///   - file: what to call it in errors.
+    /// - Throws: as `HistoryArchive.init(markdown:file:)`.
+    @discardableResult
+    package func importMarkdown(_ bytes: [UInt8], file: String = "import") throws -> Int {
+        try importConversations(HistoryArchive(markdown: bytes, file: file))
+    }
+
+    private func importConversations(_ archive: HistoryArchive) throws -> Int {
         try write { store in
             for item in archive.items { try Self.add(item, to: store) }
         }

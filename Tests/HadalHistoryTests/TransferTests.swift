@@ -102,6 +102,72 @@ struct TransferTests {
         #expect(other.hasSuffix("## Assistant\n\nNone.\n\n*Failed: out of memory*\n"))
     }
 
+    @Test("Markdown that was exported is imported with the path that was shown, whatever its texts say")
+    func markdownRoundTrip() throws {
+        let (one, two) = (try HistoryFixture(), try HistoryFixture())
+        let tree = try Self.fill(one.history)
+        let texts = [
+            "## User\n\\## Tool\n\\\\## Assistant (x)\nplain \\ text", "<details>\n<summary>Reasoning</summary>\n\nno\n\n</details>",
+            "Call of `x`:\n\n```\n{}\n```\n\nand more", "*Failed: not at all*", "```\n## User\n```\n\n*Failed: x*\n\n  indented\n\tend",
+        ]
+        let strange = try one.history.create(title: "天空 # ## User", settings: "{}")
+        var parent: String?
+        for text in texts {
+            let question = HistoryMessage(parent: parent, role: .user, content: text)
+            let answer = HistoryMessage(
+                parent: question.id, role: .assistant, content: text, reasoning: text,
+                toolCalls: [.init(id: "a", name: "one", arguments: text), .init(id: "b", name: "`two`", arguments: "{}")], model: "m (x)")
+            let first = HistoryMessage(parent: answer.id, role: .tool, content: text, toolCallID: "a")
+            let second = HistoryMessage(parent: first.id, role: .tool, content: "````", toolCallID: "b")
+            try one.history.append([question, answer, first, second], to: strange.id)
+            parent = second.id
+        }
+        let failed = HistoryMessage(parent: parent, role: .assistant, content: "half", state: .failed, error: "out of memory")
+        try one.history.append([failed], to: strange.id)
+        for conversation in [tree.id, strange.id] {
+            let item = try one.history.export(conversation).items[0]
+            #expect(try two.history.importMarkdown(Array(item.markdown.utf8)) == 1)
+            let read = try #require(two.history.exportAll().items.last)
+            #expect(read.conversation.title == item.conversation.title && read.conversation.current == read.messages.last?.id)
+            // Ids are new, and so are the times: what is compared is what was said, and which result belongs to which call.
+            func said(_ messages: [HistoryMessage]) -> [String] {
+                var calls: [String: String] = [:]
+                return messages.map { message in
+                    for call in message.toolCalls { calls[call.id] = call.name }
+                    let names = message.toolCalls.map { "\($0.name)(\($0.arguments))" }
+                    let result = message.toolCallID.map { calls[$0] ?? "no call" } ?? ""
+                    let texts = [
+                        message.role.rawValue, message.content, message.reasoning, result, message.model ?? "", message.state.rawValue,
+                    ]
+                    return (texts + names + [message.error ?? ""]).joined(separator: "|")
+                }
+            }
+            #expect(said(read.messages) == said(item.path))
+            #expect(read.path == read.messages)
+        }
+    }
+
+    @Test("Markdown that no export is: what can be read, and what is refused")
+    func otherMarkdown() throws {
+        let fixture = try HistoryFixture()
+        #expect(
+            try fixture.history.importMarkdown(Array("notes\r\n## User\r\nHello,\r\n\r\nyou\r\n## Assistant\r\n<details>\r\nx".utf8)) == 1)
+        let item = try fixture.history.exportAll().items[0]
+        #expect(item.conversation.title == "" && item.messages.map(\.content) == ["Hello,\n\nyou", "<details>\nx"])
+        let long = "# \(String(repeating: "t", count: 5000))\n## Tool\n```\nopen"
+        #expect(try fixture.history.importMarkdown(Array(long.utf8)) == 1)
+        for (bytes, part) in [(Array("# Only a title\n".utf8), "no message"), ([], "no message"), ([0x23, 0xFF], "UTF-8")] {
+            do {
+                try fixture.history.importMarkdown(bytes, file: "talk.md")
+                Issue.record("nothing was thrown")
+            } catch let error as HadalError {
+                #expect(
+                    error.code == .malformed && error.description.hasPrefix("talk.md: ") && error.description.contains(part), "\(error)")
+            }
+        }
+        #expect(try fixture.history.conversations().count == 2)
+    }
+
     private static let message = #"{"id": "a", "parent": null, "role": "user", "content": "c", "created": 1, "state": "complete"}"#
 
     private static func file(_ messages: String, current: String = "null") -> String {

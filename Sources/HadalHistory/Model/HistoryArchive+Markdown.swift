@@ -1,7 +1,8 @@
 import HadalCore
 
 extension HistoryArchive.Item {
-    /// The path that is shown, as Markdown: a heading for each message, reasoning folded away, calls of tools as blocks of code.
+    /// The path that is shown, as Markdown: a heading for each message, reasoning folded away, calls of tools as blocks of code. It can be imported
+    /// (`HistoryArchive.init(markdown:file:)`).
     package var markdown: String {
         var out = "# \(Self.line(conversation.title))\n"
         for message in path {
@@ -12,8 +13,12 @@ extension HistoryArchive.Item {
                 case .tool: "Tool"
                 }
             out += "\n## \(name)\n"
-            if !message.reasoning.isEmpty { out += "\n<details>\n<summary>Reasoning</summary>\n\n\(message.reasoning)\n\n</details>\n" }
-            if !message.content.isEmpty { out += "\n\(message.role == .tool ? Self.fenced(message.content) : message.content)\n" }
+            if !message.reasoning.isEmpty {
+                let title = "\(MarkdownLine.reasoningStart)\n\(MarkdownLine.reasoningTitle)"
+                out += "\n\(title)\n\n\(MarkdownLine.escaped(message.reasoning))\n\n\(MarkdownLine.reasoningEnd)\n"
+            }
+            let content = message.content
+            if !content.isEmpty { out += "\n\(message.role == .tool ? Self.fenced(content) : MarkdownLine.escaped(content))\n" }
             for call in message.toolCalls { out += "\nCall of `\(Self.line(call.name))`:\n\n\(Self.fenced(call.arguments))\n" }
             if let error = message.error { out += "\n*Failed: \(Self.line(error))*\n" }
         }
@@ -42,6 +47,6 @@ extension HistoryArchive.Item {
             longest = max(longest, run)
         }
         let fence = String(repeating: "`", count: max(3, longest + 1))
-        return "\(fence)\n\(text)\n\(fence)"
+        return "\(fence)\n\(MarkdownLine.escaped(text))\n\(fence)"
     }
 }

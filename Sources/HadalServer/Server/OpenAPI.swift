@@ -14,6 +14,8 @@ struct RouteDescription: Sendable {
     var summary: String
     /// The schema of the request's body.
     var body: String?
+    /// The type of another body that it takes, a text; nil: none.
+    var text: String?
     var answer = Answer.json
     /// Statuses beside 200.
     var failures: [Int] = []
@@ -104,17 +106,19 @@ enum RouteList {
         forPage("get", "/hadal/answers/{id}/events", "The events of an answer, from a number on.", answer: .events),
         forPage("post", "/hadal/answers/{id}/stop", "End an answer with what it has.", answer: .none),
         forPage("get", "/hadal/export", "All conversations as a file."),
-        forPage("post", "/hadal/import", "Take conversations from a file.", body: "ImportRequest"),
+        forPage("post", "/hadal/import", "Take conversations from a file.", body: "ImportRequest", text: "text/markdown"),
         forPage("post", "/hadal/history/unlock", "Give the passphrase of the history.", body: "PassphraseRequest", answer: .none),
         forPage("post", "/hadal/history/lock", "Forget the passphrase of the history.", answer: .none),
         forPage("put", "/hadal/history/passphrase", "Set, change or remove the passphrase.", body: "NewPassphraseRequest", answer: .none),
     ]
 
     private static func forPage(
-        _ method: String, _ path: String, _ summary: String, body: String? = nil, answer: RouteDescription.Answer = .json
+        _ method: String, _ path: String, _ summary: String, body: String? = nil, text: String? = nil,
+        answer: RouteDescription.Answer = .json
     ) -> RouteDescription {
         RouteDescription(
-            method: method, path: path, summary: summary, body: body, answer: answer, failures: [400, 401, 403, 404, 413, 429, 500, 503],
+            method: method, path: path, summary: summary, body: body, text: text, answer: answer,
+            failures: [400, 401, 403, 404, 413, 429, 500, 503],
             needsKey: false,
             needsLogin: true)
     }
@@ -204,8 +208,9 @@ enum OpenAPI {
         }
         if let body = route.body {
             let reference: JSON = ["$ref": .text("#/components/schemas/\(body)")]
-            let content: JSON = .members([("application/json", .members([("schema", reference)]))])
-            members.append(("requestBody", .members([("required", true), ("content", content)])))
+            let json: (String, JSON?) = ("application/json", .members([("schema", reference)]))
+            let texts: [(String, JSON?)] = route.text.map { [($0, .members([("schema", text)]))] } ?? []
+            members.append(("requestBody", .members([("required", true), ("content", .members([json] + texts))])))
         }
         let none = JSON(.object(JSONObject())), empty = JSON(.array([]))
         if route.needsKey {
