@@ -89,6 +89,10 @@ class Tab:
         self.session = browser.call("Target.attachToTarget", targetId=self.target, flatten=True)["sessionId"]
         browser.tabs[self.session] = self
         self.requests, self.errors, self.dialogs = [], [], []
+        # The field that waits for a file.
+        self.chooser = None
+        # What was requested and is not over, by the request's id.
+        self.pending = {}
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.size(width, height)
@@ -99,11 +103,16 @@ class Tab:
     def event(self, method, parameters):
         if method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+            self.pending[parameters["requestId"]] = f"{parameters['request']['method']} {parameters['request']['url']}"
+        elif method in ("Network.loadingFinished", "Network.loadingFailed"):
+            self.pending.pop(parameters["requestId"], None)
         elif method == "Runtime.exceptionThrown":
             detail = parameters["exceptionDetails"]
             self.errors.append(detail.get("exception", {}).get("description") or detail["text"])
         elif method == "Log.entryAdded" and parameters["entry"]["source"] == "security":
             self.errors.append(parameters["entry"]["text"])
+        elif method == "Page.fileChooserOpened":
+            self.chooser = parameters["backendNodeId"]
         elif method == "Page.javascriptDialogOpening":
             self.dialogs.append(parameters["message"])
             # No call waits here: its reply is one that nobody looks for.

@@ -1,8 +1,13 @@
 """What the checks of the page share: tabs, messages, requests of the page, results."""
-import json, pathlib, re, urllib.parse
+import json, pathlib, re, time, urllib.parse
+
+from browser import Failure
 
 HERE = pathlib.Path(__file__).resolve().parent
+PAGE = HERE.parent.parent / "Sources" / "HadalServer" / "Page"
 LAST = ".message.assistant.last"
+# An answer of this form has no end that a model could choose.
+ENDLESS = json.dumps({"type": "string", "minLength": 1_000_000})
 
 
 class Checks:
@@ -26,7 +31,10 @@ class Checks:
 
     def shot(self, name, tab=None):
         if self.options.screenshots:
-            (tab or self.page).screenshot(pathlib.Path(self.options.screenshots, f"{name}.png"))
+            tab = tab or self.page
+            # Of a tab behind another one nothing is drawn.
+            tab.focus()
+            tab.screenshot(pathlib.Path(self.options.screenshots, f"{name}.png"))
 
     def home(self, tab=None):
         """An empty new conversation in a page that has just been loaded."""
@@ -35,12 +43,16 @@ class Checks:
         tab.open(f"{self.origin}/")
         tab.wait("document.querySelector('.welcome') && document.querySelector('#write')", "the page")
 
-    def limit(self, tokens, tab=None):
-        """Bounds the answers of the conversation that begins, so that a model that does not end costs little time."""
+    def limit(self, tokens, tab=None, endless=False):
+        """Bounds the answers of the conversation that begins; with `endless` no answer ends before."""
+        self.set(tab, max_tokens=tokens, **({"schema": ENDLESS} if endless else {}))
+
+    def set(self, tab=None, **values):
+        """Fills in settings of the conversation."""
         tab = tab or self.page
         tab.click("[data-action=conversation-settings]")
         tab.wait("document.querySelector('dialog [data-setting=max_tokens]')", "the settings of the conversation")
-        tab.run(f"document.querySelector('dialog [data-setting=max_tokens]').value = '{tokens}'")
+        tab.run(f"Object.entries({json.dumps(values)}).forEach(([name, value]) => {{ document.querySelector(`dialog [data-setting=${{name}}]`).value = value; }})")
         tab.click("dialog .button.solid")
         tab.wait("!document.querySelector('dialog')", "the end of the dialog")
 
@@ -75,6 +87,31 @@ class Checks:
         return (tab or self.page).run(
             f"fetch({json.dumps(path)}, {{ method: '{method}', body: {content}, headers: {{ 'Content-Type': 'application/json' }} }})"
             ".then(async r => ({ status: r.status, body: r.headers.get('Content-Type')?.includes('json') ? await r.json() : await r.text() }))")
+
+    def until(self, found, what, timeout=20):
+        """Waits until a function gives something, while what happens in the browser is heard."""
+        end = time.monotonic() + timeout
+        while not (value := found()):
+            if time.monotonic() > end:
+                raise Failure(f"{what}: did not come within {timeout} s")
+            self.page.run("new Promise(resolve => setTimeout(resolve, 20))")
+        return value
+
+    def rendered(self, content):
+        """The text of Markdown as the page shows it."""
+        return self.page.run(
+            "Promise.all([import('/hadal/page/markdown.js'), import('/hadal/page/patch.js')]).then(([markdown, { patch }]) => {"
+            f" const box = document.createElement('div'); patch(box, markdown.render({json.dumps(content)})); return box.textContent; }})")
+
+    def stored(self, tab=None):
+        """The messages of the open conversation, as the server has them."""
+        return self.api(f"/hadal/conversations/{self.conversation(tab)}", tab=tab)["body"]["messages"]
+
+    def on_disk(self, word):
+        """Whether a word stands in a file of the history; None where the folder is not known."""
+        if not self.options.history:
+            return None
+        return any(word.encode() in path.read_bytes() for path in pathlib.Path(self.options.history).rglob("*") if path.is_file())
 
     def conversation(self, tab=None):
         match = re.search(r"#c=(\S+)$", (tab or self.page).run("location.href"))

@@ -1,8 +1,8 @@
-// Texts of a megabyte that are made to take long, and every beginning of a text: evaluated by page_test.py in a tab of the page.
+// Long texts that are made to take long: what takes the square of their length takes minutes. Evaluated by page_test.py in a tab of the page.
 (async limit => {
     const { render, MarkdownView } = await import("/hadal/page/markdown.js");
     const { formula } = await import("/hadal/page/tex.js");
-    const size = 1 << 20;
+    const size = 1 << 18;
     const fill = (piece, length = size) => piece.repeat(Math.ceil(length / piece.length)).slice(0, length);
     const texts = {};
     for (const piece of [
@@ -14,8 +14,8 @@
     texts["one long run"] = `${fill("*", size / 2)}a${fill("*", size / 2)}`;
     texts["brackets and links"] = fill("[", size / 2) + fill("[a](http://b)", size / 2);
     texts["images and links"] = fill("![", size / 2) + fill("[a](http://b)", size / 2);
-    texts["runs of backticks"] = Array.from({ length: 1400 }, (_, index) => "`".repeat(index + 1)).join(" ");
-    texts["nested lists"] = Array.from({ length: 1400 }, (_, index) => `${" ".repeat(index)}- a`).join("\n");
+    texts["runs of backticks"] = Array.from({ length: 700 }, (_, index) => "`".repeat(index + 1)).join(" ");
+    texts["nested lists"] = Array.from({ length: 700 }, (_, index) => `${" ".repeat(index)}- a`).join("\n");
     texts["wide table"] = `${fill("|a", size / 3)}\n${fill("|-", size / 3)}\n${fill("|\n", size / 3)}`;
     texts["spaces in a definition"] = `[a]: b${fill(" ")}x`;
     texts["spaces in a heading"] = `# a${fill(" ")}b`;

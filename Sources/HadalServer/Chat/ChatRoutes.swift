@@ -15,7 +15,7 @@ struct ChatRoutes: Sendable {
 
     /// Everything comes from this server, and nothing else is loaded, run or framed.
     private static let policy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
         + "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
     func add(to router: Router<ServerContext>) {
@@ -81,10 +81,11 @@ struct ChatRoutes: Sendable {
 
     private func addState(to router: Router<ServerContext>) {
         route(router, .get, "/hadal/state") { _, _ in
-            Response.json(
+            let answers: [JSON] = service.answers.map { ["id": .text($0.id), "conversation": .text($0.conversation)] }
+            return Response.json(
                 .members([
                     ("version", .text(HadalVersion.current)), ("models", JSON(.array(pool.names.map { Self.model($0, pool) }))),
-                    ("history", service.store.history.status.json), ("offline", service.seal ?? .null),
+                    ("answers", JSON(.array(answers))), ("history", service.store.history.status.json), ("offline", service.seal ?? .null),
                 ]))
         }
         route(router, .get, "/hadal/events") { _, _ in stream(service.hub.events()) }
@@ -134,10 +135,11 @@ struct ChatRoutes: Sendable {
         }
         route(router, .get, "/hadal/conversations/:id") { _, context in
             let id = try context.parameters.require("id")
-            let content = try await Blocking.run { try service.store.content(of: id) }
-            // What an answer that is being given has by now.
-            let messages = content.messages.map { service.answer($0.id)?.message ?? $0 }
-            return .json(content.conversation.json(messages: messages))
+            let json = try await Blocking.run {
+                let content = try service.store.content(of: id)
+                return content.conversation.json(messages: try content.messages.map { try service.latest($0) })
+            }
+            return .json(json)
         }
         route(router, .patch, "/hadal/conversations/:id") { request, context in
             let (id, fields) = (try context.parameters.require("id"), try await fields(request))
@@ -215,7 +217,10 @@ struct ChatRoutes: Sendable {
         route(router, .post, "/hadal/import") { request, _ in
             let buffer = try await request.body.collect(upTo: HistoryArchive.maximumSize)
             let bytes = Array(buffer.readableBytesView)
-            let count = try await Blocking.run { try service.store.history.importConversations(bytes) }
+            let isMarkdown = request.headers[.contentType]?.hasPrefix("text/markdown") ?? false
+            let count = try await Blocking.run {
+                isMarkdown ? try service.store.history.importMarkdown(bytes) : try service.store.history.importConversations(bytes)
+            }
             service.hub.tell("conversation", ["id": "*", "change": "created"])
             return .json(["imported": .number(count)])
         }

@@ -27,11 +27,19 @@ final class ChatService: Sendable {
 
     func answer(_ id: String) -> LiveAnswer? { live.withLock { $0[id] } }
 
-    func isLive(_ conversation: String) -> Bool { live.withLock { $0.values.contains { $0.conversation == conversation } } }
+    /// Those that are being given.
+    var answers: [LiveAnswer] { live.withLock { Array($0.values) } }
+
+    /// A message that was read from the store, with what has been added to it since. Blocks.
+    func latest(_ message: HistoryMessage) throws -> HistoryMessage {
+        guard message.state == .streaming else { return message }
+        // Where the answer ended since the message was read, the store has its end.
+        return try answer(message.id)?.message ?? store.message(message.id).message
+    }
 
     /// Ends the answers of a conversation, or of all.
     func stopAnswers(in conversation: String?) {
-        for answer in live.withLock({ Array($0.values) }) where conversation == nil || answer.conversation == conversation { answer.stop() }
+        for answer in answers where conversation == nil || answer.conversation == conversation { answer.stop() }
     }
 
     // MARK: Deleting
@@ -81,9 +89,13 @@ final class ChatService: Sendable {
         // Blocks are as readable as the text that they were computed from: each conversation has its own, sealed as it is.
         let seal = try store.seal(of: conversation)
         let client = Client(name: "page", salt: seal.salt, sealingKey: seal.key)
-        try store.append([message], to: conversation)
         let answer = LiveAnswer(message, in: conversation)
+        // First, so that whoever finds the message in the store finds its answer.
         live.withLock { $0[message.id] = answer }
+        do { try store.append([message], to: conversation) } catch {
+            live.withLock { $0[message.id] = nil }
+            throw error
+        }
         tell(answer)
         let isKept = !content.conversation.isTemporary
         Task.detached { await self.run(answer, request, client, isKept: isKept) }

@@ -20,12 +20,14 @@ async function failure(reply) {
 }
 
 /// The reply to a request that succeeded. Errors: `ApiError`.
-export async function request(method, path, body, options = {}) {
+///
+/// - Parameter body: a value that is sent as JSON, or a text of the type `type`.
+export async function request(method, path, body, { type = "application/json", ...options } = {}) {
     let reply;
     try {
         reply = await fetch(path, {
             method,
-            headers: body === undefined ? {} : { "Content-Type": "application/json" },
+            headers: body === undefined ? {} : { "Content-Type": type },
             body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
             cache: "no-store",
             ...options,
@@ -62,6 +64,7 @@ export const api = {
     exportOne: async (id, format) => (await request("GET", `${base(id)}/export?format=${format}`)).blob(),
     exportAll: async () => (await request("GET", "/hadal/export")).blob(),
     import: content => json("POST", "/hadal/import", content),
+    importMarkdown: content => json("POST", "/hadal/import", content, { type: "text/markdown" }),
     unlock: passphrase => request("POST", "/hadal/history/unlock", { passphrase }),
     lock: () => request("POST", "/hadal/history/lock"),
     setPassphrase: (current, next) => request("PUT", "/hadal/history/passphrase", { current, new: next }),

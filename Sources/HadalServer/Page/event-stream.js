@@ -53,17 +53,17 @@ function field(line, event, receive) {
     return event;
 }
 
-/// Waits, and less where the network or the tab comes back.
+/// Waits, and less where the network comes back.
 export function pause(seconds, signal) {
     return new Promise(resolve => {
         const wake = () => {
             clearTimeout(timer);
-            window.removeEventListener("online", wake);
+            globalThis.removeEventListener("online", wake);
             signal.removeEventListener("abort", wake);
             resolve();
         };
         const timer = setTimeout(wake, seconds * 1000);
-        window.addEventListener("online", wake);
+        globalThis.addEventListener("online", wake);
         signal.addEventListener("abort", wake);
     });
 }

@@ -12,7 +12,7 @@ export function save(blob, name) {
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }
 
-/// The text of a file that the user chooses, or null.
+/// The name and the text of a file that the user chooses, or null.
 export function chooseFile(accept) {
     return new Promise(resolve => {
         const input = element("input", { type: "file", accept, class: "visually-hidden", "data-action": "import-file" });
@@ -23,7 +23,7 @@ export function chooseFile(accept) {
         input.addEventListener("change", async () => {
             const [file] = input.files;
             input.remove();
-            resolve(file ? await file.text() : null);
+            resolve(file ? { name: file.name, content: await file.text() } : null);
         });
         document.body.append(input);
         input.click();

@@ -4,8 +4,8 @@
 
 /// Whether a last line may still become several things: it is shown when it has become one, lest the page jumps.
 export function isUndecided(line) {
-    // A line that begins with a bracket may define a link, which shows nothing.
-    if (line.length < 400 && /^ {0,3}\[[^[\]]*(?:\](?::.*)?)?$/.test(line)) return true;
+    // A line that begins with a bracket may define a link, which shows nothing; a long one is a list in brackets.
+    if (line.length < 400 && /^ {0,3}\[[^[\]]*(?:\](?::.*)?)?$/.test(line)) return line.includes("]") || line.length < 60;
     if (line.length > 80) return false;
     return /^[\s\-=*_#`~|>+:\\$[\]]*$/.test(line) || /^\s*\d{1,9}[.)]?\s*$/.test(line) || /^\s*[-*+]\s\[[ xX]?\]?\s*$/.test(line);
 }

@@ -103,12 +103,12 @@ function titleOf(content) {
 
 const addressOf = id => (id === null ? "/" : `/#c=${encodeURIComponent(id)}`);
 
-/// Opens the conversation that the address names.
-async function openAddress() {
+/// Opens the conversation that the address names; a new one where it names none, unless the page only starts: what the user has begun meanwhile stays.
+async function openAddress(starts = false) {
     if (location.hash.startsWith("#token=")) return;
     const match = /^#c=([A-Za-z0-9_-]{1,40})$/.exec(location.hash);
     if (!match) {
-        if (store.conversation) store.begin();
+        if (store.conversation && !starts) store.begin();
         return;
     }
     try {
@@ -211,31 +211,39 @@ async function enter() {
     store.tell("conversation");
     listen();
     await store.attempt(() => store.loadList());
-    await openAddress();
+    await openAddress(!addressed);
     addressed = true;
+    followAddress();
     parts.composer.resize();
     if (!narrow.matches && document.querySelector("dialog[open]") === null) parts.composer.focus();
 }
 
-/// A tab that nobody has looked at for a minute leaves its connection to others: a browser has few for one server.
+/// Follows what the server tells, and catches up with it.
 function listen() {
     listening?.abort();
     listening = new AbortController();
     store.listen(listening.signal);
 }
 
+/// Gives the connections back: a browser has few for one server.
+function rest() {
+    listening?.abort();
+    store.closeAnswers();
+}
+
 let idle = null;
 document.addEventListener("visibilitychange", () => {
     clearTimeout(idle);
     if (parts === null || listening === null) return;
-    if (document.hidden) {
-        idle = setTimeout(() => {
-            listening.abort();
-            store.closeAnswers();
-        }, 60_000);
-    } else if (listening.signal.aborted) {
-        store.attempt(() => store.catchUp()).then(() => listen());
-    }
+    // A tab that nobody has looked at for a minute.
+    if (document.hidden) idle = setTimeout(rest, 60_000);
+    else if (listening.signal.aborted) listen();
+});
+
+// A page that was left may be kept, with its connections, for a way back to it.
+window.addEventListener("pagehide", rest);
+window.addEventListener("pageshow", event => {
+    if (event.persisted && parts !== null && listening !== null) listen();
 });
 
 /// Enters with the token that the address has, or with the cookie of an earlier time.

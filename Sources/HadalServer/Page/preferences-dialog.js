@@ -86,17 +86,20 @@ function history(store, close) {
 
 function data(store, close) {
     const read = async () => {
-        const content = await chooseFile(".json,application/json");
-        if (content === null) return;
-        let value;
-        try {
-            value = importable(content);
-        } catch {
-            notice(text("importNotJSON"));
-            return;
+        const file = await chooseFile(".json,.md,.markdown,application/json,text/markdown");
+        if (file === null) return;
+        let send = () => api.importMarkdown(file.content);
+        if (!/\.(md|markdown)$/i.test(file.name)) {
+            try {
+                const value = importable(file.content);
+                send = () => api.import(value);
+            } catch {
+                notice(text("importNotJSON"));
+                return;
+            }
         }
         await store.attempt(async () => {
-            const { imported } = await api.import(value);
+            const { imported } = await send();
             notice(text("imported", { count: number(imported) }));
             await store.loadList();
         });
@@ -114,7 +117,7 @@ function data(store, close) {
         element("p", { class: "field-hint" }, text("dataHint")),
         element("div", { class: "row" },
             button(text("exportAll"), () => store.attempt(async () => save(await api.exportAll(), "hadal.json"))),
-            button(text("import"), read),
+            element("button", { type: "button", class: "button", onclick: read, "data-action": "import" }, text("import")),
             button(text("deleteAll"), removeAll, "danger")),
     ];
 }

@@ -5,21 +5,23 @@
 
 import { Answer } from "./answer.js";
 import { api, ApiError } from "./api.js";
-import { pause, readEvents } from "./event-stream.js";
+import { subscribe } from "./feed.js";
 import { leafBelow, pathTo } from "./tree.js";
 
 export class Store extends EventTarget {
     constructor() {
         super();
-        this.state = { version: "", models: [], history: { available: true, locked: false, passphrase: false, problem: null }, offline: null };
+        this.state = { version: "", models: [], answers: [], history: { available: true, locked: false, passphrase: false, problem: null }, offline: null };
         this.list = [];
         this.more = false;
         this.query = "";
         this.conversation = null;
         /// Answers by the id of their message.
         this.answers = new Map();
-        /// Conversations in which an answer is being made, as the events say.
+        /// Conversations in which an answer is being made, by the id of the answer.
         this.busy = new Map();
+        /// Counts the events that change the state.
+        this.heard = 0;
         this.draft = this.emptyDraft(false);
         this.connected = true;
         /// Counts what this page did to the open conversation.
@@ -77,7 +79,13 @@ export class Store extends EventTarget {
     }
 
     async loadState() {
-        this.state = await api.state();
+        let heard;
+        // A state that was sent before an event and came after it would undo it.
+        do {
+            heard = this.heard;
+            this.state = await api.state();
+        } while (heard !== this.heard);
+        this.busy = new Map(this.state.answers.map(answer => [answer.id, answer.conversation]));
         this.tell("state");
     }
 
@@ -251,34 +259,17 @@ export class Store extends EventTarget {
 
     // What the server tells
 
-    /// Follows the server's events for as long as the page is open, and catches up after each break.
-    async listen(signal) {
-        let failures = 0;
-        while (!signal.aborted) {
-            try {
-                await readEvents("/hadal/events", signal, (name, data) => this.hear(name, data));
-                failures = 0;
-            } catch (error) {
-                if (signal.aborted) return;
-                if (error instanceof ApiError && error.status === 401) {
-                    this.tell("error", error);
-                    return;
-                }
+    /// Follows the server's events until `signal` aborts, and catches up with each connection.
+    listen(signal) {
+        subscribe(signal, message => {
+            switch (message.kind) {
+            case "open": this.attempt(() => this.catchUp()); break;
+            case "event": this.hear(message.name, message.data); break;
+            case "lost": this.setConnected(false); break;
+            case "refused": this.tell("error", new ApiError(message.status, message.code, message.message)); break;
+            default: break;
             }
-            if (signal.aborted) return;
-            failures++;
-            this.setConnected(failures < 2);
-            await pause(Math.min(0.3 * 2 ** failures, 8), signal);
-            try {
-                await this.catchUp();
-                failures = 0;
-            } catch (error) {
-                if (!(error instanceof ApiError) || error.status === 401) {
-                    this.tell("error", error);
-                    return;
-                }
-            }
-        }
+        });
     }
 
     async catchUp() {
@@ -295,6 +286,7 @@ export class Store extends EventTarget {
     }
 
     hear(name, data) {
+        if (name !== "conversation") this.heard++;
         switch (name) {
         case "model": {
             const index = this.state.models.findIndex(model => model.name === data.name);

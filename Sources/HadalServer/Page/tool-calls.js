@@ -16,21 +16,23 @@ export class ToolCalls {
     show(path, index) {
         const { message } = path[index];
         const calls = message.tool_calls ?? [];
-        const open = message.state === "complete" ? openCalls(path, index) : [];
-        const key = JSON.stringify([calls, open.map(call => call.id)]);
+        const unanswered = openCalls(path, index);
+        // An answer that was stopped or failed may lack calls: none of them can be answered.
+        const open = message.state === "complete" ? unanswered : [];
+        const key = JSON.stringify([calls, message.state, unanswered.map(call => call.id)]);
         this.element.hidden = calls.length === 0;
         if (this.key === key) return;
         this.key = key;
         this.inputs = new Map();
-        fill(this.element, ...calls.map(call => this.card(call, open.includes(call))), open.length > 0 ? this.sendButton(message, path, index, open) : null);
+        fill(this.element, ...calls.map(call => this.card(call, open.includes(call), !unanswered.includes(call))), open.length > 0 ? this.sendButton(message, path, index, open) : null);
     }
 
-    card(call, open) {
+    card(call, open, answered) {
         const code = new CodeBlock();
         code.show({ language: text("arguments"), text: pretty(call.arguments) });
         const card = element("div", { class: "call", role: "group", "aria-label": text("toolCall", { name: call.name }) },
             element("div", { class: "call-head" }, icon("tool"), element("span", {}, text("toolCall", { name: call.name })),
-                element("span", { class: open ? "chip on" : "chip" }, text(open ? "toolWaits" : "toolAnswered"))),
+                open || answered ? element("span", { class: open ? "chip on" : "chip" }, text(open ? "toolWaits" : "toolAnswered")) : null),
             code.element);
         if (open) {
             const input = element("textarea", { rows: "2", "aria-label": text("toolResultOf", { name: call.name }), placeholder: text("toolResultHere") });
