@@ -28,7 +28,7 @@ class Test(TalkChecks, TextChecks, TabChecks, HistoryChecks, LookChecks, Checks)
         errors = [error for tab in self.tabs for error in tab.errors]
         self.check("no script failed, and nothing broke the policy", not errors, errors)
 
-    sections = ["sources", "login", "markdown", "hostile", "talk", "edit", "stop", "search", "two_tabs", "closed_tab", "many_tabs", "lost_connection", "alone",
+    sections = ["sources", "login", "markdown", "hostile", "talk", "edit", "stop", "search", "two_tabs", "closed_tab", "ended_server", "many_tabs", "lost_connection", "alone",
                 "temporary", "injection", "tools", "settings", "keyboard", "looks", "narrow", "files", "passphrase", "delete", "silence"]
 
     def run(self):

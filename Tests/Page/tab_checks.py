@@ -1,5 +1,5 @@
 """Several tabs, lost connections, and the six connections that a browser has for a server."""
-import json, re
+import json, pathlib, re, sqlite3, time
 
 from checks import LAST
 
@@ -81,6 +81,34 @@ class TabChecks:
         page.open(address)
         page.wait(f"document.querySelector('{LAST}')", "the conversation of the closed tab")
         self.check("and is there on return", self.answered() == self.rendered(message["content"]))
+
+    def ended_server(self):
+        """An answer of another server on the same history, which may have ended in the middle."""
+        if not self.options.history:
+            return
+        page = self.page
+        self.home()
+        self.limit(8)
+        self.send("Asked of a server that ends.")
+        self.answered()
+        address, answer = page.run("location.href"), self.stored()[-1]["id"]
+
+        def leave(seconds):
+            """What such a server leaves behind: an answer that it wrote last some seconds ago."""
+            with sqlite3.connect(pathlib.Path(self.options.history, "history.sqlite"), timeout=10) as database:
+                database.execute("UPDATE messages SET state = 'streaming', updated = ? WHERE id = ?", (time.time() - seconds, answer))
+            database.close()
+            page.open("about:blank")
+            page.open(address)
+            page.wait(f"document.querySelector('{LAST}')", "the conversation")
+
+        leave(1)
+        self.check("an answer of another server is being made", page.run(f"document.querySelector('{LAST}').ariaBusy") == "true")
+        page.click(".send.stop")
+        page.wait("!document.querySelector('.send.stop')", "the end of the answer")
+        self.check("and can be stopped", self.stored()[-1]["state"] == "stopped" and page.run(f"document.querySelector('{LAST} .problem.stopped').checkVisibility()"))
+        leave(40)
+        self.check("one that nobody writes any more has stopped", page.wait(f"document.querySelector('{LAST}').ariaBusy === 'false'") and self.stored()[-1]["state"] == "stopped")
 
     def many_tabs(self):
         # More than a browser has connections, and as many pages that were left and may be kept for a way back.

@@ -187,12 +187,11 @@ struct ChatRoutes: Sendable {
             let id = try context.parameters.require("id")
             let last = request.headers[.lastEventID].flatMap { Int($0) }.map { $0 + 1 }
             let first = last ?? request.uri.queryParameters["from"].flatMap { Int($0) } ?? 0
-            if let live = service.answer(id) { return stream(live.events(from: first)) }
-            let message = try await Blocking.run { try service.store.message(id).message }
-            return stream(LiveAnswer.replay(message))
+            return stream(try await service.events(of: id, from: first))
         }
         route(router, .post, "/hadal/answers/:id/stop") { _, context in
-            service.answer(try context.parameters.require("id"))?.stop()
+            let id = try context.parameters.require("id")
+            try await Blocking.run { try service.stop(id) }
             return Self.done
         }
     }

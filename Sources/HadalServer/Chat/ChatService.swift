@@ -34,7 +34,7 @@ final class ChatService: Sendable {
     func latest(_ message: HistoryMessage) throws -> HistoryMessage {
         guard message.state == .streaming else { return message }
         // Where the answer ended since the message was read, the store has its end.
-        return try answer(message.id)?.message ?? store.message(message.id).message
+        return try answer(message.id)?.message ?? stored(message.id)
     }
 
     /// Ends the answers of a conversation, or of all.
@@ -74,6 +74,52 @@ final class ChatService: Sendable {
         }
         if new?.isEmpty == false { try maker.pool.removeStoredBlocks(of: history.allSeals().map(\.salt)) }
         try history.changePassphrase(from: current, to: new)
+    }
+
+    // MARK: Answers of other servers
+
+    /// In seconds; servers write an answer that they give more often.
+    static let abandoned = 30.0
+
+    /// The message of an answer that this server does not give: another one does, or did until it ended. Blocks.
+    private func stored(_ id: String) throws -> HistoryMessage {
+        let message = try store.message(id).message
+        guard message.state == .streaming else { return message }
+        return try store.history.stopAbandonedAnswers(after: Self.abandoned) > 0 ? store.message(id).message : message
+    }
+
+    /// The events of an answer from a number on. Of one that another server gives there is nothing to tell until it is over.
+    ///
+    /// - Throws: `notFound`.
+    func events(of id: String, from first: Int) async throws -> AsyncStream<String> {
+        if let live = answer(id) { return live.events(from: first) }
+        let begun = try await Blocking.run { try self.stored(id) }
+        return AsyncStream { out in
+            let task = Task {
+                var message = begun
+                while message.state == .streaming, !Task.isCancelled {
+                    try? await Task.sleep(for: .seconds(1))
+                    // A conversation that was deleted meanwhile has nothing more to tell.
+                    guard let next = try? await Blocking.run({ try self.stored(id) }) else { return out.finish() }
+                    message = next
+                }
+                for await text in LiveAnswer.replay(message) { out.yield(text) }
+                out.finish()
+            }
+            out.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Ends an answer with what it has. Blocks.
+    ///
+    /// - Throws: `notFound`.
+    func stop(_ id: String) throws {
+        if let live = answer(id) { return live.stop() }
+        var (message, conversation) = try store.message(id)
+        guard message.state == .streaming else { return }
+        message.state = .stopped
+        try store.update(message, in: conversation)
+        changed(conversation, "updated")
     }
 
     // MARK: Answering
@@ -219,52 +265,5 @@ final class ChatService: Sendable {
             next = message.parent
         }
         return path.reversed()
-    }
-}
-
-/// What a conversation of the page says about its answers.
-struct ChatSettings {
-    private let object: JSONObject
-
-    /// - Parameter text: JSON text of an object.
-    init(_ text: String) throws { object = try JSONDocument(parsing: text, file: "settings").root.object ?? JSONObject() }
-
-    var model: String? { object["model"]?.string.flatMap { $0.isEmpty ? nil : $0 } }
-
-    func request(_ path: [HistoryMessage], model: String) throws -> InferenceRequest {
-        let fields = try FieldReader(
-            JSON(.object(object)), in: JSONDocument(root: JSON(.object(object)), file: "settings"), path: "settings")
-        var chat = InferenceRequest.Chat()
-        if let system = try fields.string("system"), !system.isEmpty { chat.messages.append(WireMessage(role: .system, text: system)) }
-        chat.messages += path.map { message in
-            switch message.role {
-            case .user: WireMessage(role: .user, text: message.content)
-            case .tool: WireMessage(role: .tool, text: message.content, callID: message.toolCallID)
-            case .assistant:
-                WireMessage(
-                    role: .assistant, text: message.content, reasoning: message.reasoning.isEmpty ? nil : message.reasoning,
-                    calls: message.toolCalls.map { ToolCall(id: $0.id, name: $0.name, argumentsJSON: $0.arguments) })
-            }
-        }
-        for (index, tool) in (try fields.array("tools") ?? []).enumerated() {
-            try CommonFields.addTool(tool, to: &chat.offer, field: "settings.tools[\(index)]")
-        }
-        switch try fields.string("thinking") {
-        case "on": chat.thinking = .on
-        case "off": chat.thinking = .off
-        default: break
-        }
-        var request = InferenceRequest(.chat(chat))
-        request.model = model
-        request.sampling = try SamplingFields(fields)
-        request.maxTokens = try fields.integer("max_tokens", in: 1 ... .max)
-        if let schema = try fields.string("schema"), !schema.isEmpty {
-            let value: JSON
-            do { value = try JSONDocument(parsing: schema, file: "schema").root } catch {
-                throw APIError.invalid("the schema is not JSON: \(APIError(error).message)", field: "settings.schema")
-            }
-            request.format = .schema(value, isStrict: true, field: "settings.schema")
-        }
-        return request
     }
 }

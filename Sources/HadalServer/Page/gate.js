@@ -16,13 +16,17 @@ export function takeToken() {
     }
 }
 
+/// Ends what the gate that is shown waits for beside its field.
+let waiting = null;
+
 export function hideGate() {
+    waiting?.abort();
     const gate = document.getElementById("gate");
     gate.hidden = true;
     fill(gate);
 }
 
-/// Shows the field for the token until one is right.
+/// Shows the field for the token until one is right, here or in another tab.
 export function showGate(refused, entered) {
     const gate = document.getElementById("gate");
     const input = element("input", { type: "password", autocomplete: "off", "aria-label": text("token"), placeholder: text("tokenHere") });
@@ -41,6 +45,19 @@ export function showGate(refused, entered) {
             input.select();
         }
     });
+    waiting?.abort();
+    waiting = new AbortController();
+    // Somebody may have logged in by another tab meanwhile: the cookie is the browser's.
+    window.addEventListener("focus", async () => {
+        try {
+            await api.state();
+        } catch {
+            return;
+        }
+        if (gate.hidden) return;
+        hideGate();
+        entered();
+    }, { signal: waiting.signal });
     fill(gate, element("main", { class: "welcome" },
         element("div", { class: "welcome-mark" }, logo(52)),
         element("h1", {}, text("loginTitle")), element("p", {}, text("loginMessage")), form, problem));

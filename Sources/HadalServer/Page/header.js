@@ -44,12 +44,16 @@ export class Header {
             : model === null ? ""
             : loading ? (model.fraction === null ? text("loadingModel") : text("loadingFraction", { percent: number(model.fraction * 100) }))
             : model.state === "failed" ? text("modelFailed") : model.backend ?? "";
-        fill(this.model,
-            element("span", { class: `dot ${state}` }),
-            element("span", { class: "model-name" }, model?.name ?? text("noModel")),
-            element("span", { class: "model-detail" }, detail),
-            this.speed,
-            icon("fold"));
+        const shown = JSON.stringify([state, model?.name, detail]);
+        if (this.drawn !== shown) {
+            this.drawn = shown;
+            fill(this.model,
+                element("span", { class: `dot ${state}` }),
+                element("span", { class: "model-name" }, model?.name ?? text("noModel")),
+                element("span", { class: "model-detail" }, detail),
+                this.speed,
+                icon("fold"));
+        }
         this.drawSpeed();
         this.model.title = model ? this.describe(model) : "";
         this.progress.hidden = !loading;

@@ -60,6 +60,14 @@ export class Sidebar {
 
     draw() {
         const { store } = this;
+        // A list that is made again under the pointer loses a click that has begun.
+        const busy = new Set(store.busy.values());
+        const key = JSON.stringify([
+            new Date().toDateString(), store.query, store.more, store.state.history.locked, store.conversation?.id,
+            this.items().map(item => [item.id, item.title, item.snippet, item.updated, item.temporary, busy.has(item.id)]),
+        ]);
+        if (this.drawn === key) return;
+        this.drawn = key;
         const focused = document.activeElement?.closest?.(".item")?.dataset.id;
         const groups = [];
         for (const item of this.items()) {
@@ -68,7 +76,7 @@ export class Sidebar {
             groups.at(-1).items.push(item);
         }
         const sections = groups.map(({ name, items }) => element("section", {},
-            element("h2", {}, name), element("ul", {}, ...items.map(item => this.item(item)))));
+            element("h2", {}, name), element("ul", {}, ...items.map(item => this.item(item, busy.has(item.id))))));
         if (sections.length === 0) sections.push(this.empty());
         if (store.more) {
             sections.push(element("button", { type: "button", class: "button quiet", onclick: () => store.attempt(() => store.loadMore()) }, text("showMore")));
@@ -95,10 +103,9 @@ export class Sidebar {
         return element("div", { class: "empty" }, element("p", {}, text(store.query === "" ? "noConversations" : "nothingFound")));
     }
 
-    item(item) {
+    item(item, busy) {
         const { store } = this;
         const open = store.conversation?.id === item.id;
-        const busy = [...store.busy.values()].includes(item.id);
         const title = item.title || text("untitled");
         const button = element("button", {
             type: "button", class: "item-open", "aria-current": open ? "page" : null, title, onclick: () => this.actions.open(item.id),

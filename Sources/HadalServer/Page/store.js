@@ -305,7 +305,8 @@ export class Store extends EventTarget {
             break;
         }
         case "conversation":
-            if (data.change === "deleted" && this.conversation?.id === data.id) this.begin();
+            // "*" is all of them.
+            if (data.change === "deleted" && this.conversation && ["*", this.conversation.id].includes(data.id)) this.begin();
             else if (this.conversation?.id === data.id) this.soon("conversation", () => this.refresh(data.id));
             this.soon("list", () => this.loadList());
             break;

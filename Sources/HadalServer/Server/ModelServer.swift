@@ -113,7 +113,7 @@ package struct ModelServer: Sendable {
         if case .unavailable(let error) = history.state { options.log.write(.warning, "the history cannot be used: \(error)") }
         if let report = history.status.report { options.log.write(.warning, report) }
         // Answers that were being given when a server ended.
-        _ = try? history.stopAbandonedAnswers(after: 30)
+        _ = try? history.stopAbandonedAnswers(after: ChatService.abandoned)
         return ChatService(history, maker: maker, activity: activity)
     }
 
