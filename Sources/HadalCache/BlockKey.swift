@@ -30,6 +30,8 @@ package struct BlockKey: Hashable, Sendable {
     }
 
     /// The key of what a hash names that is no block: an answer, by the text before it.
+    ///
+    /// - Parameter salt: whose it is; a part of what was hashed.
     package init(naming hash: SHA256, salt: [UInt8]) {
         var hash = hash
         self.init(hash: hash.finish(), BlockGroup(salt: salt))

@@ -31,6 +31,18 @@ struct StoredTokensTests {
         #expect(try CacheDirectory(fixture.directory).verify().bad.isEmpty)
     }
 
+    @Test("they may have a seal of their own, and go with their group")
+    func group() throws {
+        let fixture = try StoreFixture()
+        let (store, seal) = (try fixture.store(), SealingKeys(StoreFixture.sealingKey))
+        store.write([4, 2], of: Self.key, under: seal)
+        store.flush()
+        #expect(store.tokens(of: Self.key) == nil && store.tokens(of: Self.key, under: seal) == [4, 2])
+        #expect(fixture.blockFiles.count == 1)
+        try store.remove([BlockGroup(salt: [1])])
+        #expect(store.tokens(of: Self.key, under: seal) == nil && fixture.blockFiles.isEmpty)
+    }
+
     @Test("a file that was changed, or is a block, gives no tokens")
     func damage() throws {
         let fixture = try StoreFixture()

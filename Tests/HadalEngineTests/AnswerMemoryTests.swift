@@ -63,7 +63,7 @@ struct AnswerMemoryTests {
     }
 
     private static func ids(_ engine: Engine, _ messages: [ChatMessage], salt: String = "") throws -> [Int32] {
-        try engine.withKnownAnswers(engine.chatPrompt(ChatRequest(messages: messages)), salt: salt).ids
+        try engine.withKnownAnswers(engine.chatPrompt(ChatRequest(messages: messages)), CacheUse(salt: salt)).ids
     }
 
     @Test("an answer in a prompt is the tokens that the model wrote, for whoever got it, unless it was changed")

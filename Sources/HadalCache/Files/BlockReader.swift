@@ -71,8 +71,10 @@ final class BlockReader: @unchecked Sendable {
 
     /// Reads the tokens of a file without pieces.
     ///
+    /// - Parameter seal: the file's keys; nil: the reader's.
     /// - Returns: nil unless the end is `complete`.
-    func tokens(_ path: String, of key: [UInt8], identity: [UInt8]) -> (end: End, tokens: [Int32]?) {
+    func tokens(_ path: String, of key: [UInt8], identity: [UInt8], under seal: SealingKeys? = nil) -> (end: End, tokens: [Int32]?) {
+        let keys = seal ?? keys
         guard let file = OpenFile(path), let codec = try? codecs.codec(sealed: keys.isSealed) else { return (.absent, nil) }
         guard let prefix = BlockPrefix(of: file), prefix.pieces == 0, prefix.fileBytes == file.bytes, prefix.headerBytes == file.bytes,
             let bytes = read(file, at: 0, file.bytes),

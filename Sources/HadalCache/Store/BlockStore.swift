@@ -161,20 +161,22 @@ package final class BlockStore: Sendable {
     private static let tokenRoot = BlockKey(identity: "tokens", salt: [])
 
     /// Has tokens written in the background that belong to no block, in place of those that the key has.
-    package func write(_ tokens: [Int32], of key: BlockKey) {
-        guard self.tokens(of: key) != tokens else { return }
-        blocks.remove(name(key, nil))
-        write(key, after: Self.tokenRoot, tokens: tokens, pieces: [])
+    ///
+    /// - Parameter seal: the file's keys, here and below; nil: those of the store.
+    package func write(_ tokens: [Int32], of key: BlockKey, under seal: SealingKeys? = nil) {
+        guard self.tokens(of: key, under: seal) != tokens else { return }
+        blocks.remove(name(key, seal))
+        write(key, after: Self.tokenRoot, tokens: tokens, pieces: [], under: seal)
     }
 
     /// The tokens that were written; nil: there are none. A file that is not whole is removed.
-    package func tokens(of key: BlockKey) -> [Int32]? {
-        let name = name(key, nil)
+    package func tokens(of key: BlockKey, under seal: SealingKeys? = nil) -> [Int32]? {
+        let name = name(key, seal)
         if let waiting = queue[name] { return waiting.header.tokens }
         guard blocks.contains(name) else { return nil }
-        let found = readers.withReader { $0?.tokens(blocks.path(name), of: key.bytes, identity: identity) }
+        let found = readers.withReader { $0?.tokens(blocks.path(name), of: key.bytes, identity: identity, under: seal) }
         switch found?.end {
-        case .complete: use(name, parent: self.name(Self.tokenRoot, nil))
+        case .complete: use(name, parent: self.name(Self.tokenRoot, seal))
         case .invalid, .withoutSnapshot: blocks.remove(name)
         case .absent, nil: blocks.forget(name)
         }

@@ -12,7 +12,7 @@ final class ConversationTurn: SteppedGeneration {
         let session = conversation.session
         let request = try conversation.begin(question)
         do {
-            let prompt = try session.engine.withKnownAnswers(session.engine.chatPrompt(request), salt: session.cacheUse.salt)
+            let prompt = try session.engine.withKnownAnswers(session.engine.chatPrompt(request), session.cacheUse)
             run = try GenerationRun(session, from: .chat(prompt), options: options)
         } catch {
             conversation.end(question: question, answer: nil)

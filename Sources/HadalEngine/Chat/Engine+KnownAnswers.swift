@@ -5,25 +5,28 @@ import HadalText
 extension Engine {
     /// Keeps the tokens of an answer for prompts that hold it.
     ///
-    /// - Parameter isKeptOnDisk: whether the cache directory, if any, may get them.
-    func noteAnswer(_ tokens: [Int32], to text: String, salt: String, isKeptOnDisk: Bool) {
+    /// - Parameter use: of the session that answered: whose they are, and whether the cache directory, if any, may get them.
+    func noteAnswer(_ tokens: [Int32], to text: String, _ use: CacheUse) {
         guard !tokens.isEmpty else { return }
-        var keys = AnswerKeys(salt: salt)
+        var keys = AnswerKeys(salt: use.salt)
         keys.extend(with: Array(text.utf8)[...])
         answers.note(tokens, of: keys.key)
-        if isKeptOnDisk { disk?.store.write(tokens, of: keys.key) }
+        if use.isKeptOnDisk { disk?.store.write(tokens, of: keys.key, under: use.seal) }
     }
 
     /// Has a text kept in the cache directory, if there is one, beside the blocks of the same salt.
     ///
-    /// - Parameter name: what it is found by; nobody else should be able to guess it.
-    package func keepNote(_ text: String, of name: String, salt: String) {
-        disk?.store.write(text.utf8.map(Int32.init), of: Self.noteKey(name, salt))
+    /// - Parameters:
+    ///   - name: what it is found by; nobody else should be able to guess it.
+    ///   - sealingKey: as of the requests with the salt.
+    package func keepNote(_ text: String, of name: String, salt: String, sealingKey: [UInt8]? = nil) {
+        disk?.store.write(text.utf8.map(Int32.init), of: Self.noteKey(name, salt), under: sealingKey.map { SealingKeys($0) })
     }
 
     /// The text that was kept; nil: there is none.
-    package func note(of name: String, salt: String) -> String? {
-        guard let numbers = disk?.store.tokens(of: Self.noteKey(name, salt)) else { return nil }
+    package func note(of name: String, salt: String, sealingKey: [UInt8]? = nil) -> String? {
+        let seal = sealingKey.map { SealingKeys($0) }
+        guard let numbers = disk?.store.tokens(of: Self.noteKey(name, salt), under: seal) else { return nil }
         let bytes = numbers.compactMap { UInt8(exactly: $0) }
         return bytes.count == numbers.count ? String(validating: bytes, as: UTF8.self) : nil
     }
@@ -38,15 +41,15 @@ extension Engine {
     ///
     /// An answer is known by all the text before it, and its own text must be there as it was, with a token of its own behind it that no text runs
     /// into. Everything else is as the tokenizer has it.
-    func withKnownAnswers(_ prompt: ChatPrompt, salt: String) throws -> ChatPrompt {
+    func withKnownAnswers(_ prompt: ChatPrompt, _ use: CacheUse) throws -> ChatPrompt {
         guard let tokenizer, let opening = try Self.opening(of: prompt, tokenizer) else { return prompt }
         let text = Array(prompt.text.utf8)
-        var keys = AnswerKeys(salt: salt), hashed = 0
+        var keys = AnswerKeys(salt: use.salt), hashed = 0
         var ids: [Int32] = [], done = 0
         for start in Self.ends(of: opening, in: text) where start >= done {
             keys.extend(with: text[hashed..<start])
             hashed = start
-            guard let answer = try knownAnswer(keys.key, at: text[start...], tokenizer) else { continue }
+            guard let answer = try knownAnswer(keys.key, use, at: text[start...], tokenizer) else { continue }
             ids += try tokenizer.encode(bytes: Array(text[done..<start]), parseSpecial: true) + answer.tokens
             done = start + answer.bytes
         }
@@ -55,8 +58,8 @@ extension Engine {
         return prompt.with(tokenizer.withPrefix(ids))
     }
 
-    private func knownAnswer(_ key: BlockKey, at text: ArraySlice<UInt8>, _ tokenizer: Tokenizer) throws -> (tokens: [Int32], bytes: Int)? {
-        let stored = disk?.store.tokens(of: key).map { [$0] } ?? []
+    private func knownAnswer(_ key: BlockKey, _ use: CacheUse, at text: ArraySlice<UInt8>, _ tokenizer: Tokenizer) throws -> (tokens: [Int32], bytes: Int)? {
+        let stored = disk?.store.tokens(of: key, under: use.seal).map { [$0] } ?? []
         for tokens in answers.answers(of: key) + stored {
             // What a file says is checked like everything from outside.
             guard tokens.allSatisfy({ (0..<Int32(tokenizer.count)).contains($0) }) else { continue }

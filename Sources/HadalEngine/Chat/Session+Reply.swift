@@ -10,7 +10,7 @@ extension Session {
         to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions(),
         onEvent: (GenerationEvent) throws -> Reaction = { _ in .continue }
     ) throws -> ChatReply {
-        let known = try engine.withKnownAnswers(prompt, salt: cacheUse.salt)
+        let known = try engine.withKnownAnswers(prompt, cacheUse)
         let run = try GenerationRun(self, from: .chat(known), options: options)
         try run.drive(onEvent)
         return run.reply
@@ -19,7 +19,7 @@ extension Session {
     /// The same as a stream.
     public func replies(to prompt: ChatPrompt, options: GenerationOptions = GenerationOptions()) -> GenerationStream {
         GenerationStream(engine) {
-            let known = try self.engine.withKnownAnswers(prompt, salt: self.cacheUse.salt)
+            let known = try self.engine.withKnownAnswers(prompt, self.cacheUse)
             return try GenerationRun(self, from: .chat(known), options: options)
         }
     }

@@ -277,8 +277,7 @@ final class GenerationRun: SteppedGeneration {
         isOver = true
         session.keepAnswerSnapshot()
         if let chat {
-            let use = session.cacheUse
-            session.engine.noteAnswer(assembler.tokens, to: chat.text, salt: use.salt, isKeptOnDisk: use.isKeptOnDisk && use.seal == nil)
+            session.engine.noteAnswer(assembler.tokens, to: chat.text, session.cacheUse)
         }
         let events = assembler.finish(wasCut: summary.reason != .endOfText)
         noteThoughts(events)

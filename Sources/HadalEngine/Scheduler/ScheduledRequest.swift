@@ -47,8 +47,8 @@ final class ScheduledRequest: @unchecked Sendable {
         switch request.prompt {
         case .tokens(let ids): origin = .text(ids)
         case .text(let text): origin = .text(try engine.encodePrompt(text))
-        case .chat(let chat): origin = .chat(try engine.withKnownAnswers(try engine.chatPrompt(chat), salt: salt))
-        case .prepared(let prompt): origin = .chat(try engine.withKnownAnswers(prompt, salt: salt))
+        case .chat(let chat): origin = .chat(try engine.withKnownAnswers(try engine.chatPrompt(chat), cacheUse))
+        case .prepared(let prompt): origin = .chat(try engine.withKnownAnswers(prompt, cacheUse))
         }
         promptTokens = origin.ids.count
         guard promptTokens > 0 else { throw HadalError(.invalidArgument, "the prompt is empty", hint: "give it some text") }

@@ -17,8 +17,7 @@ struct Answer: Sendable {
     let allowsParallelCalls: Bool
     let ignoredFields: [String]
     let calls: CallMemory
-    /// Of the client.
-    let salt: String
+    let client: Client
     /// Whether anything of it may be written to a disk.
     let isKept: Bool
     /// Texts that end it, of the request.
@@ -41,7 +40,7 @@ struct Answer: Sendable {
     func note(_ call: ToolCall, choice: Int, prefix: String = "call_") -> String {
         let id = calls.note(call, reasoning: reasoning[choice], prefix: prefix)
         // The client may come back after the server was started again.
-        if isKept, let written = calls[id] { model.engine.keepNote(written.text, of: id, salt: salt) }
+        if isKept, let written = calls[id] { model.engine.keepNote(written.text, of: id, salt: client.salt, sealingKey: client.sealingKey) }
         return id
     }
 
@@ -109,7 +108,7 @@ final class AnswerMaker: Sendable {
         let lease = try await pool.lease(pool.name(for: request.model))
         let model = try lease.model()
         let (engine, chat) = (model.engine, request.chat)
-        let prompt = try Self.prompt(request, engine, calls, salt: client.salt)
+        let prompt = try Self.prompt(request, engine, calls, client)
         var options = try self.options(request, engine)
         var ignored = request.ignoredFields
         let constraint = try constraint(request.format, &ignored)
@@ -129,9 +128,7 @@ final class AnswerMaker: Sendable {
             id: RandomID.text(24), created: Int(Date().timeIntervalSince1970), model: model, promptTokens: prompt.count,
             generations: try model.scheduler.submit(generation), kinds: chat?.offer.kinds ?? [:],
             allowsParallelCalls: chat?.allowsParallelCalls ?? true,
-            ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, salt: client.salt,
-            isKept: isKept && client.sealingKey == nil,
-            stops: request.stop,
+            ignoredFields: ignored + (chat?.offer.unsupported ?? []), calls: calls, client: client, isKept: isKept, stops: request.stop,
             topLogProbabilities: request.topLogProbabilities,
             lease: lease)
     }
@@ -145,7 +142,7 @@ final class AnswerMaker: Sendable {
         var ids: [Int32]
     }
 
-    static func prompt(_ request: InferenceRequest, _ engine: Engine, _ calls: CallMemory, salt: String = "") throws -> Prompt {
+    static func prompt(_ request: InferenceRequest, _ engine: Engine, _ calls: CallMemory, _ client: Client = .anyone) throws -> Prompt {
         switch request.input {
         case .tokens(let ids): return Prompt(generation: .tokens(ids), count: ids.count, ids: ids)
         case .text(let text):
@@ -155,18 +152,19 @@ final class AnswerMaker: Sendable {
             let ids = try Infill.prompt(before: before, after: after, engine)
             return Prompt(generation: .tokens(ids), count: ids.count, ids: ids)
         case .chat(let chat):
-            let prompt = try self.prompt(chat, engine, calls, salt: salt)
+            let prompt = try self.prompt(chat, engine, calls, client)
             return Prompt(generation: .prepared(prompt), count: prompt.ids.count, text: prompt.text, ids: prompt.ids)
         }
     }
 
     /// The conversation as the model's template renders it; where the template refuses a system message, with it before what the user says.
-    private static func prompt(_ chat: InferenceRequest.Chat, _ engine: Engine, _ calls: CallMemory, salt: String) throws -> ChatPrompt {
+    private static func prompt(_ chat: InferenceRequest.Chat, _ engine: Engine, _ calls: CallMemory, _ client: Client) throws -> ChatPrompt {
         guard engine.hasChatTemplate else {
             throw APIError.invalid("the model has no chat template: it continues text (/v1/completions) and does not chat")
         }
         for call in chat.messages.flatMap(\.calls) where !call.id.isEmpty && calls[call.id] == nil {
-            if let written = engine.note(of: call.id, salt: salt).flatMap(WrittenCall.init) { calls.note(written, id: call.id) }
+            let found = engine.note(of: call.id, salt: client.salt, sealingKey: client.sealingKey)
+            if let written = found.flatMap(WrittenCall.init) { calls.note(written, id: call.id) }
         }
         let conversation = NormalizedConversation(chat.messages, calls: calls)
         guard !conversation.messages.isEmpty else { throw APIError.invalid("the conversation is empty", field: "messages") }
