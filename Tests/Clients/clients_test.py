@@ -206,6 +206,9 @@ def anthropic_messages():
     begun = client.messages.create(
         model=MODEL, max_tokens=8, messages=HELLO + [{"role": "assistant", "content": "Hello, dear"}], **greedy)
     assert begun.content[0].text
+    stop = whole.content[0].text[3:6]
+    stopped = client.messages.create(model=MODEL, max_tokens=24, system="Be brief.", messages=HELLO, stop_sequences=["#", stop], **greedy)
+    assert stopped.stop_reason == "stop_sequence" and stopped.stop_sequence == stop, stopped
 
 
 @check
@@ -235,7 +238,11 @@ def ollama_chat():
     person = client.chat(model=MODEL, messages=[{"role": "user", "content": "Invent a person."}], format=SCHEMA, options={"num_predict": 200})
     assert set(json.loads(person.message.content)) == {"name", "age"}
     assert any(m.model.split(":")[0] == MODEL for m in client.list().models)
-    assert client.show(MODEL).capabilities
+    listed = next(m for m in client.list().models if m.model.split(":")[0] == MODEL)
+    shown = client.show(MODEL)
+    assert shown.capabilities and shown.template and shown.modelinfo["general.architecture"] == shown.details.family, shown
+    assert listed.size > 0 and len(listed.digest) == 64 and listed.modified_at.year > 2000 and listed.details == shown.details, listed
+    assert any(m.context_length > 0 and m.expires_at > listed.modified_at for m in client.ps().models)
     try:
         client.pull("anything")
         raise AssertionError("a pull was taken")

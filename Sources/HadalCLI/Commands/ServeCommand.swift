@@ -189,8 +189,9 @@ struct ServeCommand: ParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         let home = environment["HOME"] ?? "/"
         let caches = environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? "\(home)/.cache"
-        let directories = [history, cache.directory, "\(caches)/hadal", environment["TMPDIR"] ?? "/tmp"].compactMap { $0 }
-        for directory in directories { try WholeFile.makeDirectories(directory, for: .owner) }
+        let wanted = [history, cache.directory, "\(caches)/hadal", environment["TMPDIR"] ?? "/tmp"].compactMap { $0 }
+        // One that cannot be made, on a disk that is read-only, cannot be written to either.
+        let directories = wanted.filter { (try? WholeFile.makeDirectories($0, for: .owner)) != nil }
         let outcome = try WriteRestriction(directories: directories).enforce()
         engine.search.log.write(.info, outcome.line)
         return outcome

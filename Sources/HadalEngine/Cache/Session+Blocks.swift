@@ -226,6 +226,11 @@ extension Engine.State {
 }
 
 extension Engine {
+    /// Pages that sessions hold: all but those that are free, or kept for whoever begins alike. Waits for a step that is running.
+    package var heldPages: Int { state.withLock { program.pageCount - $0.availablePages } }
+    /// All pages.
+    package var pageCount: Int { program.pageCount }
+
     /// The chain of a timeline without tokens.
     ///
     /// - Parameter regime: rope switches that the timeline is longer than: keys are rotated differently on each side.

@@ -59,7 +59,8 @@ final class ScheduledRequest: @unchecked Sendable {
                 hint: [engine.plan.longerContext])
         }
         let size = engine.pageTokens
-        let longest = min(promptTokens + (options.tokenLimit(promptLength: promptTokens) ?? engine.contextLength), engine.contextLength)
+        let answer = min(options.tokenLimit(promptLength: promptTokens) ?? .max, engine.contextLength)
+        let longest = min(promptTokens + answer, engine.contextLength)
         let whole = (longest + size - 1) / size, shared = promptTokens / size
         let pages = whole + (choices.count - 1) * (whole - shared)
         guard pages <= engine.program.pageCount else {

@@ -56,7 +56,12 @@ struct ChatRoutes: Sendable {
             guard let secret = request.cookies[PageLogin.cookie]?.value, login.isKnown(secret) else {
                 throw APIError(.unauthorized, "open the address that the server printed")
             }
-            do { return try await body(request, context) } catch let error as HistoryAccessError { throw APIError(error) }
+            do { return try await body(request, context) } catch let error as HistoryAccessError {
+                throw APIError(error)
+            } catch let error as HadalError where error.code == .limitExceeded {
+                // A text that is too long stays so: another try is of no use.
+                throw APIError.invalid(error.message)
+            }
         }
     }
 

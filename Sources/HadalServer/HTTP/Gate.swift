@@ -119,6 +119,8 @@ extension Request {
         let buffer: ByteBuffer
         do { buffer = try await body.collect(upTo: limit) } catch is NIOTooManyBytesError {
             throw APIError(.tooLarge, "the request has more than the \(limit) bytes that are taken")
+        } catch {
+            throw APIError.invalid("the request ended before its body did")
         }
         do {
             return try buffer.withUnsafeReadableBytes { try JSONDocument(parsing: $0, file: "request") }

@@ -36,6 +36,8 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
         var callbacks: [Int: @Sendable () -> Void] = [:]
     }
     private let state = Mutex(State())
+    /// What the system may hold for a client that does not read, bytes. By itself it holds megabytes, which are an hour of tokens of a slow model.
+    private static let sendBuffer = 64 << 10
 
     final class Registration: Sendable {
         private let end: @Sendable () -> Void
@@ -64,6 +66,10 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
             return Array(state.callbacks.values)
         }
         for callback in callbacks { callback() }
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        _ = context.channel.setOption(.socketOption(.so_sndbuf), value: ChannelOptions.Types.SocketOption.Value(Self.sendBuffer))
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

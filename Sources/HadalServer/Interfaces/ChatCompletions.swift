@@ -58,7 +58,7 @@ enum ChatCompletions {
             case "auto", "adaptive", nil: break
             default: throw fields.fail("thinking", "the type is enabled, disabled or auto")
             }
-            chat.reasoningBudget = thinking["budget_tokens"]?.int
+            chat.reasoningBudget = try CommonFields.reasoningBudget(thinking)
         }
         try CommonFields.apply(effort: fields.string("reasoning_effort"), to: &chat, field: "reasoning_effort")
         for member in try fields.object("chat_template_kwargs")?.members ?? [] { chat.variables.append((member.key, member.value)) }

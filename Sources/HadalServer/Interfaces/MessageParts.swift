@@ -122,6 +122,15 @@ enum CommonFields {
         }
     }
 
+    /// Tokens of reasoning, in `thinking`; nil: as many as the model likes.
+    static func reasoningBudget(_ thinking: JSONObject) throws -> Int? {
+        guard let value = thinking["budget_tokens"], !value.isNull else { return nil }
+        guard let budget = value.int, budget >= 0 else {
+            throw APIError.invalid("must be an integer, at least 0", field: "thinking.budget_tokens")
+        }
+        return budget
+    }
+
     /// `reasoning_effort`, and the like.
     static func apply(effort: String?, to chat: inout InferenceRequest.Chat, field: String) throws {
         guard let effort else { return }

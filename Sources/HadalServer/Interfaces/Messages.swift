@@ -177,7 +177,7 @@ enum Messages {
             switch thinking["type"]?.string {
             case "enabled":
                 chat.thinking = .on
-                chat.reasoningBudget = thinking["budget_tokens"]?.int
+                chat.reasoningBudget = try CommonFields.reasoningBudget(thinking)
             case "disabled": chat.thinking = .off
             case "adaptive", "auto", nil: break
             default: throw fields.fail("thinking", "the type is enabled, disabled or adaptive")

@@ -4,6 +4,7 @@ import HadalServing
 
 /// What `/metrics` says, in the text form of Prometheus.
 enum Metrics {
+    /// Blocks the thread while models run a step.
     static func text(_ activity: Activity, _ pool: ModelPool) -> String {
         var out = ""
         func family(_ name: String, _ type: String, _ help: String, _ samples: [(labels: String, value: String)]) {
@@ -40,6 +41,12 @@ enum Metrics {
         each("hadal_requests_running", "gauge", "Requests that are worked on.", \.running)
         each("hadal_steps_total", "counter", "Steps of the model.", \.steps)
         each("hadal_suspensions_total", "counter", "Times that an answer gave its pages to others.", \.suspensions)
+        family(
+            "hadal_cache_pages", "gauge", "Pages of the cache.",
+            loaded.map { ($0.label, "\($0.model.engine.pageCount)") })
+        family(
+            "hadal_cache_pages_held", "gauge", "Pages of the cache that requests hold.",
+            loaded.map { ($0.label, "\($0.model.engine.heldPages)") })
         family(
             "hadal_model_bytes", "gauge", "Bytes that a loaded model takes when its cache is full.",
             loaded.map { ($0.label, "\($0.model.bytes)") })

@@ -193,7 +193,9 @@ struct Routes: Sendable {
             let health = health
             return Response.json(health.json, status: health.isReady ? .ok : .serviceUnavailable)
         }
-        router.get("/metrics") { _, _ in Response.text(Metrics.text(activity, pool), type: "text/plain; version=0.0.4; charset=utf-8") }
+        router.get("/metrics") { _, _ in
+            Response.text(try await Blocking.run { Metrics.text(activity, pool) }, type: "text/plain; version=0.0.4; charset=utf-8")
+        }
         router.get("/openapi.json") { _, _ in Response.json(description) }
     }
 
