@@ -148,6 +148,18 @@ static int op_of(const char *name) {
     return -1;
 }
 
+/* Whether an add or mul has two operands, both values, of one width. */
+static int has_equal_operands(const hadal_segment *segment, const hadal_node *node) {
+    const hadal_value *a, *b;
+    uint32_t i;
+    for (i = 0; i < node->input_count; i++)
+        if (node->inputs[i].kind != (i < 2 ? HADAL_OPERAND_VALUE : HADAL_OPERAND_NONE)) return 0;
+    if (node->input_count < 2) return 0;
+    a = value_at(segment, node->inputs[0].index);
+    b = value_at(segment, node->inputs[1].index);
+    return a->rank == b->rank && a->dims[a->rank - 1].extent == b->dims[b->rank - 1].extent;
+}
+
 static uint32_t supports(hadal_device *device, const hadal_segment *segment, uint32_t index, char *reason, uint32_t capacity) {
     const hadal_node *node = node_at(segment, index);
     uint32_t i;
@@ -166,6 +178,10 @@ static uint32_t supports(hadal_device *device, const hadal_segment *segment, uin
             snprintf(reason, capacity, "%s: only float32 weights", node->op);
             return HADAL_SUPPORT_NO;
         }
+    }
+    if ((op_of(node->op) == OP_ADD || op_of(node->op) == OP_MUL) && !has_equal_operands(segment, node)) {
+        snprintf(reason, capacity, "%s: only of two values of one width", node->op);
+        return HADAL_SUPPORT_NO;
     }
     return HADAL_SUPPORT_YES;
 }
