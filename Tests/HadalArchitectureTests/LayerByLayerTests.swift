@@ -94,6 +94,6 @@ import TestSupport
             return try #require(model.weights["rope.t"]).materialise(from: try FakeModel(config: "{}")).floats()
         }
         #expect(try table("pair < 1 ? 0.25 : 0") == [0.25, 0])
-        expectError(.mismatch, "frequency is 'x', not a number") { try table("'x'") }
+        expectError(.mismatch, "frequency: 'x' is a text, not a number") { try table("'x'") }
     }
 }
