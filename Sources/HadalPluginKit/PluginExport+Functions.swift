@@ -189,7 +189,7 @@ extension PluginExport {
         guard stride != own, step.pointee.sequence_count > (stride > own ? 1 : 0), let base = step.pointee.sequences else {
             return try body(step)
         }
-        guard stride >= hadal_sequence.leastSize else { throw ForeignError.missing("complete sequences") }
+        guard stride >= hadal_sequence.leastSize else { throw HadalError(.invalidArgument, "the step's sequences are missing") }
         try withUnsafeTemporaryAllocation(of: hadal_sequence.self, capacity: Int(step.pointee.sequence_count)) { sequences in
             for i in sequences.indices {
                 let source = UnsafeRawPointer(base).advanced(by: i * stride).assumingMemoryBound(to: hadal_sequence.self)

@@ -53,6 +53,9 @@ import TestSupport
         let catalogue = try OpCatalogue.load()
         #expect(library.list.count >= 25)
         for entry in library.list {
+            // Parts of others use names that those have.
+            let root = try JSONDocument(contentsOf: entry.path).root
+            if root["graph"] == nil, root["extends"] == nil { continue }
             let report = try library.check(file: entry.path, catalogue: catalogue)
             #expect(report.problems.isEmpty, "\(entry.name): \(report.problems)")
             #expect(report.notes.isEmpty, "\(entry.name): \(report.notes)")
@@ -75,7 +78,7 @@ import TestSupport
         (#""params": {"a": {"type": ["bool"], "config": "x"}}"#, false),
         (#""params": {"a": {"type": ["bool", "string[]"], "config": "x"}}"#, false),
         (#""params": {"a": {"type": "number", "config": "x"}}"#, false),
-        (#""state": {"kv": {"kind": "recurrent"}}"#, false),
+        (#""state": {"kv": {"kind": "rolling"}}"#, false),
         (#""weights": {"w": {"shape": [1], "safetensors": {"name": "t", "transform": null, "stored": null}}}"#, true),
         (#""blocks": {"b": [{"op": "scale", "in": "x", "factor": null, "out": "x"}]}"#, false),
         (#""blocks": {"b": [{"op": "scale", "in": "x", "factor": "null", "out": "x"}]}"#, true),

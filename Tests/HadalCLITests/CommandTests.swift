@@ -141,9 +141,9 @@ struct CommandTests {
         .enabled(if: Fixtures.goldens != nil && KernelDirectory.compiler != nil, "needs the goldens beside the checkout, and a C compiler"))
     func theOpWithStateOfThePage() throws {
         let model = "\(Fixtures.goldens ?? "")/models/lfm2"
-        let extra = ["--architecture", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]
+        let extra = ["--architecture", Fixtures.path("kernels/convolved.json"), "--kernels", Fixtures.path("kernels")]
         #expect(
-            try succeed(["arch", "check", Fixtures.path("kernels/lfm2.json"), "--kernels", Fixtures.path("kernels")]).contains(
+            try succeed(["arch", "check", Fixtures.path("kernels/convolved.json"), "--kernels", Fixtures.path("kernels")]).contains(
                 "can be used"))
         let golden = try SafetensorsFile(path: "\(model)/golden.safetensors")
         func ids(_ name: String) throws -> [Int64] {

@@ -48,7 +48,8 @@ import Testing
         step.page_list_count = UInt32(pages)
         let past = UInt32(keys.count - 1)
         let sequence = hadal_sequence(
-            first_token: 0, token_count: 1, past: past, planned_length: past + 1, first_page: 0, page_count: UInt32(pages), slot_before: 0, slot_after: 1)
+            first_token: 0, token_count: 1, past: past, planned_length: past + 1, first_page: 0, page_count: UInt32(pages), slot_before: 0,
+            slot_after: 1)
         var cancel: UInt32 = 0
         let executable = try device.compile(segment)
         try [sequence].withUnsafeBufferPointer { sequences in

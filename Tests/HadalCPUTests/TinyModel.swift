@@ -177,7 +177,8 @@ final class TinyRunner {
             defer { first += part.tokens.count }
             return hadal_sequence(
                 first_token: UInt32(first), token_count: UInt32(part.tokens.count), past: UInt32(part.past), planned_length: 64,
-                first_page: UInt32(part.sequence * 8), page_count: 8, slot_before: UInt32(2 * part.sequence), slot_after: UInt32(2 * part.sequence + 1))
+                first_page: UInt32(part.sequence * 8), page_count: 8, slot_before: UInt32(2 * part.sequence),
+                slot_after: UInt32(2 * part.sequence + 1))
         }
         let inputBindings = inputs.map { array in
             let copy = UnsafeMutablePointer<Int32>.allocate(capacity: array.count)

@@ -48,7 +48,7 @@ struct UserKernelTests {
 
     @Test(
         "the op with a state of docs/kernels.md, and the scripted model's, compile and run the same for every number of threads and in every step",
-        arguments: InstructionSet.onThisMachine, ["kernels/short_conv", "scripted/scripted"])
+        arguments: InstructionSet.onThisMachine, ["kernels/causal_conv", "scripted/scripted"])
     func opWithState(isa: InstructionSet, folder: String) throws {
         let (directory, cache) = (try KernelDirectory(), try KernelDirectory())
         let op = (folder as NSString).lastPathComponent
@@ -66,23 +66,23 @@ struct UserKernelTests {
     func append() throws {
         let (plain, directory, cache) = (try KernelDirectory(), try KernelDirectory(), try KernelDirectory())
         for folder in [plain, directory] {
-            try FileManager.default.copyItem(atPath: Fixtures.path("kernels/short_conv"), toPath: "\(folder.path)/short_conv")
+            try FileManager.default.copyItem(atPath: Fixtures.path("kernels/causal_conv"), toPath: "\(folder.path)/causal_conv")
         }
-        try directory.edit("short_conv/op.json", "\"reference\": \"cpu\",", "\"reference\": \"cpu\",\n  \"cpu\": {\"append\": [\"x\"]},")
+        try directory.edit("causal_conv/op.json", "\"reference\": \"cpu\",", "\"reference\": \"cpu\",\n  \"cpu\": {\"append\": [\"x\"]},")
         let store =
             "                cache_store(past->dtype, cache_row(past, args->step, sequence, 0, position) + from * size, x + row * width + from, n);\n"
-        try directory.edit("short_conv/cpu.c", store, "")
+        try directory.edit("causal_conv/cpu.c", store, "")
         try directory.edit(
-            "short_conv/cpu.c", "*x = args->inputs[0].data, *weight = args->inputs[1].data, *bias = args->inputs[2].data;",
+            "causal_conv/cpu.c", "*x = args->inputs[0].data, *weight = args->inputs[1].data, *bias = args->inputs[2].data;",
             "*weight = args->inputs[0].data, *bias = args->inputs[1].data;")
-        try directory.edit("short_conv/cpu.c", "taps = args->inputs[1].columns", "taps = args->inputs[0].columns")
+        try directory.edit("causal_conv/cpu.c", "taps = args->inputs[1].columns", "taps = args->inputs[0].columns")
         try directory.edit(
-            "short_conv/cpu.c", "HADAL_EXPORT_KERNEL(short_conv, 0)",
-            "HADAL_EXPORT_KERNEL(short_conv, 0)\nHADAL_EXPORT_KERNEL(short_conv_append, 0)")
+            "causal_conv/cpu.c", "HADAL_EXPORT_KERNEL(causal_conv, 0)",
+            "HADAL_EXPORT_KERNEL(causal_conv, 0)\nHADAL_EXPORT_KERNEL(causal_conv_append, 0)")
         try directory.edit(
-            "short_conv/cpu.c", "HADAL_KERNEL(short_conv) {",
+            "causal_conv/cpu.c", "HADAL_KERNEL(causal_conv) {",
             """
-            HADAL_KERNEL(short_conv_append) {
+            HADAL_KERNEL(causal_conv_append) {
                 const hadal_kernel_state *past = &args->states[0];
                 const int64_t width = args->inputs[0].columns;
                 int64_t begin, end;
@@ -97,7 +97,7 @@ struct UserKernelTests {
                 }
             }
 
-            HADAL_KERNEL(short_conv) {
+            HADAL_KERNEL(causal_conv) {
             """)
         let reference = try CPUBackend().open(device: 0, options: options([plain], cache: cache), log: .silent)
         let device = try CPUBackend().open(device: 0, options: options([directory], cache: cache, ["threads": .int(3)]), log: .silent)
@@ -107,7 +107,7 @@ struct UserKernelTests {
         }
         let kit = ConformanceKit(
             catalogue: try OpCatalogue.load(adding: [directory.path]), reference: reference,
-            options: .init(seed: 4, casesPerOp: 12, ops: ["short_conv"], failuresPerOp: 1))
+            options: .init(seed: 4, casesPerOp: 12, ops: ["causal_conv"], failuresPerOp: 1))
         let result = try #require(kit.check(device, capabilities: CPUBackend().capabilities).first)
         #expect(result.status == .pass && result.cases >= 6, "\(fault(result)) \(result.unsupported)")
     }

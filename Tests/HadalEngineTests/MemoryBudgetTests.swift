@@ -36,7 +36,7 @@ struct MemoryBudgetTests {
         MemoryDivision(
             budget: MemoryBudget(asked ? budget : nil, MemoryLimits(machine: budget * 10 / 9 + 2)), addresses: addresses,
             weightBytes: 10 * Self.mebi, mappedBytes: mapped, hugePageBytes: 0, expertBytes: experts, scratchBytes: 2 * Self.mebi,
-            draftBytes: 0, cacheBytesPerToken: 16 << 10, draftBytesPerToken: draftBytesPerToken)
+            draftBytes: 0, stateBytes: 0, cacheBytesPerToken: 16 << 10, draftBytesPerToken: draftBytesPerToken)
     }
 
     private func tokens(
@@ -66,7 +66,7 @@ struct MemoryBudgetTests {
         // Nobody limits it.
         let free = MemoryDivision(
             budget: nil, addresses: nil, weightBytes: 1, mappedBytes: 0, hugePageBytes: 0, expertBytes: 0, scratchBytes: 1, draftBytes: 0,
-            cacheBytesPerToken: 1, draftBytesPerToken: 0)
+            stateBytes: 0, cacheBytesPerToken: 1, draftBytesPerToken: 0)
         #expect(try tokens(free, context: 5000, takesAll: true) == [5000, 10000])
     }
 

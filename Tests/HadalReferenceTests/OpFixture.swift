@@ -102,7 +102,9 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
         }
         let complete = try catalogue.contract(for: op).completeAttributes(attributes)
         let contract = try catalogue.contract(for: op)
-        let shapes = try ShapeRule.apply(contract, operands: graphOperands.map { Self.operand($0, builder.graph) }, attributes: complete)
+        // Optional ones at the end may be left out.
+        let given = graphOperands + Array(repeating: .none, count: max(contract.inputs.count - graphOperands.count, 0))
+        let shapes = try ShapeRule.apply(contract, operands: given.map { Self.operand($0, builder.graph) }, attributes: complete)
         let stateIndices = zip(contract.states, shapes.states).map { state, shape in
             builder.state(.init(name: state.name, heads: shape.heads, width: shape.width, rows: shape.rows))
         }
@@ -129,7 +131,9 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
             lists += list
         }
         let pageCount = Int(lists.max() ?? 0) + 1
-        for index in stepSequences.indices { (stepSequences[index].slotBefore, stepSequences[index].slotAfter) = (2 * index, 2 * index + 1) }
+        for index in stepSequences.indices {
+            (stepSequences[index].slotBefore, stepSequences[index].slotAfter) = (2 * index, 2 * index + 1)
+        }
         let empty = builder.graph.states.map {
             PlainElement.poison(($0.isFixed ? 2 * parts.count : pageCount) * segment.pageBytes(of: $0))
         }

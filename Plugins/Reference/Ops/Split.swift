@@ -11,7 +11,8 @@ struct Split: Operator {
         guard let sizes = node.node.attributes["sizes"]?.ints else { throw node.fail(.mismatch, "attribute 'sizes' is missing") }
         (self.sizes, groups) = (sizes, try node.int("groups"))
         try node.require(
-            groups > 0 && sizes.allSatisfy { $0 > 0 } && sizes.count == node.node.outputs.count, "sizes \(sizes) for \(node.node.outputs.count) outputs")
+            groups > 0 && sizes.allSatisfy { $0 > 0 } && sizes.count == node.node.outputs.count,
+            "sizes \(sizes) for \(node.node.outputs.count) outputs")
         try node.requireSameRows([0])
         try node.require(
             try node.width(0) == groups * sizes.reduce(0, +), "\(groups) times sizes \(sizes) do not make up \(try node.width(0))")

@@ -79,7 +79,9 @@ struct KernelUse {
         let stateType = contract.states.isEmpty ? nil : segment.stateDType
         if let stateType {
             guard contract.stateTypes.contains(stateType) else { throw unsupported("caches of type \(stateType.name)") }
-            if !stateType.isQuantised, stateType != .f32, let odd = node.states.first(where: { !graph.states[$0].isFixed && graph.states[$0].width % 2 != 0 }) {
+            if !stateType.isQuantised, stateType != .f32,
+                let odd = node.states.first(where: { !graph.states[$0].isFixed && graph.states[$0].width % 2 != 0 })
+            {
                 throw unsupported("a 16-bit cache of odd width (\(graph.states[odd].width))")
             }
         }

@@ -299,7 +299,8 @@ struct GraphExpansion {
         guard reads, spec.name == "main" else { return appended.formUnion(states) }
         guard appended.isSuperset(of: states) else {
             throw HadalError(
-                .mismatch, "\(label): nothing has been appended to state '\(node.states.joined(separator: ", "))' that \(contract.name) is to read here",
+                .mismatch,
+                "\(label): nothing has been appended to state '\(node.states.joined(separator: ", "))' that \(contract.name) is to read here",
                 at: node.place, hint: "give it \(places.map { "'\(contract.inputs[$0].name)'" }.joined(separator: " and "))")
         }
     }

@@ -101,7 +101,8 @@ package struct ArchitectureLibrary: Sendable {
             for name in names.dropFirst().reversed() {
                 let part = try Self.read(try parent(name, of: file, at: place))
                 guard part.root["extends"] == nil else {
-                    throw HadalError(.unsupported, "'\(name)' extends another description, so it can only be the first of a list", at: place)
+                    throw HadalError(
+                        .unsupported, "'\(name)' extends another description, so it can only be the first of a list", at: place)
                 }
                 chain.insert(part, at: 0)
             }

@@ -171,7 +171,8 @@ public final class StepValidator: @unchecked Sendable {
             guard sequence.token_count > 0 else { continue }
             for j in 0..<Int(step.sequence_count) {
                 let other = step.sequence(j)
-                guard other.token_count > 0, i != j && other.slot_after == sequence.slot_after || other.past > 0 && other.slot_before == sequence.slot_after
+                guard other.token_count > 0,
+                    i != j && other.slot_after == sequence.slot_after || other.past > 0 && other.slot_before == sequence.slot_after
                 else { continue }
                 throw HadalError(.invalidArgument, "slot \(sequence.slot_after), which sequence \(i) writes, is also that of sequence \(j)")
             }

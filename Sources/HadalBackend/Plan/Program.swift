@@ -132,7 +132,8 @@ package final class Program: @unchecked Sendable {
             let count = state.isFixed ? slotCount : pageCount
             let (bytes, overflow) = segment.pageBytes(of: state).multipliedReportingOverflow(by: count)
             guard !overflow else {
-                throw HadalError(.outOfMemory, "\(state.isFixed ? "states in \(count) slots are" : "a cache of \(count) pages is") too large")
+                throw HadalError(
+                    .outOfMemory, "\(state.isFixed ? "states in \(count) slots are" : "a cache of \(count) pages is") too large")
             }
             return (device, bytes)
         }

@@ -80,7 +80,8 @@ enum PlanListing {
                 case "machine": "nine tenths of what the machine has free; --memory sets another"
                 default: "nine tenths of what the control group allows; --memory sets another"
                 }
-            let isTooLarge = !plan.devices.contains { $0.ownsMemory } && plan.heldBytes + plan.scratchBytes + plan.draftBytes + plan.stateBytes > budget
+            let isTooLarge =
+                !plan.devices.contains { $0.ownsMemory } && plan.heldBytes + plan.scratchBytes + plan.draftBytes + plan.stateBytes > budget
             rows.append(["  budget", Terminal.bytes(budget), reason + (isTooLarge ? "; the weights do not fit it" : "")])
         }
         return rows + [["  free now", plan.freeBytes.map { Terminal.bytes($0) } ?? "unknown"]]

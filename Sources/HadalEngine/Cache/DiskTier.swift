@@ -63,7 +63,11 @@ extension Engine {
             hash.combine(field: "\(node.op) \(node.label) \(node.inputs)")
             for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) { hash.combine(field: "\(name) \(value)") }
         }
-        for state in program.graph.states { hash.combine(field: state.rows.map { "\(state.name) \(state.heads) \($0) \(state.width)" } ?? "\(state.name) \(state.heads) \(state.width)") }
+        for state in program.graph.states {
+            hash.combine(
+                field: state.rows.map { "\(state.name) \(state.heads) \($0) \(state.width)" }
+                    ?? "\(state.name) \(state.heads) \(state.width)")
+        }
         let backends = Set(openedBackends.map(\.backend.name)).sorted().joined(separator: "+")
         return "hadal \(HadalVersion.current) \(fingerprint) \(hash.finish().hexadecimal) \(backends) \(cacheDType.name) \(pageTokens)"
     }

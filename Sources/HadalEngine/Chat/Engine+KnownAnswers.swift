@@ -58,7 +58,9 @@ extension Engine {
         return prompt.with(tokenizer.withPrefix(ids))
     }
 
-    private func knownAnswer(_ key: BlockKey, _ use: CacheUse, at text: ArraySlice<UInt8>, _ tokenizer: Tokenizer) throws -> (tokens: [Int32], bytes: Int)? {
+    private func knownAnswer(_ key: BlockKey, _ use: CacheUse, at text: ArraySlice<UInt8>, _ tokenizer: Tokenizer) throws -> (
+        tokens: [Int32], bytes: Int
+    )? {
         let stored = disk?.store.tokens(of: key, under: use.seal).map { [$0] } ?? []
         for tokens in answers.answers(of: key) + stored {
             // What a file says is checked like everything from outside.

@@ -89,7 +89,8 @@ public struct DeviceMemory: Sendable {
                 device: plan.devices[index], name: device.info.name, ownsMemory: plan.ownsMemory[index], ops: ops[index], weightBytes: held,
                 expertBytes: isStreaming ? min(limit ?? 0, stored) : 0,
                 cacheBytesPerToken: bytes(states[index], isFixed: false) / max(segment.pageTokens, 1), cacheTokens: cacheTokens,
-                stateBytes: bytes(states[index], isFixed: true) * slots, exchangeBytes: exchange[index], totalBytes: heap.map { Int(clamping: $0.bytesTotal) },
+                stateBytes: bytes(states[index], isFixed: true) * slots, exchangeBytes: exchange[index],
+                totalBytes: heap.map { Int(clamping: $0.bytesTotal) },
                 freeBytes: heap.map { Int(clamping: $0.bytesFree) }, quantisedBytes: quantised,
                 mappedBytes: mapped, isHosted: !plan.ownsMemory[index] || [.cpu, .integratedGPU, .software].contains(device.info.kind),
                 weights: weights[index])

@@ -112,7 +112,8 @@ struct GraphFit: Sendable {
             if limit == nil, backends.canLimitExperts, placed.streamingDevice != nil {
                 // As if all those that can be were read from disk.
                 let movable = try ExpertPlacement(graph, of: description.graph, on: placed)
-                let rest = try DeviceMemory.all(placed, devices, segment, streamed: movable, limit: 0, cacheTokens: context, slots: slots.all)
+                let rest = try DeviceMemory.all(
+                    placed, devices, segment, streamed: movable, limit: 0, cacheTokens: context, slots: slots.all)
                 expertLimit = divide(rest, experts: 0).expertLimit(
                     ExpertCosts(movable, graph, device: device), context: context, isAsked: isAsked, cacheTokens: options.cacheTokens)
                 if expertLimit != nil { return }

@@ -62,7 +62,8 @@ struct PredictionPlan: Sendable {
                 "graph '\(graph.name)' of \(description.graph.architecture) lacks an input '\(Self.inputName)' of width \(width)")
         }
         if let state = graph.states.first(where: \.isFixed) {
-            throw HadalError(.unsupported, "graph '\(graph.name)' has the state '\(state.name)' of fixed size, which drafts cannot go back in")
+            throw HadalError(
+                .unsupported, "graph '\(graph.name)' has the state '\(state.name)' of fixed size, which drafts cannot go back in")
         }
         self.input = input
         next = description.graph.hidden[Self.graphName]?[Self.nextName].flatMap { value in

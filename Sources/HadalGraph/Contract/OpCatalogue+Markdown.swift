@@ -110,7 +110,8 @@ extension OpContract {
             let dims = ((isCache || state.kind == .recurrent ? [state.heads] : []) + (state.rows.map { [$0] } ?? []) + [state.width])
             let shape = "`[\(dims.map(\.text).joined(separator: ", "))]`"
             let types = isCache ? state.dtypes.map(\.name).joined(separator: " ") : DType.f32.name
-            text += line(state.name, [isCache ? "state" : "\(state.kind.rawValue) state", isCache ? "\(shape) a token" : shape, types], state.help)
+            text += line(
+                state.name, [isCache ? "state" : "\(state.kind.rawValue) state", isCache ? "\(shape) a token" : shape, types], state.help)
         }
         for attribute in attributes {
             var facts = ["attribute", attribute.kind.rawValue]

@@ -59,12 +59,13 @@ struct GraphRoles {
             {
                 return .attention
             }
-            let gates = direct.nodes.filter { flows[$0] == .gate }
-            if !gates.isEmpty { return gates.contains(where: isBesideExperts) ? .shared : .ffn }
+            let gates = direct.nodes.filter { flows[$0] == .gate || flows[$0] == .product }
+            if gates.contains(where: isOfAttention) { return .attention }
+            if gates.contains(where: { flows[$0] == .gate }) { return gates.contains(where: isBesideExperts) ? .shared : .ffn }
             guard let source = origin(of: index) else { return nil }
             switch flows[source] {
             case .attend: return .attention
-            case .gate, .product: return isBesideExperts(source) ? .shared : .ffn
+            case .gate, .product: return isOfAttention(source) ? .attention : isBesideExperts(source) ? .shared : .ffn
             default: return nil
             }
         default: return nil
@@ -97,6 +98,15 @@ struct GraphRoles {
             at = producer
         }
         return nil
+    }
+
+    /// Whether a product, or one with a gate, is of what attention, or a recurrence in its place, gives.
+    private func isOfAttention(_ product: Int) -> Bool {
+        graph.nodes[product].inputs.contains { operand in
+            guard case .value(let value) = operand, var producer = producers[value] else { return false }
+            if passesRows(producer) { producer = origin(of: producer) ?? producer }
+            return flows[producer] == .attend
+        }
     }
 
     /// Whether the network around a gate is added to what chosen experts give.

@@ -26,8 +26,8 @@ enum TensorNameRoles {
     /// The first pattern that fits counts.
     private static let patterns: [(pattern: Glob, role: TensorRole)] = [
         ("*.bias", .plain), ("*_norm*", .plain), ("*ffn_gate_inp*", .router), ("*_exps*", .experts), ("*_shexp*", .shared),
-        ("*attn_*", .attention), ("*indexer*", .attention), ("*ffn_*", .ffn), ("token_embd*", .embedding), ("position_embd*", .embedding),
-        ("output.weight", .output),
+        ("*attn_*", .attention), ("*indexer*", .attention), ("*ssm_*", .attention), ("*shortconv*", .attention), ("*ffn_*", .ffn),
+        ("token_embd*", .embedding), ("position_embd*", .embedding), ("per_layer_token_embd*", .embedding), ("output.weight", .output),
     ].map { (Glob($0), $1) }
 
     static func role(of name: String) -> TensorRole? { patterns.first { $0.pattern.matches(name) }?.role }

@@ -158,7 +158,8 @@ final class AnswerMaker: Sendable {
     }
 
     /// The conversation as the model's template renders it; where the template refuses a system message, with it before what the user says.
-    private static func prompt(_ chat: InferenceRequest.Chat, _ engine: Engine, _ calls: CallMemory, _ client: Client) throws -> ChatPrompt {
+    private static func prompt(_ chat: InferenceRequest.Chat, _ engine: Engine, _ calls: CallMemory, _ client: Client) throws -> ChatPrompt
+    {
         guard engine.hasChatTemplate else {
             throw APIError.invalid("the model has no chat template: it continues text (/v1/completions) and does not chat")
         }

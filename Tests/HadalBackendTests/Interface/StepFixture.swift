@@ -31,8 +31,10 @@ struct StepFixture {
     var ids: [Int32] = [0, 49, 7, 7, 7]
     /// Three new tokens after five cached ones, and two new ones.
     var sequences = [
-        hadal_sequence(first_token: 0, token_count: 3, past: 5, planned_length: 8, first_page: 0, page_count: 4, slot_before: 0, slot_after: 1),
-        hadal_sequence(first_token: 3, token_count: 2, past: 0, planned_length: 2, first_page: 4, page_count: 1, slot_before: 0, slot_after: 1),
+        hadal_sequence(
+            first_token: 0, token_count: 3, past: 5, planned_length: 8, first_page: 0, page_count: 4, slot_before: 0, slot_after: 1),
+        hadal_sequence(
+            first_token: 3, token_count: 2, past: 0, planned_length: 2, first_page: 4, page_count: 1, slot_before: 0, slot_after: 1),
     ]
     var pages: [UInt32] = [4, 0, 2, 1, 3]
     var inputs: [hadal_binding] = []

@@ -24,7 +24,8 @@ enum AllocationProbe {
             hadal_binding(buffer: nil, host: x, offset: 0, bytes: UInt64(floats * 4)),
             hadal_binding(buffer: nil, host: y, offset: 0, bytes: UInt64(floats * 4)),
         ]
-        var sequence = hadal_sequence(first_token: 0, token_count: 1, past: 0, planned_length: 0, first_page: 0, page_count: 0, slot_before: 0, slot_after: 1)
+        var sequence = hadal_sequence(
+            first_token: 0, token_count: 1, past: 0, planned_length: 0, first_page: 0, page_count: 0, slot_before: 0, slot_after: 1)
         return try bindings.withUnsafeBufferPointer { bindings in
             try withUnsafePointer(to: &sequence) { sequence in
                 var step = hadal_step()

@@ -47,7 +47,9 @@ enum Running {
         context: UnsafeMutableRawPointer? = nil, cancel: UnsafePointer<UInt32>? = nil
     ) throws {
         let list = (0..<sequences).map { _ in
-            hadal_sequence(first_token: 0, token_count: UInt32(tokens), past: 0, planned_length: 0, first_page: 0, page_count: 0, slot_before: 0, slot_after: 1)
+            hadal_sequence(
+                first_token: 0, token_count: UInt32(tokens), past: 0, planned_length: 0, first_page: 0, page_count: 0, slot_before: 0,
+                slot_after: 1)
         }
         try list.withUnsafeBufferPointer { sequences in
             try bindings.withUnsafeBufferPointer { bindings in

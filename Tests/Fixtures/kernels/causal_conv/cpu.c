@@ -1,13 +1,13 @@
 #include "hadal_kernel.h"
 #ifndef HADAL_ISA
 #include "hadal_each_isa.h"
-HADAL_EXPORT_KERNEL(short_conv, 0)
+HADAL_EXPORT_KERNEL(causal_conv, 0)
 #else
 #include "hadal_simd.h"
 #include "hadal_cache.h"
 enum { COLUMNS = 64 };
 
-HADAL_KERNEL(short_conv) {
+HADAL_KERNEL(causal_conv) {
     const float *x = args->inputs[0].data, *weight = args->inputs[1].data, *bias = args->inputs[2].data;
     float *y = args->outputs[0].data, kept[COLUMNS];
     const hadal_kernel_state *past = &args->states[0];
