@@ -138,7 +138,7 @@ import TestSupport
             expectError(.mismatch, "more than one architecture: twin") { try match(#"{"model_type": "same"}"#) }
             let none = expectError(.unsupported) { try match("{\n\"model_type\": \"martian\"}") }
             #expect(none?.description.hasPrefix("model/config.json:2:15: unknown model_type \"martian\"") == true)
-            #expect(none?.hint?.description.contains("mistral, mixtral") == true)
+            #expect(none?.hint?.description.contains("mistral, mistral4, mixtral") == true)
         }
     }
 

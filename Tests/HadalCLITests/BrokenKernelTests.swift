@@ -94,17 +94,17 @@ struct BrokenKernelTests {
 
     @Test("A source that does not compile shows the compiler's message with its own line")
     func doesNotCompile() throws {
-        try edited("add", "float *y = args", "flot *y = args") { kernels, environment in
+        try edited("add", "float *y = out", "flot *y = args") { kernels, environment in
             let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels], environment: environment)
-            #expect(run.status == 1 && run.out.contains("add/cpu.c:11") && run.out.contains("flot"), "\(run.out) \(run.error)")
+            #expect(run.status == 1 && run.out.contains("add/cpu.c:28") && run.out.contains("flot"), "\(run.out) \(run.error)")
             let verdict = try CommandRun(["kernels", "watch", "add", "--once", "--kernels", kernels], environment: environment)
-            #expect(verdict.status == 1 && verdict.out.contains("does not load") && verdict.out.contains("add/cpu.c:11"), "\(verdict.out)")
+            #expect(verdict.status == 1 && verdict.out.contains("does not load") && verdict.out.contains("add/cpu.c:28"), "\(verdict.out)")
         }
     }
 
     @Test("A kernel that crashes is named with its case, and watch goes on")
     func crashes() throws {
-        try edited("add", "float *y = args", "*(volatile int *)8 = 1; float *y = args") { kernels, environment in
+        try edited("add", "float *y = out", "*(volatile int *)8 = 1; float *y = out") { kernels, environment in
             let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels], environment: environment)
             #expect(
                 run.status == 1 && run.error.contains("crashed in case add/") && run.error.contains("replay: hadal kernels test add"),
@@ -116,7 +116,7 @@ struct BrokenKernelTests {
 
     @Test("A kernel that does not end is given up with its case")
     func hangs() throws {
-        try edited("add", "float *y = args", "for (volatile int more = 1; more;) {} float *y = args") { kernels, environment in
+        try edited("add", "float *y = out", "for (volatile int more = 1; more;) {} float *y = out") { kernels, environment in
             let run = try CommandRun(["kernels", "test", "add", "--kernels", kernels, "--timeout", "1"], environment: environment)
             #expect(run.status == 1 && run.error.contains("does not end in case add/"), "\(run.error)")
             let verdict = try CommandRun(

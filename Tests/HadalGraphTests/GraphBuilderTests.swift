@@ -87,7 +87,8 @@ import TestSupport
     }
 
     @Test func disagreementsNameBothShapes() throws {
-        #expect(try fault("add", dims: [[4], [5]]) == "layers.0.thing: add: input 'b' (x1) has shape [T, 5], but D is 4")
+        #expect(try fault("add", dims: [[4], [5]]) == "layers.0.thing: add: requires D % W == 0 (D = 4, W = 5)")
+        #expect(try fault("glu", dims: [[4], [5]]) == "layers.0.thing: glu: input 'up' (x1) has shape [T, 5], but D is 4")
         #expect(try fault("linear", dims: [[4], [3, 5]], weights: [1]).contains("input 'weight' (w1) has shape [3, 5], but K is 4"))
         #expect(
             try fault("rms_norm", dims: [[6], [4]], attributes: ["groups": .int(2)], weights: [1]).contains(

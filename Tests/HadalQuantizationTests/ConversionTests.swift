@@ -86,7 +86,7 @@ struct ConversionTests {
         }
     }
 
-    @Test("what tensors are for, told by the computation, agrees with their names", arguments: Quantizing.families)
+    @Test("what tensors are for, told by the computation, agrees with their names", arguments: Quantizing.named)
     func roles(_ path: String) throws {
         let plan = try Quantizing.plan(try ModelFiles.open(path: path), .q4_K)
         for tensor in plan.tensors where tensor.shape.count > 1 {

@@ -26,6 +26,12 @@ enum Quantizing {
             ].map { "\(goldens)/models/\($0)" }
         }()
 
+    /// Those of them whose names tell what the computation does: not where what every token passes is computed as an expert, nor where inputs of
+    /// layers have projections of their own.
+    static let named = families.filter { path in
+        !["qwen3_next", "qwen3_5_moe", "gemma4"].contains { path.hasSuffix("/\($0)") }
+    }
+
     /// Tiny checkpoints of further families that have a GGUF form.
     static let further = [
         "arcee", "cohere", "ernie4_5_moe", "exaone", "falcon_one_norm", "falcon_refined", "gemma", "glm_moe_dsa", "gpt_neox",

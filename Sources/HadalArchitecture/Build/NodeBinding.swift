@@ -40,7 +40,7 @@ struct NodeBinding {
                 rest = []
             } else if operands[input.name] == nil, let name = rest.popFirst() {
                 positional[input.name] = name
-            } else if operands[input.name] == nil, !input.optional {
+            } else if operands[input.name] == nil, !(input.unless.map { operands[$0] != nil } ?? input.optional) {
                 throw HadalError(.mismatch, "op \(contract.name): input '\(input.name)' is missing", at: node.place)
             }
         }

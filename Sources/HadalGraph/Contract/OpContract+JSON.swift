@@ -109,7 +109,8 @@ extension OpContract.Input {
         self.kind = kind
         dims = try fields.array("dims").map { try OpContract.expression($0, document) }
         dtypes = try (fields.optionalArray("dtypes") ?? (kind == .value ? ["f32"] : [])).map { try OpContract.dtype($0, document) }
-        optional = try fields.optionalBool("optional") ?? false
+        unless = try fields.optionalString("unless")
+        optional = try fields.optionalBool("optional") ?? (unless != nil)
         variadic = try fields.optionalBool("variadic") ?? false
         minimum = try fields.optional("minimum").map { try OpContract.expression($0, document) }
         below = try fields.optional("below").map { try OpContract.expression($0, document) }

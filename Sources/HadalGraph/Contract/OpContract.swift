@@ -17,6 +17,8 @@ package struct OpContract: Sendable {
         /// Legal element types; empty means any type that can be decoded.
         package var dtypes: [DType]
         package var optional: Bool
+        /// The input without which this one may not be left out.
+        package var unless: String?
         /// The last input may repeat; names bound by its dims become arrays.
         package var variadic: Bool
         /// The range that tests draw elements from: at least `minimum` (0 when nil) and less than `below`. Integers have one; other

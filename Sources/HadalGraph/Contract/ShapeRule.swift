@@ -57,7 +57,8 @@ package struct ShapeRule {
         for (i, operand) in operands.enumerated() {
             let input = contract.inputs[min(i, contract.inputs.count - 1)]
             guard let operand else {
-                guard input.optional else { throw fail("input '\(input.name)' is missing") }
+                let other = input.unless.map { name in zip(contract.inputs, operands).contains { $0.name == name && $1 != nil } }
+                guard other ?? input.optional else { throw fail("input '\(input.name)' is missing") }
                 continue
             }
             try bind(input, operand)

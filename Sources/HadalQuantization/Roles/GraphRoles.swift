@@ -51,22 +51,22 @@ struct GraphRoles {
             guard let result = node.outputs.first else { return nil }
             let direct = reached(from: result, through: passesRows)
             if direct.isOutput { return .output }
+            let isAheadOfAttention = reached(from: result) {
+                passesRows($0) || graph.nodes[$0].op == Op.linear || flows[$0] == .gate
+            }.nodes.contains(where: isAttending)
             // What is added to the residual stream reaches everything behind it.
-            if !direct.nodes.contains(where: { flows[$0] == .sum }),
-                reached(from: result, through: { passesRows($0) || graph.nodes[$0].op == Op.linear }).nodes.contains(where: {
-                    flows[$0] == .attend
-                })
-            {
-                return .attention
-            }
+            if isAheadOfAttention, !direct.nodes.contains(where: { flows[$0] == .sum }) { return .attention }
             let gates = direct.nodes.filter { flows[$0] == .gate || flows[$0] == .product }
-            if gates.contains(where: isOfAttention) { return .attention }
+            let behind = gates.flatMap { reached(from: graph.nodes[$0].outputs.first ?? -1, through: passesRows).nodes }
+            if gates.contains(where: isAttending) || behind.contains(where: isAttending) { return .attention }
             if gates.contains(where: { flows[$0] == .gate }) { return gates.contains(where: isBesideExperts) ? .shared : .ffn }
-            guard let source = origin(of: index) else { return nil }
+            // What begins the residual stream, as a projection of an embedding does.
+            let unknown: TensorRole? = isAheadOfAttention ? .attention : nil
+            guard let source = origin(of: index) else { return unknown }
             switch flows[source] {
             case .attend: return .attention
             case .gate, .product: return isOfAttention(source) ? .attention : isBesideExperts(source) ? .shared : .ffn
-            default: return nil
+            default: return unknown
             }
         default: return nil
         }
@@ -98,6 +98,10 @@ struct GraphRoles {
             at = producer
         }
         return nil
+    }
+
+    private func isAttending(_ index: Int) -> Bool {
+        flows[index] == .attend || (flows[index] == .gate || flows[index] == .product) && isOfAttention(index)
     }
 
     /// Whether a product, or one with a gate, is of what attention, or a recurrence in its place, gives.

@@ -25,7 +25,9 @@ public enum TensorRole: String, Sendable, CaseIterable {
 enum TensorNameRoles {
     /// The first pattern that fits counts.
     private static let patterns: [(pattern: Glob, role: TensorRole)] = [
-        ("*.bias", .plain), ("*_norm*", .plain), ("*ffn_gate_inp*", .router), ("*_exps*", .experts), ("*_shexp*", .shared),
+        ("*.bias", .plain), ("*_norm*", .plain), ("*ssm_a", .plain), ("*ssm_d", .plain), ("*ssm_conv1d*", .plain),
+        ("*shortconv.conv*", .plain), ("*nextn.eh_proj*", .attention), ("*ffn_gate_inp*", .router), ("*_exps*", .experts),
+        ("*_shexp*", .shared),
         ("*attn_*", .attention), ("*indexer*", .attention), ("*ssm_*", .attention), ("*shortconv*", .attention), ("*ffn_*", .ffn),
         ("token_embd*", .embedding), ("position_embd*", .embedding), ("per_layer_token_embd*", .embedding), ("output.weight", .output),
     ].map { (Glob($0), $1) }
