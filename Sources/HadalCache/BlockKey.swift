@@ -29,7 +29,7 @@ package struct BlockKey: Hashable, Sendable {
         self.init(hash: hash.finish(), parent.group)
     }
 
-    /// The key of what a hash names that is no block: an answer, by the text before it.
+    /// The key of something other than a block that a hash names: an answer, by the text before it.
     ///
     /// - Parameter salt: whose it is; a part of what was hashed.
     package init(naming hash: SHA256, salt: [UInt8]) {

@@ -39,7 +39,7 @@ struct KernelCommandTests {
         let all = try json(try succeed(["kernels", "test", "add", "glu", "--json", "--seed", "7"]))
         #expect(all["passed"]?.bool == true && all["seed"]?.string == "7")
         let cases = try #require(all["ops"]?.array?.first { $0["op"]?.string == "add" }?["cases"]?.int)
-        #expect(cases == 16)
+        #expect(cases == 52)
         #expect(try succeed(["kernels", "test", "--quick", "--backend", "reference"]).contains("pass  linear"))
         let one = try json(try succeed(["kernels", "test", "linear", "--case", "linear/2.17", "--json"]))
         #expect(one["ops"]?.array?.first?["cases"]?.int == 1)

@@ -53,7 +53,7 @@ package struct CacheDirectory: Sendable {
         return result
     }
 
-    /// Removes the blocks of some groups, and what writers left of them that did not come to their end. Nothing happens where there is no directory.
+    /// Removes the blocks of some groups and files of them that were not finished. Does nothing if the directory does not exist.
     ///
     /// - Throws: `io` for the first file that cannot be removed; the others are.
     package static func remove(_ groups: Set<BlockGroup>, in path: String) throws {

@@ -2,7 +2,7 @@ import Foundation
 import Hadal
 import HadalCore
 
-/// What Ollama's clients are told of models.
+/// Descriptions of models in the form that Ollama's clients read.
 enum OllamaModels {
     private static func time(_ date: Date) -> JSON { .text(date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))) }
 
