@@ -112,6 +112,12 @@ import TestSupport
             try fault("attention", dims: [[8], [8], [8]], attributes: narrow, states: 2).contains(
                 "holds 1 x 4 elements a token, the op requires 2 x 4"))
         #expect(try fault("attention", dims: [[8], [8], [8]], attributes: narrow).contains("uses 2 states, not 0"))
+        for (later, chunk, reason) in [
+            (-1, 4, "window_chunk == 0 || window_future == 0"), (3, 4, "window_future == 0"), (-2, 0, "at least -1"),
+        ] {
+            let both = narrow.merging(["window_future": .int(later), "window_chunk": .int(chunk)]) { $1 }
+            #expect(try fault("attention", dims: [[8], [8], [8]], attributes: both, states: 2).contains(reason))
+        }
         #expect(try fault("nosuch", dims: [[4]], code: .notFound).contains("unknown op 'nosuch'"))
     }
 }

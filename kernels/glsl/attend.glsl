@@ -8,10 +8,13 @@
 //   float divisor(head, highest, total)                           what sums are divided by, with exp(highest) taken out
 //   void result_put(token, head, i, value)
 //
+// and may define WINDOW, how many keys up to its own a query sees, 0 for all of them; CHUNK, how many tokens form a chunk, 0 for none; and
+// FUTURE, how many later keys a query sees, 0xFFFFFFFF for all. FUTURE is not combined with CHUNK.
+//
 // Two ways, for each sequence of a step. `split`, for up to FEW new tokens: the cache of one token is shared out to as many as PARTS
 // workgroups, each of which reads a key once for all query heads that use it; `combine` or the kernel itself adds the parts up. Which keys
-// are a part depends on the token's position alone. `tiles`, for more: a workgroup takes ATTEND_ROWS queries, of neighbouring tokens and
-// the heads that share keys, through the keys a tile at a time.
+// are a part depends on the token's position alone, and on how many later keys it sees. `tiles`, for more: a workgroup takes ATTEND_ROWS
+// queries, of neighbouring tokens and the heads that share keys, through the keys a tile at a time.
 
 #define FEW 8
 #define GROUP (QUERY_HEADS / KEY_HEADS)
@@ -31,8 +34,17 @@ bool is_split(uint sequence) {
 #endif
 }
 
+// How many later keys a token sees: of the cache after this step.
+uint later_keys(uint sequence, uint position) {
+#if defined(FUTURE)
+    return FUTURE == 0 ? 0 : min(FUTURE, past_of(sequence) + new_of(sequence) - 1 - position);
+#else
+    return 0;
+#endif
+}
+
 // The keys that a token may see: the first, and how many.
-uvec2 keys_of(uint position) {
+uvec2 keys_of(uint sequence, uint position) {
 #if has_selection
     return uvec2(0, selected);
 #elif defined(WINDOW)
@@ -40,9 +52,9 @@ uvec2 keys_of(uint position) {
 #if defined(CHUNK)
     if (CHUNK > 0) first = max(first, position - position % max(CHUNK, 1));
 #endif
-    return uvec2(first, position + 1 - first);
+    return uvec2(first, position + 1 + later_keys(sequence, position) - first);
 #else
-    return uvec2(0, position + 1);
+    return uvec2(0, position + 1 + later_keys(sequence, position));
 #endif
 }
 
@@ -90,7 +102,7 @@ void main() {
     uint token = gl_WorkGroupID.y, part = gl_WorkGroupID.z, me = gl_LocalInvocationIndex;
     uint sequence = sequence_of(token), position = position_of(token);
     if (!is_split(sequence)) return;
-    uvec2 keys = keys_of(position);
+    uvec2 keys = keys_of(sequence, position);
     if (part >= parts_of(keys.y)) return;
     uint first = keys.x + part * part_keys(keys.y), end = min(keys.x + keys.y, first + part_keys(keys.y));
     uint key_head = gl_WorkGroupID.x / BUNDLES, bundle = gl_WorkGroupID.x % BUNDLES;
@@ -206,8 +218,9 @@ void main() {
 // Adds up the parts of one head of one token.
 void main() {
     uint token = gl_WorkGroupID.x, head = gl_WorkGroupID.y;
-    if (parts() == 1 || !is_split(sequence_of(token))) return;
-    uint count = parts_of(keys_of(position_of(token)).y);
+    uint sequence = sequence_of(token);
+    if (parts() == 1 || !is_split(sequence)) return;
+    uint count = parts_of(keys_of(sequence, position_of(token)).y);
     float highest = -1e30, total = 0.0;
     for (uint p = 0; p < count; p++) highest = max(highest, parts_now(part_place(token, head, p) + VALUE_WIDTH));
     for (uint p = 0; p < count; p++) {
@@ -254,7 +267,8 @@ void main() {
     for (uint i = 0; i < PASSES * 16; i++) sums[i] = 0.0;
     for (uint token = first_token; token < end_token;) {
         uint sequence = sequence_of(token), next = min(first_of(sequence) + new_of(sequence), end_token);
-        uint begin = keys_of(position_of(token)).x, end = is_split(sequence) ? 0 : position_of(next - 1) + 1;
+        uint begin = keys_of(sequence, position_of(token)).x, end = is_split(sequence) ? 0 : position_of(next - 1) + 1;
+        if (end > 0) end += later_keys(sequence, position_of(next - 1));
         for (uint base = begin; base < end; base += COLUMNS) {
             uint count = min(COLUMNS, end - base);
             // Beyond the last it is the last, so that every place is one.
@@ -294,7 +308,7 @@ void main() {
             barrier();
             // Each invocation of a row takes every SHARERS-th key.
             float own[COLUMNS / SHARERS], most = -1e30;
-            uvec2 seen = keys_of(my_position);
+            uvec2 seen = keys_of(sequence, my_position);
             bool is_mine = my_sequence == sequence;
             for (uint i = 0; i < COLUMNS / SHARERS; i++) {
                 uint key = my_part + i * SHARERS;

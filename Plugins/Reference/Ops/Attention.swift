@@ -10,6 +10,8 @@ struct Attention: Operator {
     private let scale: Double
     private let window: Int
     private let chunk: Int
+    /// Later keys that a query sees; -1: all.
+    private let future: Int
     private let appends: Bool
     private let cap: Double
     private let sinks: WeightMatrix?
@@ -22,11 +24,13 @@ struct Attention: Operator {
         scale = try node.float("scale")
         window = try node.int("window")
         chunk = try node.int("window_chunk")
+        future = try node.int("window_future")
         appends = node.isPresent(1)
         cap = try node.float("softcap")
         try node.require(
             heads > 0 && kvHeads > 0 && heads % kvHeads == 0 && headDim > 0 && valueDim > 0 && window >= 0 && chunk >= 0 && cap >= 0,
             "\(heads) heads over \(kvHeads) of \(headDim) and \(valueDim)")
+        try node.require(future >= -1 && (future == 0 || chunk == 0), "window_future \(future) with window_chunk \(chunk)")
         try node.require(node.isPresent(2) == appends, "keys and values are given together")
         try node.require(
             try node.width(0) == heads * headDim && node.outputWidth() == heads * valueDim
@@ -77,15 +81,17 @@ struct Attention: Operator {
         _ values: PagedCache, _ row: UnsafeMutablePointer<Float>, _ out: UnsafeMutablePointer<Float>
     ) {
         let first = max(window > 0 ? position - window + 1 : 0, chunk > 0 ? position - position % chunk : 0, 0)
-        var weights = [Double](repeating: 0, count: position + 1 - first)
-        for j in first...position {
+        let later = sequence.length - 1 - position
+        let last = position + (future < 0 ? later : min(future, later))
+        var weights = [Double](repeating: 0, count: last + 1 - first)
+        for j in first...last {
             keys.load(sequence, position: j, head: kvHead, count: headDim, into: row)
             let score = scale * dot(query, row, headDim)
             weights[j - first] = cap > 0 ? cap * hyperbolicTangent(score / cap) : score
         }
         softmax(&weights, extra: sink)
         var sum = [Double](repeating: 0, count: valueDim)
-        for j in first...position {
+        for j in first...last {
             values.load(sequence, position: j, head: kvHead, count: valueDim, into: row)
             let weight = weights[j - first]
             for d in 0..<valueDim { sum[d] += weight * Double(row[d]) }

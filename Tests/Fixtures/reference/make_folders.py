@@ -134,5 +134,26 @@ case("two choices of blocks of 2", "block_attention", [value("q", q), value("k",
      [block_attention(q, k, v, blocks, 4, 2, 2, 0.4, 2)],
      {"heads": 4, "kv_heads": 2, "choices": 2, "head_dim": 3, "value_dim": 5, "scale": 0.4, "block": 2}, [[0, 11]])
 
+
+
+def around(q, k, v, heads, kv_heads, scale, window, future, sequences):
+    n, dim, width = len(q), q.shape[1] // heads, v.shape[1] // kv_heads
+    y = np.zeros((n, heads * width))
+    for first, count in sequences:
+        for i in range(count):
+            seen = [first + j for j in range(count) if (window == 0 or j > i - window) and (future == -1 or j <= i + future)]
+            for h in range(heads):
+                g = h // (heads // kv_heads)
+                p = softmax(scale * k[seen, g * dim:(g + 1) * dim] @ q[first + i, h * dim:(h + 1) * dim])
+                y[first + i, h * width:(h + 1) * width] = p @ v[seen, g * width:(g + 1) * width]
+    return y
+
+
+for label, window, future, sequences in [("all keys", 0, -1, [[0, 7], [7, 4]]), ("two keys before and three after", 3, 3, [[0, 11]]),
+                                         ("all later keys and one before", 2, -1, [[0, 11]]), ("all earlier keys and one after", 0, 1, [[0, 2], [2, 9]])]:
+    q, k, v = f32(11, 4 * 3), f32(11, 2 * 3), f32(11, 2 * 5)
+    case(label, "attention", [value("q", q), value("k", k), value("v", v)], [around(q, k, v, 4, 2, 0.4, window, future, sequences)],
+         {"heads": 4, "kv_heads": 2, "head_dim": 3, "value_dim": 5, "scale": 0.4, "window": window, "window_future": future}, sequences)
+
 for op, cases in found.items():
     (FOLDER / op / "fixture.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

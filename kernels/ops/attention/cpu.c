@@ -1,5 +1,6 @@
 /*
- * attention: softmax(scale q k^T) v over a paged cache, with grouped queries, sliding window, chunks, soft cap and sinks.
+ * attention: softmax(scale q k^T) v over a paged cache, with grouped queries, sliding window, later keys, chunks, soft cap and
+ * sinks.
  *
  * Two kernels with a barrier between them: attention_append writes the step's keys and values to the cache, attention reads it.
  * The softmax streams over tiles of keys (Milakov and Gimelshein 2018), so that no buffer grows with the context. One item of
@@ -14,7 +15,7 @@
 /* Keys of one tile, and query rows of one item. */
 enum { ATTENTION_TILE = 64, ATTENTION_ROWS = 64 };
 /* attributes, sorted by name. */
-enum { HEAD_DIM, HEADS, KV_HEADS, SCALE, SOFTCAP, VALUE_DIM, WINDOW, WINDOW_CHUNK };
+enum { HEAD_DIM, HEADS, KV_HEADS, SCALE, SOFTCAP, VALUE_DIM, WINDOW, WINDOW_CHUNK, WINDOW_FUTURE };
 
 static int64_t attention_block(int64_t group) { return group >= ATTENTION_ROWS ? 1 : ATTENTION_ROWS / group; }
 
@@ -229,22 +230,24 @@ INLINE void HADAL_FN(score_all)(float *scores, const float *transposed, int64_t 
 
 INLINE vf HADAL_FN(capped)(float cap, vf x) { return cap > 0 ? cap * v_tanh(x / cap) : x; }
 
-/* One item of work: `rows` rows of queries, `group` of each token from `position` on, over one key head. */
+/* One item of work: `rows` rows of queries, `group` of each token from `position` on, over one key head. `future`: later keys that a query sees, at most
+ * those of the sequence. */
 typedef struct {
     const hadal_kernel_state *keys, *values;
     const hadal_step *step;
     const hadal_sequence *sequence;
-    int64_t head, group, rows, position, window, chunk, key_dim, value_dim;
+    int64_t head, group, rows, position, window, chunk, future, key_dim, value_dim;
     float cap;
     float *queries, *acc, *scores, *highest, *total, *decay, *key_tile;
 } HADAL_FN(item);
 
-/* Keys n0 ..< n1 of a tile that starts at key `start` are those that row r sees. */
+/* Keys from ..< to of the n keys of a tile that starts at key `start` are those that row r sees. */
 INLINE void HADAL_FN(seen)(const HADAL_FN(item) *item, int64_t r, int64_t start, int64_t n, int64_t *from, int64_t *to) {
-    const int64_t last = item->position + r / item->group; /* the newest key that this row sees */
+    const int64_t last = item->position + r / item->group; /* this row's own key */
     *from = item->window > 0 && last + 1 - item->window > start ? last + 1 - item->window - start : 0;
     if (item->chunk > 0 && last - last % item->chunk - start > *from) *from = last - last % item->chunk - start;
-    *to = last + 1 - start < n ? last + 1 - start : n;
+    const int64_t end = last + 1 + item->future;
+    *to = end - start < n ? end - start : n;
 }
 
 /* A tile of keys and values with rows as they are. key_prefetch, value_prefetch: byte offsets of the next tile from this one; 0: there is none. */
@@ -414,19 +417,22 @@ HADAL_KERNEL(attention) {
     const int64_t group = attribute[HEADS].i / kv_heads, window = attribute[WINDOW].i;
     /* A contract of before has no chunks. */
     const int64_t chunk = args->attribute_count > WINDOW_CHUNK ? attribute[WINDOW_CHUNK].i : 0;
+    /* Nor has it later keys. */
+    const int64_t future = args->attribute_count > WINDOW_FUTURE ? attribute[WINDOW_FUTURE].i : 0;
     const float scale = (float)attribute[SCALE].f;
     const hadal_kernel_tensor *q = &args->inputs[0], *y = &args->outputs[0];
     const float *sinks = args->inputs[1].data;
     const int64_t block = attention_block(group), most = attention_rows(block * group);
     float *queries = thread->scratch, *acc = queries + most * key_dim, *scores = acc + most * value_dim;
     float *highest = scores + most * ATTENTION_TILE, *total = highest + most, *decay = total + most;
-    HADAL_FN(item) item = {&args->states[0], &args->states[1], args->step, 0, 0, group, 0, 0, window, chunk, key_dim, value_dim, (float)attribute[SOFTCAP].f,
-                           queries, acc, scores, highest, total, decay, decay + most};
+    HADAL_FN(item) item = {&args->states[0], &args->states[1], args->step, 0, 0, group, 0, 0, window, chunk, 0, key_dim, value_dim,
+                           (float)attribute[SOFTCAP].f, queries, acc, scores, highest, total, decay, decay + most};
 
     uint32_t counter = 0;
     for (uint32_t s = 0; s < args->step->sequence_count; s++) {
         const hadal_sequence *sequence = step_sequence(args->step, s);
-        const int64_t count = sequence->token_count;
+        const int64_t count = sequence->token_count, length = sequence->past + count;
+        item.future = future < 0 || future > length ? length : future;
         for (int64_t first = 0; first < count; first += block)
             for (int64_t head = 0; head < kv_heads; head++) {
                 if (counter++ % thread->count != thread->index) continue;
@@ -454,7 +460,8 @@ HADAL_KERNEL(attention) {
                 memset(acc, 0, (size_t)(wide * value_dim) * 4);
                 int64_t oldest = window > 0 && item.position + 1 > window ? item.position + 1 - window : 0;
                 if (chunk > 0 && item.position - item.position % chunk > oldest) oldest = item.position - item.position % chunk;
-                HADAL_FN(attend)(&item, is_transposed, oldest, item.position + tokens);
+                const int64_t stop = item.position + tokens + item.future;
+                HADAL_FN(attend)(&item, is_transposed, oldest, stop < length ? stop : length);
                 for (int64_t r = 0; r < rows; r++) {
                     const int64_t token = sequence->first_token + first + r / group;
                     float *to = (float *)((char *)y->data + token * y->stride) + (head * group + r % group) * value_dim;

@@ -33,6 +33,7 @@ void main() {
 #define PARTS (a_kv_heads > 32 ? 16 : a_kv_heads < 8 ? 64 : 512 / a_kv_heads)
 #define WINDOW window
 #define CHUNK window_chunk
+#define FUTURE window_future
 #define has_selection 0
 
 uint key_place(uint sequence, uint position, uint head) { return key_row(sequence, position, head); }
