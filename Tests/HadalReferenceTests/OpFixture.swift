@@ -90,7 +90,7 @@ struct OpFixture: CustomTestStringConvertible, Sendable {
                 weights.append(.init(bytes: UnsafeRawBufferPointer(start: buffer.pointer, count: bytes.count)))
                 return .weight(builder.weight(.init(name: operand.name, dtype: operand.dtype, dims: operand.dims)))
             }
-            let isPicked = op == "gather_rows" && position == 1
+            let isPicked = ["gather_rows", "pool"].contains(op) && position == 1
             if isPicked { rows = operand.dims[0] }
             let width = operand.dims.dropFirst().reduce(1, *)
             let part = isPicked ? operand.data[...] : operand.data[range.lowerBound * width..<range.upperBound * width]

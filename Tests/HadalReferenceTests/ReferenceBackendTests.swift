@@ -64,7 +64,7 @@ struct ReferenceBackendTests {
         _ = try trial.run(executable, on: device)
     }
 
-    @Test("Indices out of range are errors", arguments: ["embedding", "gather_rows", "experts", "latent_attention"], [-2, 1000])
+    @Test("Indices out of range are errors", arguments: ["embedding", "gather_rows", "pool", "experts", "latent_attention"], [-2, 1000])
     func indices(_ op: String, _ wrong: Int) throws {
         var fixture = try #require(OpFixture.all.last { $0.op == op && ($0.op != "latent_attention" || $0.label == "selected tokens") })
         let position = try #require(fixture.operands.firstIndex { $0?.dtype == .i32 })

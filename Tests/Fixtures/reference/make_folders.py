@@ -155,5 +155,12 @@ for label, window, future, sequences in [("all keys", 0, -1, [[0, 7], [7, 4]]), 
     case(label, "attention", [value("q", q), value("k", k), value("v", v)], [around(q, k, v, 4, 2, 0.4, window, future, sequences)],
          {"heads": 4, "kv_heads": 2, "head_dim": 3, "value_dim": 5, "scale": 0.4, "window": window, "window_future": future}, sequences)
 
+pooled = {"mean": lambda t: t.mean(axis=0), "first": lambda t: t[0], "last": lambda t: t[-1], "max": lambda t: t.max(axis=0)}
+for kind, pool in pooled.items():
+    x, sequences = f32(9, 5), [[0, 4], [4, 5]]
+    rows = np.array([8, 3, 5, 4, 0, 8], dtype=np.int32)
+    y = np.stack([pool(x[max(first for first, _ in sequences if first <= row):row + 1]) for row in rows])
+    case(kind, "pool", [value("x", x), value("rows", rows)], [y], {"kind": kind}, sequences)
+
 for op, cases in found.items():
     (FOLDER / op / "fixture.json").write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
