@@ -17,6 +17,7 @@
 
 // Text.
 @_exported public import struct HadalTemplate.TemplateError
+@_exported public import struct HadalText.EncoderInput
 @_exported public import struct HadalText.IncrementalDetokenizer
 @_exported public import enum HadalText.ThinkingMode
 @_exported public import class HadalText.Tokenizer

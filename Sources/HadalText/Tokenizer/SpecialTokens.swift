@@ -9,6 +9,8 @@ package struct SpecialTokens: Sendable {
     package var padID: Int32?
     package var unknownID: Int32?
     package var separatorID: Int32?
+    /// What begins the input of an encoder.
+    package var classID: Int32?
     package var maskID: Int32?
     /// Generation stops at any of these; holds `eosID` and `eotID`.
     package var endIDs: Set<Int32> = []

@@ -18,6 +18,8 @@ struct TokenizerParts: Sendable {
     var addsSpaceBeforeText = false
     /// Spaces become this before the model sees them; empty for none.
     var spaceReplacement: [UInt8] = []
+    /// What goes around one text, or two, for an encoder.
+    var encoder = EncoderTemplates()
 }
 
 /// The last stage of encoding: a piece of text to ids.

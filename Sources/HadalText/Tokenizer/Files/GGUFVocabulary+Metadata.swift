@@ -73,12 +73,17 @@ extension GGUFVocabulary {
         eomID = try id("eom_token_id")
         unknownID = try id("unknown_token_id")
         separatorID = try id("seperator_token_id") ?? id("separator_token_id")
+        classID = try id("cls_token_id")
         padID = try id("padding_token_id")
         maskID = try id("mask_token_id")
         addBOS = try flag("add_bos_token")
         addEOS = try flag("add_eos_token")
+        addSeparator = try flag("add_sep_token")
         addSpacePrefix = try flag("add_space_prefix")
         removesExtraSpaces = try flag("remove_extra_whitespaces")
+        lowercases = try flag("normalizer.lowercase")
+        stripsAccents = try flag("normalizer.strip_accents")
+        tokenTypeCount = try id("token_type_count")
         if let bytes = try array("precompiled_charsmap") {
             guard let numbers = bytes.ints else {
                 throw HadalError(.malformed, "expected bytes, not \(bytes.elementType)", at: place("precompiled_charsmap"))

@@ -64,15 +64,16 @@ private struct GGUFTokenizerBuilder {
     /// Fills `special`, and corrects the kinds of tokens that converters often get wrong.
     private mutating func setRoles() {
         let count = vocabulary.tokens.count
-        func id(_ value: Int?, _ missing: Int? = nil) -> Int32? {
-            [value, missing].compactMap { $0 }.first { $0 >= 0 && $0 < count }.map { Int32($0) }
-        }
-        special.bosID = id(vocabulary.bosID, model.bos)
-        special.eosID = id(vocabulary.eosID, model.eos)
+        func id(_ choices: Int?...) -> Int32? { choices.compactMap { $0 }.first { $0 >= 0 && $0 < count }.map { Int32($0) } }
+        // Older files name only the class and separator tokens of WordPiece vocabularies, newer ones call them BOS and EOS as well.
+        let isWordPiece = model.kind == .wordpiece
+        special.bosID = id(vocabulary.bosID, isWordPiece ? vocabulary.classID : nil, model.bos)
+        special.eosID = id(vocabulary.eosID, isWordPiece ? vocabulary.separatorID : nil, model.eos)
         special.eotID = id(vocabulary.eotID)
         special.eomID = id(vocabulary.eomID)
         special.unknownID = id(vocabulary.unknownID, model.unknown)
-        special.separatorID = id(vocabulary.separatorID)
+        special.separatorID = id(vocabulary.separatorID, model.separator)
+        special.classID = id(vocabulary.classID)
         special.padID = id(vocabulary.padID)
         special.maskID = id(vocabulary.maskID)
         special.addBOS = (vocabulary.addBOS ?? (model.addBOS || entry.addBOS)) && special.bosID != nil
@@ -138,6 +139,7 @@ private struct GGUFTokenizerBuilder {
             var parts = try TokenizerFile(document).makeTokenizer().parts
             // All tokens decode, those too whose text another one has.
             (parts.tokens, parts.kinds) = (table, kinds)
+            parts.encoder = encoderTemplates()
             return parts
         case .bpe, .sentencepiece: return try merging()
         }
@@ -159,27 +161,53 @@ private struct GGUFTokenizerBuilder {
         return try file.tokenizer(names: [:], prefixesEveryText: true, file: vocabulary.file)
     }
 
-    /// BERT's tokenizer. GGUF files write what starts a word with U+2581 and what goes on one without a prefix.
+    /// What goes around texts for an encoder. WordPiece vocabularies have one form, whatever their files say; in others the file's
+    /// flags say what stands before, between and behind two texts, each of which ends in the EOS.
+    private func encoderTemplates() -> EncoderTemplates {
+        if model.kind == .wordpiece {
+            return EncoderTemplates(classID: special.classID ?? special.bosID, separatorID: special.separatorID ?? special.eosID)
+        }
+        let separator = vocabulary.addSeparator ?? entry.addSeparator ? [special.separatorID].compactMap { $0 } : []
+        return EncoderTemplates(prefix: special.prefix, suffix: special.suffix, between: special.suffix + separator)
+    }
+
+    /// BERT's tokenizer. GGUF files write what starts a word with U+2581 and what continues one without a prefix.
     private func wordPieces() -> JSONDocument {
         var entries = JSONObject()
         var added: [JSON] = []
         for id in kinds.indices {
-            let text = String(decoding: table[id], as: UTF8.self)
-            let isWhole = isWhole(kinds[id]) || (text.hasPrefix("[") && text.hasSuffix("]"))
-            let start = text.unicodeScalars.first == "\u{2581}"
-            let spelling = isWhole ? text : start ? String(text.unicodeScalars.dropFirst()) : "##" + text
+            let spelling = spelling(ofWordPiece: id)
             if entries[spelling] == nil { entries[spelling] = JSON(.int(Int64(id))) }
-            if isWhole, !text.isEmpty { added.append(["id": JSON(.int(Int64(id))), "content": JSON(.string(text)), "special": true]) }
+            // Without types, what is in brackets is taken for a control token.
+            guard isWhole(kinds[id]) || (vocabulary.kinds.isEmpty && isBracketed(id)), !spelling.isEmpty else { continue }
+            added.append([
+                "id": JSON(.int(Int64(id))), "content": JSON(.string(spelling)), "special": JSON(.bool(kinds[id] != .userDefined)),
+                "normalized": false,
+            ])
         }
-        let unknown = special.unknownID.map { JSON(.string(String(decoding: table[Int($0)], as: UTF8.self))) } ?? "[UNK]"
+        let unknown = special.unknownID.map { JSON(.string(spelling(ofWordPiece: Int($0)))) } ?? "[UNK]"
         return JSONDocument(
             root: [
-                "added_tokens": JSON(.array(added)), "normalizer": ["type": "BertNormalizer"],
+                "added_tokens": JSON(.array(added)),
+                "normalizer": [
+                    "type": "BertNormalizer", "lowercase": JSON(.bool(vocabulary.lowercases ?? true)),
+                    "strip_accents": vocabulary.stripsAccents.map { JSON(.bool($0)) } ?? .null,
+                ],
                 "pre_tokenizer": ["type": "BertPreTokenizer"],
                 "decoder": ["type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always"],
                 "model": ["type": "WordPiece", "vocab": JSON(.object(entries)), "unk_token": unknown],
             ], file: vocabulary.file)
     }
+
+    /// A token as vocab.txt spells it.
+    private func spelling(ofWordPiece id: Int) -> String {
+        let text = String(decoding: table[id], as: UTF8.self)
+        if isWhole(kinds[id]) || isBracketed(id) { return text }
+        return text.unicodeScalars.first == "\u{2581}" ? String(text.unicodeScalars.dropFirst()) : "##" + text
+    }
+
+    /// Whether a token is spelt `[…]`: older files have `[unused0]` and its like without U+2581, and nothing in brackets continues a word.
+    private func isBracketed(_ id: Int) -> Bool { table[id].first == UInt8(ascii: "[") && table[id].last == UInt8(ascii: "]") }
 
     /// The parts of a vocabulary whose tokens are merged from characters.
     private func merging() throws -> TokenizerParts {
@@ -187,6 +215,7 @@ private struct GGUFTokenizerBuilder {
             tokens: table, kinds: kinds, added: AddedTokenMatcher(addedTokens(), order: .longestFirst),
             addedNormalized: AddedTokenMatcher([], order: .longestFirst), normalizer: nil, preTokenizer: nil,
             model: try tokenizerModel(), decoder: TokenDecoder(), hasRawTokens: true)
+        parts.encoder = encoderTemplates()
         switch model.kind {
         case .sentencepiece:
             parts.addsSpaceBeforeText = vocabulary.addSpacePrefix ?? true

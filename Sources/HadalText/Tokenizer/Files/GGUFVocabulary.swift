@@ -20,11 +20,20 @@ package struct GGUFVocabulary: Sendable {
     package var eomID: Int?
     package var unknownID: Int?
     package var separatorID: Int?
+    /// What begins the input of an encoder.
+    package var classID: Int?
     package var padID: Int?
     package var maskID: Int?
     package var addBOS: Bool?
     package var addEOS: Bool?
+    /// Whether the separator goes between two texts, behind what ends the first one.
+    package var addSeparator: Bool?
     package var addSpacePrefix: Bool?
+    /// Of WordPiece vocabularies: `tokenizer.ggml.normalizer.lowercase`, and `.strip_accents`, which follows the first where it is missing.
+    package var lowercases: Bool?
+    package var stripsAccents: Bool?
+    /// How many types of tokens the model tells apart.
+    package var tokenTypeCount: Int?
     /// Of unigram vocabularies: `tokenizer.ggml.remove_extra_whitespaces`, and `tokenizer.ggml.precompiled_charsmap`.
     package var removesExtraSpaces: Bool?
     package var normalizations: [UInt8] = []

@@ -17,6 +17,8 @@ package struct PreTokenizerCatalogue: Sendable {
         package var wholeNewlineRuns = false
         /// What a prompt gets when the file does not say.
         package var addBOS = false
+        /// Whether a separator goes between two texts when the file does not say.
+        package var addSeparator = false
     }
 
     enum ModelKind: String { case bpe, sentencepiece, unigram, wordpiece }
@@ -28,6 +30,7 @@ package struct PreTokenizerCatalogue: Sendable {
         var bos: Int?
         var eos: Int?
         var unknown: Int?
+        var separator: Int?
         var addBOS: Bool
         var addEOS: Bool
     }
@@ -95,7 +98,7 @@ package struct PreTokenizerCatalogue: Sendable {
             }
             models[name] = Model(
                 kind: kind, pre: item["pre"]?.string, bos: item["bos"]?.int, eos: item["eos"]?.int, unknown: item["unknown"]?.int,
-                addBOS: item["add_bos"]?.bool ?? false, addEOS: item["add_eos"]?.bool ?? false)
+                separator: item["separator"]?.int, addBOS: item["add_bos"]?.bool ?? false, addEOS: item["add_eos"]?.bool ?? false)
         }
         for item in document.root["pre_tokenizers"]?.array ?? [] {
             var entry = Entry()
@@ -105,6 +108,7 @@ package struct PreTokenizerCatalogue: Sendable {
             entry.escapeSpaces = item["escape_spaces"]?.bool ?? false
             entry.wholeNewlineRuns = item["whole_newline_runs"]?.bool ?? false
             entry.addBOS = item["add_bos"]?.bool ?? false
+            entry.addSeparator = item["add_sep"]?.bool ?? false
             let names = try strings(item["names"])
             for name in names { entries[name] = entry }
             principalNames += names.prefix(1)

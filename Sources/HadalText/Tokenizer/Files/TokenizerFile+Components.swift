@@ -92,11 +92,7 @@ extension TokenizerFile {
         case "Whitespace":
             return .split(try builtIn("[[:word:]\\u200C\\u200D]+|[^[:word:]\\u200C\\u200D\\s]+"), .removed, invert: true)
         case "WhitespaceSplit": return .split(try builtIn("\\s"), .removed, invert: false)
-        case "BertPreTokenizer":
-            return .sequence([
-                .split(try builtIn("\\s"), .removed, invert: false),
-                .split(.punctuation, .isolated, invert: false),
-            ])
+        case "BertPreTokenizer": return try Self.bertPreTokenizer()
         case "CharDelimiterSplit":
             let delimiter = try string(value["delimiter"], "delimiter", in: value)
             guard delimiter.unicodeScalars.count == 1 else { throw fail(value, "a delimiter must be one character") }
@@ -111,6 +107,11 @@ extension TokenizerFile {
                 known: "Sequence, Split, ByteLevel, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, "
                     + "BertPreTokenizer, CharDelimiterSplit, FixedLength")
         }
+    }
+
+    /// White space parts words, and each character of punctuation is one.
+    static func bertPreTokenizer() throws -> PreTokenizer {
+        .sequence([.split(.pattern(try Pattern("\\s")), .removed, invert: false), .split(.punctuation, .isolated, invert: false)])
     }
 
     /// What `ByteLevel` cuts at: GPT-2's published pattern.
@@ -179,46 +180,5 @@ extension TokenizerFile {
             throw unknown(
                 value, "decoder", type, known: "Sequence, ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Strip, WordPiece")
         }
-    }
-
-    // MARK: Post-processors
-
-    /// The ids that go before and after a single text.
-    func boundaryTokens(_ value: JSON) throws -> BoundaryTokens {
-        var around = BoundaryTokens()
-        if value.isNull { return around }
-        let type = try type(of: value, "a post-processor")
-        switch type {
-        case "ByteLevel": break
-        case "Sequence":
-            for inner in try array(value["processors"], "processors", in: value) {
-                let more = try boundaryTokens(inner)
-                around = BoundaryTokens(before: more.before + around.before, after: around.after + more.after)
-            }
-        case "BertProcessing", "RobertaProcessing":
-            func second(_ key: String) throws -> Int32 {
-                guard let pair = value[key]?.array, pair.count == 2 else { throw fail(value, "\(key) is not a token and its id") }
-                return try id(pair[1], key)
-            }
-            around = BoundaryTokens(before: [try second("cls")], after: [try second("sep")])
-        case "TemplateProcessing":
-            var isBefore = true
-            for entry in try array(value["single"], "single", in: value) {
-                guard let token = entry["SpecialToken"] else {
-                    isBefore = false
-                    continue
-                }
-                let name = try string(token["id"], "a special token's id", in: entry)
-                guard let ids = value["special_tokens"]?[name]?["ids"] else {
-                    throw fail(entry, "the template names '\(name)', which special_tokens does not have")
-                }
-                let list = try array(ids, "ids", in: entry).map { try id($0, "a special token's id") }
-                if isBefore { around.before += list } else { around.after += list }
-            }
-        default:
-            throw unknown(
-                value, "post-processor", type, known: "Sequence, ByteLevel, TemplateProcessing, BertProcessing, RobertaProcessing")
-        }
-        return around
     }
 }

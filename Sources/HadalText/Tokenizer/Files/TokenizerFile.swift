@@ -22,7 +22,7 @@ struct TokenizerFile {
         }
         let addedTokens = try addedTokens()
         let vocabulary = try vocabulary(of: model, addedTokens: addedTokens, declared: settings.declared.tokens(beside: addedTokens))
-        let parts = TokenizerParts(
+        var parts = TokenizerParts(
             tokens: vocabulary.tokens, kinds: vocabulary.kinds,
             added: AddedTokenMatcher(vocabulary.added.filter { !$0.normalized }, order: .leftmostLongest),
             addedNormalized: AddedTokenMatcher(
@@ -31,8 +31,11 @@ struct TokenizerFile {
             preTokenizer: try root["pre_tokenizer"].flatMap { try preTokenizer($0) },
             model: try tokenizerModel(model, vocabulary),
             decoder: try decoder(root["decoder"] ?? .null))
-        let around = try boundaryTokens(root["post_processor"] ?? .null)
-        return Tokenizer(parts, special: settings.specialTokens(in: parts, boundary: around))
+        let processor = root["post_processor"] ?? .null
+        let around = try boundaryTokens(processor)
+        let special = settings.specialTokens(in: parts, boundary: around)
+        parts.encoder = try encoderTemplates(processor, boundary: around, special: special)
+        return Tokenizer(parts, special: special)
     }
 
     /// Tokens that match after the normalizer are themselves normalized.

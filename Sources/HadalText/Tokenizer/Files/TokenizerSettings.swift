@@ -33,6 +33,7 @@ struct TokenizerSettings {
         special.padID = id("pad_token")
         special.unknownID = id("unk_token")
         special.separatorID = id("sep_token")
+        special.classID = id("cls_token")
         special.maskID = id("mask_token")
         special.addBOS = (addBOS ?? !boundary.before.isEmpty) && special.bosID != nil
         special.addEOS = (addEOS ?? !boundary.after.isEmpty) && special.eosID != nil
