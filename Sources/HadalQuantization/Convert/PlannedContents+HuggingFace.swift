@@ -73,7 +73,9 @@ extension PlannedContents {
         if options.omitsTokenizer {
             metadata += Self.noVocabulary
         } else if let text = try DirectoryVocabulary(directory, size: source.vocabularySize) {
-            metadata += text.metadata
+            // What the model's description says of a key counts.
+            let known = Set(metadata.map { ExactString($0.key) })
+            metadata += text.metadata.filter { !known.contains(ExactString($0.key)) }
             notes += text.notes
         } else {
             metadata += Self.noVocabulary

@@ -17,12 +17,18 @@ extension GGUFVocabulary {
         add("eot_token_id", id(eotID))
         add("eom_token_id", id(eomID))
         add("unknown_token_id", id(unknownID))
+        // Spelt so in every file.
         add("seperator_token_id", id(separatorID))
+        add("cls_token_id", id(classID))
         add("padding_token_id", id(padID))
         add("mask_token_id", id(maskID))
         add("add_bos_token", addBOS.map { .bool($0) })
         add("add_eos_token", addEOS.map { .bool($0) })
+        add("add_sep_token", addSeparator.map { .bool($0) })
         add("add_space_prefix", addSpacePrefix.map { .bool($0) })
+        add("normalizer.lowercase", lowercases.map { .bool($0) })
+        add("normalizer.strip_accents", stripsAccents.map { .bool($0) })
+        add("token_type_count", id(tokenTypeCount))
         return entries
     }
 }

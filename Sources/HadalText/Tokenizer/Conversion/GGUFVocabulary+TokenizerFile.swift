@@ -4,7 +4,7 @@ extension GGUFVocabulary {
     /// Turns the tokenizer of a directory into the vocabulary that a GGUF file would hold.
     ///
     /// - Parameters:
-    ///   - directory: byte-pair encoding, of bytes or of characters with byte tokens behind them.
+    ///   - directory: byte-pair encoding, of bytes or of characters with byte tokens behind them, or WordPiece.
     ///   - config: the directory's config.json.
     ///   - size: rows of the model's embedding; ids that no token has are filled up with unused ones.
     /// - Returns: also what the vocabulary does not say, a sentence each.
@@ -30,6 +30,14 @@ extension GGUFVocabulary {
         vocabulary.maskID = special.maskID.map { Int($0) }
         vocabulary.addBOS = special.addBOS
         vocabulary.addEOS = special.addEOS
+        vocabulary.classID = special.classID.map { Int($0) }
+        vocabulary.tokenTypeCount = stated("type_vocab_size").flatMap { $0 > 0 ? $0 : nil }
+        if conversion.isWordPiece {
+            conversion.setWordPieceRoles(&vocabulary, special)
+            vocabulary.tokenTypeCount = vocabulary.tokenTypeCount ?? 1
+        } else {
+            conversion.setSeparator(&vocabulary, special, config: config)
+        }
         let notes = try conversion.notes + Self.differences(original, Tokenizer(vocabulary, catalogue: catalogue))
         return (vocabulary, notes)
     }

@@ -18,8 +18,11 @@ struct VocabularyConversion {
     /// - Parameter original: the tokenizer of the same file.
     mutating func vocabulary(size: Int, _ catalogue: PreTokenizerCatalogue, original: Tokenizer) throws -> GGUFVocabulary {
         guard let model = file.root["model"] else { throw file.fail(file.document.root, "no \"model\" in the tokenizer") }
-        if let type = model["type"]?.string, type != "BPE" {
-            throw file.fail(model, "GGUF files are not written with the tokenizer model '\(type)'", .unsupported)
+        switch parts.model {
+        case .bpe, .wordPiece: break
+        default:
+            throw file.fail(
+                model, "GGUF files are not written with the tokenizer model '\(model["type"]?.string ?? "Unigram")'", .unsupported)
         }
         let added = try file.addedTokens()
         var entries = try file.vocabulary(of: model, addedTokens: added, declared: declared.tokens(beside: added))
@@ -45,7 +48,11 @@ struct VocabularyConversion {
             vocabulary.kinds.append(.unused)
         }
 
-        if usesByteAlphabet {
+        if isWordPiece {
+            vocabulary.model = try Self.modelName(.wordpiece, catalogue)
+            vocabulary.pre = "default"
+            try setWordPieces(&vocabulary, model)
+        } else if usesByteAlphabet {
             vocabulary.model = try Self.modelName(.bpe, catalogue)
             vocabulary.merges = try pairs(model).map { $0 + [0x20] + $1 }
             let ignoresMerges = try file.bool(model["ignore_merges"], "ignore_merges", default: false)
@@ -74,13 +81,18 @@ struct VocabularyConversion {
         return name
     }
 
-    private static func filler(_ id: Int) -> [UInt8] { Array("[PAD\(id)]".utf8) }
+    static func filler(_ id: Int) -> [UInt8] { Array("[PAD\(id)]".utf8) }
 
     private func pairs(_ model: JSON) throws -> [([UInt8], [UInt8])] {
         try file.array(model["merges"], "merges", in: model).map { try file.pair($0) }
     }
 
+    /// Adds a sentence on what the vocabulary does not say.
+    mutating func note(_ text: String) { notes.append(text) }
+
     // MARK: What kind of tokenizer it is
+
+    var isWordPiece: Bool { if case .wordPiece = parts.model { true } else { false } }
 
     /// Every component of a kind, sequences opened.
     private func components(_ key: String, _ list: String) -> [JSON] {
@@ -176,7 +188,7 @@ struct VocabularyConversion {
             at: file.root["pre_tokenizer"].map { file.document.place(of: $0) } ?? SourcePlace(file.document.file))
     }
 
-    private func cut(_ text: String, _ preTokenizer: PreTokenizer?) throws -> [[UInt8]] {
+    func cut(_ text: String, _ preTokenizer: PreTokenizer?) throws -> [[UInt8]] {
         var pieces = Pieces(Array(text.utf8), startsInput: true)
         try preTokenizer?.apply(to: &pieces, Pattern.Scratch())
         return pieces.ranges.map { Array(pieces.text[$0]) }

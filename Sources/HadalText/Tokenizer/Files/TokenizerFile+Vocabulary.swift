@@ -149,7 +149,8 @@ extension TokenizerFile {
                         try members["continuing_subword_prefix"].map { try string($0, "continuing_subword_prefix", in: model) }?.utf8
                             ?? "##".utf8),
                     unknownID: try unknownToken(members, model, vocabulary, default: "[UNK]"),
-                    longestWord: try members["max_input_chars_per_word"].map { try count($0, "max_input_chars_per_word", in: model) } ?? 100
+                    longestWord: try members["max_input_chars_per_word"].map { try count($0, "max_input_chars_per_word", in: model) }
+                        ?? WordPieceModel.usualLongestWord
                 ))
         case "WordLevel": return .wordLevel(vocabulary.model, unknownID: try unknownToken(members, model, vocabulary, default: "<unk>"))
         default: return .bpe(try bpe(model, vocabulary))

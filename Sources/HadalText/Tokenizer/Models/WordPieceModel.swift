@@ -2,6 +2,9 @@
 ///
 /// Immutable after it is built; any thread may encode.
 struct WordPieceModel: Sendable {
+    /// Of published tokenizers, and where a file does not say.
+    static let usualLongestWord = 100
+
     let table: TokenTable
     /// What tokens that go on a word begin with, `##` say.
     let continuingPrefix: [UInt8]
