@@ -1,8 +1,8 @@
 """Makes directories/: small tokenizers in each form that models are published in, with rows that transformers' AutoTokenizer gives.
 
-usage: python make_directories.py    Needs transformers, tokenizers and sentencepiece.
+usage: python make_directories.py [NAME...]    Needs transformers, tokenizers and sentencepiece. Trainers give other vocabularies each time.
 """
-import json, os, shutil, tempfile
+import json, os, shutil, sys, tempfile
 import sentencepiece as spm
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer
@@ -15,6 +15,7 @@ TEXTS = ['The model reads', " the  text\n", "don't STOP 1234", 'é e\u0301 ﬁ �
 
 
 def directory(name, config, files=None, tokenizer=None):
+    if len(sys.argv) > 1 and name not in sys.argv: return
     path = os.path.join(HERE, name)
     shutil.rmtree(path, ignore_errors=True)
     os.makedirs(path)
@@ -73,6 +74,13 @@ words = Tokenizer(models.WordPiece(unk_token='[UNK]'))
 words.normalizer, words.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
 words.train_from_iterator(CORPUS, trainers.WordPieceTrainer(vocab_size=140, special_tokens=['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'], show_progress=False))
 vocabulary('bert', {'tokenizer_class': 'BertTokenizer'}, words)
+LETTERS = sorted(set(''.join(CORPUS)) - set(' \n\t') | set('CAFÉéëStop。'))
+cased = Tokenizer(models.WordPiece({t: i for i, t in enumerate(dict.fromkeys(
+    ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'The', 'the', 'STOP', 'CAFÉ', 'café', 'cafe', 'naïve', 'reads', '中文', '##文', '日本語'] + LETTERS
+    + ['##' + t for t in LETTERS]))}))
+vocabulary('bert_cased', {'tokenizer_class': 'BertTokenizer', 'do_lower_case': False}, cased)
+vocabulary('bert_accents', {'tokenizer_class': 'BertTokenizerFast', 'do_lower_case': True, 'strip_accents': False, 'tokenize_chinese_chars': False}, cased)
+vocabulary('bert_stripped', {'tokenizer_class': 'BertTokenizer', 'do_lower_case': False, 'strip_accents': True, 'cls_token': '[MASK]'}, cased)
 words.decoder = decoders.WordPiece()
 words.post_processor = processors.BertProcessing(('[SEP]', 3), ('[CLS]', 2))
 directory('wordpiece', {'tokenizer_class': 'PreTrainedTokenizerFast'}, tokenizer=words)

@@ -9,7 +9,8 @@ import Testing
 @Suite("Tokenizers in every form that models are published in")
 struct TokenizerDirectoryTests {
     private static let names = [
-        "bert", "gpt2", "qwen2", "roberta", "spm_bpe", "spm_bpe_legacy", "spm_gemma", "spm_unigram", "unigram", "wordpiece",
+        "bert", "bert_accents", "bert_cased", "bert_stripped", "gpt2", "qwen2", "roberta", "spm_bpe", "spm_bpe_legacy", "spm_gemma",
+        "spm_unigram", "unigram", "wordpiece",
     ]
 
     /// Ids of texts, of prompts, and the text of the ids, as transformers' AutoTokenizer gives them.
@@ -125,6 +126,10 @@ struct TokenizerDirectoryTests {
         }
         #expect(try tokenizer.decode(tokenizer.encode("the text")) == "the text")
         #expect(tokenizer.withBoundaryTokens([5]) == [5, 2])
+        // As files of XLM-RoBERTa have it.
+        (vocabulary.addBOS, vocabulary.addSeparator, vocabulary.separatorID) = (true, true, 2)
+        let (a, b) = (try tokenizer.encode("the"), try tokenizer.encode("text"))
+        #expect(try Tokenizer(vocabulary).encoderInput("the", "text", limit: nil).tokens == [1] + a + [2, 2] + b + [2])
         #expect(tokenizer.count == model.pieces.count + 2)
     }
 
