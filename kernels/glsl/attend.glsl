@@ -37,7 +37,7 @@ bool is_split(uint sequence) {
 // How many later keys a token sees: of the cache after this step.
 uint later_keys(uint sequence, uint position) {
 #if defined(FUTURE)
-    return FUTURE == 0 ? 0 : min(FUTURE, past_of(sequence) + new_of(sequence) - 1 - position);
+    return FUTURE == 0 ? 0 : min(FUTURE, position_of(first_of(sequence)) + new_of(sequence) - 1 - position);
 #else
     return 0;
 #endif

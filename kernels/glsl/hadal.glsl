@@ -9,22 +9,20 @@ layout(buffer_reference, std430, buffer_reference_align = 16) buffer HadalQuads 
 
 // ---- the step ---------------------------------------------------------------------------------------------------------
 // Words: T, S, R, where the tables of tokens, sequences and pages start. A token: its sequence, its position. A sequence: first token,
-// tokens, tokens already cached, planned length, first page, pages, the slots that it reads and writes of states of fixed size.
+// tokens, tokens already cached, planned length, first page, pages.
 
 uint hadal_word(uint index) { return HadalWords(hadal_push.step).at[index]; }
 
 uint tokens() { return hadal_word(0); }
 uint sequence_of(uint token) { return hadal_word(hadal_word(3) + 2 * token); }
 uint position_of(uint token) { return hadal_word(hadal_word(3) + 2 * token + 1); }
-uint hadal_sequence_word(uint sequence, uint index) { return hadal_word(hadal_word(4) + 8 * sequence + index); }
-uint first_of(uint sequence) { return hadal_sequence_word(sequence, 0); }
-uint new_of(uint sequence) { return hadal_sequence_word(sequence, 1); }
-uint past_of(uint sequence) { return hadal_sequence_word(sequence, 2); }
-uint planned_length(uint sequence) { return hadal_sequence_word(sequence, 3); }
+uint first_of(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence); }
+uint new_of(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 1); }
+uint planned_length(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 3); }
 
 // Where the row of a token begins in a cache: `position` counts within its sequence.
 uint hadal_cache_row(uint sequence, uint position, uint head, uint heads, uint width, uint page_tokens) {
-    uint first = hadal_sequence_word(sequence, 4);
+    uint first = hadal_word(hadal_word(4) + 6 * sequence + 4);
     uint page = hadal_word(hadal_word(5) + first + position / page_tokens);
     return ((page * heads + head) * page_tokens + position % page_tokens) * width;
 }

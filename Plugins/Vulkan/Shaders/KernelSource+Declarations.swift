@@ -74,6 +74,13 @@ extension KernelSource {
 
         private static func unsigned(_ expression: Expression) -> String { "uint(\(expression.text.replacing("//", with: "/")))" }
 
+        /// What kernels with states of fixed size read of a step beside what `hadal.glsl` gives all. It is not there, so that the texts of other
+        /// kernels, by which compiled ones are found again, stay as they were.
+        private static let slots = """
+            uint hadal_slot(uint sequence, uint index) { return hadal_word(hadal_word(6) + 2 * sequence + index); }
+            uint past_of(uint sequence) { return hadal_word(hadal_word(4) + 6 * sequence + 2); }
+            """
+
         /// - Parameter name: what its functions are called by: the contract's name, unless an input or output has that too.
         mutating func state(_ i: Int, _ state: OpContract.State, _ dtype: DType, name: String) {
             address("c_\(name)", .state(i))
@@ -81,11 +88,12 @@ extension KernelSource {
                 // What divides integers begins a comment here, and uint divides as it does.
                 let (heads, rows, width) = (Self.unsigned(state.heads), Self.unsigned(rows), Self.unsigned(state.width))
                 // Macros, since the names that a shape is made of come later.
+                if !access.contains(Self.slots) { access.append(Self.slots) }
                 access.append(
                     """
                     #define \(name)_in(slot, head) (((slot) * \(heads) + (head)) * \(rows) * \(width))
-                    #define \(name)_before(sequence, head) \(name)_in(hadal_sequence_word(sequence, 6), head)
-                    #define \(name)_after(sequence, head) \(name)_in(hadal_sequence_word(sequence, 7), head)
+                    #define \(name)_before(sequence, head) \(name)_in(hadal_slot(sequence, 0), head)
+                    #define \(name)_after(sequence, head) \(name)_in(hadal_slot(sequence, 1), head)
                     float \(name)_at(uint i) { return HadalFloats(hadal_push.c_\(name)).at[i]; }
                     void \(name)_put(uint i, float v) { HadalFloats(hadal_push.c_\(name)).at[i] = v; }
                     """)
