@@ -15,11 +15,7 @@ INLINE vf gated(int64_t kind, float alpha, float limit, float offset, vf gate, v
     up = up + offset;
     switch (kind) {
     case GATE_SILU: return gate * v_sigmoid(alpha * gate) * up;
-    case GATE_GELU: {
-        vf y;
-        for (int i = 0; i < LANES; i++) y[i] = 0.5f * gate[i] * (1.0f + erff(gate[i] * 0.70710678118654752f));
-        return y * up;
-    }
+    case GATE_GELU: return v_gelu(gate) * up;
     case GATE_GELU_TANH:
         return 0.5f * gate * (1.0f + v_tanh(0.79788456080286536f * (gate + 0.044715f * gate * gate * gate))) * up;
     default: return v_select(gate < v_splat(0), v_splat(0), gate) * up;

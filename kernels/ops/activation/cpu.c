@@ -14,11 +14,7 @@ enum { KIND_SILU, KIND_GELU, KIND_GELU_TANH, KIND_RELU, KIND_SIGMOID, KIND_TANH,
 INLINE vf HADAL_FN(apply)(int64_t kind, vf x) {
     switch (kind) {
     case KIND_SILU: return x * v_sigmoid(x);
-    case KIND_GELU: {
-        vf y;
-        for (int i = 0; i < LANES; i++) y[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678118654752f));
-        return y;
-    }
+    case KIND_GELU: return v_gelu(x);
     case KIND_GELU_TANH: return 0.5f * x * (1.0f + v_tanh(0.79788456080286536f * (x + 0.044715f * x * x * x)));
     case KIND_RELU: return v_select(x < v_splat(0), v_splat(0), x);
     case KIND_SIGMOID: return v_sigmoid(x);

@@ -6,6 +6,8 @@ HADAL_EXPORT_KERNEL(layer_norm, 0)
 #else
 #include "hadal_simd.h"
 #include "hadal_norm.h"
+#define vd HADAL_FN(vd)
+typedef double vd __attribute__((vector_size(LANES * 8)));
 
 /* attributes, sorted by name: eps, groups. */
 HADAL_KERNEL(layer_norm) {
@@ -18,22 +20,34 @@ HADAL_KERNEL(layer_norm) {
         const float *x = (const float *)args->inputs[0].data + slice * n;
         float *y = (float *)args->outputs[0].data + slice * n;
         const float *weight = norm_parameters(weights, slice, groups, n), *bias = norm_parameters(biases, slice, groups, n);
-        vf sum = {0};
+        /* Sums of float64: where a row lies far from 0, what is left of it after its mean would else be the rounding of the sum. */
+        vd sum = {0};
         int64_t i = 0;
-        for (; i + LANES <= n; i += LANES) sum += v_load(x + i);
-        float total = v_reduce_add(sum);
+        for (; i + LANES <= n; i += LANES) sum += __builtin_convertvector(v_load(x + i), vd);
+        double total = 0;
+        for (int c = 0; c < LANES; c++) total += sum[c];
         for (; i < n; i++) total += x[i];
-        const float mean = total / (float)n;
-        vf square = {0};
+        /* The mean in two parts, since one float has not all of it. */
+        const float mean = (float)(total / (double)n), rest = (float)(total / (double)n - mean);
+        vd square = {0};
         for (i = 0; i + LANES <= n; i += LANES) {
-            vf v = v_load(x + i) - mean;
+            const vd v = __builtin_convertvector(v_load(x + i) - mean - rest, vd);
             square += v * v;
         }
-        float variance = v_reduce_add(square);
-        for (; i < n; i++) variance += (x[i] - mean) * (x[i] - mean);
-        const float factor = 1.0f / sqrtf(variance / (float)n + eps);
-        for (i = 0; i < n; i++) {
-            float v = (x[i] - mean) * factor;
+        double variance = 0;
+        for (int c = 0; c < LANES; c++) variance += square[c];
+        for (; i < n; i++) {
+            const double v = x[i] - mean - rest;
+            variance += v * v;
+        }
+        const float factor = (float)(1.0 / sqrt(variance / (double)n + eps));
+        for (i = 0; i + LANES <= n; i += LANES) {
+            vf v = (v_load(x + i) - mean - rest) * factor;
+            if (weight) v *= v_load(weight + i);
+            v_store(y + i, bias ? v + v_load(bias + i) : v);
+        }
+        for (; i < n; i++) {
+            float v = (x[i] - mean - rest) * factor;
             if (weight) v *= weight[i];
             y[i] = bias ? v + bias[i] : v;
         }
