@@ -15,6 +15,8 @@ package struct SyntheticModel: Sendable {
         package let dtype: DType
         /// Contents that the configuration determines; nil: random.
         let values: [Float]?
+        /// Where random numbers lie, for a weight that an op's contract bounds (a rate of decay, say); nil: as those of other models do.
+        var range: Range<Float>?
 
         package var elements: Int { shape.reduce(1) { $0 &* $1 } }
         package var bytes: Int { dtype.byteCount(elements: elements) ?? 0 }
@@ -62,7 +64,7 @@ package struct SyntheticModel: Sendable {
 
         self.architecture = family
         vocabularySize = layout.model.vocabularySize
-        tensors = layout.tensors.map { tensor in
+        var tensors = layout.tensors.map { tensor in
             Tensor(name: tensor.name, shape: tensor.shape, dtype: Self.storedType(tensor, asked: type), values: tensor.values)
         }
         metadata = try Self.metadata(layout, type)
@@ -76,6 +78,9 @@ package struct SyntheticModel: Sendable {
             throw HadalError(
                 error.code, "the GGUF file of this model could not be read back: \(error.message)", at: error.place, hint: error.hint)
         }
+        let ranges = try Self.ranges(again, catalogue)
+        for index in tensors.indices { tensors[index].range = ranges[ExactString(tensors[index].name)] }
+        self.tensors = tensors
         var notes = GraphDifference.notes(asked: layout.model, read: again)
         let fallbacks = tensors.filter { !Self.staysFloat($0.name, $0.shape) && $0.dtype != type }
         if !fallbacks.isEmpty {
@@ -84,6 +89,28 @@ package struct SyntheticModel: Sendable {
                 "\(fallbacks.count) of \(tensors.count) tensors are \(types), because their rows are not whole \(type.name) blocks")
         }
         self.notes = notes
+    }
+
+    /// Where the numbers of tensors lie that ops bound.
+    private static func ranges(_ model: ModelGraph, _ catalogue: OpCatalogue) throws -> [ExactString: Range<Float>] {
+        var ranges: [ExactString: Range<Float>] = [:]
+        for graph in model.graphs.values {
+            for node in graph.nodes {
+                guard let inputs = catalogue.contracts[node.op]?.inputs else { continue }
+                for (input, operand) in zip(inputs, node.inputs) {
+                    guard let below = input.below, case .weight(let index) = operand,
+                        case .stored(let recipe)? = model.weights[graph.weights[index].name]?.content, recipe.keepsNumbers
+                    else { continue }
+                    func number(_ expression: Expression?) throws -> Float {
+                        Float(try expression?.evaluate { node.attributes[$0]?.expressionValue }.double ?? 0)
+                    }
+                    let (least, end) = (try number(input.minimum), try number(below))
+                    guard least < end else { continue }
+                    for tensor in recipe.tensors { ranges[ExactString(tensor.name)] = least..<end }
+                }
+            }
+        }
+        return ranges
     }
 
     /// The type that a converter would choose.
@@ -123,7 +150,11 @@ package struct SyntheticModel: Sendable {
                 return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values)
             }
             return TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape) { sink in
-                let random = SplitMix64(seed: seed, label: tensor.name)
+                var random = SplitMix64(seed: seed, label: tensor.name)
+                if let range = tensor.range {
+                    let values = (0..<tensor.elements).map { _ in random.number(in: range) }
+                    return try TensorSource(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, values: values).produce(sink)
+                }
                 guard tensor.shape.count > 1, !tensor.name.hasSuffix(".bias"), let columns = tensor.shape.last else {
                     return try Self.vector(tensor, random, sink)
                 }

@@ -44,6 +44,18 @@ package indirect enum WeightRecipe: Sendable, Equatable {
         }
     }
 
+    /// Whether its numbers are those of the stored tensors, moved at most.
+    package var keepsNumbers: Bool {
+        switch self {
+        case .tensor: true
+        case .slice(let r, _, _, _), .every(let r, _, _, _), .transpose(let r, _), .reshape(let r, _), .rotary(let r, _, _, _, _),
+            .float(let r):
+            r.keepsNumbers
+        case .concat(let parts, _), .stack(let parts): parts.allSatisfy(\.keepsNumbers)
+        case .affine, .exponential, .blockScaled, .mxfp4: false
+        }
+    }
+
     /// What is done to the stored tensors, for `inspect`: "rows 0..<64 of qkv_proj".
     package var summary: String {
         switch self {
