@@ -27,6 +27,9 @@ package struct JSON: Sendable {
         self.init(integer.int.map { .int(Int64($0)) } ?? .bigInteger(integer), offset: offset)
     }
 
+    /// A float32 number as it is written with the fewest digits.
+    package init(_ number: Float) { self.init(.double(Double("\(number)") ?? Double(number))) }
+
     package static let null = JSON(.null)
 }
 

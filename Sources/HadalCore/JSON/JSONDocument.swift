@@ -4,7 +4,7 @@ package struct JSONDocument: Sendable {
     package private(set) var root: JSON
     private let lineStarts: [Int]
     /// The documents that a merged one was made of; empty for one that was parsed.
-    private let parts: [JSONDocument]
+    private var parts: [JSONDocument]
     /// Offsets of part i start at i << 40.
     private static let partShift = 40
 
@@ -53,6 +53,22 @@ package struct JSONDocument: Sendable {
         return copy
     }
 
+    /// The document with a member more in its root object: an object made of other documents, by the paths at which each stands in it.
+    ///
+    /// A place of the result names the file that its value came from. What has no root object is left as it is.
+    package func adding(_ key: String, of documents: [(path: [String], document: JSONDocument)]) -> JSONDocument {
+        guard parts.isEmpty, var object = root.object else { return self }
+        var member = JSON(.object(JSONObject()))
+        for (i, entry) in documents.enumerated() {
+            member = member.setting(entry.document.root.shifted(by: (i + 1) << Self.partShift), at: entry.path[...])
+        }
+        object[key] = member
+        var copy = self
+        copy.root = JSON(.object(object), offset: root.offset)
+        copy.parts = [self] + documents.map(\.document)
+        return copy
+    }
+
     /// The document without some members of its root object.
     package func removing(_ keys: [String]) -> JSONDocument {
         guard var object = root.object else { return self }
@@ -96,5 +112,15 @@ package struct JSONDocument: Sendable {
         var starts = [0]
         for (i, byte) in bytes.enumerated() where byte == 0x0A { starts.append(i + 1) }
         return starts
+    }
+}
+
+extension JSON {
+    /// The object with a value at a path of keys; objects that are missing on the way are made.
+    fileprivate func setting(_ value: JSON, at path: ArraySlice<String>) -> JSON {
+        guard let key = path.first else { return value }
+        var object = self.object ?? JSONObject()
+        object[key] = (object[key] ?? JSON(.object(JSONObject()))).setting(value, at: path.dropFirst())
+        return JSON(.object(object), offset: offset)
     }
 }

@@ -24,6 +24,20 @@ package struct FileProvider: Sendable {
             uniquingKeysWith: { first, _ in first })
     }
 
+    /// A directory within this one, by its plain name.
+    func folder(_ name: String) -> FileProvider {
+        guard let memory else { return FileProvider(directory: path(name)) }
+        let inner = memory.filter { $0.key.text.hasPrefix(name + "/") }.map {
+            (ExactString(String($0.key.text.dropFirst(name.count + 1))), $0.value)
+        }
+        return FileProvider(directory: path(name), memory: Dictionary(inner, uniquingKeysWith: { first, _ in first }))
+    }
+
+    private init(directory: String, memory: [ExactString: ByteSource]) {
+        self.directory = directory
+        self.memory = memory
+    }
+
     package func path(_ name: String) -> String { "\(directory)/\(name)" }
 
     /// Opens a file by its plain name; nil if there is none of that name.

@@ -27,13 +27,15 @@ package struct HuggingFaceDirectory: Sendable {
     /// - Throws: `notFound` naming the file; `malformed` or `mismatch` with a place.
     package init(_ provider: FileProvider, weights: Bool = true) throws {
         self.provider = provider
-        guard let config = try Self.json(Self.configName, provider) else {
+        guard let stated = try Self.json(Self.configName, provider) else {
             throw HadalError(
                 .notFound, "no \(Self.configName) in this directory", at: SourcePlace(provider.directory),
                 hint: provider.exists(Self.originalConfigName)
                     ? "\(Self.originalConfigName) is there, the original release's; the model as published for transformers is read"
                     : "a model is a GGUF file or a directory with \(Self.configName) and \(Self.weightsName)")
         }
+        let modules = try SentenceModules(provider)
+        let config = modules.map { stated.adding(SentenceModules.key, of: $0.documents) } ?? stated
         self.config = config
         generationConfig = try Self.json("generation_config.json", provider)
         guard weights else {
@@ -51,8 +53,7 @@ package struct HuggingFaceDirectory: Sendable {
             files = [Self.weightsName]
         } else if let index = try Self.json(Self.indexName, provider) {
             let opened = try SafetensorsIndex(index).open(provider)
-            shards = opened.shards
-            tensors = opened.tensors
+            (shards, tensors) = Self.adding(modules?.dense ?? [], to: opened.shards, opened.tensors)
             unreadable = opened.unreadable
             return
         } else {
@@ -64,19 +65,30 @@ package struct HuggingFaceDirectory: Sendable {
                 .notFound, "neither \(Self.weightsName) nor \(Self.indexName) in this directory", at: SourcePlace(provider.directory),
                 hint: Self.otherWeights(provider))
         }
-        shards = try files.map { name in
+        let opened = try files.map { name in
             guard let source = try provider.open(name) else {
                 throw HadalError(.notFound, "the file is gone", at: SourcePlace(provider.path(name)))
             }
             return try SafetensorsFile(source: source)
         }
-        tensors = shards.enumerated().flatMap { number, file in file.tensors.map { $0.inShard(number) } }
+        (shards, tensors) = Self.adding(
+            modules?.dense ?? [], to: opened, opened.enumerated().flatMap { number, file in file.tensors.map { $0.inShard(number) } })
         unreadable = shards.flatMap(\.unreadable)
         if names.areOriginal, files == names.files {
             missingTensorHint =
                 "the weights are in \(files.joined(separator: ", ")), which may have the names of the original release; "
                 + "\(Self.weightsName) with those of transformers is read"
         }
+    }
+
+    /// Files of dense layers behind those of the model.
+    private static func adding(
+        _ dense: [SafetensorsFile], to shards: [SafetensorsFile], _ tensors: [TensorInfo]
+    ) -> ([SafetensorsFile], [TensorInfo]) {
+        let more = dense.enumerated().flatMap { number, file in
+            file.tensors.map { $0.renamed("dense.\(number).\($0.name)").inShard(shards.count + number) }
+        }
+        return (shards + dense, tensors + more)
     }
 
     /// What is there in place of weights that are read.
@@ -108,7 +120,7 @@ package struct HuggingFaceDirectory: Sendable {
         return text
     }
 
-    private static func json(_ name: String, _ provider: FileProvider) throws -> JSONDocument? {
+    static func json(_ name: String, _ provider: FileProvider) throws -> JSONDocument? {
         guard let source = try provider.open(name) else { return nil }
         try checkLength(source)
         let document = try withExtendedLifetime(source) { try JSONDocument(parsing: source.bytes, file: source.name) }

@@ -41,6 +41,10 @@ package struct TensorInfo: Sendable, Equatable {
         return product
     }
 
+    func renamed(_ name: String) -> TensorInfo {
+        TensorInfo(name: name, dtype: dtype, shape: shape, file: file, shard: shard, range: range)
+    }
+
     /// The same tensor in another place of the list of files.
     func inShard(_ shard: Int) -> TensorInfo {
         TensorInfo(name: name, dtype: dtype, shape: shape, file: file, shard: shard, range: range)
