@@ -18,7 +18,8 @@ import Testing
         // What commands print: members of JSON, a column.
         "PlanListing.swift": ["experts"], "RunCommand.swift": ["experts"], "BenchCommand.swift": ["experts"],
         "ExpertCosts.swift": ["experts"], "MemoryDivision.swift": ["experts"],
-        "LoadPlan+JSON.swift": ["experts"],
+        "LoadPlan+JSON.swift": ["experts"], "EmbedCommand.swift": ["embedding"], "Embeddings.swift": ["embedding"],
+        "OllamaModels.swift": ["embedding"],
         // Methods of strings in chat templates.
         "TemplateMethods.swift": ["split"], "TextMethods.swift": ["split"], "TemplateFilters+Sequences.swift": ["slice"],
         // Attributes.

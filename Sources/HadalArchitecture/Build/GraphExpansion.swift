@@ -24,6 +24,8 @@ struct GraphExpansion {
     private var skipped: [String: GraphSpec.Skip] = [:]
     /// The repetition in which nodes first used a state that has no layers.
     private var stateUsers: [String: [String: Int]] = [:]
+    /// What the main graph gives.
+    private(set) var result = ModelResult.logits
     /// States that a node so far has written this step's rows to.
     private var appended: Set<Int> = []
 
@@ -57,22 +59,28 @@ struct GraphExpansion {
         }
         takenNames = Set(variables.keys)
         try expand(spec.body)
-        for output in spec.outputs {
+        result = ModelResult.allCases.first { variables[$0.rawValue] != nil } ?? .logits
+        for output in spec.outputs.isEmpty ? [result.rawValue] : spec.outputs {
             guard let value = variables[output] else {
                 if let skip = skipped[output] { throw GraphSpec.skippedValue(output, skip, at: spec.place) }
                 throw HadalError(.notFound, "graph '\(spec.name)' makes no '\(output)'", at: spec.place)
             }
-            if output == GraphSpec.logits { try checkLogits(builder.graph.values[value].dims) }
+            if let result = ModelResult(rawValue: output) { try check(result, builder.graph.values[value].dims) }
             builder.output(value)
         }
         return builder.graph
     }
 
-    private func checkLogits(_ dims: [Dim]) throws {
+    private func check(_ result: ModelResult, _ dims: [Dim]) throws {
         let vocabulary = try context.description.facts?.vocabularySize.int(scope, "vocabulary_size") ?? 0
-        guard dims != [.rows, .fixed(vocabulary)] else { return }
         let shape = "[" + dims.map(\.description).joined(separator: ", ") + "]"
-        throw spec.wrongLogits(dims.first == .rows ? "\(shape), and V is \(vocabulary)" : shape, at: spec.place)
+        switch result {
+        case .logits where dims != [.rows, .fixed(vocabulary)]:
+            throw spec.wrongShape(of: result, dims.first == .rows ? "\(shape), and V is \(vocabulary)" : shape, at: spec.place)
+        case .score where dims != [.rows, .fixed(1)]: throw spec.wrongShape(of: result, shape, at: spec.place)
+        case .embedding where dims.count != 2 || dims[0] != .rows: throw spec.wrongShape(of: result, shape, at: spec.place)
+        default: return
+        }
     }
 
     private mutating func step(_ place: SourcePlace) throws {
@@ -215,8 +223,12 @@ struct GraphExpansion {
         return operands
     }
 
-    private func variable(_ name: String, _ place: SourcePlace) throws -> Int {
-        guard let value = variables[name] else { throw unknownValue(name, place) }
+    private mutating func variable(_ name: String, _ place: SourcePlace) throws -> Int {
+        if let value = variables[name] { return value }
+        guard name == GraphSpec.tokenTypes, spec.name == "main" else { throw unknownValue(name, place) }
+        takenNames.insert(name)
+        let value = builder.input(name, dtype: .i32, dims: [.tokens])
+        variables[name] = value
         return value
     }
 

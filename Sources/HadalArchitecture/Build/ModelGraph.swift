@@ -26,6 +26,12 @@ package struct ModelGraph: Sendable {
     package let width: Int
     package let contextLength: Int
     package let vocabularySize: Int
+    /// What the main graph gives for each row that is requested.
+    package let result: ModelResult
+    /// Whether a step takes all of a sequence or nothing of it: a token sees later ones, or a text's tokens become one row.
+    package let needsWholeSequences: Bool
+    /// How it is asked whether a document fits a query, where it gives logits; nil: nothing is known of that.
+    package let rerankPrompt: RerankPrompt?
     /// The key that has rotary frequencies follow the length of the sequence beyond `contextLength`, which Hadal does not do; nil: none.
     package let dynamicRope: String?
     /// Tensors of the model that no graph uses, and other things worth saying.

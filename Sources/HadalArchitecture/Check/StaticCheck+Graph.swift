@@ -36,6 +36,7 @@ extension StaticCheck {
         if let when = graph.when { formula(when, [], .bool, "'when' of graph '\(graph.name)'") }
         var values: [String: ValueShape] = [:]
         for (name, dim) in GraphSpec.standardInputs { values[name] = ValueShape(dim, rank: 1, dtype: .i32) }
+        if graph.name == "main" { values[GraphSpec.tokenTypes] = ValueShape(.tokens, rank: 1, dtype: .i32) }
         for input in graph.inputs {
             for dim in input.dims where dim.bareName != "T" && dim.bareName != "R" {
                 formula(dim, [], .number, "input '\(input.name)'", in: 1...(1 << 32))
@@ -50,7 +51,8 @@ extension StaticCheck {
         namedHidden = [:]
         valuesAreUncertain = false
         walk(graph.body, &values, StatementScope())
-        for output in graph.outputs {
+        let results = ModelResult.allCases.map(\.rawValue).filter { values[$0] != nil }
+        for output in graph.outputs.isEmpty ? (results.isEmpty ? [ModelResult.logits.rawValue] : results) : graph.outputs {
             guard let shape = values[output] else {
                 if valuesAreUncertain { continue }
                 report(
@@ -60,11 +62,12 @@ extension StaticCheck {
                             hint: Suggestion.hint(for: output, among: Array(values.keys))), cause: "value \(output)")
                 continue
             }
-            guard output == GraphSpec.logits else { continue }
+            // What is made beside logits may have any name.
+            guard let result = ModelResult(rawValue: output), result == .logits || results.first == output else { continue }
             if !shape.rows.contains(.wanted), !shape.rows.contains(.other) {
-                report(graph.wrongLogits("[T, …]", at: shape.place ?? graph.place))
+                report(graph.wrongShape(of: result, "[T, …]", at: shape.place ?? graph.place))
             } else if let rank = shape.rank, rank != 2 {
-                report(graph.wrongLogits("\(rank) extents", at: shape.place ?? graph.place))
+                report(graph.wrongShape(of: result, "\(rank) extents", at: shape.place ?? graph.place))
             }
         }
     }

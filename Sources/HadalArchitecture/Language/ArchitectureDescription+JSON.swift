@@ -5,7 +5,7 @@ extension ArchitectureDescription {
     static let keys = [
         "$schema", "hadal", "name", "summary", "extends", "match", "variants", "config_root", "config_objects", "aliases", "params",
         "require",
-        "model", "sources", "weights", "state", "rope", "blocks", "graph", "graphs", "ignore", "watch",
+        "model", "sources", "weights", "state", "rope", "blocks", "graph", "graphs", "rerank", "ignore", "watch",
     ]
     /// Keys that a file says of itself alone: a description does not inherit them.
     static let ownKeys = ["$schema", "name", "summary", "extends", "match"]
@@ -100,6 +100,7 @@ extension ArchitectureDescription {
             graphs.append(try GraphSpec(name: member.key, member.value, in: document))
         }
         self.graphs = graphs
+        rerankPrompt = try fields.optional("rerank").map { try RerankPrompt($0, in: document) }
         ignore = try (fields.optionalObject("ignore")?.members ?? []).map { member in
             guard let format = ModelFormat(rawValue: member.key) else {
                 throw fields.fail("'ignore' has the keys safetensors and gguf", at: member.value)

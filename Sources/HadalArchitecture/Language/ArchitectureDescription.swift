@@ -56,6 +56,7 @@ package struct ArchitectureDescription: Sendable {
     let rope: [RopeSpec]
     let blocks: [(name: String, body: [Statement])]
     let graphs: [GraphSpec]
+    let rerankPrompt: RerankPrompt?
     let ignore: [(format: ModelFormat, patterns: [String])]
     /// Keys that change results, in each format: a warning where the model states one that nothing reads.
     let watchedConfig: [WatchedKey]

@@ -3,9 +3,6 @@ import HadalGraph
 
 /// Faults of graphs that both the check without a model and the expansion for one may find, in one wording.
 extension GraphSpec {
-    /// What a graph calls its result where it predicts tokens.
-    static let logits = "logits"
-
     /// Why a value was not made.
     struct Skip {
         var when: Formula
@@ -13,12 +10,20 @@ extension GraphSpec {
         var label: String?
     }
 
-    /// - Parameter shape: what they are instead.
-    func wrongLogits(_ shape: String, at place: SourcePlace) -> HadalError {
-        HadalError(
-            .mismatch, "graph '\(name)': logits must be [R, V], V elements for each of the R rows requested; these are \(shape)", at: place,
-            hint: shape.hasPrefix("[T")
-                ? "pick the rows before the head: {\"op\": \"gather_rows\", \"in\": [\"x\", \"rows\"], \"out\": \"x\"}" : nil)
+    /// - Parameter shape: what the result is instead.
+    func wrongShape(of result: ModelResult, _ shape: String, at place: SourcePlace) -> HadalError {
+        let wanted =
+            switch result {
+            case .logits: "logits must be [R, V], V elements for each of the R rows requested; these are"
+            case .embedding: "embedding must be [R, D], D elements for each of the R rows requested; this is"
+            case .score: "score must be [R, 1], a number for each of the R rows requested; this is"
+            }
+        let picks =
+            result == .logits
+            ? "pick the rows before the head: {\"op\": \"gather_rows\", \"in\": [\"x\", \"rows\"], \"out\": \"x\"}"
+            : "make a text's rows one: {\"op\": \"pool\", \"in\": [\"x\", \"rows\"], \"kind\": \"'mean'\", \"out\": \"x\"}"
+        return HadalError(
+            .mismatch, "graph '\(name)': \(wanted) \(shape)", at: place, hint: shape.hasPrefix("[T") ? HadalError.Hint(picks) : nil)
     }
 
     static func unknownValue(_ name: String, among known: [String], _ description: ArchitectureDescription, at place: SourcePlace)

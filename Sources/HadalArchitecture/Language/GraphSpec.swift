@@ -29,6 +29,7 @@ struct GraphSpec: Sendable {
     var inputs: [Input]
     /// Which of the main graph's named values inputs are given.
     var feeds: [Feed]
+    /// Empty for the main graph.
     var outputs: [String]
     var when: Formula?
     var body: [Statement]
@@ -37,12 +38,15 @@ struct GraphSpec: Sendable {
     /// What every graph may read: token ids and positions of the step, and the rows whose logits are wanted.
     static let standardInputs: [(name: String, dim: Dim)] = [("tokens", .tokens), ("positions", .tokens), ("rows", .rows)]
 
-    /// `graph`: the main one.
+    /// What encoders may read beside them; graphs that do not read it do not have it. 0 where nothing says otherwise.
+    static let tokenTypes = "token_types"
+
+    /// `graph`: the main one. Its output is the one of `ModelResult` that it makes.
     init(main json: JSON, in document: JSONDocument) throws {
         name = "main"
         inputs = []
         feeds = []
-        outputs = ["logits"]
+        outputs = []
         place = document.place(of: json)
         body = try Statement.list(json, in: document, what: "graph 'main'")
     }

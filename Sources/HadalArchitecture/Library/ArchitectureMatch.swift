@@ -68,11 +68,13 @@ package struct ArchitectureMatch: Sendable {
         var bindings: [String: WeightBinding] = [:]
         var states: [Graph.State] = []
         var feeds: [String: [String: String]] = [:]
+        var result = ModelResult.logits
         for spec in description.graphs {
             if let when = spec.when, try !when.bool(scope, "'when' of graph '\(spec.name)'") { continue }
             var expansion = GraphExpansion(context, catalogue, spec)
             let graph = try expansion.run()
             graphs[spec.name] = graph
+            if spec.name == "main" { result = expansion.result }
             hidden[spec.name] = expansion.hidden
             for feed in spec.feeds { feeds[spec.name, default: [:]][feed.input] = try feed.hiddenName(scope, graph: spec.name) }
             bindings.merge(expansion.bindings) { first, _ in first }
@@ -90,7 +92,12 @@ package struct ArchitectureMatch: Sendable {
             architecture: description.name, variant: variant, reasons: reasons, graphs: graphs, weights: bindings, hidden: hidden,
             feeds: feeds,
             states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: numbers[0],
-            width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3], dynamicRope: context.dynamicRope,
+            width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3],
+            result: result,
+            needsWholeSequences: try graphs["main"]?.nodes.contains {
+                try catalogue.contracts[$0.op]?.needsWholeSequence($0.attributes) ?? false
+            } ?? false,
+            rerankPrompt: description.rerankPrompt, dynamicRope: context.dynamicRope,
             warnings: warnings + (try context.unreadKeys()) + context.warnings())
     }
 }

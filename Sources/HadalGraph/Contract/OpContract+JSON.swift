@@ -27,6 +27,7 @@ extension OpContract {
         cases = try (fields.optionalArray("cases") ?? []).map(testCase)
         let referenceJSON = fields.optional("reference")
         flow = try fields.optional("flow").map { try Flow($0, document) }
+        wholeSequence = try fields.optional("whole_sequence").map { try Self.expression($0, document) }
         cpu = try fields.optional("cpu").map { try CPU($0, document, inputs: namedInputs, hasStates: hasStates) } ?? CPU()
         (stages, scratch) = try Self.vulkan(fields.optional("vulkan"), document)
         self.folder = folder
@@ -35,8 +36,15 @@ extension OpContract {
             try Self.reference($0, document, inputs: inputs, outputs: outputs, attributes: attributes, states: states, require: require)
         }
         for input in inputs.dropLast() where input.variadic { throw fields.fail("only the last input may be variadic") }
+        try checkWholeSequence(fields)
         try checkExtents(fields)
         try checkStages(fields)
+    }
+
+    /// What decides about a node alone is an expression of attributes.
+    private func checkWholeSequence(_ fields: JSONFields) throws {
+        guard let wholeSequence, let name = wholeSequence.names.subtracting(attributes.map(\.name)).min() else { return }
+        throw fields.fail("'whole_sequence' names '\(name)', which is no attribute", at: fields.object["whole_sequence"])
     }
 
     /// Every name in a shape is an attribute, or an extent that some input has by itself.

@@ -59,7 +59,15 @@ extension OpContract {
         guard hasSameNames(as: other) else { return }
         reference = reference ?? other.reference
         flow = flow ?? other.flow
+        wholeSequence = wholeSequence ?? other.wholeSequence
         if cpu == CPU() { cpu = other.cpu }
+    }
+
+    /// Whether a step must have all of a sequence for a node's rows of it.
+    ///
+    /// - Parameter node: its attributes, complete.
+    package func needsWholeSequence(_ node: [String: Attribute]) throws -> Bool {
+        try wholeSequence?.evaluate { node[$0]?.expressionValue }.bool ?? false
     }
 
     /// The kernel that takes the inputs of `cpu.append`.

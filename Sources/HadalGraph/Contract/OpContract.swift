@@ -136,6 +136,8 @@ package struct OpContract: Sendable {
     package var reference: Reference?
     /// nil: nothing is said of it.
     package var flow: Flow?
+    /// Whether a step must have all of a sequence for a row of it, over attributes; nil: it need not.
+    package var wholeSequence: Expression?
     package var cpu: CPU
     /// How `vulkan.comp` is run, one dispatch a stage; empty: there is none.
     package var stages: [Stage]
