@@ -51,6 +51,7 @@
 @_exported public import class HadalEngine.Session
 @_exported public import struct HadalEngine.SpeculationSummary
 @_exported public import struct HadalEngine.SuppressedTokens
+@_exported public import struct HadalEngine.TextEmbedding
 @_exported public import struct HadalEngine.TokenLogProbability
 @_exported public import struct HadalEngine.TokenSummary
 @_exported public import struct HadalEngine.Tool

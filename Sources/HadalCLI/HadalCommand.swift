@@ -14,7 +14,8 @@ struct HadalCommand: ParsableCommand {
             """,
         version: HadalVersion.current,
         groupedSubcommands: [
-            CommandGroup(name: "Running", subcommands: [RunCommand.self, ChatCommand.self, ServeCommand.self]),
+            CommandGroup(
+                name: "Running", subcommands: [RunCommand.self, ChatCommand.self, ServeCommand.self, EmbedCommand.self, RerankCommand.self]),
             CommandGroup(
                 name: "Models",
                 subcommands: [

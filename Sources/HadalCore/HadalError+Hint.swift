@@ -102,6 +102,10 @@ extension HadalError.Hint {
         case saveNode
         /// Give token ids in place of text.
         case useTokenIDs
+        /// Make embeddings of texts (`Engine.embed`).
+        case embed
+        /// Score documents for a query (`Engine.rerank`).
+        case rerank
     }
 }
 

@@ -77,6 +77,8 @@ extension HadalError.Hint.Action: CustomStringConvertible {
         case .writeLogits: "it is written from the logits of a model"
         case .saveNode: "a comparison of two backends saves the first node that differs"
         case .useTokenIDs: "give token ids in place of text"
+        case .embed: "make embeddings with it"
+        case .rerank: "score documents with it"
         }
     }
 }

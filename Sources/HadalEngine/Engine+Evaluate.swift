@@ -10,6 +10,7 @@ extension Engine {
     ///   `.everything` the output of every node, named by `node.N.output`. With `predictsNext` also `mtp_logits` F32 `[T - 1, vocabulary]`.
     /// - Throws: `invalidArgument` when the engine was loaded with `observe: .none`.
     public func evaluate(_ tokens: [Int32]) throws -> [NamedTensor] {
+        try requireLogits()
         guard options.observe != .none else {
             throw HadalError(.invalidArgument, "the engine was not loaded to give the logits of every token")
         }

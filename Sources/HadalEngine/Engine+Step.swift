@@ -12,6 +12,8 @@ struct StepPart {
     var wantedRows: Int
     /// The tokens after the first are guesses: where pages run out, some are left off.
     var hasDrafts = false
+    /// Of the tokens, for a model that reads them; empty: all 0.
+    var tokenTypes: [Int32] = []
     /// Tokens before them that are computed again for the states of fixed size.
     var replayed = 0
 
@@ -77,14 +79,14 @@ extension Engine {
             try runner.add(
                 UnsafeBufferPointer(rebasing: session.storage[past..<(session.count + part.count)]), past: past,
                 pageList: UnsafeBufferPointer(rebasing: session.pages.storage[..<session.pages.count]), plannedLength: part.plannedLength,
-                wantedRows: part.wantedRows, slots: session.slots)
+                wantedRows: part.wantedRows, slots: session.slots, types: part.tokenTypes)
         }
         try runner.run(cancel: cancel, trace: trace)
         fixedStates?.commit(parts)
         var slot = 0
         for part in parts {
             part.session.recordHidden(row: runner.firstToken(of: slot) + part.replayed, count: part.count)
-            try take(part, runner.logits + runner.firstRow(of: slot) * vocabularySize)
+            try take(part, runner.logits + runner.firstRow(of: slot) * resultWidth)
             slot += 1
         }
     }

@@ -40,6 +40,8 @@ public final class Engine: @unchecked Sendable {
     private(set) var disk: DiskTier?
     /// The tokens of answers, for prompts that hold them.
     let answers = AnswerMemory()
+    /// What the model's files say of texts to be embedded.
+    let sentences: SentenceSettings
     /// States that cannot be cut at any token; nil: the model has none.
     var snapshotStates: (any SnapshotStates)?
     /// The same, where they are the model's states of fixed size.
@@ -131,6 +133,7 @@ public final class Engine: @unchecked Sendable {
         chatTemplates = parts.text.chatTemplates
         endTokens = parts.text.tokenizer?.special.endIDs ?? []
         recommendation = GenerationRecommendation(plan.files, endTokens: endTokens)
+        sentences = SentenceSettings(plan.description)
         if !program.fixedStates.isEmpty {
             let states = FixedStates(program, snapshotSlots: main.snapshotSlots)
             fixedStates = states
@@ -186,6 +189,8 @@ public final class Engine: @unchecked Sendable {
     /// Most tokens a session may hold.
     public var contextLength: Int { plan.contextLength }
     public var vocabularySize: Int { model.vocabularySize }
+    /// Elements of a row of what the graph gives: of the logits, where it gives logits.
+    var resultWidth: Int { model.resultWidth }
     /// Element type of the cache.
     public var cacheDType: DType { plan.cacheDType }
     public var batchTokens: Int { program.bounds.tokens }

@@ -1,3 +1,4 @@
+import HadalArchitecture
 import HadalBackend
 import HadalCache
 import HadalCore
@@ -47,7 +48,7 @@ public final class Session: @unchecked Sendable {
         self.contextLength = contextLength
         storage = .allocate(capacity: contextLength)
         pages = PageList(capacity: (contextLength + engine.pageTokens - 1) / engine.pageTokens)
-        logitStorage = .allocate(capacity: engine.vocabularySize)
+        logitStorage = .allocate(capacity: engine.resultWidth)
         logitStorage.initialize(repeating: 0)
         prediction = engine.makePredictionState()
     }
@@ -166,6 +167,9 @@ public final class Session: @unchecked Sendable {
         guard !new.isEmpty else { throw HadalError(.invalidArgument, "nothing to append") }
         try checkRoom(for: new.count)
         for token in new { try engine.checkVocabulary(token) }
+        if engine.model.description.graph.needsWholeSequences {
+            guard count == 0, new.count <= engine.batchTokens else { throw engine.splitSequence(new.count, after: count) }
+        }
         let planned = count + new.count
         for i in 0..<new.count { storage[count + i] = new[i] }
         let whole = max(planned, plannedLength ?? 0), regime = engine.ropeRegime(of: whole)
@@ -226,7 +230,7 @@ public final class Session: @unchecked Sendable {
     func accept(_ part: StepPart, of pending: PendingTokens, logits: UnsafePointer<Float>) {
         count += part.count
         guard count == pending.total else { return }
-        keepLogits(logits + (part.wantedRows - 1) * engine.vocabularySize)
+        keepLogits(logits + (part.wantedRows - 1) * engine.resultWidth)
         hasLogits = true
     }
 

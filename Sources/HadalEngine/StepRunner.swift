@@ -13,6 +13,9 @@ final class StepRunner {
         var positions: Int
         /// nil when the graph gives logits for every token.
         var rows: Int?
+        /// nil when the graph does not read it.
+        var tokenTypes: Int?
+        /// What the graph gives for each row: logits, embeddings or scores.
         var logits: Int
 
         /// - Throws: `malformed` for a graph without tokens, positions or an output.
@@ -22,6 +25,7 @@ final class StepRunner {
                 throw HadalError(.malformed, "graph '\(graph.name)' of \(architecture) lacks tokens, positions or an output")
             }
             (self.tokens, self.positions, rows, self.logits) = (tokens, positions, input("rows"), logits)
+            tokenTypes = input("token_types")
         }
     }
 
@@ -35,7 +39,8 @@ final class StepRunner {
     private let tokens: UnsafeMutablePointer<Int32>
     private let positions: UnsafeMutablePointer<Int32>
     private let rows: UnsafeMutablePointer<Int32>?
-    /// `[rows, vocabulary]` after a run.
+    private let tokenTypes: UnsafeMutablePointer<Int32>?
+    /// `[rows, vocabulary]` after a run, or `[rows, width]` of a model that gives something else.
     let logits: UnsafePointer<Float>
     private var pageFill = 0
 
@@ -45,6 +50,7 @@ final class StepRunner {
         tokens = try program.pointer(to: ports.tokens, as: Int32.self)
         positions = try program.pointer(to: ports.positions, as: Int32.self)
         rows = try ports.rows.map { try program.pointer(to: $0, as: Int32.self) }
+        tokenTypes = try ports.tokenTypes.map { try program.pointer(to: $0, as: Int32.self) }
         logits = UnsafePointer(try program.pointer(to: ports.logits, as: Float.self))
         step = .allocate(capacity: 1)
         sequences = .allocate(capacity: program.bounds.sequences)
@@ -81,9 +87,10 @@ final class StepRunner {
     ///   - plannedLength: the length its whole pending input will reach.
     ///   - wantedRows: how many of the last new tokens need logits.
     ///   - slots: of its states of fixed size, where there are such.
+    ///   - types: of the new tokens, for a graph that reads them; empty: all 0.
     func add(
         _ new: UnsafeBufferPointer<Int32>, past: Int, pageList: UnsafeBufferPointer<UInt32>, plannedLength: Int, wantedRows: Int,
-        slots: StateSlots = StateSlots()
+        slots: StateSlots = StateSlots(), types: [Int32] = []
     ) throws {
         let first = Int(step.pointee.tokens)
         let firstRow = Int(step.pointee.rows)
@@ -95,6 +102,7 @@ final class StepRunner {
             tokens[first + i] = new[i]
             positions[first + i] = Int32(past + i)
         }
+        if let tokenTypes { for i in 0..<new.count { tokenTypes[first + i] = i < types.count ? types[i] : 0 } }
         if let rows { for i in 0..<wantedRows { rows[firstRow + i] = Int32(first + new.count - wantedRows + i) } }
         for i in 0..<pageList.count { pages[pageFill + i] = pageList[i] }
         sequences[slot] = hadal_sequence(

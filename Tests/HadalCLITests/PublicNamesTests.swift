@@ -54,6 +54,11 @@ struct CommandImportTests {
         (["Commands/SynthCommand.swift"], ["HadalSynthesis", "HadalFormats"]),
         (["Commands/TokenCommands.swift"], ["HadalFormats"]),
         (["Commands/BenchCommand.swift", "Commands/EvalCommand.swift"], ["HadalEngine", "HadalFormats"]),
+        // Hidden states, and the files that they are written to.
+        (
+            ["Commands/EmbedCommand.swift", "Commands/RerankCommand.swift", "Support/EncoderArguments.swift"],
+            ["HadalEngine", "HadalFormats"]
+        ),
         (["Commands/QuantizeCommand.swift"], ["HadalQuantization"]),
         (["Support/BackendListing.swift"], ["HadalBackend"]),
         (["Commands/CacheCommand.swift", "Support/CacheListing.swift"], ["HadalCache"]),

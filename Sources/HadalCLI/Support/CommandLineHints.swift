@@ -85,6 +85,8 @@ extension HadalError.Hint.Action {
         case .writeLogits: "hadal logits writes such a file"
         case .saveNode: "hadal trace --compare saves nodes"
         case .useTokenIDs: "logits and generate-ids work on token ids"
+        case .embed: "hadal embed makes embeddings with it"
+        case .rerank: "hadal rerank scores documents with it"
         }
     }
 }

@@ -84,6 +84,7 @@ extension Engine {
     }
 
     func checkEvaluation(_ tokens: [Int32], _ windows: EvaluationWindows) throws {
+        try requireLogits()
         guard options.observe != .none else {
             throw HadalError(.invalidArgument, "the engine was not loaded to give the logits of every token")
         }

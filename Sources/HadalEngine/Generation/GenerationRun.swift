@@ -53,6 +53,7 @@ final class GenerationRun: SteppedGeneration {
     /// - Throws: `invalidArgument` for a setting out of range, for an empty prompt, and for a session without logits where no prompt
     ///   is given; `notFound` for a chat without a tokenizer.
     init(_ session: Session, from origin: Start, options: GenerationOptions, chunkTokens: Int? = nil) throws {
+        try session.engine.requireLogits()
         self.session = session
         self.chunkTokens = chunkTokens
         self.options = options

@@ -13,6 +13,7 @@ extension Session {
         _ options: GenerationOptions = GenerationOptions(), onToken: (Int32) throws -> Reaction
     ) throws -> TokenSummary {
         clearCancellation()
+        try engine.requireLogits()
         let sampler = try Sampler(options: options.sampling, vocabulary: engine.vocabularySize)
         let constraint = try options.constraint.map { try ConstrainedText($0, engine, options.sampling) }
         let generator = try TokenGenerator(self, options, sampler, promptLength: count)

@@ -39,12 +39,19 @@ struct GraphFit: Sendable {
     static func pages(_ tokens: Int) -> Int { tokens / Engine.pageTokens + (tokens % Engine.pageTokens > 0 ? 1 : 0) }
 
     /// The upper bounds of a step.
-    private static func bounds(_ options: EngineOptions, context: Int, capabilities: BackendCapabilities) -> Segment.Bounds {
-        let tokens = min(options.batchTokens, context)
+    private static func bounds(
+        _ options: EngineOptions, _ model: ModelGraph, context: Int, capabilities: BackendCapabilities
+    ) -> Segment.Bounds {
+        // A step of several texts may be longer than one.
+        let tokens =
+            model.needsWholeSequences
+            ? max(options.batchTokens, context)
+            : model.result == .logits ? min(options.batchTokens, context) : options.batchTokens
         let sequences = capabilities.contains(.multiSequence) ? options.batchSequences : 1
         let least = max(sequences, options.speculation.source != .off ? SpeculationOptions.mostDraftTokens + 1 : 1)
         return Segment.Bounds(
-            tokens: max(tokens, sequences), sequences: sequences, rows: options.observe == .none ? least : max(tokens, least))
+            tokens: max(tokens, sequences), sequences: sequences,
+            rows: options.observe == .none || model.result != .logits ? least : max(tokens, least))
     }
 
     /// What a device can run depends on the step's bounds, and these on what the devices can do and hold: what is asked for is tried first.
@@ -65,10 +72,10 @@ struct GraphFit: Sendable {
                 withoutData: graph, scales: scales, bounds: bounds, stateDType: cacheDType, pageTokens: Engine.pageTokens)
             return try GraphFit(segment, description, backends, options, limits, context: context, drafting)
         }
-        let first = Self.bounds(options, context: context, capabilities: [.multiSequence])
+        let first = Self.bounds(options, description.graph, context: context, capabilities: [.multiSequence])
         var found = try fit(first, context)
         for _ in 0..<2 where found.obstacle == nil && found.expertLimit == nil {
-            let wanted = Self.bounds(options, context: found.context, capabilities: found.placed.capabilities)
+            let wanted = Self.bounds(options, description.graph, context: found.context, capabilities: found.placed.capabilities)
             guard wanted != found.bounds else { break }
             found = try fit(wanted, found.context)
         }

@@ -83,6 +83,7 @@ public struct LoadPlan: Sendable {
     ///   - isDraft: whether it drafts for another one.
     private init(path: String, options: EngineOptions, contextLimit: Int, isDraft: Bool) throws {
         let description = try ModelDescription(path: path, options: options)
+        let options = options.adapted(to: description)
         // The first error is the one that loading throws; what does not depend on it is found out all the same.
         var obstacle: HadalError?
         func attempt<T>(_ step: () throws -> T) throws -> T? {
@@ -270,5 +271,21 @@ public struct LoadPlan: Sendable {
         draft.memory = nil
         draft.memoryLimits = MemoryLimits()
         return draft
+    }
+}
+
+extension EngineOptions {
+    /// The options for a model that gives something else than logits: caches that keep every bit, steps of many texts, and no room for what nobody
+    /// comes back to.
+    fileprivate func adapted(to description: ModelDescription) -> EngineOptions {
+        guard description.graph.result != .logits else { return self }
+        var options = self
+        options.cacheDType = cacheDType ?? .f32
+        options.batchSequences = max(batchSequences, 32)
+        if cacheTokens == nil {
+            let step = max(batchTokens, contextLength ?? description.usualContextLength)
+            options.cacheTokens = step + options.batchSequences * Engine.pageTokens
+        }
+        return options
     }
 }
