@@ -65,6 +65,7 @@ enum OllamaModels {
     }
 
     private static func capabilities(of engine: Engine) -> [String] {
+        if engine.embeddingWidth != nil { return ["embedding"] }
         var list = ["completion"]
         if engine.chatFormat.callForm != nil { list.append("tools") }
         if (try? Infill.prompt(before: "a", after: "b", engine)) != nil { list.append("insert") }

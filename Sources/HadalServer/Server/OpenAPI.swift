@@ -41,6 +41,15 @@ enum RouteList {
         generation("/v1/responses", "Answer a conversation, as OpenAI's responses do. Nothing is kept of it.", "ResponseRequest"),
         generation("/v1/messages", "Answer a conversation, as Anthropic's messages do.", "MessageRequest"),
         RouteDescription(
+            method: "post", path: "/v1/embeddings", summary: "Texts as vectors, as OpenAI's embeddings are.", body: "EmbeddingRequest",
+            failures: reading),
+        RouteDescription(
+            method: "post", path: "/embeddings", summary: "The same as /v1/embeddings.", body: "EmbeddingRequest", failures: reading),
+        RouteDescription(
+            method: "post", path: "/v1/rerank", summary: "How well documents fit a query, the best first.", body: "RerankRequest",
+            failures: reading),
+        RouteDescription(method: "post", path: "/rerank", summary: "The same as /v1/rerank.", body: "RerankRequest", failures: reading),
+        RouteDescription(
             method: "post", path: "/v1/messages/count_tokens", summary: "Number of tokens of a prompt.", body: "CountTokensRequest",
             failures: reading),
         RouteDescription(method: "get", path: "/v1/models", summary: "The models that are served.", failures: [401, 403, 503]),
@@ -60,6 +69,13 @@ enum RouteList {
         RouteDescription(method: "get", path: "/openapi.json", summary: "This description.", failures: [401, 403, 503]),
         generation("/api/chat", "Answer a conversation, as Ollama does.", "OllamaChatRequest", stream: "application/x-ndjson"),
         generation("/api/generate", "Answer a prompt, as Ollama does.", "OllamaGenerateRequest", stream: "application/x-ndjson"),
+        RouteDescription(
+            method: "post", path: "/api/embed", summary: "Texts as vectors, as Ollama's embed gives them.", body: "OllamaEmbedRequest",
+            failures: reading),
+        RouteDescription(
+            method: "post", path: "/api/embeddings", summary: "One text as a vector, as older clients of Ollama ask for it.",
+            body: "OllamaEmbeddingRequest",
+            failures: reading),
         RouteDescription(method: "get", path: "/api/tags", summary: "The models that are served.", failures: [401, 403, 503]),
         RouteDescription(method: "get", path: "/api/ps", summary: "The models that are loaded.", failures: [401, 403, 503]),
         RouteDescription(method: "get", path: "/api/version", summary: "The version.", failures: [401, 403, 503]),
@@ -248,6 +264,10 @@ enum OpenAPI {
             ("ResponseRequest", object(Responses.table, required: ["input"], [:])),
             ("MessageRequest", object(Messages.table, required: ["messages", "max_tokens"], ["messages": list])),
             ("CountTokensRequest", object(Messages.table, required: ["messages"], ["messages": list])),
+            ("EmbeddingRequest", object(Embeddings.table, required: ["input"], ["encoding_format": ["enum": ["float", "base64"]]])),
+            ("RerankRequest", object(Reranking.table, required: ["query", "documents"], ["documents": ["type": "array", "minItems": 1]])),
+            ("OllamaEmbedRequest", object(Embeddings.ollama, required: [], [:])),
+            ("OllamaEmbeddingRequest", object(Embeddings.older, required: [], [:])),
             ("OllamaChatRequest", object(Ollama.table, required: [], [:])),
             ("OllamaGenerateRequest", object(Ollama.table, required: [], [:])),
             (

@@ -14,6 +14,7 @@ struct Routes: Sendable {
 
     func add(to router: Router<ServerContext>) {
         addGeneration(to: router)
+        addEmbeddings(to: router)
         addText(to: router)
         addModels(to: router)
         addOllama(to: router)
@@ -55,6 +56,35 @@ struct Routes: Sendable {
     private func prompt(of inference: InferenceRequest) async throws -> AnswerMaker.Prompt {
         let lease = try await pool.lease(pool.name(for: inference.model))
         return try AnswerMaker.prompt(inference, lease.model().engine, maker.calls)
+    }
+
+    // MARK: Embeddings
+
+    private func addEmbeddings(to router: Router<ServerContext>) {
+        for path: RouterPath in ["/v1/embeddings", "/embeddings"] {
+            router.post(path) { request, _ in try await respond(to: try Embeddings(try await body(request))) }
+        }
+        router.post("/api/embed") { request, _ in try await respond(to: try Embeddings(ollama: try await body(request))) }
+        router.post("/api/embeddings") { request, _ in try await respond(to: try Embeddings(older: try await body(request))) }
+        for path: RouterPath in ["/v1/rerank", "/rerank"] {
+            router.post(path) { request, _ in
+                let reranking = try Reranking(try await body(request))
+                activity.begin()
+                defer { activity.end() }
+                let lease = try await pool.lease(pool.name(for: reranking.model)), model = try lease.model()
+                let json = try await reranking.answer(model.engine, name: model.name)
+                return Response.json(json, headers: .ignored(reranking.ignoredFields))
+            }
+        }
+    }
+
+    private func respond(to embeddings: Embeddings) async throws -> Response {
+        activity.begin()
+        defer { activity.end() }
+        let lease = try await pool.lease(pool.name(for: embeddings.model)), model = try lease.model()
+        let (json, tokens) = try await embeddings.answer(model.engine, name: model.name)
+        activity.change { $0.promptTokens += tokens }
+        return Response.json(json, headers: .ignored(embeddings.ignoredFields))
     }
 
     // MARK: Text
