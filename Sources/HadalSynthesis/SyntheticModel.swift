@@ -123,7 +123,7 @@ package struct SyntheticModel: Sendable {
     /// Vectors, biases of experts and the weights that choose experts are small, matter much, and are F32 in every GGUF file; some
     /// programs take them in no other type.
     private static func staysFloat(_ name: String, _ shape: [Int]) -> Bool {
-        shape.count < 2 || name.hasSuffix(".bias") || name.hasSuffix(".ffn_gate_inp.weight")
+        shape.count < 2 || shape.last == 1 || name.hasSuffix(".bias") || name.hasSuffix(".ffn_gate_inp.weight")
     }
 
     private static func metadata(_ layout: GGUFLayout, _ type: DType) throws -> [(key: String, value: MetadataValue)] {

@@ -18,6 +18,10 @@ enum Configurations {
          "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "sliding_window": 16, "tie_word_embeddings": false,
          "rope_scaling": {"type": "longrope", "short_factor": [1, 1, 1, 1, 1.5, 1.5, 2, 2], "long_factor": [1, 1, 2, 2, 4, 4, 8, 8]}}
         """
+    static let mamba2 = """
+        {"model_type": "mamba2", "hidden_size": 40, "num_hidden_layers": 2, "vocab_size": 300, "num_heads": 8, "head_dim": 10, "state_size": 12,
+         "n_groups": 1, "conv_kernel": 4, "expand": 2, "layer_norm_epsilon": 1e-5, "tie_word_embeddings": true, "eos_token_id": 0}
+        """
     static let gemma3 = """
         {"model_type": "gemma3_text", "hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 1,
          "head_dim": 16, "intermediate_size": 96, "vocab_size": 300, "max_position_embeddings": 128, "rms_norm_eps": 1e-6,

@@ -55,6 +55,17 @@ import Testing
         #expect(made.files.tensors.count == made.model.tensors.count && made.files.totalBytes == made.model.bytes)
     }
 
+    /// Rates of decay above 0 would have states grow without bounds.
+    @Test func weightsLieWithinTheRangesOfContracts() throws {
+        let made = try make("mamba2", Configurations.mamba2, .q8_0)
+        for layer in 0..<2 {
+            let tensor = try #require(try made.files.tensor(named: "blk.\(layer).ssm_a"))
+            #expect(tensor.elementCount == 8 && tensor.dtype == .f32)
+            let rates = try floats(made, tensor.name)
+            #expect(rates.allSatisfy { (-2..<0).contains($0) } && Set(rates).count > 1, "\(rates)")
+        }
+    }
+
     @Test func rotaryFrequenciesSurvive() throws {
         let made = try make("llama", Configurations.llama, .f32)
         let planned = PlannedModel(configuration: try JSONDocument(parsing: Configurations.llama, file: "config.json"))
