@@ -200,7 +200,7 @@ struct UserKernelTests {
     @Test(
         "a source with the names that vectors and block lists had before compiles and stays right",
         arguments: [
-            ("layer_norm", ["v_reduce_add": "v_sum"]),
+            ("state_space", ["v_reduce_add": "v_sum"]),
             ("latent_attention", ["v_reduce_max": "v_highest"]),
             (
                 "linear",
