@@ -108,7 +108,7 @@ import Testing
                     let value = first.object == nil ? ExpressionValue(first) ?? .null : .int(1)
                     if key.hasPrefix("config.") {
                         let path = key.dropFirst("config.".count).split(separator: ".")
-                        let inner = "\"\(path.last ?? "")\": \"\(value.string ?? "")\""
+                        let inner = "\"\(path.last ?? "")\": \(value.string.map { "\"\($0)\"" } ?? "\(value)")"
                         members.append(path.dropLast().reversed().reduce(inner) { "\"\($1)\": {\($0)}" })
                     } else {
                         metadata[key] = value

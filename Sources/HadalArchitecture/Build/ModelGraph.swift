@@ -26,6 +26,8 @@ package struct ModelGraph: Sendable {
     package let width: Int
     package let contextLength: Int
     package let vocabularySize: Int
+    /// Tokens that texts to be embedded are cut at; nil: nothing is said.
+    package let textLength: Int?
     /// What the main graph gives for each row that is requested.
     package let result: ModelResult
     /// Whether a step takes all of a sequence or nothing of it: a token sees later ones, or a text's tokens become one row.

@@ -147,5 +147,6 @@ extension StaticCheck {
             return report(HadalError(.malformed, "a description with a graph needs 'model'", at: whole))
         }
         for (fact, key, range) in facts.all { formula(fact, [], .number, key, in: range) }
+        if let textLength = facts.textLength { formula(textLength, [], .number, "text_length", in: 1...Limits.extent) }
     }
 }

@@ -154,6 +154,8 @@ struct StaticCheck {
         for state in description.states where !usedStates.contains(state.name) { notes.append("state '\(state.name)' is not used") }
         for table in description.rope where !usedTables.contains(table.name) { notes.append("rope table '\(table.name)' is not used") }
         for wanted in ["embed", "norm"] where !hiddenNames.contains(wanted) {
+            // What encoders pool comes after their last norm, if they have one.
+            if wanted == "norm", hiddenNames.contains("last") { continue }
             notes.append("no value is named as hidden '\(wanted)': it cannot be shown beside the logits")
         }
         return notes

@@ -164,6 +164,7 @@ extension ArchitectureDescription.ModelFacts {
         width = try Formula(fields.required("width"), in: document)
         contextLength = try Formula(fields.required("context_length"), in: document)
         vocabularySize = try Formula(fields.required("vocabulary_size"), in: document)
+        textLength = try fields.optional("text_length").map { try Formula($0, in: document) }
         try fields.finish()
     }
 }

@@ -23,6 +23,8 @@ package struct ArchitectureDescription: Sendable {
         var width: Formula
         var contextLength: Formula
         var vocabularySize: Formula
+        /// Tokens that texts to be embedded are cut at; nil or null: the context length.
+        var textLength: Formula?
 
         /// Each with its key and what it may be.
         var all: [(formula: Formula, key: String, range: ClosedRange<Int>)] {

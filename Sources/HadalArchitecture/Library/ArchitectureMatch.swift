@@ -93,7 +93,7 @@ package struct ArchitectureMatch: Sendable {
             feeds: feeds,
             states: states, parameters: description.parameters.compactMap { context.parameters[$0.name] }, layerCount: numbers[0],
             width: numbers[1], contextLength: numbers[2], vocabularySize: numbers[3],
-            result: result,
+            textLength: try facts.textLength?.evaluate(scope).int, result: result,
             needsWholeSequences: try graphs["main"]?.nodes.contains {
                 try catalogue.contracts[$0.op]?.needsWholeSequence($0.attributes) ?? false
             } ?? false,

@@ -4,9 +4,6 @@ import HadalFormats
 
 /// What a model's files say of texts to be embedded.
 struct SentenceSettings: Sendable {
-    /// What descriptions call the limit on tokens of a text.
-    private static let limitParameter = "text_length"
-
     /// Most tokens of a text; nil: nothing is said.
     var tokenLimit: Int?
     /// Texts that go before others, by name.
@@ -15,7 +12,7 @@ struct SentenceSettings: Sendable {
     var defaultPrompt: String?
 
     init(_ description: ModelDescription) {
-        tokenLimit = description.graph.parameters.first { $0.name == Self.limitParameter }?.value.int
+        tokenLimit = description.graph.textLength
         guard let stated = description.files.config?["sentence_transformers"] else { return }
         let settings = stated["settings"]
         prompts = (settings?["prompts"]?.object?.members ?? []).compactMap { member in member.value.string.map { (member.key, $0) } }
