@@ -12,8 +12,6 @@ struct StepPart {
     var wantedRows: Int
     /// The tokens after the first are guesses: where pages run out, some are left off.
     var hasDrafts = false
-    /// Of the tokens, for a model that reads them; empty: all 0.
-    var tokenTypes: [Int32] = []
     /// Tokens before them that are computed again for the states of fixed size.
     var replayed = 0
 
@@ -79,7 +77,7 @@ extension Engine {
             try runner.add(
                 UnsafeBufferPointer(rebasing: session.storage[past..<(session.count + part.count)]), past: past,
                 pageList: UnsafeBufferPointer(rebasing: session.pages.storage[..<session.pages.count]), plannedLength: part.plannedLength,
-                wantedRows: part.wantedRows, slots: session.slots, types: part.tokenTypes)
+                wantedRows: part.wantedRows, slots: session.slots)
         }
         try runner.run(cancel: cancel, trace: trace)
         fixedStates?.commit(parts)

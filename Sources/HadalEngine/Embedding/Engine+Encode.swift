@@ -123,7 +123,7 @@ extension Engine {
         }
     }
 
-    /// Why a sequence of so many tokens, or the rest of one, cannot be computed.
+    /// The error for a sequence that does not fit one step, or that would be continued in another.
     func splitSequence(_ count: Int, after past: Int) -> HadalError {
         guard past == 0 else {
             return HadalError(.unsupported, "this model reads a text at once: nothing can be appended to it")

@@ -44,7 +44,7 @@ extension OpContract {
     /// What decides about a node alone is an expression of attributes.
     private func checkWholeSequence(_ fields: JSONFields) throws {
         guard let wholeSequence, let name = wholeSequence.names.subtracting(attributes.map(\.name)).min() else { return }
-        throw fields.fail("'whole_sequence' names '\(name)', which is no attribute", at: fields.object["whole_sequence"])
+        throw fields.fail("'whole_sequence' names '\(name)', which is not an attribute", at: fields.object["whole_sequence"])
     }
 
     /// Every name in a shape is an attribute, or an extent that some input has by itself.
