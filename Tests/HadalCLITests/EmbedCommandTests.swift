@@ -31,6 +31,49 @@ struct EmbedCommandTests {
         #expect(written.tensors.first { $0.name == "hidden.last" }?.shape == [8, 32])
     }
 
+    @Test("each row is answered while the next is still to come")
+    func interactive() throws {
+        let process = Process(), (input, output) = (Pipe(), Pipe())
+        process.executableURL = URL(fileURLWithPath: CommandRun.executable)
+        process.arguments = ["embed", Self.bert, "--jsonl"]
+        (process.standardInput, process.standardOutput) = (input, output)
+        try process.run()
+        defer { process.terminate() }
+        for text in ["the cat", "a dog sat on a mat"] {
+            // Half a row first: it is none before its end.
+            input.fileHandleForWriting.write(Data("{\"text\": ".utf8))
+            input.fileHandleForWriting.write(Data("\"\(text)\"}\r\n".utf8))
+            var line = Data()
+            while line.last != UInt8(ascii: "\n") {
+                let more = output.fileHandleForReading.availableData
+                guard !more.isEmpty else { break }
+                line += more
+            }
+            #expect(try json(String(decoding: line, as: UTF8.self))["embedding"]?.array?.count == 20)
+        }
+        input.fileHandleForWriting.write(Data("{\"text\": \"no line end\"}".utf8))
+        try input.fileHandleForWriting.close()
+        let rest = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(rest.split(separator: "\n").count == 1)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    @Test("rows before a wrong one are answered, and many rows in their order")
+    func rows() throws {
+        let words = ["the cat", "a dog", "sat on", "a mat", "the dog sat on the mat"]
+        let texts = (0..<500).map { words[$0 % 5] }
+        let rows = texts.map { "{\"text\": \"\($0)\"}\n" }.joined()
+        let run = try CommandRun(["embed", Self.bert, "--jsonl"], input: rows + "\n{\"texts\": 1}\n{\"text\": \"a dog\"}\n")
+        #expect(run.status == 1 && run.error.contains("row 502") && run.error.contains("requires \"text\""), "\(run.error)")
+        let found = try run.out.split(separator: "\n").map { try json(String($0))["embedding"]?.array?.compactMap(\.double) ?? [] }
+        #expect(found.count == 500)
+        for (index, vector) in found.enumerated() {
+            #expect(zip(vector, found[index % 5]).allSatisfy { abs($0 - $1) <= 1e-5 })
+        }
+        #expect(found[0] != found[1])
+    }
+
     @Test("texts are cut, and prompts go before them")
     func limits() throws {
         let long = try json(try CommandRun(["embed", Self.bert, "-p", String(repeating: "the cat ", count: 40), "--json"]).out)

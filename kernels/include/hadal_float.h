@@ -16,6 +16,8 @@
 #define panel_pack HADAL_FN(panel_pack)
 #define panel_tile HADAL_FN(panel_tile)
 #define vb8_unaligned HADAL_FN(vb8_unaligned)
+#define vf8 HADAL_FN(vf8)
+#define vf8_unaligned HADAL_FN(vf8_unaligned)
 #endif
 #undef FLOAT_ROWS
 #undef FLOAT_TOKENS
@@ -29,6 +31,8 @@
 /* How many bytes of a row ahead of their use are prefetched, into the second-level cache. */
 #define FLOAT_PREFETCH_DISTANCE 2048
 
+typedef float vf8 __attribute__((vector_size(32)));
+typedef float vf8_unaligned __attribute__((vector_size(32), aligned(1), may_alias));
 typedef uint8_t vb8_unaligned __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 /* LANES float8 e4m3 (1 sign, 4 exponent, 3 mantissa bits, bias 7; 0x7f and 0xff are NaN) as float32. */
@@ -189,7 +193,7 @@ INLINE void weight_rows_add(const weight_rows *w, const float *factors, int64_t 
 
 /* A panel is PANEL_ROWS rows of a weight, widened, column after column, PANEL_COLUMNS at a time: what the first level cache holds. */
 #define PANEL_ROWS (2 * LANES)
-#define PANEL_COLUMNS 256
+#define PANEL_COLUMNS (LANES == 16 ? 256 : 384)
 #define PANEL_TOKENS 6
 
 /*
@@ -199,14 +203,21 @@ INLINE void weight_rows_add(const weight_rows *w, const float *factors, int64_t 
 INLINE void panel_pack(uint32_t dtype, const uint8_t *w, int64_t stride, int64_t first, int64_t columns, int64_t rows, const float *const *scales,
                        int64_t block, float *panel) {
     const int64_t size = dtype == HADAL_DTYPE_F32 ? 4 : dtype == HADAL_DTYPE_F8_E4M3 ? 1 : 2;
-    for (int64_t row = 0; row < PANEL_ROWS; row += 4) {
-        float wide[4][PANEL_COLUMNS + 4];
-        for (int64_t r = 0; r < 4; r++) {
+    for (int64_t row = 0; row < PANEL_ROWS; row += 8) {
+        float wide[8][PANEL_COLUMNS + 4];
+        const float *lines[8];
+        for (int64_t r = 0; r < 8; r++) {
+            lines[r] = wide[r];
             if (row + r >= rows) {
                 memset(wide[r], 0, sizeof wide[r]);
                 continue;
             }
             const uint8_t *from = w + (row + r) * stride;
+            /* Whole fours of float32 are read where they lie. */
+            if (dtype == HADAL_DTYPE_F32 && columns % 4 == 0) {
+                lines[r] = (const float *)from + first;
+                continue;
+            }
             const float *scale = scales ? scales[row + r] : 0;
             const int64_t run = scale ? block : columns;
             for (int64_t c = 0, end; c < columns; c = end) {
@@ -216,29 +227,42 @@ INLINE void panel_pack(uint32_t dtype, const uint8_t *w, int64_t stride, int64_t
             }
         }
         for (int64_t c = 0; c < columns; c += 4) {
-            vf4 a = *(const vf4_unaligned *)(wide[0] + c), b = *(const vf4_unaligned *)(wide[1] + c);
-            vf4 d = *(const vf4_unaligned *)(wide[2] + c), e = *(const vf4_unaligned *)(wide[3] + c);
-            vf4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), de = __builtin_shufflevector(d, e, 0, 4, 1, 5);
-            vf4 ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7), de2 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+            /* Four columns of rows r and r + 4 each; then two and four rows beside each other. */
+            vf8 v[4], low[2], high[2];
+            for (int r = 0; r < 4; r++)
+                v[r] = __builtin_shufflevector(*(const vf4_unaligned *)(lines[r] + c), *(const vf4_unaligned *)(lines[r + 4] + c), 0, 1, 2, 3, 4, 5, 6, 7);
+            for (int r = 0; r < 2; r++) {
+                low[r] = __builtin_shufflevector(v[2 * r], v[2 * r + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+                high[r] = __builtin_shufflevector(v[2 * r], v[2 * r + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+            }
             float *to = panel + c * PANEL_ROWS + row;
-            *(vf4_unaligned *)to = __builtin_shufflevector(ab, de, 0, 1, 4, 5);
-            *(vf4_unaligned *)(to + PANEL_ROWS) = __builtin_shufflevector(ab, de, 2, 3, 6, 7);
-            *(vf4_unaligned *)(to + 2 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 0, 1, 4, 5);
-            *(vf4_unaligned *)(to + 3 * PANEL_ROWS) = __builtin_shufflevector(ab2, de2, 2, 3, 6, 7);
+            *(vf8_unaligned *)to = __builtin_shufflevector(low[0], low[1], 0, 1, 8, 9, 4, 5, 12, 13);
+            *(vf8_unaligned *)(to + PANEL_ROWS) = __builtin_shufflevector(low[0], low[1], 2, 3, 10, 11, 6, 7, 14, 15);
+            *(vf8_unaligned *)(to + 2 * PANEL_ROWS) = __builtin_shufflevector(high[0], high[1], 0, 1, 8, 9, 4, 5, 12, 13);
+            *(vf8_unaligned *)(to + 3 * PANEL_ROWS) = __builtin_shufflevector(high[0], high[1], 2, 3, 10, 11, 6, 7, 14, 15);
         }
     }
 }
 
-/* sum[t][0 and 1] += `columns` columns of `tokens` (at most PANEL_TOKENS) rows of x, `stride` floats apart, times a panel. */
-INLINE void panel_tile(int tokens, const float *panel, const float *x, int64_t stride, int64_t columns, vf (*sum)[2]) {
+/*
+ * sum[t][0 and 1] += `columns` columns of `tokens` (at most PANEL_TOKENS) rows of x, `stride` floats apart, times a panel.
+ * What lies `ahead` floats after each is prefetched; 0: nothing.
+ */
+INLINE void panel_tile(int tokens, const float *panel, const float *x, int64_t stride, int64_t ahead, int64_t columns, vf (*sum)[2]) {
     vf s[PANEL_TOKENS][2];
     for (int t = 0; t < tokens; t++) s[t][0] = sum[t][0], s[t][1] = sum[t][1];
-    for (int64_t c = 0; c < columns; c++) {
-        vf a = v_load(panel + c * PANEL_ROWS), b = v_load(panel + c * PANEL_ROWS + LANES);
-        for (int t = 0; t < tokens; t++) {
-            vf v = v_splat(x[t * stride + c]);
-            s[t][0] += v * a;
-            s[t][1] += v * b;
+    /* Two pointers, from which an address reaches three rows each. */
+    const float *low = x, *high = x + 3 * stride, *last = panel + columns * PANEL_ROWS;
+    while (panel < last) {
+        const float *end = last - panel < 16 * PANEL_ROWS ? last : panel + 16 * PANEL_ROWS;
+        for (int t = 0; t < tokens; t++) __builtin_prefetch((t < 3 ? low + t * stride : high + (t - 3) * stride) + ahead);
+        for (; panel < end; panel += PANEL_ROWS, low++, high++) {
+            vf a = v_load(panel), b = v_load(panel + LANES);
+            for (int t = 0; t < tokens; t++) {
+                vf v = v_splat(t < 3 ? low[t * stride] : high[(t - 3) * stride]);
+                s[t][0] += v * a;
+                s[t][1] += v * b;
+            }
         }
     }
     for (int t = 0; t < tokens; t++) sum[t][0] = s[t][0], sum[t][1] = s[t][1];

@@ -37,11 +37,12 @@ struct EmbedCommand: ParsableCommand {
     func run() throws {
         let engine = try input.load(model)
         if input.jsonl {
-            return try input.forEachRow(limit: 64) { texts in
-                for embedding in try engine.embed(texts, prompt: promptName, dimensions: dimensions) {
-                    Terminal.line(Self.json(embedding).text())
-                }
+            _ = try engine.embeddingInputs([], prompt: promptName)
+            let rows = try EncoderRows { [promptName] in try engine.embeddingInputs([$0], prompt: promptName)[0] }
+            while let inputs = try rows.next() {
+                for embedding in try engine.embed(inputs, dimensions: dimensions) { Terminal.line(Self.json(embedding).text()) }
             }
+            return
         }
         let encoded =
             try input.tokens.map { EncoderInput(tokens: $0.ids, tokenTypes: input.tokenTypes?.ids ?? [], isTruncated: false) }

@@ -41,7 +41,10 @@ struct RerankCommand: ParsableCommand {
             return input.output != nil ? try input.write(tensors) : show([score], [""])
         }
         var texts = documents
-        if input.jsonl { try input.forEachRow(limit: 1024) { texts += $0 } }
+        if input.jsonl {
+            var rows = TextRows()
+            while let text = try rows.next() { texts.append(text) }
+        }
         let scores = try engine.rerank(query ?? "", texts, instruction: instruction)
         if input.output != nil { return try input.write([NamedTensor(name: "score", shape: [scores.count], values: scores)]) }
         show(scores, texts)

@@ -43,23 +43,4 @@ struct EncoderArguments: ParsableArguments {
         guard let output else { return }
         try SafetensorsWriter.write(to: output, tensors: tensors.map(\.source))
     }
-
-    /// Hands out the texts of rows on stdin, some at a time.
-    func forEachRow(limit: Int, _ body: ([String]) throws -> Void) throws {
-        var texts: [String] = [], number = 0
-        while let row = readLine() {
-            number += 1
-            guard !row.isEmpty else { continue }
-            let place = "row \(number)"
-            let document = try JSONDocument(parsing: number == 1 ? InputText.withoutMark(row) : row, file: place)
-            guard let text = document.root["text"]?.string else {
-                throw HadalError(.malformed, "a row requires \"text\"", at: SourcePlace(place))
-            }
-            texts.append(text)
-            guard texts.count == limit else { continue }
-            try body(texts)
-            texts = []
-        }
-        if !texts.isEmpty { try body(texts) }
-    }
 }

@@ -335,7 +335,7 @@ INLINE void HADAL_FN(expand_tile)(
     uint32_t dtype, const hadal_kernel_args *args, int64_t head, const float *tile, int64_t n, int64_t width, float *keys, int64_t key, float *values, int64_t value) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[3];
     const int64_t nope = args->attributes[NOPE_DIM].i, rank = weight->columns, all = nope + value;
-    float panel[PANEL_COLUMNS * PANEL_ROWS], out[LATENT_TILE][PANEL_ROWS];
+    _Alignas(64) float panel[PANEL_COLUMNS * PANEL_ROWS], out[LATENT_TILE][PANEL_ROWS];
     for (int64_t r = 0; r < all; r += PANEL_ROWS) {
         const int64_t rows = all - r < PANEL_ROWS ? all - r : PANEL_ROWS, row = head * all + r;
         const int64_t to_keys = r >= nope ? 0 : nope - r < rows ? nope - r : rows;
@@ -353,9 +353,9 @@ INLINE void HADAL_FN(expand_tile)(
                 for (int u = 0; u < taken; u++)
                     for (int h = 0; h < 2; h++) sum[u][h] = v_load(out[j + u] + h * LANES);
                 if (taken == PANEL_TOKENS)
-                    panel_tile(PANEL_TOKENS, panel, from, width, columns, sum);
+                    panel_tile(PANEL_TOKENS, panel, from, width, 0, columns, sum);
                 else
-                    panel_tile(1, panel, from, width, columns, sum);
+                    panel_tile(1, panel, from, width, 0, columns, sum);
                 for (int u = 0; u < taken; u++, j++)
                     for (int h = 0; h < 2; h++) v_store(out[j] + h * LANES, sum[u][h]);
             }

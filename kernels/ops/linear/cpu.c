@@ -2,7 +2,7 @@
  * linear: y = x W^T + b (+ residual).
  *
  * Float weights are used as stored: row by row for few tokens, in panels widened in the cache for many, and float32 ones through a matrix
- * library then, where there is one. Activations that are multiplied with bfloat16 weights may be rounded to bfloat16, if an option says so.
+ * library then, where there is one and it is faster. Activations that are multiplied with bfloat16 weights may be rounded to bfloat16, if an option says so.
  * Quantised weights are packed once (linear_pack) and multiplied with activations quantised to 8 bits in blocks of 32 (linear_quantise): integer dot
  * products of a block, exact, then one float multiply-add with both scales. hadal_packed.h has the layouts.
  */
@@ -31,6 +31,9 @@ static uint64_t norm_scratch(const hadal_kernel_args *args) { return 4 * (uint64
 enum { LINEAR_MANY_TOKENS = 16 };
 /* Rows of activations that a thread multiplies with a whole packed weight rather than share them and take a part of it. */
 enum { LINEAR_ROWS_OF_THREAD = 96 };
+
+/* Whether rows of n floats have their lines in the same sets of a first-level cache. */
+#define SHARES_LINES(n) ((n) * 4 % 4096 == 0)
 
 #include "hadal_intrinsics.h"
 #include "hadal_each_isa.h"
@@ -145,8 +148,10 @@ INLINE void HADAL_FN(panel_rows)(
     uint32_t dtype, int rounds, const hadal_kernel_args *args, const float *x, int64_t n, int64_t token, int64_t tokens, int64_t begin, int64_t end) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *scales = &args->inputs[4], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
-    const int64_t stride = y->columns;
-    float panel[PANEL_COLUMNS * PANEL_ROWS];
+    /* The next tile is prefetched, unless its rows would drive those of this one from the first-level cache. */
+    const int64_t next = LANES == 8 && !SHARES_LINES(n) ? PANEL_TOKENS * n : 0;
+    const int64_t stride = y->columns, size = dtype == HADAL_DTYPE_F32 ? 4 : dtype == HADAL_DTYPE_F8_E4M3 ? 1 : 2;
+    _Alignas(64) float panel[PANEL_COLUMNS * PANEL_ROWS];
     for (int64_t row = begin; row < end; row += PANEL_ROWS) {
         const int64_t rows = end - row < PANEL_ROWS ? end - row : PANEL_ROWS;
         const float *scale[PANEL_ROWS];
@@ -155,9 +160,14 @@ INLINE void HADAL_FN(panel_rows)(
             const int64_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
             panel_pack(rounds ? HADAL_DTYPE_F32 : dtype, (const uint8_t *)weight->data + row * weight->stride, weight->stride, first, columns, rows,
                        scales->data ? scale : 0, args->attributes[BLOCK_COLUMNS].i, panel);
+            const int is_last = first + columns == n;
+            const uint8_t *ahead = (const uint8_t *)weight->data + (row + (is_last ? PANEL_ROWS : 0)) * weight->stride + (is_last ? 0 : first + columns) * size;
             for (int64_t t = 0; t < tokens; t += PANEL_TOKENS) {
                 const int taken = tokens - t < PANEL_TOKENS ? (int)(tokens - t) : PANEL_TOKENS;
                 vf sum[PANEL_TOKENS][2];
+                /* A line of each row of the panel that comes next, and the results of the tile that does. */
+                for (int r = 0; r < PANEL_ROWS; r++) __builtin_prefetch(ahead + r * weight->stride + t / PANEL_TOKENS * 64, 0, 2);
+                for (int u = 0; u < taken; u++) __builtin_prefetch((const float *)y->data + (token + t + PANEL_TOKENS + u) * stride + row, 1);
                 for (int u = 0; u < taken; u++) {
                     const int64_t at = (token + t + u) * stride + row;
                     HADAL_FN(panel_begin)(first ? (const float *)y->data + at : 0, bias ? bias + row : 0, residual ? residual + at : 0, rows, sum[u]);
@@ -167,12 +177,12 @@ INLINE void HADAL_FN(panel_rows)(
                     bf16_tile(taken, panel, from, n, columns, (float *)sum);
                 else
                     switch (taken) {
-                    case 6: panel_tile(6, panel, from, n, columns, sum); break;
-                    case 5: panel_tile(5, panel, from, n, columns, sum); break;
-                    case 4: panel_tile(4, panel, from, n, columns, sum); break;
-                    case 3: panel_tile(3, panel, from, n, columns, sum); break;
-                    case 2: panel_tile(2, panel, from, n, columns, sum); break;
-                    default: panel_tile(1, panel, from, n, columns, sum);
+                    case 6: panel_tile(6, panel, from, n, next, columns, sum); break;
+                    case 5: panel_tile(5, panel, from, n, next, columns, sum); break;
+                    case 4: panel_tile(4, panel, from, n, next, columns, sum); break;
+                    case 3: panel_tile(3, panel, from, n, next, columns, sum); break;
+                    case 2: panel_tile(2, panel, from, n, next, columns, sum); break;
+                    default: panel_tile(1, panel, from, n, next, columns, sum);
                     }
                 for (int u = 0; u < taken; u++) {
                     float *to = (float *)y->data + (token + t + u) * stride + row;
@@ -199,30 +209,54 @@ static void HADAL_FN(rounded_rows)(const hadal_kernel_args *args, const hadal_ke
     }
 }
 
-INLINE void HADAL_FN(rows_as_stored)(uint32_t dtype, const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
-    if (args->outputs[0].rows < LINEAR_MANY_TOKENS)
-        HADAL_FN(float_rows)(dtype, args, begin, end);
-    else if (LANES == 16 && dtype == HADAL_DTYPE_BF16 && linear_rounds(args))
-        HADAL_FN(rounded_rows)(args, thread, begin, end);
+/* A thread's share of a product with a float weight: tokens of the activations and rows of the weight. */
+typedef struct {
+    int64_t token, last, row, end;
+} HADAL_FN(float_part);
+
+/* `by_token`: of many tokens a thread has some, with the whole weight, as in ops that go row by row; else all, with some rows of the weight. */
+INLINE HADAL_FN(float_part) HADAL_FN(float_share)(int by_token, const hadal_kernel_args *args, const hadal_kernel_thread *thread) {
+    HADAL_FN(float_part) part = {0, args->outputs[0].rows, 0, args->inputs[1].rows};
+    if (by_token && part.last >= LINEAR_ROWS_OF_THREAD * thread->count)
+        hadal_share(part.last, 1, thread, &part.token, &part.last);
     else
-        HADAL_FN(panel_rows)(dtype, 0, args, args->inputs[0].data, args->inputs[1].columns, 0, args->outputs[0].rows, begin, end);
+        hadal_share(part.end, 4, thread, &part.row, &part.end);
+    return part;
 }
 
-static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread, int64_t begin, int64_t end) {
+INLINE void HADAL_FN(rows_as_stored)(uint32_t dtype, const hadal_kernel_args *args, const hadal_kernel_thread *thread) {
+    const HADAL_FN(float_part) part = HADAL_FN(float_share)(dtype == HADAL_DTYPE_F32, args, thread);
+    const int64_t n = args->inputs[1].columns;
+    if (args->outputs[0].rows < LINEAR_MANY_TOKENS)
+        HADAL_FN(float_rows)(dtype, args, part.row, part.end);
+    else if (LANES == 16 && dtype == HADAL_DTYPE_BF16 && linear_rounds(args))
+        HADAL_FN(rounded_rows)(args, thread, part.row, part.end);
+    else
+        HADAL_FN(panel_rows)(
+            dtype, 0, args, (const float *)args->inputs[0].data + part.token * n, n, part.token, part.last - part.token, part.row, part.end);
+}
+
+/* to[begin ..< end] += added[begin ..< end]. */
+INLINE void HADAL_FN(add_rows)(float *to, const float *added, int64_t begin, int64_t end) {
+    int64_t row = begin;
+    for (; row + LANES <= end; row += LANES) v_store(to + row, v_load(to + row) + v_load(added + row));
+    for (; row < end; row++) to[row] += added[row];
+}
+
+static void HADAL_FN(library_rows)(const hadal_kernel_args *args, const hadal_kernel_thread *thread) {
     const hadal_kernel_tensor *weight = &args->inputs[1], *y = &args->outputs[0];
     const float *bias = args->inputs[2].data, *residual = args->inputs[3].data;
-    const int64_t n = weight->columns, stride = y->columns, tokens = y->rows;
+    const int64_t n = weight->columns, stride = y->columns;
+    const HADAL_FN(float_part) part = HADAL_FN(float_share)(1, args, thread);
+    if (part.token >= part.last || part.row >= part.end) return;
     float *to = y->data;
-    const float *from = (const float *)((const uint8_t *)weight->data + begin * weight->stride);
-    thread->sgemm(tokens, end - begin, n, args->inputs[0].data, n, from, n, to + begin, stride);
-    if (!bias && !residual) return;
-    for (int64_t t = 0; t < tokens; t++)
-        for (int64_t row = begin; row < end; row++) {
-            float v = to[t * stride + row];
-            if (bias) v += bias[row];
-            if (residual) v += residual[t * stride + row];
-            to[t * stride + row] = v;
-        }
+    const float *x = (const float *)args->inputs[0].data + part.token * n;
+    const float *from = (const float *)((const uint8_t *)weight->data + part.row * weight->stride);
+    thread->sgemm(part.last - part.token, part.end - part.row, n, x, n, from, n, to + part.token * stride + part.row, stride);
+    for (int64_t t = part.token; t < part.last; t++) {
+        if (bias) HADAL_FN(add_rows)(to + t * stride, bias, part.row, part.end);
+        if (residual) HADAL_FN(add_rows)(to + t * stride, residual + t * stride, part.row, part.end);
+    }
 }
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
@@ -339,18 +373,17 @@ HADAL_KERNEL(linear) {
         HADAL_FN(packed_rows)(args, thread);
         return;
     }
-    int64_t begin, end;
-    hadal_share(weight->rows, 4, thread, &begin, &end);
-    if (begin >= end) return;
-    if (thread->sgemm && weight->dtype == HADAL_DTYPE_F32 && args->outputs[0].rows >= LINEAR_MANY_TOKENS) {
-        HADAL_FN(library_rows)(args, thread, begin, end);
+    /* Panels of eight lanes took less time than OpenBLAS (AVX2), but for rows that share lines. */
+    const int has_library = thread->sgemm && (LANES != 8 || SHARES_LINES(weight->columns));
+    if (has_library && weight->dtype == HADAL_DTYPE_F32 && args->outputs[0].rows >= LINEAR_MANY_TOKENS) {
+        HADAL_FN(library_rows)(args, thread);
         return;
     }
     switch (weight->dtype) {
-    case HADAL_DTYPE_F32: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F32, args, thread, begin, end); return;
-    case HADAL_DTYPE_F16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F16, args, thread, begin, end); return;
-    case HADAL_DTYPE_BF16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_BF16, args, thread, begin, end); return;
-    default: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F8_E4M3, args, thread, begin, end); return;
+    case HADAL_DTYPE_F32: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F32, args, thread); return;
+    case HADAL_DTYPE_F16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F16, args, thread); return;
+    case HADAL_DTYPE_BF16: HADAL_FN(rows_as_stored)(HADAL_DTYPE_BF16, args, thread); return;
+    default: HADAL_FN(rows_as_stored)(HADAL_DTYPE_F8_E4M3, args, thread); return;
     }
 }
 

@@ -1,0 +1,53 @@
+import Foundation
+
+/// Lines of stdin, for a reader that has something to do while none has come.
+///
+/// Nothing else may read stdin meanwhile. Not safe for several threads at once.
+struct InputLines {
+    private var bytes: [UInt8] = []
+    /// Where the next line begins in `bytes`.
+    private var start = 0
+    /// How far `bytes` was searched for an end of the line.
+    private var searched = 0
+    private var isAtEnd = false
+
+    /// Whether `next` would wait for whoever writes to stdin.
+    mutating func wouldWait() -> Bool {
+        if isAtEnd || lineEnd() != nil { return false }
+        var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        return poll(&input, 1, 0) == 0
+    }
+
+    /// The next line without its end; nil: no more.
+    mutating func next() -> String? {
+        var end = lineEnd()
+        while end == nil, !isAtEnd {
+            read()
+            end = lineEnd()
+        }
+        guard end != nil || start < bytes.count else { return nil }
+        var line = bytes[start..<(end ?? bytes.count)]
+        (start, searched) = ((end ?? bytes.count - 1) + 1, (end ?? bytes.count - 1) + 1)
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        return String(decoding: line, as: UTF8.self)
+    }
+
+    private mutating func lineEnd() -> Int? {
+        let end = bytes[searched...].firstIndex(of: UInt8(ascii: "\n"))
+        searched = end ?? bytes.count
+        return end
+    }
+
+    private mutating func read() {
+        bytes.removeSubrange(..<start)
+        (start, searched) = (0, searched - start)
+        let before = bytes.count, room = 1 << 16
+        bytes.append(contentsOf: repeatElement(0, count: room))
+        var count: Int
+        repeat {
+            count = bytes.withUnsafeMutableBytes { Foundation.read(STDIN_FILENO, $0.baseAddress! + before, room) }
+        } while count < 0 && errno == EINTR
+        bytes.removeSubrange((before + max(count, 0))...)
+        isAtEnd = count <= 0
+    }
+}
