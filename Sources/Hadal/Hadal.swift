@@ -58,7 +58,6 @@
 
 // The model store.
 @_exported public import struct HadalHub.CatalogueEntry
-@_exported public import struct HadalHub.CatalogueFile
 @_exported public import struct HadalHub.InstalledModel
 @_exported public import struct HadalHub.ModelListing
 @_exported public import struct HadalHub.ModelStore

@@ -20,7 +20,7 @@ enum Quantizing {
                 "mixtral",
                 "qwen3_moe", "olmoe", "gpt_oss", "deepseek_v2_lite", "deepseek_v2", "deepseek_v3", "deepseek_v3_fp8",
                 "deepseek_v32", "dbrx", "falcon", "glm4_moe_lite", "gpt2", "hy_v3", "kimi_k2", "phi", "starcoder2", "qwen3_next", "qwen3_5",
-                "qwen3_5_text", "qwen3_5_moe", "lfm2", "lfm2_moe", "mamba2", "falcon_h1", "granitemoehybrid", "nemotron_h",
+                "qwen3_5_text", "qwen3_5_moe", "lfm2", "lfm2_moe", "mamba2", "bamba", "falcon_h1", "granitemoehybrid", "nemotron_h",
                 "jamba",
                 "kimi_linear",
             ].map { "\(goldens)/models/\($0)" }

@@ -189,6 +189,35 @@ import Testing
                 && model.tensors.contains { $0.name == "blk.0.attn_k_norm.weight" })
     }
 
+    @Test(.enabled(if: Fixtures.goldens != nil, "needs the goldens beside the checkout"))
+    func everyKnownModelCanBeMadeOfItsConfiguration() throws {
+        let folder = try #require(Fixtures.goldens) + "/models"
+        let (library, catalogue) = (try ArchitectureLibrary(), try OpCatalogue.load())
+        var made = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() {
+            guard let match = try? library.match(ModelFiles.open(path: "\(folder)/\(name)")) else { continue }
+            #expect(throws: Never.self, "\(name)") {
+                _ = try SyntheticModel(
+                    architecture: match.description.name, configuration: JSONDocument(contentsOf: "\(folder)/\(name)/config.json"),
+                    type: .f16, library: library, catalogue: catalogue)
+            }
+            made += 1
+        }
+        #expect(made >= 71)
+    }
+
+    /// The width that config.json names is not the width of the MLP: transformers takes two thirds of it, rounded up to a multiple.
+    @Test(arguments: [(12288, true, 256, 8192), (160, true, 16, 112), (160, false, 16, 160), (1000, true, 256, 768)])
+    func adjustedWidthsAreCalculated(named: Int, adjusts: Bool, multiple: Int, width: Int) throws {
+        let made = try make(
+            "lfm2",
+            """
+            {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 40, "conv_L_cache": 3,
+             "full_attn_idxs": [1], "block_ff_dim": \(named), "block_auto_adjust_ff_dim": \(adjusts), "block_multiple_of": \(multiple)}
+            """, .f32)
+        #expect(try made.files.tensor(named: "blk.0.ffn_gate.weight")?.shape == [width, 32])
+    }
+
     @Test func theSameSeedGivesTheSameBytes() throws {
         let first = try make("llama", Configurations.llama, .q5_0, seed: 7)
         #expect(try make("llama", Configurations.llama, .q5_0, seed: 7).bytes == first.bytes)

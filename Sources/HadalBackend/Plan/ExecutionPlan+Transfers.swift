@@ -2,22 +2,22 @@ package import HadalGraph
 
 extension ExecutionPlan {
     /// A copy of a value between the host's memory and that of a device.
-    public struct Transfer: Sendable, Equatable {
-        public enum Direction: String, Sendable { case upload, download }
-        public enum Purpose: String, Sendable {
+    package struct Transfer: Sendable, Equatable {
+        package enum Direction: String, Sendable { case upload, download }
+        package enum Purpose: String, Sendable {
             /// Something that the host gives the model, and what it reads of it.
             case input, output
             /// One device reads what another one made.
             case crossing
         }
 
-        public var value: Int
+        package var value: Int
         /// Whose memory, an index into `devices`.
-        public var device: Int
-        public var direction: Direction
-        public var purpose: Purpose
+        package var device: Int
+        package var direction: Direction
+        package var purpose: Purpose
         /// The part before which (upload) or after which (download) it happens.
-        public var part: Int
+        package var part: Int
     }
 
     /// Bytes that the copies between devices, or all of them, move in a step.

@@ -38,7 +38,7 @@ public struct ExecutionPlan: Sendable {
     /// Values that cross from one device to another in a step, whether or not that takes a copy.
     public internal(set) var crossings: [Crossing]
     /// Every copy that a step makes between the host's memory and a device's, in order.
-    public internal(set) var transfers: [Transfer]
+    package internal(set) var transfers: [Transfer]
 
     /// Copies that a step makes because one device reads what another one made. What goes to and from the host itself is not among them.
     public var copies: Int { transfers.count { $0.purpose == .crossing } }

@@ -16,7 +16,7 @@ public struct CatalogueEntry: Sendable, Equatable {
     /// How to get files that have no address of their own.
     public let obtain: String?
     /// At least one. The first is what a runtime opens when it is a GGUF file.
-    public let files: [CatalogueFile]
+    package let files: [CatalogueFile]
 
     public var bytes: Int { files.reduce(0) { $0 &+ $1.bytes } }
 

@@ -1,14 +1,14 @@
 package import HadalCore
 
 /// One file of a catalogue entry. Its bytes are pinned by length and SHA-256, wherever they come from.
-public struct CatalogueFile: Sendable, Equatable {
+package struct CatalogueFile: Sendable, Equatable {
     /// A plain file name: no directory, no leading dot.
-    public let name: String
-    public let bytes: Int
+    package let name: String
+    package let bytes: Int
     /// 64 lower-case hexadecimal digits.
-    public let sha256: String
+    package let sha256: String
     /// Where `pull` fetches it: http or https. Nil: it has no address and can only be put in from a file.
-    public let url: String?
+    package let url: String?
 
     package var json: JSON {
         JSON(
