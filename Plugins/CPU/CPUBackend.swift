@@ -23,7 +23,7 @@ public struct CPUBackend: Backend {
                 help: "instruction set; auto: the best that the processor supports"),
             OptionSpec(
                 name: "blas", kind: .string, defaultValue: .string("auto"), choices: ["auto", "off"],
-                help: "float products of many tokens through OpenBLAS when it is installed"),
+                help: "float32 products of many tokens through OpenBLAS, where it is installed and takes less time"),
             OptionSpec(
                 name: "activations", kind: .string, defaultValue: .string("auto"), choices: ["auto"] + ActivationBits.allCases.map(\.name),
                 help:

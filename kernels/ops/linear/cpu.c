@@ -164,7 +164,7 @@ INLINE void HADAL_FN(panel_rows)(
             const uint8_t *ahead = (const uint8_t *)weight->data + (row + (is_last ? PANEL_ROWS : 0)) * weight->stride + (is_last ? 0 : first + columns) * size;
             for (int64_t t = 0; t < tokens; t += PANEL_TOKENS) {
                 const int taken = tokens - t < PANEL_TOKENS ? (int)(tokens - t) : PANEL_TOKENS;
-                vf sum[PANEL_TOKENS][2];
+                vf sum[PANEL_TOKENS][2] = {{v_splat(0), v_splat(0)}};
                 /* A line of each row of the panel that comes next, and the results of the tile that does. */
                 for (int r = 0; r < PANEL_ROWS; r++) __builtin_prefetch(ahead + r * weight->stride + t / PANEL_TOKENS * 64, 0, 2);
                 for (int u = 0; u < taken; u++) __builtin_prefetch((const float *)y->data + (token + t + PANEL_TOKENS + u) * stride + row, 1);
