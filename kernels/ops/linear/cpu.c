@@ -121,13 +121,15 @@ INLINE void HADAL_FN(float_rows)(uint32_t dtype, const hadal_kernel_args *args, 
             } else {
                 float_tile(dtype, 1, w, next, x + t * n, n, n, out);
             }
-            for (int u = 0; u < taken; u++, t++)
-                for (int64_t r = 0; r < count; r++) {
-                    float v = out[u * 4 + r];
-                    if (bias) v += bias[row + r];
-                    if (residual) v += residual[t * stride + row + r];
-                    ((float *)y->data)[t * stride + row + r] = v;
-                }
+            for (int u = 0; u < taken; u++, t++) {
+                float *v = out + u * 4;
+                /* Not a condition within a loop: compilers load from NULL with a mask then, which some processors take hundreds of cycles for. */
+                if (bias)
+                    for (int64_t r = 0; r < count; r++) v[r] += bias[row + r];
+                if (residual)
+                    for (int64_t r = 0; r < count; r++) v[r] += residual[t * stride + row + r];
+                memcpy((float *)y->data + t * stride + row, v, (size_t)count * 4);
+            }
         }
     }
 }

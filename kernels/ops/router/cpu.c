@@ -41,9 +41,13 @@ INLINE void HADAL_FN(logits)(uint32_t dtype, const hadal_kernel_args *args, int6
                 float_tile(dtype, FLOAT_TOKENS, w, next, from, n, n, out);
             else
                 float_tile(dtype, 1, w, next, from, n, n, out);
-            for (int u = 0; u < taken; u++, t++)
-                for (int64_t r = 0; r < count; r++)
-                    ((float *)y->data)[t * y->columns + row + r] = out[u * FLOAT_ROWS + r] + (bias ? bias[row + r] : 0.0f);
+            for (int u = 0; u < taken; u++, t++) {
+                float *logits = out + u * FLOAT_ROWS;
+                /* Outside the loop, as in linear. */
+                if (bias)
+                    for (int64_t r = 0; r < count; r++) logits[r] += bias[row + r];
+                memcpy((float *)y->data + t * y->columns + row, logits, (size_t)count * 4);
+            }
         }
     }
 }

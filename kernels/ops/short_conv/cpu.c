@@ -27,7 +27,10 @@ static void convolve(const hadal_kernel_args *args, const hadal_sequence *sequen
         for (int64_t i = 0; i < n; i++) transposed[tap][i] = weight[(from + i) * taps + tap];
     for (int64_t t = 0; t < count; t++) {
         float sum[BLOCK];
-        for (int64_t i = 0; i < n; i++) sum[i] = bias ? bias[from + i] : 0;
+        if (bias)
+            memcpy(sum, bias + from, (size_t)n * sizeof(float));
+        else
+            memset(sum, 0, sizeof sum);
         for (int64_t tap = 0; tap < taps; tap++) {
             const float *row = INPUT_ROW(t - window + tap);
             if (!row) continue;
