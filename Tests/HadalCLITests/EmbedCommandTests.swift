@@ -39,10 +39,10 @@ struct EmbedCommandTests {
         (process.standardInput, process.standardOutput) = (input, output)
         try process.run()
         defer { process.terminate() }
+        input.fileHandleForWriting.write(Data("{\"text\": ".utf8))
         for text in ["the cat", "a dog sat on a mat"] {
-            // Half a row first: it is none before its end.
-            input.fileHandleForWriting.write(Data("{\"text\": ".utf8))
-            input.fileHandleForWriting.write(Data("\"\(text)\"}\r\n".utf8))
+            // What follows the row is none: an empty line, and the beginning of the next row.
+            input.fileHandleForWriting.write(Data("\"\(text)\"}\r\n\n{\"text\": ".utf8))
             var line = Data()
             while line.last != UInt8(ascii: "\n") {
                 let more = output.fileHandleForReading.availableData
@@ -51,7 +51,7 @@ struct EmbedCommandTests {
             }
             #expect(try json(String(decoding: line, as: UTF8.self))["embedding"]?.array?.count == 20)
         }
-        input.fileHandleForWriting.write(Data("{\"text\": \"no line end\"}".utf8))
+        input.fileHandleForWriting.write(Data("\"no line end\"}".utf8))
         try input.fileHandleForWriting.close()
         let rest = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         #expect(rest.split(separator: "\n").count == 1)

@@ -23,9 +23,7 @@ final class EncoderRows: Sendable {
         let thread = SystemThread(name: "hadal-rows") { [state] in
             do {
                 var rows = TextRows()
-                while true {
-                    if rows.wouldWait() { state.update { $0.isWaiting = true } }
-                    guard let text = try rows.next() else { break }
+                while let text = try rows.next({ state.update { $0.isWaiting = true } }) {
                     let input = try encode(text)
                     state.wait(until: { $0.inputs.count < Self.ahead }, then: { _ in })
                     state.update {
@@ -63,11 +61,10 @@ struct TextRows {
     private var lines = InputLines()
     private var number = 0
 
-    mutating func wouldWait() -> Bool { lines.wouldWait() }
-
+    /// - Parameter willWait: as in `InputLines`.
     /// - Throws: `malformed` for a row that is not JSON or has no text.
-    mutating func next() throws -> String? {
-        while let row = lines.next() {
+    mutating func next(_ willWait: () -> Void = {}) throws -> String? {
+        while let row = lines.next(willWait) {
             number += 1
             guard !row.isEmpty else { continue }
             let place = "row \(number)"

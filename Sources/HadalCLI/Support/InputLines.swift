@@ -11,17 +11,14 @@ struct InputLines {
     private var searched = 0
     private var isAtEnd = false
 
-    /// Whether `next` would wait for whoever writes to stdin.
-    mutating func wouldWait() -> Bool {
-        if isAtEnd || lineEnd() != nil { return false }
-        var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        return poll(&input, 1, 0) == 0
-    }
-
     /// The next line without its end; nil: no more.
-    mutating func next() -> String? {
+    ///
+    /// - Parameter willWait: called each time before it waits for whoever writes to stdin.
+    mutating func next(_ willWait: () -> Void = {}) -> String? {
         var end = lineEnd()
         while end == nil, !isAtEnd {
+            var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+            if poll(&input, 1, 0) == 0 { willWait() }
             read()
             end = lineEnd()
         }
